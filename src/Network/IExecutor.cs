@@ -1,0 +1,57 @@
+using Lia.Weights;
+
+namespace Lia.Network;
+
+/// <summary>Runs a LIA network on one device. Pictures are planar float32 [3, S, S], RGB, nominally in [-1, 1].</summary>
+/// <remarks>An executor is used by one thread at a time. After the first frame of a batch size, a frame allocates nothing.</remarks>
+public interface IExecutor : IDisposable
+{
+    /// <summary>The extents of the loaded network.</summary>
+    ModelArchitecture Architecture { get; }
+
+    /// <summary>The device in words, for example <c>CPU (2 threads, AVX-512)</c>.</summary>
+    string DeviceName { get; }
+
+    /// <summary>The orthonormal motion basis Q [style, motion].</summary>
+    MotionBasis Basis { get; }
+
+    /// <summary>Sees the activations of every layer as it runs (tests and verification); null costs nothing.</summary>
+    TapHandler? Tap { get; set; }
+
+    /// <summary>Encodes a source picture once: appearance code, motion code and the features the decoder warps.</summary>
+    /// <param name="image">[3, S, S].</param>
+    /// <returns>Valid until disposed, and only with this executor.</returns>
+    EncodedSource EncodeSource(ReadOnlySpan<float> image);
+
+    /// <summary>Motion codes of driving frames.</summary>
+    /// <param name="images">[count, 3, S, S].</param>
+    /// <param name="count">Number of frames.</param>
+    /// <param name="codes">Receives alpha [count, motion].</param>
+    void EncodeMotion(ReadOnlySpan<float> images, int count, Span<float> codes);
+
+    /// <summary>Decodes latents with a source's features.</summary>
+    /// <param name="source">From <see cref="EncodeSource"/>.</param>
+    /// <param name="latents">[count, style].</param>
+    /// <param name="count">Number of frames.</param>
+    /// <param name="frames">Receives [count, 3, S, S], not clamped.</param>
+    void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames);
+}
+
+/// <summary>Receives one activation.</summary>
+/// <param name="layer">The layer's name in the graph, for example <c>dec.to_flows.0.flow</c>.</param>
+/// <param name="shape">[batch, channels, height, width], or [batch, features].</param>
+/// <param name="values">The activation, row-major in that shape; valid only during the call.</param>
+public delegate void TapHandler(string layer, ReadOnlySpan<int> shape, ReadOnlySpan<float> values);
+
+/// <summary>What the encoder says of a source picture. The executor that made it owns the features.</summary>
+public abstract class EncodedSource : IDisposable
+{
+    /// <summary>The appearance code <c>wa</c> [style].</summary>
+    public abstract ReadOnlySpan<float> Appearance { get; }
+
+    /// <summary>The motion code <c>alpha</c> [motion].</summary>
+    public abstract ReadOnlySpan<float> Motion { get; }
+
+    /// <summary>Gives the features' memory back.</summary>
+    public abstract void Dispose();
+}

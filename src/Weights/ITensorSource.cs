@@ -1,0 +1,22 @@
+namespace Lia.Weights;
+
+/// <summary>Named tensors that can be read as float32: a checkpoint file or synthetic weights.</summary>
+/// <remarks>Reading is thread-safe; disposing is not.</remarks>
+public interface ITensorSource : IDisposable
+{
+    /// <summary>What error messages call this source: a file name, or the recipe of synthetic weights.</summary>
+    string Name { get; }
+
+    /// <summary>Free-form string pairs stored with the tensors (empty when the format has none).</summary>
+    IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Every tensor by name.</summary>
+    IReadOnlyDictionary<string, TensorInfo> Tensors { get; }
+
+    /// <summary>Copies a tensor, converted to float32, in row-major order.</summary>
+    /// <param name="name">A key of <see cref="Tensors"/>.</param>
+    /// <param name="destination">Exactly <see cref="TensorInfo.ElementCount"/> values.</param>
+    /// <exception cref="WeightsException">There is no such tensor, or its type has no float32 conversion.</exception>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
+    void CopyTo(string name, Span<float> destination);
+}
