@@ -7,7 +7,7 @@ namespace Lia.Weights;
 /// <param name="Style">Length of the latent and appearance codes (512 in the official models).</param>
 /// <param name="Motion">Number of motion directions (20 in the official models).</param>
 /// <param name="Channels">Feature channels at resolution 4, 8, 16, ... <paramref name="Size"/>.</param>
-public sealed record ModelArchitecture(int Size, int Style, int Motion, ImmutableArray<int> Channels)
+public sealed partial record ModelArchitecture(int Size, int Style, int Motion, ImmutableArray<int> Channels)
 {
     /// <summary>Feature channels at a resolution.</summary>
     /// <param name="resolution">4, 8, 16, ... <see cref="Size"/>.</param>
