@@ -1,0 +1,60 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace Lia;
+
+/// <summary>Frames a second as an exact fraction in lowest terms, for example 30000/1001.</summary>
+public readonly record struct FrameRate
+{
+    private readonly int _denominator;
+
+    /// <summary>Creates a rate and reduces it to lowest terms.</summary>
+    /// <param name="numerator">Frames, at least 1.</param>
+    /// <param name="denominator">In so many seconds, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A term is below 1.</exception>
+    public FrameRate(int numerator, int denominator = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(numerator, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(denominator, 1);
+        int divisor = (int)System.Numerics.BigInteger.GreatestCommonDivisor(numerator, denominator);
+        (Numerator, _denominator) = (numerator / divisor, denominator / divisor);
+    }
+
+    /// <summary>25 frames a second: what folders of frames and single pictures play at unless told otherwise.</summary>
+    public static FrameRate Default => new(25);
+
+    /// <summary>Frames ...</summary>
+    public int Numerator { get; }
+
+    /// <summary>... in so many seconds.</summary>
+    public int Denominator => Math.Max(_denominator, 1);
+
+    /// <summary>Frames a second.</summary>
+    public double Value => (double)Numerator / Denominator;
+
+    /// <summary>How long a number of frames plays.</summary>
+    /// <param name="frames">Number of frames.</param>
+    /// <returns>Seconds.</returns>
+    public double Seconds(long frames) => (double)frames * Denominator / Numerator;
+
+    /// <summary>Reads <c>24</c>, <c>24/1</c> or <c>30000/1001</c>.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="rate">The rate read.</param>
+    /// <returns>Whether <paramref name="text"/> is a rate.</returns>
+    public static bool TryParse([NotNullWhen(true)] string? text, out FrameRate rate)
+    {
+        rate = default;
+        string[] terms = (text ?? "").Split('/');
+        if (terms.Length > 2 || !Term(terms[0], out int numerator)) return false;
+        int denominator = 1;
+        if (terms.Length == 2 && !Term(terms[1], out denominator)) return false;
+        rate = new FrameRate(numerator, denominator);
+        return true;
+
+        static bool Term(string text, out int value) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value > 0;
+    }
+
+    /// <summary>The fraction, for example <c>24/1</c>.</summary>
+    public override string ToString() => $"{Numerator}/{Denominator}";
+}

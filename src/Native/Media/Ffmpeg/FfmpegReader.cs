@@ -1,0 +1,98 @@
+namespace Lia.Media.Ffmpeg;
+
+/// <summary>
+/// Frames that ffmpeg decodes. They come through its standard output as binary PPM, which says its own size, so a rotation
+/// stored in the file (which ffmpeg applies) needs no arithmetic here.
+/// </summary>
+internal sealed class FfmpegReader : IFrameReader
+{
+    private readonly VideoProbe _probe;
+    private readonly SafeInput _input;
+    private readonly ChildProcess _ffmpeg;
+    private readonly BufferedStream _stream;
+    private RgbImage? _frame;
+    private bool _any, _ended;
+
+    /// <param name="path">The file.</param>
+    /// <param name="frames">Frames wanted, counted from the first; null wants all.</param>
+    /// <param name="cancellationToken">Stops ffmpeg, also while a frame is being waited for.</param>
+    /// <exception cref="MediaException">The file is none of ffmpeg's, or ffmpeg is missing.</exception>
+    public FfmpegReader(string path, int? frames, CancellationToken cancellationToken)
+    {
+        Name = path;
+        _probe = VideoProbe.Of(path, cancellationToken);
+        _input = new SafeInput(path);
+        try
+        {
+            string[] steady = _probe.IsConstantRate || frames == 1 ? [] : ["-vf", $"fps={_probe.Rate}"];
+            string[] limit = frames is int count ? ["-frames:v", $"{count}"] : [];
+            _ffmpeg = ChildProcess.Start("ffmpeg",
+            [
+                "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", _input.Url, "-map", "0:v:0", .. steady, .. limit,
+                "-vsync", "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
+            ], path, feeds: false, cancellationToken);
+        }
+        catch
+        {
+            _input.Dispose();
+            throw;
+        }
+        _stream = new BufferedStream(_ffmpeg.Output, 1 << 16);
+    }
+
+    public string Name { get; }
+
+    public FrameRate Rate => _probe.Rate;
+
+    public int? Count => _probe.Count;
+
+    public AudioTrack? Audio => _probe.HasAudio ? new AudioTrack(Name, _probe.FirstFrame) : null;
+
+    public string? Warning { get; private set; }
+
+    public RgbImage? Read()
+    {
+        if (_ended) return null;
+        if (_stream.ReadByte() != 'P')
+        {
+            _ended = true;
+            string tail = _ffmpeg.WaitForSuccess();
+            if (tail.Length > 0 && !_any) throw new MediaException($"{Name}: {tail}");
+            if (tail.Length > 0) Warning = $"{Name}: {tail}";
+            return null;
+        }
+        Expect(_stream.ReadByte() == '6');
+        Expect(_stream.ReadByte() == '\n');
+        int width = Number(), height = Number(), maximum = Number();
+        Expect(maximum == 255 && width > 0 && height > 0);
+        if ((long)width * height > RgbImage.MaxPixels) throw FrameReaders.TooLarge(Name, width, height);
+        if (_frame is null || _frame.Width != width || _frame.Height != height) _frame = new RgbImage(width, height);
+        Expect(_stream.ReadAtLeast(_frame.Pixels, _frame.Pixels.Length, throwOnEndOfStream: false) == _frame.Pixels.Length);
+        _any = true;
+        return _frame;
+    }
+
+    public void Dispose()
+    {
+        _ffmpeg.Dispose();
+        _stream.Dispose();
+        _input.Dispose();
+    }
+
+    /// <summary>A decimal number and the white space after it.</summary>
+    private int Number()
+    {
+        int value = 0, digits = 0;
+        for (int c; (c = _stream.ReadByte()) is >= '0' and <= '9'; digits++)
+        {
+            Expect(digits < 9);
+            value = 10 * value + (c - '0');
+        }
+        return value;
+    }
+
+    private void Expect(bool holds)
+    {
+        if (!holds) throw _ffmpeg.Failure();
+    }
+}

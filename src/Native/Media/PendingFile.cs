@@ -1,0 +1,52 @@
+namespace Lia.Media;
+
+/// <summary>An output file in the making: a hidden file beside its target, which takes the target's name when it is complete and disappears otherwise.</summary>
+internal sealed class PendingFile : IDisposable
+{
+    private readonly string _target;
+    private bool _committed;
+
+    /// <param name="target">The name the file will have.</param>
+    /// <exception cref="MediaException">No file can be made there.</exception>
+    public PendingFile(string target)
+    {
+        _target = Outputs.Guard(target, () => System.IO.Path.GetFullPath(target));
+        string? folder = System.IO.Path.GetDirectoryName(_target);
+        if (folder is null || Directory.Exists(_target) || System.IO.Path.EndsInDirectorySeparator(_target))
+            throw new MediaException($"{target}: cannot be written: it is a folder.");
+        if (!Directory.Exists(folder))
+            throw new MediaException($"{target}: cannot be written: there is no folder {folder}.");
+        if (!OperatingSystem.IsWindows() && _target.StartsWith("/dev/", StringComparison.Ordinal) && File.Exists(_target))
+            throw new MediaException($"{target}: cannot be written: it is a device, not a file.");
+        Path = System.IO.Path.Combine(folder, $".{System.IO.Path.GetFileName(_target)}.{Guid.NewGuid():N}.part");
+        // Made right away: an output that cannot be written is known before the work, not after it.
+        Outputs.Guard(target, () => File.Create(Path).Dispose());
+    }
+
+    /// <summary>Where to write.</summary>
+    public string Path { get; }
+
+    /// <summary>Opens the file for writing from its start.</summary>
+    public FileStream Open() => new(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, 1 << 16);
+
+    /// <summary>Gives the file its name, in place of a file that has it.</summary>
+    /// <exception cref="MediaException">The target cannot be replaced.</exception>
+    public void Commit()
+    {
+        Outputs.Guard(_target, () => File.Move(Path, _target, overwrite: true));
+        _committed = true;
+    }
+
+    public void Dispose()
+    {
+        if (_committed) return;
+        try
+        {
+            File.Delete(Path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // The folder has gone or changed hands; the reason that brought us here is the one to report.
+        }
+    }
+}

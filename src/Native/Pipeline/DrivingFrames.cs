@@ -1,0 +1,106 @@
+using System.Collections.Concurrent;
+using Lia.Imaging;
+using Lia.Media;
+
+namespace Lia.Pipeline;
+
+/// <summary>Reads driving frames and makes them S x S on a thread of its own, a bounded number of frames ahead of the network.</summary>
+internal sealed class DrivingFrames : IDisposable
+{
+    private readonly IFrameReader _reader;
+    private readonly int _first;
+    private readonly int? _end;
+    private readonly FrameFitter _fitter;
+    private readonly FramePool _pool;
+    private readonly CancellationTokenSource _stop;
+    private readonly BlockingCollection<byte[]> _queue;
+    private readonly Thread _thread;
+    private Exception? _failure;
+
+    /// <param name="open">Opens the reader; its token ends a read that is under way.</param>
+    /// <param name="options">The frame range and the fit.</param>
+    /// <param name="size">S.</param>
+    /// <param name="ahead">Frames that may wait.</param>
+    /// <param name="cancellationToken">Stops reading.</param>
+    public DrivingFrames(Func<CancellationToken, IFrameReader> open, AnimationOptions options, int size, int ahead, CancellationToken cancellationToken)
+    {
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            _reader = open(_stop.Token);
+        }
+        catch
+        {
+            _stop.Dispose();
+            throw;
+        }
+        (_first, _end) = (options.FirstFrame, options.EndFrame);
+        _fitter = new FrameFitter(size, options.Fit);
+        _pool = new FramePool(3 * size * size);
+        _queue = new BlockingCollection<byte[]>(ahead);
+        _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
+        _thread.Start();
+    }
+
+    /// <summary>What is read.</summary>
+    public string Name => _reader.Name;
+
+    public FrameRate Rate => _reader.Rate;
+
+    public AudioTrack? Audio => _reader.Audio;
+
+    /// <summary>What the decoder complained of, once every frame is taken.</summary>
+    public string? Warning => _reader.Warning;
+
+    /// <summary>Frames there will be if the file's header is right; null when it does not say.</summary>
+    public int? Expected =>
+        _reader.Count is int count ? Math.Max(0, Math.Min(count, _end ?? count) - _first)
+        : null;
+
+    /// <summary>The next frame [S, S, 3], or null after the last. Give it back with <see cref="Return"/>.</summary>
+    /// <exception cref="MediaException">The file is damaged, or holds no frame in the range.</exception>
+    public byte[]? Take()
+    {
+        if (_queue.TryTake(out byte[]? frame, Timeout.Infinite, _stop.Token)) return frame;
+        if (_failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_failure);
+        return null;
+    }
+
+    public void Return(byte[] frame) => _pool.Return(frame);
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _thread.Join();
+        _reader.Dispose();
+        _queue.Dispose();
+        _stop.Dispose();
+    }
+
+    private void ReadAll()
+    {
+        try
+        {
+            int read = 0;
+            while (_end is null || read < _end)
+            {
+                _stop.Token.ThrowIfCancellationRequested();
+                if (_reader.Read() is not RgbImage image) break;
+                if (read++ < _first) continue;
+                byte[] frame = _pool.Rent();
+                _fitter.Fit(image, frame);
+                _queue.Add(frame, _stop.Token);
+            }
+            if (read == 0) throw new MediaException($"{_reader.Name}: there is no frame in it.");
+            if (read <= _first) throw new MediaException($"{_reader.Name}: it has {read} frames, so none from frame {_first} on.");
+        }
+        catch (Exception failure)
+        {
+            _failure = failure;
+        }
+        finally
+        {
+            _queue.CompleteAdding();
+        }
+    }
+}

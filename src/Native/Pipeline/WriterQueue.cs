@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
+using Lia.Media;
+
+namespace Lia.Pipeline;
+
+/// <summary>Hands frames to a writer on a thread of its own, a bounded number of frames behind the network.</summary>
+internal sealed class WriterQueue : IDisposable
+{
+    private readonly IFrameWriter _writer;
+    private readonly FramePool _pool;
+    private readonly CancellationTokenSource _stop;
+    private readonly BlockingCollection<byte[]> _queue;
+    private readonly Thread _thread;
+    private Exception? _failure;
+
+    /// <param name="writer">Used by this queue's thread alone until <see cref="Finish"/> returns; disposed by the caller.</param>
+    /// <param name="pool">Where written buffers go back to.</param>
+    /// <param name="behind">Frames that may wait.</param>
+    /// <param name="cancellationToken">Stops writing.</param>
+    public WriterQueue(IFrameWriter writer, FramePool pool, int behind, CancellationToken cancellationToken)
+    {
+        (_writer, _pool) = (writer, pool);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _queue = new BlockingCollection<byte[]>(behind);
+        _thread = new Thread(WriteAll) { IsBackground = true, Name = "LIA output" };
+        _thread.Start();
+    }
+
+    /// <summary>Queues a frame; the queue owns its buffer from here on.</summary>
+    /// <exception cref="MediaException">An earlier frame could not be written.</exception>
+    public void Add(byte[] frame)
+    {
+        try
+        {
+            _queue.Add(frame, _stop.Token);
+        }
+        catch (OperationCanceledException) when (_failure is not null)
+        {
+            ExceptionDispatchInfo.Throw(_failure);
+        }
+    }
+
+    /// <summary>Waits until every frame is with the writer.</summary>
+    /// <exception cref="MediaException">A frame could not be written.</exception>
+    public void Finish()
+    {
+        _queue.CompleteAdding();
+        _thread.Join();
+        if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _thread.Join();
+        _queue.Dispose();
+        _stop.Dispose();
+    }
+
+    private void WriteAll()
+    {
+        try
+        {
+            foreach (byte[] frame in _queue.GetConsumingEnumerable(_stop.Token))
+            {
+                _writer.Write(frame);
+                _pool.Return(frame);
+            }
+        }
+        catch (Exception failure)
+        {
+            _failure = failure;
+            _stop.Cancel(); // wakes a caller that waits for room
+        }
+    }
+}
