@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+using Lia.Network;
+using Lia.Pipeline;
+using Lia.Weights;
+
+namespace Lia.Tests;
+
+/// <summary>
+/// A network whose result can be foretold: a picture's motion code is its mean red, green and blue, Q is the identity, the appearance code is
+/// zero, and a frame is half the source plus the latent in each colour. In absolute mode a frame is therefore the source tinted by the driving frame.
+/// </summary>
+internal sealed class FakeExecutor : IExecutor
+{
+    public FakeExecutor(int size) => Architecture = new ModelArchitecture(size, 3, 3, [.. Enumerable.Repeat(3, int.Log2(size) - 1)]);
+
+    /// <summary>Called before every batch is decoded.</summary>
+    public Action<int>? BeforeSynthesis { get; init; }
+
+    public bool IsDisposed { get; private set; }
+
+    public ModelArchitecture Architecture { get; }
+
+    public string DeviceName => "fake";
+
+    public MotionBasis Basis { get; } = new([1, 0, 0, 0, 1, 0, 0, 0, 1], 3, 3);
+
+    public TapHandler? Tap { get; set; }
+
+    /// <summary>An animator on this executor.</summary>
+    public Animator Animator(AnimationOptions? options = null) =>
+        new(new LoadedModel(this, MotionMode.Relative, "fake model"), options ?? new AnimationOptions());
+
+    public EncodedSource EncodeSource(ReadOnlySpan<float> image)
+    {
+        float[] code = new float[3];
+        EncodeMotion(image, 1, code);
+        return new Source(image.ToArray(), code);
+    }
+
+    public void EncodeMotion(ReadOnlySpan<float> images, int count, Span<float> codes)
+    {
+        int plane = Architecture.Size * Architecture.Size;
+        for (int i = 0; i < 3 * count; i++)
+        {
+            double sum = 0;
+            foreach (float value in images.Slice(i * plane, plane)) sum += value;
+            codes[i] = (float)(sum / plane);
+        }
+    }
+
+    public void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames)
+    {
+        BeforeSynthesis?.Invoke(count);
+        int plane = Architecture.Size * Architecture.Size;
+        ReadOnlySpan<float> image = ((Source)source).Image;
+        for (int i = 0; i < 3 * count; i++)
+            for (int p = 0; p < plane; p++)
+                frames[i * plane + p] = 0.5f * image[i % 3 * plane + p] + latents[i];
+    }
+
+    public void Dispose() => IsDisposed = true;
+
+    private sealed class Source(float[] image, float[] code) : EncodedSource
+    {
+        public float[] Image => image;
+
+        public override ReadOnlySpan<float> Appearance => new float[3];
+
+        public override ReadOnlySpan<float> Motion => code;
+
+        public override void Dispose() { }
+    }
+}
