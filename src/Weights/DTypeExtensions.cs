@@ -46,6 +46,11 @@ public static class DTypeExtensions
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
     };
 
+    /// <summary>Whether elements are real floating-point numbers that convert to float32.</summary>
+    /// <param name="type">The element type.</param>
+    public static bool IsFloat(this DType type) => type is DType.Float16 or DType.BFloat16 or DType.Float32 or DType.Float64
+        or DType.Float8E5M2 or DType.Float8E4M3 or DType.Float8E8M0 or DType.Float8E5M2Fnuz or DType.Float8E4M3Fnuz;
+
     /// <summary>Looks a safetensors type name up.</summary>
     internal static bool TryParseSafetensors(ReadOnlySpan<char> name, out DType type)
     {

@@ -19,4 +19,11 @@ public interface ITensorSource : IDisposable
     /// <exception cref="WeightsException">There is no such tensor, or its type has no float32 conversion.</exception>
     /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
     void CopyTo(string name, Span<float> destination);
+
+    /// <summary>Copies a tensor's bytes as stored: little-endian, in row-major order.</summary>
+    /// <param name="name">A key of <see cref="Tensors"/>.</param>
+    /// <param name="destination">Exactly as many bytes as the tensor takes.</param>
+    /// <exception cref="WeightsException">There is no such tensor.</exception>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
+    void CopyBytesTo(string name, Span<byte> destination);
 }

@@ -36,6 +36,39 @@ internal static class TensorConversion
         }
     }
 
+    /// <summary>Rounds to float32, float16 or bfloat16, to nearest and ties to even.</summary>
+    /// <returns>The first element that is finite and became infinite, or -1.</returns>
+    public static int FromSingle(DType type, ReadOnlySpan<float> source, Span<byte> destination)
+    {
+        int lost = -1;
+        switch (type)
+        {
+            case DType.Float32:
+                MemoryMarshal.AsBytes(source).CopyTo(destination);
+                break;
+            case DType.Float16:
+                Span<Half> halves = MemoryMarshal.Cast<byte, Half>(destination);
+                for (int i = 0; i < source.Length; i++)
+                {
+                    halves[i] = (Half)source[i];
+                    if (lost < 0 && Half.IsInfinity(halves[i]) && float.IsFinite(source[i])) lost = i;
+                }
+                break;
+            case DType.BFloat16:
+                Span<ushort> words = MemoryMarshal.Cast<byte, ushort>(destination);
+                for (int i = 0; i < source.Length; i++)
+                {
+                    uint bits = BitConverter.SingleToUInt32Bits(source[i]);
+                    words[i] = float.IsNaN(source[i]) ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+                    if (lost < 0 && (words[i] & 0x7fff) == 0x7f80 && float.IsFinite(source[i])) lost = i;
+                }
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "Floats are written as float32, float16 or bfloat16.");
+        }
+        return lost;
+    }
+
     private static void Each<T>(ReadOnlySpan<byte> source, Span<float> destination, Func<T, float> convert) where T : unmanaged
     {
         ReadOnlySpan<T> values = MemoryMarshal.Cast<byte, T>(source)[..destination.Length];

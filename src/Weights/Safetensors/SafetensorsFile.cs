@@ -65,5 +65,13 @@ public sealed class SafetensorsFile : ITensorSource
     }
 
     /// <inheritdoc/>
+    public void CopyBytesTo(string name, Span<byte> destination)
+    {
+        ReadOnlySpan<byte> bytes = Bytes(name);
+        if (bytes.Length != destination.Length) throw new ArgumentException($"Tensor {name} takes {bytes.Length} bytes, the destination {destination.Length}.");
+        bytes.CopyTo(destination);
+    }
+
+    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Lia.Weights;
@@ -51,6 +52,13 @@ public sealed class SyntheticCheckpoint : ITensorSource
         this.Find(name, destination.Length);
         if (ModelArchitecture.IsFirKernel(name)) ModelArchitecture.FirKernel(name).CopyTo(destination);
         else Fill(name, _seed, destination);
+    }
+
+    /// <inheritdoc/>
+    public void CopyBytesTo(string name, Span<byte> destination)
+    {
+        if (destination.Length % sizeof(float) != 0) throw new ArgumentException($"Tensor {name} takes a multiple of 4 bytes, the destination {destination.Length}.");
+        CopyTo(name, MemoryMarshal.Cast<byte, float>(destination));
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,35 @@
+namespace Lia.Weights;
+
+/// <summary>Opens checkpoint files of any known format.</summary>
+public static class Checkpoint
+{
+    /// <summary>Opens a checkpoint: safetensors, or PyTorch's zip or stream format, told apart by content.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The tensors, to be disposed.</returns>
+    /// <exception cref="WeightsException">The file is absent, of no known format, damaged or hostile; the message says which.</exception>
+    public static ITensorSource Open(string path)
+    {
+        MappedFile file = new(path);
+        ReadOnlySpan<byte> start = file.Slice(0, (int)Math.Min(64, file.Length));
+        if (IsZip(file)) return new PyTorchCheckpoint(file);
+        if (start.Length > 8 && start[8] == '{') return new SafetensorsFile(file);
+        if (start.Length > 0 && start[0] == 0x80) return new PyTorchCheckpoint(file);
+
+        string found = start.IsEmpty ? "the file is empty"
+            : start.StartsWith("version https://git-lfs"u8) ? "this is a Git LFS pointer; the file itself has to be fetched (git lfs pull)"
+            : IsHtml(start) ? "this is a web page; the download went wrong"
+            : path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) ? "the safetensors header is missing or damaged"
+            : "neither a safetensors file nor a PyTorch checkpoint";
+        string name = file.Name;
+        file.Dispose();
+        throw new WeightsException($"{name}: {found}");
+    }
+
+    internal static bool IsZip(MappedFile file) => file.Length >= 4 && file.Slice(0, 4).SequenceEqual("PK\x03\x04"u8);
+
+    private static bool IsHtml(ReadOnlySpan<byte> start)
+    {
+        start = start.TrimStart(" \t\r\n"u8);
+        return start.StartsWith("<!doctype"u8) || start.StartsWith("<!DOCTYPE"u8) || start.StartsWith("<html"u8);
+    }
+}
