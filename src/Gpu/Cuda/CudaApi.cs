@@ -1,0 +1,112 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace Lia.Gpu.Cuda;
+
+/// <summary>
+/// The functions of the CUDA driver that we call, with the driver's names and argument order
+/// (https://docs.nvidia.com/cuda/cuda-driver-api). Handles and device addresses are nint. <see cref="CudaDriver"/> must have started first.
+/// </summary>
+internal static unsafe partial class CudaApi
+{
+    public const string Library = "cuda";
+
+    /// <summary>The exported names of all functions below.</summary>
+    public static IEnumerable<string> Functions =>
+        from method in typeof(CudaApi).GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
+        let import = method.GetCustomAttribute<DllImportAttribute>()
+        where import is not null
+        select import.EntryPoint is { Length: > 0 } name ? name : method.Name;
+
+    // Driver and errors
+    [LibraryImport(Library)] internal static partial CudaResult cuInit(uint flags);
+    [LibraryImport(Library)] internal static partial CudaResult cuDriverGetVersion(out int version);
+    [LibraryImport(Library)] internal static partial CudaResult cuGetErrorName(CudaResult result, out byte* text);
+    [LibraryImport(Library)] internal static partial CudaResult cuGetErrorString(CudaResult result, out byte* text);
+
+    // Devices
+    [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetCount(out int count);
+    [LibraryImport(Library)] internal static partial CudaResult cuDeviceGet(out int device, int ordinal);
+    [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetName(byte* name, int length, int device);
+    [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetAttribute(out int value, CudaDeviceAttribute attribute, int device);
+    [LibraryImport(Library, EntryPoint = "cuDeviceTotalMem_v2")] internal static partial CudaResult cuDeviceTotalMem(out nuint bytes, int device);
+
+    // Contexts
+    [LibraryImport(Library)] internal static partial CudaResult cuDevicePrimaryCtxRetain(out nint context, int device);
+    [LibraryImport(Library, EntryPoint = "cuDevicePrimaryCtxRelease_v2")] internal static partial CudaResult cuDevicePrimaryCtxRelease(int device);
+    [LibraryImport(Library)][SuppressGCTransition] internal static partial CudaResult cuCtxSetCurrent(nint context);
+    [LibraryImport(Library)] internal static partial CudaResult cuCtxSynchronize();
+
+    // Memory
+    [LibraryImport(Library, EntryPoint = "cuMemAlloc_v2")] internal static partial CudaResult cuMemAlloc(out nint address, nuint bytes);
+    [LibraryImport(Library, EntryPoint = "cuMemFree_v2")] internal static partial CudaResult cuMemFree(nint address);
+    [LibraryImport(Library)] internal static partial CudaResult cuMemHostAlloc(out nint address, nuint bytes, uint flags);
+    [LibraryImport(Library)] internal static partial CudaResult cuMemFreeHost(nint address);
+    [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")] internal static partial CudaResult cuMemGetInfo(out nuint free, out nuint total);
+    [LibraryImport(Library, EntryPoint = "cuMemcpyHtoDAsync_v2")] internal static partial CudaResult cuMemcpyHtoDAsync(nint target, nint source, nuint bytes, nint stream);
+    [LibraryImport(Library, EntryPoint = "cuMemcpyDtoHAsync_v2")] internal static partial CudaResult cuMemcpyDtoHAsync(nint target, nint source, nuint bytes, nint stream);
+    [LibraryImport(Library, EntryPoint = "cuMemcpyDtoDAsync_v2")] internal static partial CudaResult cuMemcpyDtoDAsync(nint target, nint source, nuint bytes, nint stream);
+    [LibraryImport(Library)] internal static partial CudaResult cuMemsetD8Async(nint target, byte value, nuint count, nint stream);
+
+    // Streams and events
+    [LibraryImport(Library)] internal static partial CudaResult cuStreamCreate(out nint stream, uint flags);
+    [LibraryImport(Library, EntryPoint = "cuStreamDestroy_v2")] internal static partial CudaResult cuStreamDestroy(nint stream);
+    [LibraryImport(Library)] internal static partial CudaResult cuStreamSynchronize(nint stream);
+    [LibraryImport(Library)] internal static partial CudaResult cuStreamQuery(nint stream);
+    [LibraryImport(Library)] internal static partial CudaResult cuStreamWaitEvent(nint stream, nint mark, uint flags);
+    [LibraryImport(Library)] internal static partial CudaResult cuEventCreate(out nint mark, uint flags);
+    [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")] internal static partial CudaResult cuEventDestroy(nint mark);
+    [LibraryImport(Library)] internal static partial CudaResult cuEventRecord(nint mark, nint stream);
+    [LibraryImport(Library)] internal static partial CudaResult cuEventSynchronize(nint mark);
+    [LibraryImport(Library)] internal static partial CudaResult cuEventQuery(nint mark);
+    [LibraryImport(Library)] internal static partial CudaResult cuEventElapsedTime(out float milliseconds, nint start, nint end);
+
+    // Modules and launches
+    [LibraryImport(Library)] internal static partial CudaResult cuModuleLoadDataEx(out nint module, byte* image, uint count, CudaJitOption* options, nint* values);
+    [LibraryImport(Library)] internal static partial CudaResult cuModuleUnload(nint module);
+    [LibraryImport(Library)] internal static partial CudaResult cuModuleGetFunction(out nint function, nint module, byte* name);
+    [LibraryImport(Library)] internal static partial CudaResult cuFuncGetAttribute(out int value, CudaFunctionAttribute attribute, nint function);
+    [LibraryImport(Library)] internal static partial CudaResult cuFuncSetAttribute(nint function, CudaFunctionAttribute attribute, int value);
+    [LibraryImport(Library)]
+    internal static partial CudaResult cuLaunchKernel(
+        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** parameters, void** extra);
+
+    // Graphs
+    [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")] internal static partial CudaResult cuStreamBeginCapture(nint stream, int mode);
+    [LibraryImport(Library)] internal static partial CudaResult cuStreamEndCapture(nint stream, out nint graph);
+    [LibraryImport(Library)] internal static partial CudaResult cuGraphInstantiateWithFlags(out nint executable, nint graph, ulong flags);
+    [LibraryImport(Library)] internal static partial CudaResult cuGraphLaunch(nint executable, nint stream);
+    [LibraryImport(Library)] internal static partial CudaResult cuGraphExecDestroy(nint executable);
+    [LibraryImport(Library)] internal static partial CudaResult cuGraphDestroy(nint graph);
+}
+
+/// <summary>CUdevice_attribute.</summary>
+internal enum CudaDeviceAttribute
+{
+    MaxThreadsPerBlock = 1,
+    MultiprocessorCount = 16,
+    L2CacheSize = 38,
+    ComputeCapabilityMajor = 75,
+    ComputeCapabilityMinor = 76,
+    MaxSharedMemoryPerBlockOptIn = 97,
+}
+
+/// <summary>CUfunction_attribute.</summary>
+internal enum CudaFunctionAttribute
+{
+    MaxThreadsPerBlock = 0,
+    SharedSizeBytes = 1,
+    LocalSizeBytes = 3,
+    Registers = 4,
+    MaxDynamicSharedSizeBytes = 8,
+}
+
+/// <summary>CUjit_option.</summary>
+internal enum CudaJitOption
+{
+    InfoLogBuffer = 3,
+    InfoLogBufferSizeBytes = 4,
+    ErrorLogBuffer = 5,
+    ErrorLogBufferSizeBytes = 6,
+    LogVerbose = 12,
+}

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace Lia.Gpu.Cuda;
+
+/// <summary>
+/// Finds and starts the CUDA driver, once per process and only when CUDA is asked for. The driver's library belongs to the display
+/// driver, so nothing else needs to be installed.
+/// </summary>
+internal sealed class CudaDriver
+{
+    /// <summary>CUDA 11.8, the first whose assembler accepts the PTX we emit (ISA 7.8).</summary>
+    public const int OldestVersion = 11080;
+
+    private static readonly string[] Candidates = OperatingSystem.IsWindows()
+        ? ["nvcuda.dll"]
+        : ["libcuda.so.1", "libcuda.so", "/usr/lib/wsl/lib/libcuda.so.1"];
+
+    private static readonly Lazy<CudaDriver> Process = new(() =>
+    {
+        CudaDriver driver = Start(Candidates);
+        if (driver.Library != 0)
+            NativeLibrary.SetDllImportResolver(typeof(CudaDriver).Assembly, (name, _, _) => name == CudaApi.Library ? driver.Library : 0);
+        return driver;
+    });
+
+    private CudaDriver(nint library, int version, CudaUnavailableException? problem)
+    {
+        Library = library;
+        Version = version;
+        Problem = problem;
+    }
+
+    /// <summary>The loaded library, or 0.</summary>
+    public nint Library { get; }
+
+    /// <summary>The newest CUDA version the driver serves: 13000 is 13.0.</summary>
+    public int Version { get; }
+
+    /// <summary>Why the driver cannot be used; null when it can.</summary>
+    public CudaUnavailableException? Problem { get; }
+
+    /// <summary>The driver of this process, started or with the problem that it has.</summary>
+    public static CudaDriver Current => Process.Value;
+
+    /// <summary>Loads the first of the libraries that is there and initialises it.</summary>
+    internal static unsafe CudaDriver Start(IReadOnlyList<string> candidates)
+    {
+        nint library = 0;
+        string? found = candidates.FirstOrDefault(name => NativeLibrary.TryLoad(name, out library));
+        if (found is null)
+            return Unusable(CudaUnavailableReason.NoDriver, $"no NVIDIA driver: {string.Join(", ", candidates)} could not be loaded; install the driver of the GPU, or use another device");
+        string? missing = CudaApi.Functions.FirstOrDefault(name => !NativeLibrary.TryGetExport(library, name, out _));
+        bool canAsk = NativeLibrary.TryGetExport(library, nameof(CudaApi.cuDriverGetVersion), out nint getVersion);
+        int version = 0;
+        if (canAsk && ((delegate* unmanaged<int*, CudaResult>)getVersion)(&version) == CudaResult.Success && version < OldestVersion)
+            return Unusable(CudaUnavailableReason.DriverTooOld, $"the NVIDIA driver is too old: it serves CUDA {Format(version)}, and {Format(OldestVersion)} or later is needed (driver 520 or later)");
+        if (missing is not null)
+            return Unusable(CudaUnavailableReason.UnusableDriver, $"{found} is not a usable NVIDIA driver: it has no function {missing}");
+        var initialise = (delegate* unmanaged<uint, CudaResult>)NativeLibrary.GetExport(library, nameof(CudaApi.cuInit));
+        return new(library, version, Explain(initialise(0)));
+    }
+
+    /// <summary>What a status of cuInit means to the user; null for success.</summary>
+    internal static CudaUnavailableException? Explain(CudaResult initialised) => initialised switch
+    {
+        CudaResult.Success => null,
+        CudaResult.NoDevice => new(CudaUnavailableReason.NoDevice, "the NVIDIA driver sees no CUDA device: there is no GPU, or CUDA_VISIBLE_DEVICES hides it"),
+        _ => new(CudaUnavailableReason.InitializationFailed, $"the NVIDIA driver could not start: cuInit returned {(int)initialised}; `nvidia-smi` may say more"),
+    };
+
+    /// <summary>13000 as 13.0.</summary>
+    internal static string Format(int version) => string.Create(CultureInfo.InvariantCulture, $"{version / 1000}.{version % 1000 / 10}");
+
+    private static CudaDriver Unusable(CudaUnavailableReason reason, string message) => new(0, 0, new(reason, message));
+}

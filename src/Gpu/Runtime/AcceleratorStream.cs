@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+
+namespace Lia.Gpu.Runtime;
+
+/// <summary>A queue of work on an accelerator: what is put into one stream runs in that order; streams run beside each other.</summary>
+public abstract class AcceleratorStream : IDisposable
+{
+    /// <summary>A stream of <paramref name="accelerator"/>.</summary>
+    protected AcceleratorStream(Accelerator accelerator) => Accelerator = accelerator;
+
+    /// <summary>The accelerator the stream belongs to.</summary>
+    public Accelerator Accelerator { get; }
+
+    /// <summary>Whether everything put into the stream so far is done.</summary>
+    public abstract bool IsCompleted { get; }
+
+    /// <summary>Waits until everything put into the stream is done.</summary>
+    public abstract void Synchronize();
+
+    /// <summary>Marks this point of the stream in <paramref name="mark"/>.</summary>
+    public abstract void Record(AcceleratorEvent mark);
+
+    /// <summary>Work put into this stream from now on starts only after <paramref name="mark"/> is reached, whichever stream recorded it.</summary>
+    public abstract void Wait(AcceleratorEvent mark);
+
+    /// <summary>Starts recording: what is put into the stream until <see cref="EndCapture"/> is kept, not run.</summary>
+    public abstract void BeginCapture();
+
+    /// <summary>Ends the recording begun with <see cref="BeginCapture"/> and prepares it for replay.</summary>
+    public abstract AcceleratorGraph EndCapture();
+
+    /// <summary>Copies host memory to a view, in order. The source may be reused on return. Not to be captured: see <see cref="CopyFromPageLocked"/>.</summary>
+    /// <exception cref="ArgumentException">The source is longer than the view.</exception>
+    public unsafe void CopyFromCPU<T>(ArrayView<T> target, ReadOnlySpan<T> source) where T : unmanaged
+    {
+        DemandRoom(source.Length, target.Length);
+        fixed (T* from = source)
+            CopyFromHost(target.Address, (nint)from, Bytes<T>(source.Length));
+    }
+
+    /// <summary>Copies a view to host memory after the stream's work, and waits for it.</summary>
+    /// <exception cref="ArgumentException">The target is longer than the view.</exception>
+    public unsafe void CopyToCPU<T>(ArrayView<T> source, Span<T> target) where T : unmanaged
+    {
+        DemandRoom(target.Length, source.Length);
+        fixed (T* to = target)
+            CopyToHost((nint)to, source.Address, Bytes<T>(target.Length));
+        Synchronize();
+    }
+
+    /// <summary>Copies page-locked host memory to a view, in order, without waiting: the source must stay unchanged until the stream has passed this point.</summary>
+    /// <exception cref="ArgumentException">The source is longer than the view.</exception>
+    public void CopyFromPageLocked<T>(ArrayView<T> target, PageLockedArray1D<T> source) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        DemandRoom(source.Length, target.Length);
+        CopyFromHost(target.Address, source.NativePtr, Bytes<T>(source.Length));
+    }
+
+    /// <summary>Copies a view to page-locked host memory, in order, without waiting: the target is complete when the stream has passed this point.</summary>
+    /// <exception cref="ArgumentException">The target is longer than the view.</exception>
+    public void CopyToPageLocked<T>(ArrayView<T> source, PageLockedArray1D<T> target) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        DemandRoom(target.Length, source.Length);
+        CopyToHost(target.NativePtr, source.Address, Bytes<T>(target.Length));
+    }
+
+    /// <summary>Copies <paramref name="source"/> to <paramref name="target"/> on the device; the two must not overlap.</summary>
+    /// <exception cref="ArgumentException">The source is longer than the target.</exception>
+    public void Copy<T>(ArrayView<T> source, ArrayView<T> target) where T : unmanaged
+    {
+        DemandRoom(source.Length, target.Length);
+        CopyOnDevice(target.Address, source.Address, Bytes<T>(source.Length));
+    }
+
+    /// <summary>Sets every byte of a view.</summary>
+    public void MemSet<T>(ArrayView<T> target, byte value) where T : unmanaged => Fill(target.Address, value, target.LengthInBytes);
+
+    /// <summary>Releases the stream; work in it still completes.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Releases the stream.</summary>
+    protected abstract void Dispose(bool disposing);
+
+    /// <summary>Host to device, in order; returns when pageable host memory may be reused.</summary>
+    protected abstract void CopyFromHost(nint target, nint source, long bytes);
+
+    /// <summary>Device to host, in order; may return before the data is there.</summary>
+    protected abstract void CopyToHost(nint target, nint source, long bytes);
+
+    /// <summary>Device to device, in order.</summary>
+    protected abstract void CopyOnDevice(nint target, nint source, long bytes);
+
+    /// <summary>Sets bytes of device memory, in order.</summary>
+    protected abstract void Fill(nint target, byte value, long bytes);
+
+    private static long Bytes<T>(long length) => length * Unsafe.SizeOf<T>();
+
+    private static void DemandRoom(long source, long target)
+    {
+        if (source > target)
+            throw new ArgumentException($"cannot copy {source} elements: the device view and the host memory must both hold them, and one has {target}");
+    }
+}
