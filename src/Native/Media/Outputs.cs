@@ -10,12 +10,12 @@ internal static class Outputs
     /// <exception cref="MediaException">They would.</exception>
     public static void CheckDistinct(string source, string driving, string? output, string? dump)
     {
-        (string? path, string what)[] inputs = [(source, "the source"), (driving, "the driving file")];
+        (string path, string what)[] inputs = [(source, "the source"), (driving, "the driving file")];
         foreach (string? target in new[] { output, dump })
         {
             if (target is null) continue;
-            foreach ((string? path, string what) in inputs)
-                if (Same(path!, target) || Same(path!, Path.GetDirectoryName(Full(target)) ?? "") && FrameWriters.IsPictureSequence(target))
+            foreach ((string path, string what) in inputs)
+                if (Same(path, target) || Same(path, Path.GetDirectoryName(Full(target)) ?? "") && Png.PngSequenceWriter.IsPattern(target))
                     throw new MediaException($"{target}: the output would replace {what}; choose another name.");
         }
         if (output is not null && dump is not null && Same(output, dump))

@@ -65,7 +65,7 @@ internal sealed class FfmpegReader : IFrameReader
         Expect(_stream.ReadByte() == '\n');
         int width = Number(), height = Number(), maximum = Number();
         Expect(maximum == 255 && width > 0 && height > 0);
-        if ((long)width * height > RgbImage.MaxPixels) throw FrameReaders.TooLarge(Name, width, height);
+        FrameReaders.RefuseTooLarge(Name, width, height);
         if (_frame is null || _frame.Width != width || _frame.Height != height) _frame = new RgbImage(width, height);
         Expect(_stream.ReadAtLeast(_frame.Pixels, _frame.Pixels.Length, throwOnEndOfStream: false) == _frame.Pixels.Length);
         _any = true;

@@ -38,7 +38,7 @@ internal sealed record VideoProbe(int Width, int Height, FrameRate Rate, bool Is
         if (video.ValueKind == JsonValueKind.Undefined) throw new MediaException($"{path}: there is no picture or video in it.");
         int width = Integer(video, "width") ?? 0, height = Integer(video, "height") ?? 0;
         // Some formats keep their extents to themselves until a frame is decoded; the decoder then enforces the limit.
-        if ((long)width * height > RgbImage.MaxPixels) throw FrameReaders.TooLarge(path, width, height);
+        FrameReaders.RefuseTooLarge(path, width, height);
 
         JsonElement format = root.TryGetProperty("format", out JsonElement element) ? element : default;
         bool hasRate = FrameRate.TryParse(Text(video, "r_frame_rate"), out FrameRate nominal);
