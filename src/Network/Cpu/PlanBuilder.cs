@@ -1,0 +1,61 @@
+using Lia.Network.Graph;
+using Lia.Weights;
+
+namespace Lia.Network.Cpu;
+
+/// <summary>
+/// Turns layers of the graph into steps. Each method adds one layer's steps to the plan, reserves its output in the arena and
+/// releases what it alone used; the caller releases the layer's input and, when its reader is planned, its output.
+/// </summary>
+internal sealed unsafe partial class PlanBuilder(CpuContext context, ITensorSource weights, Plan plan)
+{
+    /// <summary>1/8 per axis for [1,3,3,1].</summary>
+    private const float FirScale = 1f / 64;
+
+    /// <summary>The same with the gain that makes up for the zeros of an upsampling.</summary>
+    private const float UpsamplingFirScale = 4f / 64;
+
+    public FeatureMap Reserve(int height, int width, int channels, int border) => context.Arena.Reserve(new(height, width, channels, border));
+
+    public void Release(FeatureMap map) => context.Arena.Release(map);
+
+    /// <summary>A linear layer of a vector.</summary>
+    public float* Linear(LinearLayer layer, float* input)
+    {
+        float scale = layer.LrMul / MathF.Sqrt(layer.Inputs), gain = layer.Activated ? LiaGraph.ActivationGain : 1;
+        float[] weight = weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs), bias = weights.ReadParameter(layer.Bias, layer.Outputs);
+        for (int i = 0; i < weight.Length; i++) weight[i] *= scale * gain;
+        for (int i = 0; i < bias.Length; i++) bias[i] *= layer.LrMul * gain;
+        return plan.Add(new LinearStep(context, layer.Name, weight, bias, input, layer.Activated ? LiaGraph.LeakySlope : 1)).Result;
+    }
+
+    /// <summary>A blur of its own.</summary>
+    public FeatureMap Blur(string name, FeatureMap input, int height, int width, int step, int padding, Epilogue? epilogue = null, int border = 0)
+    {
+        FeatureMap output = Reserve(height, width, input.Channels, border);
+        plan.Add(new BlurStep(context, name, input, output, step, padding, epilogue ?? Linear(input.Channels, FirScale)));
+        return output;
+    }
+
+    /// <summary>An epilogue without activation.</summary>
+    public Epilogue Linear(int channels, float scale, float* bias = null) => new()
+    {
+        Scale = context.Vector(channels, scale),
+        Bias = bias != null ? bias : context.Vector(channels, 0),
+        Slope = 1,
+    };
+
+    /// <summary>FusedLeakyReLU with its gain times <paramref name="gain"/>, after a per-channel or constant scale.</summary>
+    private Epilogue Activation(float[] bias, float* scale, float gain)
+    {
+        float total = LiaGraph.ActivationGain * gain;
+        return new()
+        {
+            Scale = scale != null ? scale : context.Vector(bias.Length, total),
+            Bias = context.Vector([.. bias.Select(value => value * total)]),
+            Slope = LiaGraph.LeakySlope,
+        };
+    }
+
+    private static int[] Taps(int kernel) => [.. Enumerable.Range(0, kernel)];
+}
