@@ -10,11 +10,16 @@ public sealed partial record ModelArchitecture
     /// <param name="source">The checkpoint.</param>
     /// <exception cref="WeightsException">A tensor is missing, surplus, misshapen or no float, or a kernel differs: the message names the
     /// tensors and what was expected.</exception>
-    public void Validate(ITensorSource source)
+    public void Validate(ITensorSource source) => Validate(source, Layout(), $"a LIA generator for size {Size}");
+
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="layout">What it must hold.</param>
+    /// <param name="what">What that is called.</param>
+    internal static void Validate(ITensorSource source, IReadOnlyList<TensorInfo> layout, string what)
     {
-        Dictionary<string, TensorInfo> expected = Layout().ToDictionary(tensor => tensor.Name);
+        HashSet<string> names = [.. layout.Select(tensor => tensor.Name)];
         List<string> problems = [];
-        foreach (TensorInfo want in expected.Values)
+        foreach (TensorInfo want in layout)
         {
             if (!source.Tensors.TryGetValue(want.Name, out TensorInfo? have)) problems.Add($"{want.Name} {Text.Shape(want.Shape)} is missing");
             else if (!have.Shape.SequenceEqual(want.Shape)) problems.Add($"{want.Name} has the shape {Text.Shape(have.Shape)}, {Text.Shape(want.Shape)} was expected");
@@ -22,14 +27,14 @@ public sealed partial record ModelArchitecture
         }
         foreach (TensorInfo have in source.Tensors.Values)
         {
-            if (!expected.ContainsKey(have.Name)) problems.Add($"{Text.Quote(have.Name, quotes: false)} {Text.Shape(have.Shape)} is not part of the model");
+            if (!names.Contains(have.Name)) problems.Add($"{Text.Quote(have.Name, quotes: false)} {Text.Shape(have.Shape)} is not part of the model");
         }
         if (problems.Count > 0)
         {
             string more = problems.Count > MostNamed ? $"; and {problems.Count - MostNamed} more" : "";
-            throw new WeightsException($"{source.Name}: not a LIA generator for size {Size}: {string.Join("; ", problems.Take(MostNamed))}{more}");
+            throw new WeightsException($"{source.Name}: not {what}: {string.Join("; ", problems.Take(MostNamed))}{more}");
         }
-        foreach (string name in expected.Keys.Where(IsFirKernel))
+        foreach (string name in names.Where(IsFirKernel))
         {
             if (!source.Read(name).AsSpan().SequenceEqual(FirKernel(name)))
                 throw new WeightsException($"{source.Name}: {name} is not the FIR kernel [1, 3, 3, 1] x [1, 3, 3, 1] the network computes with");

@@ -13,6 +13,14 @@ public sealed partial record ModelArchitecture(int Size, int Style, int Motion, 
     /// <param name="resolution">4, 8, 16, ... <see cref="Size"/>.</param>
     public int ChannelsAt(int resolution) => Channels[System.Numerics.BitOperations.Log2((uint)resolution) - 2];
 
+    /// <summary>Whether two architectures have the same extents.</summary>
+    /// <param name="other">The other.</param>
+    public bool Equals(ModelArchitecture? other) =>
+        other is not null && Size == other.Size && Style == other.Style && Motion == other.Motion && Channels.AsSpan().SequenceEqual(other.Channels.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Size, Style, Motion, Channels.Length);
+
     /// <summary>The official architecture (style 512, 20 directions) at a size.</summary>
     /// <param name="size">A power of two from 64 to 1024.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is none of these.</exception>

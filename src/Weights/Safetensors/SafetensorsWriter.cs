@@ -14,8 +14,7 @@ public static class SafetensorsWriter
     /// <param name="floats">The type floating-point tensors are rounded to (to nearest, ties to even); null keeps every type.
     /// One of <see cref="DType.Float32"/>, <see cref="DType.Float16"/>, <see cref="DType.BFloat16"/>.</param>
     /// <param name="cancellation">Stops between tensors; nothing is left behind.</param>
-    /// <exception cref="WeightsException">A value does not fit the type asked for, or a tensor cannot be read.</exception>
-    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="WeightsException">A value does not fit the type asked for, a tensor cannot be read, or the file cannot be written.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
     public static void Write(
         string path, ITensorSource source, IReadOnlyDictionary<string, string> metadata, DType? floats = null, CancellationToken cancellation = default)
@@ -45,13 +44,13 @@ public static class SafetensorsWriter
     /// <param name="metadata">String pairs for the header.</param>
     /// <param name="fill">Writes a tensor's bytes, little-endian and row-major; called once for each in the order of the file.</param>
     /// <exception cref="ArgumentException">A name occurs twice or is reserved, or a tensor takes more than 2 GiB.</exception>
-    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="WeightsException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<TensorInfo> tensors, IReadOnlyDictionary<string, string> metadata, FillTensor fill)
     {
         TensorInfo[] sorted = [.. tensors.OrderByDescending(tensor => tensor.DType.BitSize()).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
         byte[] header = Header(sorted, metadata);
         using ReplacingFile file = new(path);
-        file.Stream.Write(header);
+        file.Write(header);
         foreach (TensorInfo tensor in sorted)
         {
             int length = checked((int)SafetensorsHeader.ByteLength(tensor.DType, tensor.Shape)!.Value);
@@ -59,7 +58,7 @@ public static class SafetensorsWriter
             try
             {
                 fill(tensor, buffer.AsSpan(0, length));
-                file.Stream.Write(buffer, 0, length);
+                file.Write(buffer.AsSpan(0, length));
             }
             finally
             {
@@ -69,8 +68,8 @@ public static class SafetensorsWriter
         file.Commit();
     }
 
-    /// <summary>The length field and the JSON, padded with spaces to a multiple of 8 and to <paramref name="leastLength"/> bytes.</summary>
-    internal static byte[] Header(IReadOnlyList<TensorInfo> tensors, IReadOnlyDictionary<string, string> metadata, int leastLength = 0)
+    /// <summary>The length field and the JSON, padded with spaces to a multiple of 8.</summary>
+    private static byte[] Header(TensorInfo[] tensors, IReadOnlyDictionary<string, string> metadata)
     {
         ArrayBufferWriter<byte> buffer = new();
         using (Utf8JsonWriter json = new(buffer))
@@ -102,7 +101,7 @@ public static class SafetensorsWriter
             }
             json.WriteEndObject();
         }
-        int padded = Math.Max((8 + buffer.WrittenCount + 7) / 8 * 8, leastLength);
+        int padded = (8 + buffer.WrittenCount + 7) / 8 * 8;
         byte[] header = new byte[padded];
         header.AsSpan().Fill((byte)' ');
         BinaryPrimitives.WriteInt64LittleEndian(header, padded - 8);
