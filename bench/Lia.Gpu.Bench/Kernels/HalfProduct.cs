@@ -203,8 +203,9 @@ internal static class HalfProduct
     {
         for (int i = 0; i < 4; i++)
         {
-            for (int j = 0; j < 8; j++)
+            for (int pass = 0; pass < 8; pass++)
             {
+                int j = (i & 1) == 0 ? pass : 7 - pass; // back and forth: neighbours share an operand
                 int d = (i * 8 + j) * 4, l = set * 16 + i * 4, r = set * 16 + j * 2;
                 Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l], left[l + 1], left[l + 2], left[l + 3], right[r], right[r + 1]);
             }

@@ -4,13 +4,13 @@ namespace Lia.Gpu.Bench.Kernels;
 
 /// <summary>
 /// target[i] = source[i]: the bandwidth of the memory, nothing else.
-/// A thread moves four 16-byte elements, all loaded before the first is stored; a warp's accesses are 512 contiguous bytes.
+/// A thread moves two 16-byte elements, both loaded before the first is stored; a warp's accesses are 512 contiguous bytes.
 /// Bound by 2 x n x 16 bytes of traffic.
 /// </summary>
 internal static class VectorCopy
 {
     private const int Threads = 256;
-    private const int PerThread = 4;
+    private const int PerThread = 2;
 
     public static Action<AcceleratorStream, ArrayView<Float4>, ArrayView<Float4>> Load(Accelerator accelerator)
     {

@@ -66,8 +66,14 @@ internal sealed class CudaAccelerator : Accelerator
 
     protected override void Dispose(bool disposing)
     {
-        base.Dispose(disposing);
-        if (disposing)
-            Context.Dispose();
+        try
+        {
+            base.Dispose(disposing);
+        }
+        finally
+        {
+            if (disposing)
+                Context.Dispose(); // what was made in it and not released keeps it alive
+        }
     }
 }

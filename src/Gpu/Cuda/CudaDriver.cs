@@ -54,8 +54,8 @@ internal sealed class CudaDriver
         string? missing = CudaApi.Functions.FirstOrDefault(name => !NativeLibrary.TryGetExport(library, name, out _));
         bool canAsk = NativeLibrary.TryGetExport(library, nameof(CudaApi.cuDriverGetVersion), out nint getVersion);
         int version = 0;
-        if (canAsk && ((delegate* unmanaged<int*, CudaResult>)getVersion)(&version) == CudaResult.Success && version < OldestVersion)
-            return Unusable(CudaUnavailableReason.DriverTooOld, $"the NVIDIA driver is too old: it serves CUDA {Format(version)}, and {Format(OldestVersion)} or later is needed (driver 520 or later)");
+        if (canAsk && ((delegate* unmanaged<int*, CudaResult>)getVersion)(&version) == CudaResult.Success && DemandVersion(version) is { } tooOld)
+            return new(0, version, tooOld);
         if (missing is not null)
             return Unusable(CudaUnavailableReason.UnusableDriver, $"{found} is not a usable NVIDIA driver: it has no function {missing}");
         var initialise = (delegate* unmanaged<uint, CudaResult>)NativeLibrary.GetExport(library, nameof(CudaApi.cuInit));
@@ -69,6 +69,11 @@ internal sealed class CudaDriver
         CudaResult.NoDevice => new(CudaUnavailableReason.NoDevice, "the NVIDIA driver sees no CUDA device: there is no GPU, or CUDA_VISIBLE_DEVICES hides it"),
         _ => new(CudaUnavailableReason.InitializationFailed, $"the NVIDIA driver could not start: cuInit returned {(int)initialised}; `nvidia-smi` may say more"),
     };
+
+    /// <summary>The problem with a driver of that version; null when it is new enough.</summary>
+    internal static CudaUnavailableException? DemandVersion(int version) => version >= OldestVersion
+        ? null
+        : new(CudaUnavailableReason.DriverTooOld, $"the NVIDIA driver is too old: it serves CUDA {Format(version)}, and {Format(OldestVersion)} or later is needed (driver 520 or later)");
 
     /// <summary>13000 as 13.0.</summary>
     internal static string Format(int version) => string.Create(CultureInfo.InvariantCulture, $"{version / 1000}.{version % 1000 / 10}");

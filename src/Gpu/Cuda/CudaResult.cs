@@ -33,7 +33,7 @@ internal static class CudaStatus
     public static CudaException Failure(CudaResult result, string? detail, string call)
     {
         int end = call.IndexOf('(', StringComparison.Ordinal);
-        string name = end < 0 ? call : call[..end];
+        string name = (end < 0 ? call : call[..end]).Split('.')[^1];
         return new CudaException(name, (int)result, Name(result), Description(result), detail);
     }
 

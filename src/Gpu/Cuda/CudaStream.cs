@@ -44,9 +44,9 @@ internal sealed class CudaStream : AcceleratorStream
 
     public override void Wait(AcceleratorEvent mark) => CudaApi.cuStreamWaitEvent(Enter(), CudaEvent.Of(mark), 0).Check();
 
-    public override void BeginCapture() => CudaApi.cuStreamBeginCapture(Enter(), ThreadLocalCapture).Check();
+    protected override void StartCapture() => CudaApi.cuStreamBeginCapture(Enter(), ThreadLocalCapture).Check();
 
-    public override AcceleratorGraph EndCapture()
+    protected override AcceleratorGraph FinishCapture()
     {
         CudaApi.cuStreamEndCapture(Enter(), out nint graph).Check();
         try

@@ -23,16 +23,36 @@ public abstract class AcceleratorStream : IDisposable
     /// <summary>Work put into this stream from now on starts only after <paramref name="mark"/> is reached, whichever stream recorded it.</summary>
     public abstract void Wait(AcceleratorEvent mark);
 
+    /// <summary>Whether what is put into the stream is recorded instead of run.</summary>
+    public bool IsCapturing { get; private set; }
+
     /// <summary>Starts recording: what is put into the stream until <see cref="EndCapture"/> is kept, not run.</summary>
-    public abstract void BeginCapture();
+    /// <exception cref="InvalidOperationException">The stream is recording already.</exception>
+    public void BeginCapture()
+    {
+        if (IsCapturing)
+            throw new InvalidOperationException("the stream is being captured already");
+        StartCapture();
+        IsCapturing = true;
+    }
 
     /// <summary>Ends the recording begun with <see cref="BeginCapture"/> and prepares it for replay.</summary>
-    public abstract AcceleratorGraph EndCapture();
+    /// <exception cref="InvalidOperationException">The stream is not recording.</exception>
+    public AcceleratorGraph EndCapture()
+    {
+        if (!IsCapturing)
+            throw new InvalidOperationException("the stream is not being captured");
+        IsCapturing = false;
+        return FinishCapture();
+    }
 
-    /// <summary>Copies host memory to a view, in order. The source may be reused on return. Not to be captured: see <see cref="CopyFromPageLocked"/>.</summary>
+    /// <summary>Copies host memory to a view, in order. The source may be reused on return.</summary>
     /// <exception cref="ArgumentException">The source is longer than the view.</exception>
+    /// <exception cref="InvalidOperationException">The stream is being captured, and the memory may be elsewhere at replay.</exception>
     public unsafe void CopyFromCPU<T>(ArrayView<T> target, ReadOnlySpan<T> source) where T : unmanaged
     {
+        if (IsCapturing)
+            throw new InvalidOperationException("only page-locked memory can be copied in a captured stream: use CopyFromPageLocked");
         DemandRoom(source.Length, target.Length);
         fixed (T* from = source)
             CopyFromHost(target.Address, (nint)from, Bytes<T>(source.Length));
@@ -40,8 +60,11 @@ public abstract class AcceleratorStream : IDisposable
 
     /// <summary>Copies a view to host memory after the stream's work, and waits for it.</summary>
     /// <exception cref="ArgumentException">The target is longer than the view.</exception>
+    /// <exception cref="InvalidOperationException">The stream is being captured.</exception>
     public unsafe void CopyToCPU<T>(ArrayView<T> source, Span<T> target) where T : unmanaged
     {
+        if (IsCapturing)
+            throw new InvalidOperationException("a captured stream cannot be waited for: use CopyToPageLocked");
         DemandRoom(target.Length, source.Length);
         fixed (T* to = target)
             CopyToHost((nint)to, source.Address, Bytes<T>(target.Length));
@@ -86,6 +109,12 @@ public abstract class AcceleratorStream : IDisposable
 
     /// <summary>Releases the stream.</summary>
     protected abstract void Dispose(bool disposing);
+
+    /// <summary>Starts recording.</summary>
+    protected abstract void StartCapture();
+
+    /// <summary>Ends recording.</summary>
+    protected abstract AcceleratorGraph FinishCapture();
 
     /// <summary>Host to device, in order; returns when pageable host memory may be reused.</summary>
     protected abstract void CopyFromHost(nint target, nint source, long bytes);
