@@ -16,6 +16,11 @@ internal sealed class FakeExecutor : IExecutor
     /// <summary>Called before every batch is decoded.</summary>
     public Action<int>? BeforeSynthesis { get; init; }
 
+    /// <summary>Number of a frame that comes out as NaN.</summary>
+    public int Poison { get; init; } = -1;
+
+    private int _frames;
+
     public bool IsDisposed { get; private set; }
 
     public ModelArchitecture Architecture { get; }
@@ -56,6 +61,8 @@ internal sealed class FakeExecutor : IExecutor
         for (int i = 0; i < 3 * count; i++)
             for (int p = 0; p < plane; p++)
                 frames[i * plane + p] = 0.5f * image[i % 3 * plane + p] + latents[i];
+        if (Poison >= _frames && Poison < _frames + count) frames[(Poison - _frames) * 3 * plane + 5] = float.NaN;
+        _frames += count;
     }
 
     public void Dispose() => IsDisposed = true;

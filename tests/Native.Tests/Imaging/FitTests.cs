@@ -1,0 +1,88 @@
+using Lia.Imaging;
+
+namespace Lia.Tests;
+
+public class FitTests
+{
+    [Theory]
+    [InlineData(Fit.Crop, 100, 60, "20,0,60,60", "0,0,64,64")]
+    [InlineData(Fit.Crop, 61, 100, "0,19,61,61", "0,0,64,64")]
+    [InlineData(Fit.Crop, 1, 1, "0,0,1,1", "0,0,64,64")]
+    [InlineData(Fit.Stretch, 100, 60, "0,0,100,60", "0,0,64,64")]
+    [InlineData(Fit.Pad, 100, 50, "0,0,100,50", "0,16,64,32")]
+    [InlineData(Fit.Pad, 50, 100, "0,0,50,100", "16,0,32,64")]
+    [InlineData(Fit.Pad, 3000, 1, "0,0,3000,1", "0,31,64,1")]
+    public void Rectangles(Fit fit, int width, int height, string from, string to)
+    {
+        (FrameFitter.Rectangle actualFrom, FrameFitter.Rectangle actualTo) = FrameFitter.Place(width, height, 64, fit);
+        Assert.Equal(from, $"{actualFrom.X},{actualFrom.Y},{actualFrom.Width},{actualFrom.Height}");
+        Assert.Equal(to, $"{actualTo.X},{actualTo.Y},{actualTo.Width},{actualTo.Height}");
+    }
+
+    [Fact]
+    public void Crop_takes_the_centre_pixel_for_pixel_when_it_has_the_size()
+    {
+        RgbImage image = Pictures.Noise(20, 8, 1);
+        byte[] result = new byte[3 * 8 * 8];
+        new FrameFitter(8, Fit.Crop).Fit(image, result);
+        for (int y = 0; y < 8; y++) Assert.Equal(image.Pixels.AsSpan(3 * (20 * y + 6), 24), result.AsSpan(24 * y, 24));
+    }
+
+    [Fact]
+    public void Pad_is_black_beside_the_picture_whatever_the_buffer_held()
+    {
+        byte[] result = new byte[3 * 8 * 8];
+        result.AsSpan().Fill(9);
+        new FrameFitter(8, Fit.Pad).Fit(Pictures.Flat(4, 200, 200, 200), result);
+        Assert.True(result.AsSpan().IndexOfAnyExcept((byte)200) < 0);
+        new FrameFitter(8, Fit.Pad).Fit(new RgbImage(8, 4, [.. Enumerable.Repeat((byte)200, 96)]), result);
+        Assert.Equal(Enumerable.Range(0, 8).Select(y => y is >= 2 and < 6 ? 200 : 0), Enumerable.Range(0, 8).Select(y => (int)result[24 * y + 13]));
+    }
+
+    [Fact]
+    public void Pixels_become_planes_from_minus_one_to_one()
+    {
+        float[] planes = new float[6];
+        Planes.FromPixels([0, 51, 255, 255, 0, 102], planes);
+        Assert.Equal([-1, 1, -0.6f, -1, 1, -0.2f], planes.Select(value => MathF.Round(value, 6)));
+    }
+
+    [Fact]
+    public void Every_pixel_value_survives_the_way_to_the_network_and_back()
+    {
+        byte[] pixels = [.. Enumerable.Range(0, 3 * 16 * 16).Select(i => (byte)(i / 3))], back = new byte[pixels.Length];
+        float[] planes = new float[pixels.Length];
+        Planes.FromPixels(pixels, planes);
+        new ColourMap(-1, 1).ToPixels(planes, 16, back, 48);
+        Assert.Equal(pixels, back);
+    }
+
+    [Fact]
+    public void Colours_are_rounded_and_clamped()
+    {
+        byte[] pixels = new byte[3];
+        new ColourMap(-1, 1).ToPixels([-1.5f, 0.2f, 7], 1, pixels, 3); // 0.2 is 153.0
+        Assert.Equal([0, 153, 255], pixels);
+        new ColourMap(0, 0.5f).ToPixels([-0.1f, 0.25f, 0.5f], 1, pixels, 3); // 127.5 rounds to even
+        Assert.Equal([0, 128, 255], pixels);
+        new ColourMap(0.2f, 0.2f).ToPixels([0.2f, -1, 1], 1, pixels, 3); // a clip of one colour keeps it
+        Assert.Equal([153, 0, 255], pixels);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void A_value_that_is_not_finite_is_found_wherever_it_is(float bad)
+    {
+        foreach (int length in new[] { 1, 7, 16, 33, 100 })
+            for (int at = 0; at < length; at++)
+            {
+                float[] values = new float[length];
+                values.AsSpan().Fill(1e30f);
+                Assert.True(Planes.AllFinite(values));
+                values[at] = bad;
+                Assert.False(Planes.AllFinite(values));
+            }
+    }
+}

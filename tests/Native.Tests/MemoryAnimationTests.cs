@@ -1,0 +1,231 @@
+using Lia.Weights;
+
+namespace Lia.Tests;
+
+/// <summary>The pipeline between pictures in memory. The fake network makes a frame of half the source plus the latent, so results can be computed by hand.</summary>
+public class MemoryAnimationTests
+{
+    private static readonly RgbImage Source = Pictures.Noise(64, 64, 4);
+
+    private static byte[] Expected(IEnumerable<double> tints) =>
+        [.. tints.SelectMany(tint => Source.Pixels.Select(value => (byte)Math.Clamp(Math.Round((0.5 * (value / 127.5 - 1) + tint + 1) * 127.5), 0, 255)))];
+
+    private static void AssertClose(byte[] expected, byte[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.First - pair.Second, -1, 1)); // float32 against double, then rounding
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0.5f)]
+    [InlineData(0)]
+    [InlineData(-2)]
+    public void Relative_motion_adds_what_the_driving_moved_since_its_first_frame(float strength)
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        RgbImage source = Pictures.Flat(64, 100, 100, 100), first = animator.Animate(source, Pictures.Brightening(5), new() { MotionStrength = strength })[3];
+        double tint = 100 / 127.5 - 1 + strength * (3 * 4 / 127.5);
+        Assert.InRange(first.Pixels[0] - Math.Round((0.5 * (100 / 127.5 - 1) + tint + 1) * 127.5), -1, 1);
+    }
+
+    [Fact]
+    public void Absolute_motion_is_that_of_the_driving_frame()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        IReadOnlyList<RgbImage> frames = animator.Animate(Source, Pictures.Brightening(4), new() { Mode = MotionMode.Absolute });
+        AssertClose(Expected(Enumerable.Range(0, 4).Select(i => (40 + 4 * i) / 127.5 - 1)), frames.Pixels());
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(16)]
+    public void The_batch_does_not_change_the_result(int batch)
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        RgbImage[] driving = [.. Enumerable.Range(0, 7).Select(i => Pictures.Noise(50 + i, 40, i))];
+        Assert.Equal(animator.Animate(Source, driving).Pixels(), animator.Animate(Source, driving, new() { Batch = batch }).Pixels());
+    }
+
+    [Fact]
+    public void A_frame_range_starts_the_motion_at_its_first_frame()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        RgbImage[] driving = Pictures.Brightening(10);
+        Assert.Equal(animator.Animate(Source, driving[3..7]).Pixels(), animator.Animate(Source, driving, new() { Frames = 3..7 }).Pixels());
+        Assert.Equal(animator.Animate(Source, driving[8..]).Pixels(), animator.Animate(Source, driving, new() { Frames = 8.. }).Pixels());
+        Assert.Equal(10, animator.Animate(Source, driving, new() { Frames = ..100 }).Count);
+        Assert.Contains("it has 10 frames, so none from frame 10 on", Assert.Throws<MediaException>(() => animator.Animate(Source, driving, new() { Frames = 10..12 })).Message);
+        Assert.Contains("there is no frame", Assert.Throws<MediaException>(() => animator.Animate(Source, [])).Message);
+    }
+
+    [Fact]
+    public void Frames_behind_the_range_are_not_asked_for()
+    {
+        int asked = 0;
+        IEnumerable<RgbImage> Endless()
+        {
+            for (; ; asked++) yield return Source;
+        }
+        using Animator animator = new FakeExecutor(64).Animator();
+        Assert.Equal(5, animator.Animate(Source, Endless(), new() { Frames = ..5 }).Count);
+        Assert.InRange(asked, 4, 5);
+    }
+
+    [Fact]
+    public void Side_by_side_shows_source_driving_frame_and_result()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        RgbImage[] driving = [Pictures.Noise(64, 64, 8), Pictures.Noise(64, 64, 9)];
+        IReadOnlyList<RgbImage> alone = animator.Animate(Source, driving), wide = animator.Animate(Source, driving, new() { SideBySide = true });
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.Equal((192, 64), (wide[i].Width, wide[i].Height));
+            for (int y = 0; y < 64; y++)
+            {
+                ReadOnlySpan<byte> row = wide[i].Pixels.AsSpan(576 * y, 576);
+                Assert.Equal(Source.Pixels.AsSpan(192 * y, 192), row[..192]);
+                Assert.Equal(driving[i].Pixels.AsSpan(192 * y, 192), row[192..384]);
+                Assert.Equal(alone[i].Pixels.AsSpan(192 * y, 192), row[384..]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Minmax_stretches_the_whole_clip()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        RgbImage source = Pictures.Flat(64, 127, 127, 127);
+        RgbImage[] driving = [Pictures.Flat(64, 127, 127, 127), Pictures.Flat(64, 137, 137, 137), Pictures.Flat(64, 147, 147, 147)];
+        IReadOnlyList<RgbImage> frames = animator.Animate(source, driving, new() { Normalization = Normalization.MinMax, SideBySide = true });
+        Assert.Equal([0, 128, 255], frames.Select(frame => (int)frame.Pixels[^1]));
+        Assert.Equal([127, 137, 147], frames.Select(frame => (int)frame.Pixels[3 * 64]));
+    }
+
+    [Fact]
+    public void Values_that_are_not_numbers_are_an_error_that_names_model_and_frame()
+    {
+        RgbImage[] driving = Pictures.Brightening(3);
+        using Animator animator = new FakeExecutor(64) { Poison = 2 }.Animator();
+        Assert.Contains("fake model: frame 2 came out", Assert.Throws<WeightsException>(() => animator.Animate(Source, driving)).Message);
+    }
+
+    [Fact]
+    public async Task Async_gives_what_sync_gives()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        RgbImage[] driving = [.. Enumerable.Range(0, 6).Select(i => Pictures.Noise(70, 60 + i, i))];
+        List<RgbImage> frames = [];
+        await foreach (RgbImage frame in animator.AnimateAsync(Source, driving)) frames.Add(frame);
+        Assert.Equal(animator.Animate(Source, driving).Pixels(), frames.Pixels());
+    }
+
+    [Fact]
+    public async Task Leaving_an_async_loop_early_frees_the_animator()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        await foreach (RgbImage _ in animator.AnimateAsync(Source, Pictures.Brightening(40))) break;
+        Assert.Equal(2, animator.Animate(Source, Pictures.Brightening(2)).Count);
+    }
+
+    [Fact]
+    public void Progress_is_told_after_every_batch()
+    {
+        List<AnimationProgress> told = [];
+        using Animator animator = new FakeExecutor(64).Animator();
+        animator.Animate(Source, Pictures.Brightening(10), new() { Batch = 4, Frames = 1.. }, new Synchronous(told.Add));
+        Assert.Equal([4, 8, 9], told.Select(progress => progress.Frames));
+        Assert.All(told, progress => Assert.Equal(9, progress.Total));
+        Assert.Equal(TimeSpan.Zero, told[^1].Remaining);
+        Assert.All(told, progress => Assert.True(progress.FramesPerSecond > 0));
+    }
+
+    [Fact]
+    public void An_animator_turns_a_second_clip_away_while_it_is_at_work()
+    {
+        Animator? animator = null;
+        Exception? second = null;
+        animator = new FakeExecutor(64) { BeforeSynthesis = _ => second = Record.Exception(() => animator!.Animate(Source, [Source])) }.Animator();
+        using (animator) animator.Animate(Source, [Source]);
+        Assert.IsType<InvalidOperationException>(second);
+    }
+
+    [Fact]
+    public void Disposing_at_work_stops_the_clip_and_frees_the_executor_after_it()
+    {
+        Animator? animator = null;
+        FakeExecutor? executor = null;
+        bool disposedAtWork = true;
+        executor = new FakeExecutor(64) { BeforeSynthesis = _ => { animator!.Dispose(); disposedAtWork = executor!.IsDisposed; } };
+        animator = executor.Animator();
+        Assert.Throws<ObjectDisposedException>(() => animator.Animate(Source, Pictures.Brightening(30)));
+        Assert.False(disposedAtWork);
+        Assert.True(executor.IsDisposed);
+        Assert.Throws<ObjectDisposedException>(() => animator.Animate(Source, [Source]));
+    }
+
+    [Fact]
+    public void Cancelling_throws_with_the_callers_token_and_the_animator_goes_on()
+    {
+        using CancellationTokenSource source = new();
+        int batches = 0;
+        using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => { if (++batches == 3) source.Cancel(); } }.Animator();
+        OperationCanceledException canceled = Assert.Throws<OperationCanceledException>(() => animator.Animate(Source, Pictures.Brightening(30), cancellationToken: source.Token));
+        Assert.Equal(source.Token, canceled.CancellationToken);
+        Assert.InRange(batches, 3, 3);
+        Assert.Equal(2, animator.Animate(Source, Pictures.Brightening(2)).Count);
+    }
+
+    [Fact]
+    public void Errors_of_the_callers_frames_reach_the_caller()
+    {
+        static IEnumerable<RgbImage> Failing()
+        {
+            yield return Source;
+            throw new InvalidTimeZoneException("mine");
+        }
+        using Animator animator = new FakeExecutor(64).Animator();
+        Assert.Equal("mine", Assert.Throws<InvalidTimeZoneException>(() => animator.Animate(Source, Failing())).Message);
+    }
+
+    [Fact]
+    public void A_picture_of_one_pixel_is_enough()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        foreach (Fit fit in Enum.GetValues<Fit>())
+            Assert.Single(animator.Animate(new RgbImage(1, 1, [1, 2, 3]), [new RgbImage(1, 1)], new() { Fit = fit }));
+    }
+
+    [Fact]
+    public void Options_that_make_no_sense_are_refused()
+    {
+        using Animator animator = new FakeExecutor(64).Animator();
+        AnimationOptions[] senseless =
+        [
+            new() { Frames = 5..5 }, new() { Frames = 5..2 }, new() { Frames = ^3.. }, new() { Frames = ..^1 }, new() { MotionStrength = float.NaN },
+            new() { MotionStrength = float.PositiveInfinity }, new() { Batch = -1 }, new() { Batch = 1000 }, new() { Threads = -1 }, new() { Fit = (Fit)7 }, new() { FrameRate = default(FrameRate) },
+        ];
+        foreach (AnimationOptions options in senseless)
+        {
+            Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], options));
+            Assert.Throws<ArgumentException>(() => new Animator(options with { Model = "model" }));
+        }
+    }
+
+    [Fact]
+    public void What_loading_fixed_cannot_be_changed_for_a_clip()
+    {
+        using Animator animator = new FakeExecutor(64).Animator(new() { Threads = 2 });
+        Assert.Contains("Threads is 3", Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { Threads = 3 })).Message);
+        Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { Model = "another" }));
+        Assert.Single(animator.Animate(Source, [Source], animator.Options with { Fit = Fit.Pad }));
+        Assert.Single(animator.Animate(Source, [Source], new()));
+    }
+
+    [Fact]
+    public void Cuda_says_that_it_is_not_there_yet()
+    {
+        Assert.Contains("cuda is not there yet", Assert.Throws<NotSupportedException>(() => new Animator(new AnimationOptions { Model = "model", Device = Device.Cuda })).Message);
+    }
+}
