@@ -24,7 +24,8 @@ public sealed record AnimationOptions
     /// <summary>How the driving motion is transferred.</summary>
     public MotionMode Mode { get; init; }
 
-    /// <summary>Factor on the motion: 0 keeps the source still, 1 is the driving motion, more exaggerates. Finite.</summary>
+    /// <summary>Factor on the motion: 1 is the driving motion, more exaggerates. In relative mode 0 keeps the source still; in absolute mode
+    /// the factor is on the driving pose itself, and 0 is the model's neutral pose.</summary>
     public float MotionStrength { get; init; } = 1;
 
     /// <summary>How pictures that are not square become square.</summary>

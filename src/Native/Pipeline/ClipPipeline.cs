@@ -144,7 +144,7 @@ internal sealed class ClipPipeline : IDisposable
             if (count == 0) break;
             _token.ThrowIfCancellationRequested();
             _executor.EncodeMotion(images.AsSpan(0, count * values), count, codes.AsSpan(0, count * motion));
-            transfer.Latents(codes, count, latents);
+            transfer.Transfer(codes, count, latents);
             _executor.Synthesize(source, latents.AsSpan(0, count * _executor.Architecture.Style), count, frames.AsSpan(0, count * values));
             for (int i = 0; i < count; i++)
             {

@@ -1,4 +1,5 @@
 using Lia.Network;
+using Lia.Network.Cpu;
 using Lia.Weights;
 
 namespace Lia.Pipeline;
@@ -12,26 +13,35 @@ internal sealed record LoadedModel(IExecutor Executor, MotionMode DefaultMode, s
 /// <summary>From options to a network ready to run.</summary>
 internal static class ModelLoader
 {
+    /// <summary>Loads the file the options name.</summary>
     public static LoadedModel Open(AnimationOptions options)
     {
-        options.Validate();
-        RefuseMissingDevice(options.Device);
-        if (string.IsNullOrEmpty(options.Model))
-            throw new ArgumentException("No model is named: set AnimationOptions.Model to a checkpoint file.");
-        throw new NotSupportedException("Checkpoint files cannot be opened by this build.");
+        Check(options);
+        if (string.IsNullOrEmpty(options.Model)) throw new ArgumentException("No model is named: set AnimationOptions.Model to a checkpoint file.");
+        using ITensorSource weights = Checkpoint.Open(options.Model);
+        return Load(weights, options.Model, options);
     }
 
+    /// <summary>Loads from tensors.</summary>
     public static LoadedModel Load(ITensorSource weights, AnimationOptions options)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        options.Validate();
-        RefuseMissingDevice(options.Device);
-        throw new NotSupportedException("Checkpoint files cannot be opened by this build.");
+        Check(options);
+        return Load(weights, null, options);
     }
 
-    private static void RefuseMissingDevice(Device device)
+    private static LoadedModel Load(ITensorSource weights, string? path, AnimationOptions options)
     {
-        if (device == Device.Cuda)
-            throw new NotSupportedException("The device cuda is not there yet; use cpu (auto does).");
+        ModelArchitecture architecture = ModelArchitecture.Infer(weights);
+        architecture.Validate(weights);
+        CpuOptions cpu = new() { Threads = options.Threads == 0 ? null : options.Threads };
+        return new LoadedModel(new CpuExecutor(weights, architecture, cpu), MotionMode.Relative, path ?? weights.Name);
+    }
+
+    private static void Check(AnimationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        if (options.Device == Device.Cuda) throw new NotSupportedException("The device cuda is not there yet; use cpu (auto does).");
     }
 }
