@@ -21,6 +21,10 @@ internal static class Ff
     /// <summary>Decodes to raw pixels in a pixel format.</summary>
     public static byte[] Decode(string name, string format) => Run("ffmpeg", "-nostdin -v error -i", [name, "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", format, "pipe:1"]);
 
+    /// <summary>Decodes the sound to one channel of 16-bit samples.</summary>
+    public static short[] DecodeSound(string name, int rate) =>
+        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, short>(Run("ffmpeg", "-nostdin -v error -i", [name, "-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", $"{rate}", "pipe:1"])).ToArray();
+
     private static byte[] Run(string program, string arguments, string[] names)
     {
         using Process process = Process.Start(new ProcessStartInfo(program, [.. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. names])
