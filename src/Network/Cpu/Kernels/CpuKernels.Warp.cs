@@ -35,9 +35,8 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             float gridX = MathF.Tanh(flow[0]) + arguments.GridX[column], gridY = MathF.Tanh(flow[1]) + arguments.GridY;
             float mask = 1 / (1 + MathF.Exp(-flow[2]));
-            // align_corners = false, although the grid is aligned to the corners: so the network was trained.
-            float sampleX = ((gridX + 1) * arguments.Width - 1) * 0.5f, sampleY = ((gridY + 1) * arguments.Height - 1) * 0.5f;
-            Sample(arguments.Feature, arguments.Height, arguments.Width, stride, arguments.FeatureRowStep, sampleX, sampleY, mask, warped);
+            Sample(arguments.Feature, arguments.Height, arguments.Width, stride, arguments.FeatureRowStep,
+                ToPixel(gridX, arguments.Width), ToPixel(gridY, arguments.Height), mask, warped);
             V rest = V.Broadcast(1 - mask);
             for (int channel = 0; channel < stride; channel += V.Count)
             {

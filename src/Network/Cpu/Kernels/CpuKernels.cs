@@ -138,6 +138,11 @@ internal abstract unsafe partial class CpuKernels
     /// <summary>Bilinear sample at pixel coordinates; corners outside the picture count as zero.</summary>
     public abstract void Sample(float* feature, int height, int width, int stride, nint rowStep, float x, float y, float factor, float* output);
 
+    /// <summary>
+    /// Grid coordinate to pixel coordinate, align_corners = false: although the warp's grid is aligned to the corners, so the network was trained.
+    /// </summary>
+    public static float ToPixel(float grid, int extent) => ((grid + 1) * extent - 1) * 0.5f;
+
     /// <summary>Dot product; the length is a multiple of <see cref="FeatureMap.ChannelUnit"/>.</summary>
     public abstract float Dot(float* a, float* b, int length);
 
