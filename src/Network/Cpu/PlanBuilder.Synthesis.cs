@@ -41,7 +41,7 @@ internal sealed unsafe partial class PlanBuilder
             FeatureMap nextRgb = context.Arena.Reserve(ThreeChannels.Map(conv.Height, conv.Width));
             x = Reserve(conv.Height, conv.Width, conv.Channels, border: 1);
             ToRgb toRgb = new(context, weights, level.ToRgb, rgb, nextRgb);
-            plan.Add(new ToFlowStep(context, weights, level.ToFlow, flowStyles[i], conv, features, i, flow, nextFlow, x, toRgb) { Post = upStyles[i + 1] });
+            plan.Add(new ToFlowStep(context, weights, level.ToFlow, flowStyles[i], conv, features, i, flow, nextFlow, x, toRgb) { Post = upStyles[i + 1], IsBlendRead = i < count - 1 });
             Release(conv);
             if (flow != null) Release(flow);
             if (rgb != null) Release(rgb);

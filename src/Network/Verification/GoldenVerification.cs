@@ -69,7 +69,8 @@ public sealed class GoldenVerification
     {
         ModelArchitecture architecture = executor.Architecture;
         int size = architecture.Size, picture = 3 * size * size, motion = architecture.Motion, style = architecture.Style;
-        bool isRelative = _golden.Metadata.TryGetValue("relative", out string? text) && bool.Parse(text);
+        if (!_golden.Metadata.TryGetValue("relative", out string? text) || !bool.TryParse(text, out bool isRelative))
+            throw new WeightsException($"{_golden.Name}: not a reference file: its metadata does not say whether it is 'relative'");
         float[] sourcePicture = Pictures("source.u8", size, size, 3), driving = Pictures("driving.u8", -1, size, size, 3);
         int count = driving.Length / picture;
 
@@ -115,7 +116,8 @@ public sealed class GoldenVerification
         foreach (string name in _golden.Tensors.Keys.Where(key => key.StartsWith("manipulate.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             float[] latent = new float[style], frame = new float[picture];
-            int direction = int.Parse(name["manipulate.".Length..], CultureInfo.InvariantCulture);
+            if (!int.TryParse(name.AsSpan("manipulate.".Length), CultureInfo.InvariantCulture, out int direction) || direction < 0 || direction >= motion)
+                throw new WeightsException($"{_golden.Name}: tensor '{name}' names no motion direction");
             Latents.Manipulate(executor.Basis, source.Appearance, source.Motion, direction, (float)Number(_golden, $"{name}.delta"), latent);
             executor.Synthesize(source, latent, 1, frame);
             Compare(name, frame);

@@ -37,6 +37,7 @@ internal sealed unsafe partial class CpuKernels<V>
             float mask = 1 / (1 + MathF.Exp(-flow[2]));
             Sample(arguments.Feature, arguments.Height, arguments.Width, stride, arguments.FeatureRowStep,
                 ToPixel(gridX, arguments.Width), ToPixel(gridY, arguments.Height), mask, warped);
+            if (arguments.Blended == null) continue;
             V rest = V.Broadcast(1 - mask);
             for (int channel = 0; channel < stride; channel += V.Count)
             {

@@ -67,8 +67,11 @@ internal unsafe struct BlurArguments
 /// <summary>One row of ToFlow's warp and blend, see <see cref="ToFlowStep"/>.</summary>
 internal unsafe struct WarpArguments
 {
-    /// <summary>The level's activation x, the encoder's feature, and the blend, at the first pixel of the row (the feature: of the picture).</summary>
-    public float* X, Feature, Blended;
+    /// <summary>The level's activation x and the encoder's feature, at the first pixel of the row (the feature: of the picture).</summary>
+    public float* X, Feature;
+
+    /// <summary>Receives the row of blended pixels; null if nobody reads them (the last level).</summary>
+    public float* Blended;
 
     /// <summary>Receives the row of warped pixels.</summary>
     public float* Warped;

@@ -47,6 +47,9 @@ internal sealed unsafe class ToFlowStep : Step
         context.NeedScratch((long)x.Width * x.Stride);
     }
 
+    /// <summary>False for the last level, whose blend only taps see.</summary>
+    public bool IsBlendRead { get; init; } = true;
+
     public override int Items => _x.Height;
 
     public override void Execute()
@@ -79,7 +82,7 @@ internal sealed unsafe class ToFlowStep : Step
             X = _x.Pixel(item, 0),
             Feature = feature.Pixel(0, 0),
             FeatureRowStep = feature.Pitch,
-            Blended = Output!.Pixel(item, 0),
+            Blended = IsBlendRead || IsTapped ? Output!.Pixel(item, 0) : null,
             Warped = warped,
             Height = _x.Height,
             Width = _x.Width,
