@@ -31,6 +31,8 @@ internal static class FrameReaders
     /// <exception cref="MediaException">It is missing, or may not be read.</exception>
     public static FileStream OpenFile(string path)
     {
+        // Asked before opening, because opening a pipe waits for its other end. Pipes and devices have no length.
+        if (new FileInfo(path) is { Exists: true, Length: 0 }) throw new MediaException($"{path}: it is empty, or not a regular file.");
         try
         {
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);

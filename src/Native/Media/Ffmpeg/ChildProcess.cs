@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Lia.Media.Ffmpeg;
 
@@ -8,7 +9,7 @@ namespace Lia.Media.Ffmpeg;
 /// A program that this process feeds or reads through pipes. It never outlives this object: disposing or cancelling kills it and waits for its end.
 /// Its error output is read all the time, so it cannot block on it, and the last of it explains a failure.
 /// </summary>
-internal sealed class ChildProcess : IDisposable
+internal sealed partial class ChildProcess : IDisposable
 {
     private const int TailBytes = 4096;
 
@@ -123,13 +124,15 @@ internal sealed class ChildProcess : IDisposable
         }
     }
 
-    /// <summary>The last lines of the error output, without ffmpeg's memory addresses, in one line.</summary>
+    /// <summary>The error output without memory addresses, in one line: what was said first, usually the cause, and what was said last.</summary>
     private string Tail()
     {
-        string[] lines = Encoding.UTF8.GetString(_tail, 0, _tailLength).Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return string.Join("; ", lines.Distinct().TakeLast(4).Select(line =>
-            line.StartsWith('[') && line.IndexOf(" @ 0x", StringComparison.Ordinal) is int at and > 0 && line.IndexOf(']') is int end && end > at
-                ? $"{line[1..at]}:{line[(end + 1)..]}"
-                : line));
+        string[] lines = [.. Encoding.UTF8.GetString(_tail, 0, _tailLength)
+            .Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(line => Origin().Replace(line, "$1: ")).Distinct()];
+        return string.Join("; ", lines.Length <= 3 ? lines : [lines[0], lines[1], "...", lines[^1]]);
     }
+
+    [GeneratedRegex(@"\[([^\]@]*) @ 0x[0-9a-f]+\]\s*", RegexOptions.IgnoreCase)]
+    private static partial Regex Origin();
 }
