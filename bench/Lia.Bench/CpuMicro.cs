@@ -19,7 +19,7 @@ internal static class CpuMicro
 }
 
 /// <summary>Kernels over a 64 x 64 map.</summary>
-public sealed unsafe class KernelBenchmarks : IDisposable
+public unsafe class KernelBenchmarks : IDisposable
 {
     private const int Side = 64;
     private CpuContext _context = null!;
@@ -59,7 +59,11 @@ public sealed unsafe class KernelBenchmarks : IDisposable
 
     /// <summary>Frees everything.</summary>
     [GlobalCleanup]
-    public void Dispose() => _context.Dispose();
+    public void Dispose()
+    {
+        _context.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     /// <summary>3x3: 2 * 64² * 9 * channels² operations.</summary>
     [Benchmark]
