@@ -30,4 +30,7 @@ public static class Grid
     /// <summary>This thread's index in the whole grid: group index times group size plus index in the group.</summary>
     public static Index3D GlobalIndex => new(
         IdxX * Group.DimX + Group.IdxX, IdxY * Group.DimY + Group.IdxY, IdxZ * Group.DimZ + Group.IdxZ);
+
+    /// <summary>The index of an implicitly grouped kernel's thread.</summary>
+    internal static int LinearGlobalX() => IdxX * Group.DimX + Group.IdxX;
 }

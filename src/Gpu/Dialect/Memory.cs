@@ -11,8 +11,13 @@ public static class SharedMemory
     public static ArrayView<T> Allocate<T>(int length) where T : unmanaged => throw DeviceOnly.Error();
 
     /// <summary>The dynamic shared memory the launch asked for, aligned to 16 bytes; every call returns the same memory.</summary>
+    public static ArrayView<T> GetDynamic<T>() where T : unmanaged => new(DynamicAddress(), DynamicBytes() / Interop.SizeOf<T>());
+
     [Builtin(Builtin.SharedDynamic)]
-    public static ArrayView<T> GetDynamic<T>() where T : unmanaged => throw DeviceOnly.Error();
+    private static nint DynamicAddress() => throw DeviceOnly.Error(nameof(GetDynamic));
+
+    [Ptx("mov.u32 $d, %dynamic_smem_size;")]
+    private static int DynamicBytes() => throw DeviceOnly.Error(nameof(GetDynamic));
 }
 
 /// <summary>Memory of one thread. Device only.</summary>

@@ -33,6 +33,9 @@ public static class XMath
     /// <summary>Square root, correctly rounded (`sqrt.rn.f32`).</summary>
     public static float Sqrt(float value) => MathF.Sqrt(value);
 
+    /// <summary>Square root, correctly rounded (`sqrt.rn.f64`).</summary>
+    public static double Sqrt(double value) => Math.Sqrt(value);
+
     /// <summary>1 / sqrt(value); relative error at most 2^-22.4 (`rsqrt.approx.f32`).</summary>
     public static float Rsqrt(float value) => Intrinsics.RsqrtApprox(value);
 
