@@ -121,6 +121,8 @@ internal sealed class MethodCode
                 {
                     operand += at;
                     targets.Add((int)operand);
+                    // What a conditional branch falls through to is a block as well.
+                    if (op is not (ILOpCode.Br or ILOpCode.Br_s)) targets.Add(at);
                 }
             }
             if (op is ILOpCode.Starg or ILOpCode.Starg_s or ILOpCode.Ldarga or ILOpCode.Ldarga_s) StoredParameters[operand] = true;

@@ -230,7 +230,7 @@ internal sealed partial class PtxEmitter
     private string[] Results(Value v, int count, params ReadOnlySpan<IRType> types)
     {
         var names = new string[count];
-        foreach (Value result in _selection.Results(v)) names[result.Bits] = _registers.Of(result);
+        foreach (Value result in _selection.Results(v).OrderBy(static r => r.Bits)) names[result.Bits] = _registers.Of(result);
         for (int i = 0; i < count; i++) names[i] ??= _registers.New(types[types.Length == 1 ? 0 : i]);
         return names;
     }
