@@ -1,6 +1,21 @@
+using System.Runtime.InteropServices;
+
 namespace Lia.Cli;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static int Main(string[] arguments)
+    {
+        using CancellationTokenSource cancellation = new();
+        // The first signal asks for a clean end, the second is obeyed at once.
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = !cancellation.IsCancellationRequested;
+            cancellation.Cancel();
+        }
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+        return Application.Run(arguments, new CliContext(Console.Out, Console.Error, !Console.IsErrorRedirected, cancellation.Token));
+    }
 }

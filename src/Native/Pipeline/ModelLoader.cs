@@ -32,10 +32,9 @@ internal static class ModelLoader
 
     private static LoadedModel Load(ITensorSource weights, string? path, AnimationOptions options)
     {
-        ModelArchitecture architecture = ModelArchitecture.Infer(weights);
-        architecture.Validate(weights);
+        ModelIdentity identity = ModelManifest.Identify(weights, path);
         CpuOptions cpu = new() { Threads = options.Threads == 0 ? null : options.Threads };
-        return new LoadedModel(new CpuExecutor(weights, architecture, cpu), MotionMode.Relative, path ?? weights.Name);
+        return new LoadedModel(new CpuExecutor(weights, identity.Architecture, cpu), identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name);
     }
 
     private static void Check(AnimationOptions options)

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Lia.Cli.Commands;
+using Lia.Weights;
+
+namespace Lia.Cli;
+
+/// <summary>The command line: parses, runs a command, and turns every failure into one line and an exit status.</summary>
+internal static class Application
+{
+    private const string Description = """
+        Animates a still picture with the motion of a video (Latent Image Animator).
+
+        Exit status: 0 done; 1 a verification failed, or the program itself did; 2 something given cannot be used
+        (an option, a model, a picture, a video, an output); 130 stopped by Ctrl-C. Results go to standard output,
+        progress and errors to standard error. An output file appears complete or not at all.
+        """;
+
+    /// <summary>Runs the program.</summary>
+    /// <returns>The exit status (<see cref="ExitCode"/>).</returns>
+    public static int Run(string[] arguments, CliContext context)
+    {
+        RootCommand root = new(Description)
+        {
+            AnimateCommand.Create(context),
+            VerifyCommand.Create(context),
+            ConvertCommand.Create(context),
+            InspectCommand.Create(context),
+            SynthesizeCommand.Create(context),
+            InfoCommand.Create(context),
+            DemoCommand.Create(context),
+        };
+        if (arguments.Length == 0) arguments = ["--help"];
+        // A file may be called @something: response files are off.
+        ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+        {
+            string command = parsed.CommandResult.Command is RootCommand ? "lia" : $"lia {parsed.CommandResult.Command.Name}";
+            return Fail(context, ExitCode.BadInput, $"{parsed.Errors[0].Message} Try {command} --help.");
+        }
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = context.Output,
+                Error = context.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null, // Signals are ours.
+            });
+        }
+        catch (OperationCanceledException) when (context.Cancellation.IsCancellationRequested)
+        {
+            return Fail(context, ExitCode.Cancelled, "stopped; nothing was written");
+        }
+        catch (Exception e) when (e is WeightsException or MediaException or ArgumentException or NotSupportedException)
+        {
+            return Fail(context, ExitCode.BadInput, e.Message);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Fail(context, ExitCode.BadInput, e.Message);
+        }
+        catch (OutOfMemoryException)
+        {
+            return Fail(context, ExitCode.BadInput, "there is not enough memory for this model and these pictures");
+        }
+#pragma warning disable CA1031 // The last resort: a fault of the program is told in full, to be reported.
+        catch (Exception e)
+        {
+            context.Error.WriteLine($"lia: internal error: {e}");
+            return ExitCode.Failure;
+        }
+#pragma warning restore CA1031
+    }
+
+    private static int Fail(CliContext context, int status, string message)
+    {
+        string line = string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        context.Error.WriteLine($"lia: {line}");
+        return status;
+    }
+}

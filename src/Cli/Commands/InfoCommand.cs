@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Lia.Weights;
+
+namespace Lia.Cli.Commands;
+
+/// <summary><c>lia info</c></summary>
+internal static class InfoCommand
+{
+    public static Command Create(CliContext context)
+    {
+        Option<bool> json = Options.Json();
+        Command command = new("info", "Tells what this program is and what it finds on this machine.") { json };
+        command.SetAction(parsed =>
+        {
+            (string Key, string Value)[] facts = [.. Facts()];
+            if (parsed.GetValue(json))
+            {
+                JsonOutput.Write(context.Output, writer =>
+                {
+                    foreach ((string key, string value) in facts) writer.WriteString(key, value);
+                });
+            }
+            else
+            {
+                foreach ((string key, string value) in facts) context.Output.WriteLine($"{key,-10}{value}");
+            }
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static IEnumerable<(string Key, string Value)> Facts()
+    {
+        yield return ("lia", typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0]);
+        yield return ("runtime", $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
+        yield return ("system", RuntimeInformation.OSDescription);
+        yield return ("cpu", $"{Processor()}, {Environment.ProcessorCount} thread{(Environment.ProcessorCount == 1 ? "" : "s")}, vectors of {VectorBits()} bits");
+        yield return ("memory", Files.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        yield return ("cuda", "not in this version");
+        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) yield return (tool, FindTool(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
+        yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
+        yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");
+        yield return ("writes", "png, apng, folders of png; with ffmpeg mp4, gif, webp");
+    }
+
+    private static string Processor()
+    {
+        const string CpuInfo = "/proc/cpuinfo";
+        string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+        return line?[(line.IndexOf(':') + 1)..].Trim() ?? $"{RuntimeInformation.ProcessArchitecture}";
+    }
+
+    private static int VectorBits() => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+
+    private static string? FindTool(string name)
+    {
+        if (OperatingSystem.IsWindows()) name += ".exe";
+        return (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+    }
+}

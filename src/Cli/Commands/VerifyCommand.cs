@@ -1,0 +1,65 @@
+using System.CommandLine;
+using Lia.Network.Cpu;
+using Lia.Network.Verification;
+using Lia.Weights;
+
+namespace Lia.Cli.Commands;
+
+/// <summary><c>lia verify GOLDEN.safetensors</c></summary>
+internal static class VerifyCommand
+{
+    public static Command Create(CliContext context)
+    {
+        Argument<string> golden = new("GOLDEN") { Description = "reference outputs of the official program (safetensors)" };
+        Option<Device> device = Options.Device();
+        Option<Precision> precision = Options.Precision();
+        Option<int> threads = Options.Threads();
+        Option<bool> json = Options.Json();
+        Command command = new("verify", "Computes a reference file's outputs again and compares them: exit status 0 when all are within the limit, else 1.")
+        {
+            golden, device, precision, threads, json,
+        };
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(device) == Device.Cuda) throw new NotSupportedException("The device cuda is not there yet; use cpu (auto does).");
+            CpuOptions options = new() { Threads = parsed.GetValue(threads) is > 0 and int count ? count : null };
+            using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!);
+            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => new CpuExecutor(weights, architecture, options));
+            if (parsed.GetValue(json)) WriteJson(context.Output, file, report);
+            else WriteText(context.Output, file, report);
+            return report.IsWithin ? ExitCode.Success : ExitCode.Failure;
+        });
+        return command;
+    }
+
+    private static void WriteText(TextWriter output, ITensorSource file, VerificationReport report)
+    {
+        TextTable table = new("tensor", ">relative error", ">limit", "");
+        foreach (VerificationRow row in report.Rows) table.Add(row.Name, $"{row.Error:0.00e+00}", $"{row.Limit:0.00e+00}", Verdict(row.IsWithin));
+        table.Write(output);
+        output.WriteLine();
+        output.WriteLine($"{file.Name}: {report.Rows.Count} tensors, {report.Rows.Count(row => !row.IsWithin)} over the limit, on {report.DeviceName}");
+        output.WriteLine($"frames relative error {report.Frames.Error:0.00e+00} (limit {report.Frames.Limit:0.00e+00}) {Verdict(report.IsWithin)}");
+    }
+
+    private static void WriteJson(TextWriter output, ITensorSource file, VerificationReport report) => JsonOutput.Write(output, json =>
+    {
+        json.WriteString("file", file.Name);
+        json.WriteString("device", report.DeviceName);
+        json.WriteBoolean("ok", report.IsWithin);
+        json.WriteStartArray("tensors");
+        foreach (VerificationRow row in report.Rows)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", row.Name);
+            if (double.IsFinite(row.Error)) json.WriteNumber("error", row.Error);
+            else json.WriteNull("error");
+            json.WriteNumber("limit", row.Limit);
+            json.WriteBoolean("ok", row.IsWithin);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
+    private static string Verdict(bool isWithin) => isWithin ? "ok" : "FAILED";
+}

@@ -1,0 +1,17 @@
+namespace Lia.Cli;
+
+/// <summary>Exit statuses; documented in the help text and the README.</summary>
+internal static class ExitCode
+{
+    /// <summary>All went well.</summary>
+    public const int Success = 0;
+
+    /// <summary>A verification failed, or the program itself did.</summary>
+    public const int Failure = 1;
+
+    /// <summary>Something given cannot be used: an option, a model, a picture, a video, an output.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>Stopped by Ctrl-C or a termination signal: 128 + SIGINT, as shells have it.</summary>
+    public const int Cancelled = 130;
+}

@@ -1,0 +1,49 @@
+using System.Diagnostics;
+
+namespace Lia.Cli;
+
+/// <summary>Shows how far an animation is: a bar on a terminal, a line now and then elsewhere, nothing when quiet.</summary>
+internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposable
+{
+    public static ProgressReport Create(CliContext context, bool isQuiet) =>
+        isQuiet ? new Silence() : context.ErrorIsTerminal ? new ProgressBar(context.Error) : new Lines(context.Error);
+
+    public abstract void Report(AnimationProgress value);
+
+    public virtual void Dispose() { }
+
+    /// <summary>Rate and time left in words.</summary>
+    public static string Describe(AnimationProgress progress)
+    {
+        string rate = $"{progress.FramesPerSecond:0.00} frames/s";
+        return progress.Remaining is { } left ? $"{rate}, {Duration(left)} left" : rate;
+    }
+
+    /// <summary>A time to a second: <c>1:02:03</c>, <c>2:03</c>.</summary>
+    public static string Duration(TimeSpan time)
+    {
+        time = TimeSpan.FromSeconds(Math.Ceiling(time.TotalSeconds));
+        return time.TotalHours >= 1 ? $"{(long)time.TotalHours}:{time:mm\\:ss}" : $"{time:m\\:ss}";
+    }
+
+    private sealed class Silence : ProgressReport
+    {
+        public override void Report(AnimationProgress value) { }
+    }
+
+    /// <summary>The first batch, the last, and one every few seconds.</summary>
+    private sealed class Lines(TextWriter error) : ProgressReport
+    {
+        private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+        private readonly Stopwatch _sinceLast = new();
+
+        public override void Report(AnimationProgress value)
+        {
+            if (_sinceLast.IsRunning && _sinceLast.Elapsed < Interval && value.Frames != value.Total) return;
+            _sinceLast.Restart();
+            string total = value.Total is { } count ? $"/{count}" : "";
+            error.WriteLine($"{value.Frames}{total} frames, {Describe(value)}");
+        }
+    }
+}
