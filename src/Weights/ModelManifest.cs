@@ -56,7 +56,8 @@ public static class ModelManifest
         if (variant is null)
         {
             architecture = ModelArchitecture.Infer(source);
-            variant = path is null ? null : FindByFileName(path, architecture);
+            bool isSynthetic = source.Metadata.ContainsKey(SyntheticCheckpoint.MetadataKey); // Whatever the file is called.
+            variant = path is null || isSynthetic ? null : FindByFileName(path, architecture);
         }
         else
         {

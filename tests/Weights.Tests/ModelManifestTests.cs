@@ -31,7 +31,7 @@ public class ModelManifestTests
     [InlineData(null, null)]
     public void A_variant_is_recognised_by_a_word_of_the_file_name(string? path, string? expected)
     {
-        using SyntheticCheckpoint checkpoint = new(ModelArchitecture.Official(256), 1);
+        using EditedSource checkpoint = new(ModelArchitecture.Official(256));
         ModelIdentity identity = ModelManifest.Identify(checkpoint, path);
         Assert.Equal(expected, identity.Variant?.Name);
         Assert.Equal(ModelArchitecture.Official(256), identity.Architecture);
@@ -56,5 +56,12 @@ public class ModelManifestTests
         string message = Assert.Throws<WeightsException>(() => ModelManifest.Identify(checkpoint)).Message;
         Assert.Contains("not the variant vox, a LIA generator for size 256", message);
         Assert.Contains("enc.net_app.convs.0.0.weight has the shape [32, 3, 1, 1], [64, 3, 1, 1] was expected", message);
+    }
+
+    [Fact]
+    public void Synthetic_weights_are_no_variant_under_any_name()
+    {
+        using SyntheticCheckpoint checkpoint = new(ModelArchitecture.Official(256), 1);
+        Assert.Null(ModelManifest.Identify(checkpoint, "vox.safetensors").Variant);
     }
 }

@@ -21,7 +21,8 @@ internal static class DemoCommand
         {
             bool isQuiet = parsed.GetValue(quiet);
             if (!isQuiet) context.Error.WriteLine($"The weights are synthetic (size {Size}): every step runs as with a trained model, and the result is an abstract pattern.");
-            AnimationOptions options = new() { SideBySide = true, FrameRate = new FrameRate(12) };
+            // Synthetic weights answer faintly to motion: the strength makes it visible.
+            AnimationOptions options = new() { SideBySide = true, FrameRate = new FrameRate(12), MotionStrength = 8 };
             using SyntheticCheckpoint weights = new(ModelArchitecture.Official(Size), seed: 1);
             using DemoPictures pictures = new(Size, parsed.GetValue(frames), context.Cancellation);
             AnimationSummary summary;

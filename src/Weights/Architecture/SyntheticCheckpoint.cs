@@ -15,6 +15,9 @@ namespace Lia.Weights;
 /// </remarks>
 public sealed class SyntheticCheckpoint : ITensorSource
 {
+    /// <summary>The metadata entry that files of synthetic weights carry.</summary>
+    internal const string MetadataKey = "synthetic";
+
     private readonly ulong _seed;
 
     /// <summary>Describes synthetic weights.</summary>
@@ -28,7 +31,7 @@ public sealed class SyntheticCheckpoint : ITensorSource
         Tensors = architecture.Layout().ToDictionary(tensor => tensor.Name);
         Metadata = new Dictionary<string, string>
         {
-            ["synthetic"] = "true",
+            [MetadataKey] = "true",
             ["size"] = architecture.Size.ToString(CultureInfo.InvariantCulture),
             ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
         };
