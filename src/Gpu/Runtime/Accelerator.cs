@@ -94,7 +94,16 @@ public abstract partial class Accelerator : IDisposable
     public Kernel LoadKernel(MethodInfo method)
     {
         ArgumentNullException.ThrowIfNull(method);
-        return _kernels.GetOrAdd(method, m => new(() => Load(KernelCompiler.Compile(m, Target)))).Value;
+        Lazy<Kernel> kernel = _kernels.GetOrAdd(method, m => new(() => Load(KernelCompiler.Compile(m, Target))));
+        try
+        {
+            return kernel.Value;
+        }
+        catch
+        {
+            _kernels.TryRemove(new(method, kernel)); // a later call may succeed, when there is memory again
+            throw;
+        }
     }
 
     /// <summary>Releases the kernels, the default stream and the device. In debug builds, throws if buffers, streams, events or graphs are left.</summary>

@@ -177,7 +177,7 @@ internal sealed partial class PtxEmitter
 
     private string Bracket(Value origin, long offset) => $"[{BaseAndOffset(origin, offset)}]";
 
-    private string BaseAndOffset(Value origin, long offset) => $"{Register(origin)}{(offset == 0 ? "" : $"{offset:+0;-0}")}";
+    private string BaseAndOffset(Value origin, long offset) => $"{Register(origin)}{(offset == 0 ? "" : $"{offset:+0;+-0}")}";
 
     private string Local(Value v)
     {
