@@ -78,6 +78,47 @@ internal static class Ptx
         return new Emulator(memory, options).Launch(entry, grid ?? new Dim3(1), block ?? new Dim3(32), shared, MemoryMarshal.AsBytes(parameters.AsSpan()));
     }
 
+    /// <summary>
+    /// Executes an instruction (or a few) once per element. In its text $a, $b and $c are the operands, taken from the arrays, and $d the result; registers have the kind that belongs to the element types.
+    /// </summary>
+    public static TOut[] Each<TOut, TIn>(string instruction, TIn[] a, TIn[]? b = null, TIn[]? c = null, int sm = 90) where TIn : unmanaged where TOut : unmanaged
+    {
+        (string inRegister, string inType, int inSize) = RegisterFor<TIn>();
+        (string outRegister, string outType, int outSize) = RegisterFor<TOut>();
+        TIn[][] operands = [a, b ?? a, c ?? a];
+        Assert.All(operands, o => Assert.Equal(a.Length, o.Length));
+        string text = instruction.Replace("$a", inRegister + "1", StringComparison.Ordinal).Replace("$b", inRegister + "2", StringComparison.Ordinal)
+            .Replace("$c", inRegister + "3", StringComparison.Ordinal).Replace("$d", outRegister + "9", StringComparison.Ordinal);
+        string loads = string.Concat(Enumerable.Range(0, 3).Select(i => $"ld.global.{inType} {inRegister}{i + 1}, [%l30+{i * a.Length * inSize}];\n"));
+        string body = $"""
+            mov.u32 %r30, %ctaid.x;
+            mad.lo.u32 %r30, %r30, 32, %t;
+            setp.ge.u32 %p9, %r30, {a.Length};
+            @%p9 ret;
+            mul.wide.u32 %l30, %r30, {inSize};
+            add.u64 %l30, %ra, %l30;
+            {loads}
+            {text}
+            mul.wide.u32 %l31, %r30, {outSize};
+            add.u64 %l31, %rd, %l31;
+            st.global.{outType} [%l31], {outRegister}9;
+            """;
+        return Run<TIn, TOut>(body, [.. operands.SelectMany(o => o)], a.Length, grid: new Dim3((a.Length + 31) / 32), sm: sm);
+    }
+
+    private static (string Register, string Type, int Size) RegisterFor<T>() where T : unmanaged
+    {
+        if (typeof(T) == typeof(float)) return ("%f", "f32", 4);
+        if (typeof(T) == typeof(double)) return ("%g", "f64", 8);
+        return Marshal.SizeOf<T>() switch
+        {
+            2 => ("%h", "b16", 2),
+            4 => ("%r", "b32", 4),
+            8 => ("%l", "b64", 8),
+            _ => throw new ArgumentException($"no register for {typeof(T)}"),
+        };
+    }
+
     private static (ulong A, ulong D) Allocate<TIn, TOut>(EmulatedMemory memory, TIn[] input, int outputs) where TIn : unmanaged where TOut : unmanaged
     {
         ulong a = memory.Allocate((long)input.Length * Marshal.SizeOf<TIn>());

@@ -20,6 +20,9 @@ internal static class Decoder
         Add(ControlInstructions.Decode, "bra", "ret", "exit", "trap", "nanosleep", "bar", "barrier");
         Add(ConvertInstructions.Decode, "cvt");
         Add(WarpInstructions.Decode, "shfl", "vote", "redux", "activemask");
+        Add(AtomicInstructions.Decode, "atom", "red");
+        Add(AsyncCopyInstructions.Decode, "cp");
+        Add(MatrixInstructions.Decode, "ldmatrix", "mma");
         return families;
 
         void Add(Func<InstructionReader, Op?> family, params string[] opcodes)
@@ -31,7 +34,12 @@ internal static class Decoder
     private static Op? Arithmetic(InstructionReader r)
     {
         string type = r.Syntax.Modifiers is [.., string last] ? last : "";
-        return type is "f32" or "f64" ? FloatInstructions.Decode(r) : IntegerInstructions.Decode(r);
+        return type switch
+        {
+            "f32" or "f64" => FloatInstructions.Decode(r),
+            "f16" or "f16x2" or "bf16" or "bf16x2" => HalfInstructions.Decode(r),
+            _ => IntegerInstructions.Decode(r),
+        };
     }
 
     public static Op Decode(InstructionReader reader)

@@ -24,6 +24,11 @@ internal static class MoveInstructions
         int d = r.Destination(0, type);
         Operand source = r[1];
         if (source.Kind == OperandKind.Symbol) return SymbolAddress(r, d, type.Size(), 0, null);
+        if (source.Name is "%clock" or "%clock64")
+        {
+            if (type != (source.Name == "%clock" ? U32 : U64)) throw r.Error("%clock has type .u32, %clock64 .u64");
+            return new ReadClock(d, type.Size());
+        }
         if (source.Kind == OperandKind.Register && r.Scope.Layout.TryGetSpecial(source.Name!, out int special))
         {
             if (type.Size() != 4 || type == F32) throw r.Error("special registers have type .u32");
@@ -87,6 +92,15 @@ internal static class MoveInstructions
     private sealed class MovePredicate(int d, PredicateOperand a) : Op
     {
         public override void Execute(Warp warp, uint mask) => warp.SetPredicate(d, warp.Predicate(a), mask);
+    }
+
+    // Time is what the warp has executed.
+    private sealed unsafe class ReadClock(int d, int size) : Op
+    {
+        public override void Execute(Warp warp, uint mask)
+        {
+            for (; mask != 0; mask &= mask - 1) LaneBits.Write(warp.Registers + d, Warp.FirstLane(mask), size, (ulong)warp.Steps);
+        }
     }
 
     private sealed unsafe class SelectByPredicate<T>(int d, int a, int b, PredicateOperand p) : Op where T : unmanaged

@@ -31,7 +31,6 @@ internal sealed unsafe class Warp : IDisposable
     private int _depth;
     private int _pc;
     private int _reconverge;
-    private long _steps;
 
     public Warp(BlockExecutor block, int index)
     {
@@ -77,6 +76,9 @@ internal sealed unsafe class Warp : IDisposable
 
     public uint Live => Existing & ~Exited;
 
+    /// <summary>Instructions executed in the turns before this one.</summary>
+    public long Steps { get; private set; }
+
     public WarpStatus Status { get; private set; }
 
     public Op CurrentOp => _ops[_pc];
@@ -92,7 +94,7 @@ internal sealed unsafe class Warp : IDisposable
         _pc = 0;
         _depth = 0;
         _reconverge = -1;
-        _steps = 0;
+        Steps = 0;
         Array.Clear(Written);
         Local.Reset();
         AsyncCopies.Reset();
@@ -101,8 +103,8 @@ internal sealed unsafe class Warp : IDisposable
     /// <summary>Runs until a barrier, the end, or the quota is used up.</summary>
     public void Run(int quota)
     {
-        _steps += quota - RunUntilStop(quota);
-        if (_steps > _budget)
+        Steps += quota - RunUntilStop(quota);
+        if (Steps > _budget)
             throw Fault(EmulationErrorKind.StepBudgetExceeded, null, $"the warp ran more than {_budget} instructions: a loop that does not end, or a wait for something that never comes");
     }
 

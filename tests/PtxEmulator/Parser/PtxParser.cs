@@ -275,7 +275,7 @@ internal sealed class PtxParser
             {
                 name = Next().Text;
                 if (Accept("+")) offset = SignedInteger();
-                else if (Current.Is("-")) offset = SignedInteger();
+                else if (Current.Is("-")) throw Error(Current, "a negative offset is written [register+-4]");   // as ptxas wants it
             }
             else offset = SignedInteger();
             Expect("]");
