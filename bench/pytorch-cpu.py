@@ -23,6 +23,7 @@ options = parser.parse_args()
 torch.set_num_threads(options.threads)
 if not hasattr(torch, "qr"):  # Removed from recent versions; the program still calls it.
     torch.qr = torch.linalg.qr
+torch.Tensor.cuda = lambda tensor: tensor  # The decoder sends its grid to the GPU unconditionally.
 sys.path.insert(0, options.lia)
 from networks.generator import Generator  # noqa: E402
 
