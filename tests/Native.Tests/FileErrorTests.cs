@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Lia.Media;
 using Lia.Media.Ffmpeg;
 
 namespace Lia.Tests;
@@ -137,6 +138,23 @@ public class FileErrorTests
         using Animator animator = Animator();
         animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"]);
         Assert.Equal(60, Ff.CountFrames(folder["out.mp4"]));
+    }
+
+    /// <summary>Linux has a device that is always full.</summary>
+    [Fact]
+    public void A_full_disk_is_reported_and_nothing_is_left()
+    {
+        using TempFolder folder = new();
+        MediaException refusal = Assert.Throws<MediaException>(() =>
+        {
+            using PendingFile file = new(folder["out.png"]);
+            File.Delete(file.Path);
+            File.CreateSymbolicLink(file.Path, "/dev/full");
+            file.Open().Write(new byte[100]);
+            file.Commit();
+        });
+        Assert.Equal(folder["out.png"] + ": cannot be written: No space left on device", refusal.Message);
+        Assert.Empty(folder.Entries);
     }
 
     [Theory]

@@ -40,7 +40,12 @@ internal static class Outputs
     public static void Guard(string path, Action step) => Guard(path, () => { step(); return 0; });
 
     /// <summary>The error for an output that cannot be written.</summary>
-    public static MediaException Failed(string path, Exception failure) => new($"{path}: cannot be written: {OneLine(failure.Message)}", failure);
+    public static MediaException Failed(string path, Exception failure)
+    {
+        string reason = OneLine(failure.Message);
+        int hidden = reason.IndexOf(" : '", StringComparison.Ordinal); // the runtime appends the name of the hidden file
+        return new($"{path}: cannot be written: {(hidden > 0 ? reason[..hidden] : reason)}", failure);
+    }
 
     /// <summary>A message without line breaks.</summary>
     public static string OneLine(string text) => string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));

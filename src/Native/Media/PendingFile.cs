@@ -4,6 +4,7 @@ namespace Lia.Media;
 internal sealed class PendingFile : IDisposable
 {
     private readonly string _target;
+    private FileStream? _stream;
     private bool _committed;
 
     /// <param name="target">The name the file will have.</param>
@@ -26,27 +27,37 @@ internal sealed class PendingFile : IDisposable
     /// <summary>Where to write.</summary>
     public string Path { get; }
 
-    /// <summary>Opens the file for writing from its start.</summary>
-    public FileStream Open() => new(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, 1 << 16);
+    /// <summary>Opens the file for writing from its start. The stream is closed with this object.</summary>
+    public FileStream Open() => _stream = new(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, 1 << 16);
 
-    /// <summary>Gives the file its name, in place of a file that has it.</summary>
-    /// <exception cref="MediaException">The target cannot be replaced.</exception>
+    /// <summary>Closes the file and gives it its name, in place of a file that has it.</summary>
+    /// <exception cref="MediaException">The disk is full, or the target cannot be replaced.</exception>
     public void Commit()
     {
-        Outputs.Guard(_target, () => File.Move(Path, _target, overwrite: true));
+        Outputs.Guard(_target, () =>
+        {
+            _stream?.Dispose();
+            File.Move(Path, _target, overwrite: true);
+        });
         _committed = true;
     }
 
     public void Dispose()
     {
         if (_committed) return;
-        try
+        // On a full disk closing fails, on a folder that has gone deleting does; the reason that brought us here is the one to report.
+        Quietly(() => _stream?.Dispose());
+        Quietly(() => File.Delete(Path));
+
+        static void Quietly(Action step)
         {
-            File.Delete(Path);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            // The folder has gone or changed hands; the reason that brought us here is the one to report.
+            try
+            {
+                step();
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+            }
         }
     }
 }

@@ -56,13 +56,8 @@ internal sealed class FrameDump : IDisposable
         Encoding.ASCII.GetBytes($"{{\"frames\":{frames}}}", header.AsSpan(8));
         _stream.Position = 0;
         _stream.Write(header);
-        _stream.Dispose();
         _file.Commit();
     });
 
-    public void Dispose()
-    {
-        _stream.Dispose();
-        _file.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 }

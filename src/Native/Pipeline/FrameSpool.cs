@@ -8,7 +8,7 @@ internal sealed class FrameSpool(int size) : IDisposable
 {
     private readonly FileStream _file = Outputs.Guard("the temporary file for the clip's frames", () => new FileStream(
         Path.Combine(Path.GetTempPath(), $"lia-{Guid.NewGuid():N}.frames"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None,
-        1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan));
+        bufferSize: 0, FileOptions.DeleteOnClose | FileOptions.SequentialScan));
 
     /// <exception cref="MediaException">There is no room.</exception>
     public void Add(NetworkFrame frame) => Outputs.Guard(_file.Name, () =>

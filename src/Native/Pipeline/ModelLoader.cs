@@ -34,7 +34,8 @@ internal static class ModelLoader
     {
         ModelIdentity identity = ModelManifest.Identify(weights, path);
         CpuOptions cpu = new() { Threads = options.Threads == 0 ? null : options.Threads };
-        return new LoadedModel(new CpuExecutor(weights, identity.Architecture, cpu), identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name);
+        return new LoadedModel(
+            new CpuExecutor(weights, identity.Architecture, cpu), identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name);
     }
 
     private static void Check(AnimationOptions options)

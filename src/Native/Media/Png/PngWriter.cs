@@ -61,24 +61,12 @@ internal sealed class PngWriter : IFrameWriter
                 _stream.Position = ControlAt;
                 WriteAnimationControl();
             }
-            _stream.Dispose();
         });
         _file.Commit();
         return false;
     }
 
-    public void Dispose()
-    {
-        try
-        {
-            _stream.Dispose();
-        }
-        catch (IOException)
-        {
-            // What could not be flushed is about to be deleted.
-        }
-        _file.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 
     /// <summary>The time a frame shows as the format's fraction of 16-bit terms: exact if it can be, else the nearest.</summary>
     internal static (ushort Delay, ushort Unit) Delay(FrameRate rate)
