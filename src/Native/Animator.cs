@@ -13,12 +13,12 @@ namespace Lia;
 /// <remarks>
 /// An animator works on one clip at a time. Its methods may be called from any thread; a call while another clip is under way throws
 /// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is cancelled first.
+/// Cancelling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
 /// The exceptions common to all methods are those of <see cref="Native"/>, and <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed class Animator : IDisposable
 {
     private readonly IExecutor _executor;
-    private readonly MotionMode _defaultMode;
     private readonly string _modelName;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _disposing = new();
@@ -42,7 +42,7 @@ public sealed class Animator : IDisposable
 
     internal Animator(LoadedModel model, AnimationOptions options)
     {
-        (_executor, _defaultMode, _modelName) = (model.Executor, model.DefaultMode, model.Name);
+        (_executor, DefaultMode, _modelName) = (model.Executor, model.DefaultMode, model.Name);
         Options = options;
         _log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
         _log.ModelLoaded(_modelName, Size, DeviceName);
@@ -56,6 +56,9 @@ public sealed class Animator : IDisposable
 
     /// <summary>The device in words.</summary>
     public string DeviceName => _executor.DeviceName;
+
+    /// <summary>What <see cref="MotionMode.Auto"/> means for this model: relative or absolute.</summary>
+    public MotionMode DefaultMode { get; }
 
     /// <summary>Animates a picture file with a driving file and writes the result.</summary>
     /// <param name="source">The picture to animate: any picture <c>ffmpeg</c> reads; PNG needs nothing installed.</param>
@@ -204,7 +207,7 @@ public sealed class Animator : IDisposable
         }
     }
 
-    private MotionMode Mode(AnimationOptions options) => options.Mode == MotionMode.Auto ? _defaultMode : options.Mode;
+    private MotionMode Mode(AnimationOptions options) => options.Mode == MotionMode.Auto ? DefaultMode : options.Mode;
 
     private Occupation Occupy(CancellationToken cancellationToken)
     {
