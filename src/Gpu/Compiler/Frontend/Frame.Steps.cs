@@ -20,7 +20,7 @@ internal sealed partial class Importer
                     return true;
 
                 case ILOpCode.Ldarg_0 or ILOpCode.Ldarg_1 or ILOpCode.Ldarg_2 or ILOpCode.Ldarg_3:
-                    LoadArgument(i.Code - ILOpCode.Ldarg_0);
+                    LoadArgument((int)i.Code - (int)ILOpCode.Ldarg_0);
                     return true;
                 case ILOpCode.Ldarg or ILOpCode.Ldarg_s:
                     LoadArgument((int)i.Operand);
@@ -32,7 +32,7 @@ internal sealed partial class Importer
                     importer.Store(LayoutOf(code.Parameters[i.Operand]), _argumentSlots[i.Operand]!, PopAny());
                     return true;
                 case ILOpCode.Ldloc_0 or ILOpCode.Ldloc_1 or ILOpCode.Ldloc_2 or ILOpCode.Ldloc_3:
-                    LoadLocal(i.Code - ILOpCode.Ldloc_0);
+                    LoadLocal((int)i.Code - (int)ILOpCode.Ldloc_0);
                     return true;
                 case ILOpCode.Ldloc or ILOpCode.Ldloc_s:
                     LoadLocal(i.Operand);
@@ -41,14 +41,14 @@ internal sealed partial class Importer
                     Push(LocalAddress(i.Operand));
                     return true;
                 case ILOpCode.Stloc_0 or ILOpCode.Stloc_1 or ILOpCode.Stloc_2 or ILOpCode.Stloc_3:
-                    StoreLocal(i.Code - ILOpCode.Stloc_0);
+                    StoreLocal((int)i.Code - (int)ILOpCode.Stloc_0);
                     return true;
                 case ILOpCode.Stloc or ILOpCode.Stloc_s:
                     StoreLocal(i.Operand);
                     return true;
 
                 case >= ILOpCode.Ldc_i4_m1 and <= ILOpCode.Ldc_i4_8:
-                    Push(_function.Int(i.Code - ILOpCode.Ldc_i4_0));
+                    Push(_function.Int((int)i.Code - (int)ILOpCode.Ldc_i4_0));
                     return true;
                 case ILOpCode.Ldc_i4 or ILOpCode.Ldc_i4_s:
                     Push(_function.Int((int)i.Operand));

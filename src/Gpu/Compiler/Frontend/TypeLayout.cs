@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lia.Gpu.Compiler.IR;
 
@@ -51,7 +52,7 @@ internal sealed class TypeLayout
     {
         if (Primitive(type) is { } primitive)
             return new(primitive.Size(), primitive.Size(), [new(0, primitive, type == typeof(nint) || IsReference(type))], isScalar: true);
-        if (!type.IsValueType || type.IsPrimitive || type.IsExplicitLayout || type.ContainsGenericParameters || type == typeof(decimal)) return null;
+        if (!type.IsValueType || type.IsPrimitive || type.IsExplicitLayout || type.IsDefined(typeof(InlineArrayAttribute), false) || type.ContainsGenericParameters || type == typeof(decimal)) return null;
 
         int offset = 0, alignment = 1;
         int pack = type.StructLayoutAttribute is { Pack: > 0 } attribute ? attribute.Pack : 8;
@@ -64,11 +65,8 @@ internal sealed class TypeLayout
             offset = (offset + fieldAlignment - 1) / fieldAlignment * fieldAlignment;
             alignment = Math.Max(alignment, fieldAlignment);
             fields.Add((type, field.Name), (offset, leaves.Count));
-            int repeat = type.GetCustomAttribute<System.Runtime.CompilerServices.InlineArrayAttribute>()?.Length ?? 1;
-            for (int i = 0; i < repeat; i++, offset += inner.Size)
-            {
-                foreach (Leaf leaf in inner.Leaves) leaves.Add(leaf with { Offset = offset + leaf.Offset });
-            }
+            foreach (Leaf leaf in inner.Leaves) leaves.Add(leaf with { Offset = offset + leaf.Offset });
+            offset += inner.Size;
         }
         int size = Math.Max(1, (offset + alignment - 1) / alignment * alignment);
         if (type.StructLayoutAttribute is { Size: > 0 } sized) size = Math.Max(size, sized.Size);

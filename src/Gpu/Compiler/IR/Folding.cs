@@ -73,7 +73,7 @@ internal static partial class Folding
             // The product by a constant is then an address's scale: 32-bit products of indices do not overflow either.
             case Op.SignExtend when a.Op is Op.Mul && kind == 1 && a.Operands[1].IsConst:
                 return b.Emit(Op.Mul, b.IndexExtend(a.Operands[0]), b.Function.Long(a.Operands[1].Bits));
-            case Op.FloatToFloat when a.Op is Op.ToFloat or Op.ToFloatU && a.Operands[0].Type == IRType.I32:
+            case Op.FloatToFloat when type == IRType.F32 && a.Op is Op.ToFloat or Op.ToFloatU && a.Operands[0].Type == IRType.I32:
                 // A 32-bit integer is exact as a double, so one rounding remains.
                 return b.Emit(a.Op, type, a.Operands[0]);
             default:

@@ -177,7 +177,8 @@ internal sealed partial class PtxEmitter
 
     private string Bracket(Value origin, long offset) => $"[{BaseAndOffset(origin, offset)}]";
 
-    private string BaseAndOffset(Value origin, long offset) => $"{Register(origin)}{(offset == 0 ? "" : $"{offset:+0;+-0}")}";
+    // The assembler wants the plus of a negative offset as well.
+    private string BaseAndOffset(Value origin, long offset) => offset == 0 ? Register(origin) : $"{Register(origin)}+{offset}";
 
     private string Local(Value v)
     {
