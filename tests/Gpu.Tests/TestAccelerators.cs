@@ -1,0 +1,84 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
+using Lia.PtxEmulator;
+using Xunit.Sdk;
+using Xunit.v3;
+
+namespace Lia.Gpu.Tests;
+
+/// <summary>Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a device.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class EveryAcceleratorAttribute : DataAttribute
+{
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([.. TestAccelerators.Names.Select(name => new TheoryDataRow(name))]);
+
+    public override bool SupportsDiscoveryEnumeration() => true;
+}
+
+/// <summary>A test of what only a CUDA device shows. Without a device there is no such test.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+[XunitTestCaseDiscoverer(typeof(CudaFactDiscoverer))]
+public sealed class CudaFactAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1) : FactAttribute(file, line);
+
+/// <summary>Finds the tests of <see cref="CudaFactAttribute"/> where there is a device.</summary>
+public sealed class CudaFactDiscoverer : FactDiscoverer
+{
+    public override ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
+        ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute) =>
+        TestAccelerators.Names.Contains(TestAccelerators.CudaName) ? base.Discover(discoveryOptions, testMethod, factAttribute) : new([]);
+}
+
+internal static class TestAccelerators
+{
+    public const string EmulatorName = "emulator";
+    public const string CudaName = "cuda";
+
+    private static readonly Lazy<Accelerator?> Device = new(() => CudaDevice.TryEnumerate(out var devices, out _) ? devices[0].CreateAccelerator() : null);
+
+    public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
+
+    /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
+    public static T Run<T>(string name, Func<Accelerator, T> program)
+    {
+        if (name == CudaName)
+            return program(Device.Value!);
+        using Accelerator emulator = Open(name);
+        T result = program(emulator);
+        Assert.Equal(0, emulator.Live.Count);
+        return result;
+    }
+
+    /// <summary>A new accelerator of that name. <see cref="Run"/> shares one CUDA accelerator between all tests.</summary>
+    public static Accelerator Open(string name) => name == CudaName
+        ? CudaDevice.Enumerate()[0].CreateAccelerator()
+        : new EmulatorAccelerator(options: new EmulatorOptions { DetectGlobalRaces = true });
+
+    /// <summary>As <see cref="Run"/>, for exact arithmetic: a CUDA device must give the bits the emulator gives.</summary>
+    public static T[] RunExact<T>(string name, Func<Accelerator, T[]> program) where T : unmanaged
+    {
+        T[] result = Run(name, program);
+        if (name == CudaName)
+            Assert.Equal(Bytes(Run(EmulatorName, program)), Bytes(result));
+        return result;
+    }
+
+    private static byte[] Bytes<T>(T[] values) where T : unmanaged => MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
+
+    /// <summary>Reproducible numbers in [-1, 1).</summary>
+    public static float[] RandomFloats(int length, int seed = 1)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, length).Select(_ => (float)(2 * random.NextDouble() - 1))];
+    }
+
+    /// <summary>Reproducible integers in [-magnitude, magnitude] as floats: their sums and products are exact while they stay below 2^24.</summary>
+    public static float[] RandomIntegers(int length, int magnitude, int seed = 1)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, length).Select(_ => (float)random.Next(-magnitude, magnitude + 1))];
+    }
+}
