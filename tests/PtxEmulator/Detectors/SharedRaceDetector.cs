@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using Lia.PtxEmulator.Execute;
 
@@ -22,167 +21,184 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
     private struct Record
     {
         public uint WriteClock, WriteSync, ReadClock, ReadSync, ReadLanes, SecondReadClock;
-        public int WriteLine, ReadLine, SecondReadLine;
+        public int WritePc, ReadPc, SecondReadPc;
         public byte WriteWarp, WriteLane, ReadWarp, SecondReadWarp;
         public bool WriteStrong;
     }
 
-    // Words first, then the bytes of split words.
-    private readonly Record[] _records = new Record[((sharedBytes + 3) / 4 * 5) + 1];
-    private readonly bool[] _split = new bool[((sharedBytes + 3) / 4) + 1];
+    // Words first, then, from the first split on, the bytes of split words.
+    private Record[] _records = new Record[(sharedBytes + 3) / 4];
+    private readonly bool[] _split = new bool[(sharedBytes + 3) / 4];
     private readonly int _words = (sharedBytes + 3) / 4;
 
-    // _clocks[w][v]: the last barrier count of warp v that warp w has heard of. Counts run on from block to block, so that old records need no clearing.
-    private readonly uint[][] _clocks = [.. Enumerable.Range(0, warps).Select(_ => new uint[warps])];
+    // A warp's clock is one more than its barriers so far; it runs on from block to block, so that old records need no clearing (and 0 means none).
+    // _heard[w][v]: what warp v did up to this clock is ordered before what warp w does now; for v = w that is everything before its own last barrier.
+    private readonly uint[][] _heard = [.. Enumerable.Range(0, warps).Select(_ => new uint[warps])];
     private readonly List<uint>[] _warpSyncs = [.. Enumerable.Range(0, warps).Select(_ => new List<uint>())];
 
     public void BeginBlock()
     {
-        Synchronize(Enumerable.Range(0, warps));
+        Synchronize([.. Enumerable.Range(0, warps)]);
         foreach (List<uint> syncs in _warpSyncs) syncs.Clear();
     }
 
     /// <summary>A barrier of these warps completed.</summary>
-    public void Synchronize(IEnumerable<int> participants)
+    public void Synchronize(ReadOnlySpan<int> participants)
     {
         var joined = new uint[warps];
         foreach (int w in participants)
         {
-            for (int v = 0; v < warps; v++) joined[v] = Math.Max(joined[v], _clocks[w][v]);
+            _heard[w][w]++;   // the participant's own clock up to the barrier
+            for (int v = 0; v < warps; v++) joined[v] = Math.Max(joined[v], _heard[w][v]);
         }
-        foreach (int w in participants)
-        {
-            joined.CopyTo(_clocks[w], 0);
-            _clocks[w][w]++;
-        }
+        foreach (int w in participants) joined.CopyTo(_heard[w], 0);
     }
 
     /// <summary>A bar.warp.sync of these lanes.</summary>
     public void SynchronizeWarp(int warp, uint lanes) => _warpSyncs[warp].Add(lanes);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Read(Warp warp, int lane, ulong address, int bytes, bool strong)
     {
         int word = (int)(address >> 2);
-        if (bytes >= 4)
+        if (bytes < 4)
         {
-            for (int end = word + (bytes >> 2); word < end; word++)
+            Split(word);
+            for (int i = _words + (int)address, end = i + bytes; i < end; i++) Read(warp, lane, i, strong);
+            return;
+        }
+        for (int end = word + (bytes >> 2); word < end; word++)
+        {
+            if (!_split[word]) Read(warp, lane, word, strong);
+            else
             {
-                if (_split[word]) ReadBytes(warp, lane, word * 4, 4, strong);
-                else Read(warp, lane, ref _records[word], strong, word * 4);
+                for (int i = 0; i < 4; i++) Read(warp, lane, _words + (word * 4) + i, strong);
             }
         }
-        else ReadBytes(warp, lane, (int)address, bytes, strong);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Write(Warp warp, int lane, ulong address, int bytes, bool strong)
     {
         int word = (int)(address >> 2);
-        if (bytes >= 4)
+        if (bytes < 4)
         {
-            for (int end = word + (bytes >> 2); word < end; word++)
+            Split(word);
+            for (int i = _words + (int)address, end = i + bytes; i < end; i++) Write(warp, lane, i, strong);
+            return;
+        }
+        for (int end = word + (bytes >> 2); word < end; word++)
+        {
+            if (!_split[word]) Write(warp, lane, word, strong);
+            else
             {
-                if (_split[word]) WriteBytes(warp, lane, word * 4, 4, strong);
-                else Write(warp, lane, ref _records[word], strong, word * 4);
+                for (int i = 0; i < 4; i++) Write(warp, lane, _words + (word * 4) + i, strong);
             }
         }
-        else WriteBytes(warp, lane, (int)address, bytes, strong);
-    }
-
-    private void ReadBytes(Warp warp, int lane, int address, int bytes, bool strong)
-    {
-        Split(address >> 2);
-        for (int i = 0; i < bytes; i++) Read(warp, lane, ref _records[_words + address + i], strong, address + i);
-    }
-
-    private void WriteBytes(Warp warp, int lane, int address, int bytes, bool strong)
-    {
-        Split(address >> 2);
-        for (int i = 0; i < bytes; i++) Write(warp, lane, ref _records[_words + address + i], strong, address + i);
     }
 
     private void Split(int word)
     {
         if (_split[word]) return;
         _split[word] = true;
+        if (_records.Length == _words) Array.Resize(ref _records, _words * 5);
         for (int i = 0; i < 4; i++) _records[_words + (word * 4) + i] = _records[word];
     }
 
-    private void Read(Warp warp, int lane, ref Record record, bool strong, int address)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Read(Warp warp, int lane, int index, bool strong)
+    {
+        ref Record record = ref _records[index];
+        int w = warp.Index;
+        uint[] heard = _heard[w];
+        if (record.WriteClock > heard[record.WriteWarp]) CheckWriter(warp, lane, index, strong, EmulationErrorKind.SharedReadWriteRace, "reads");
+
+        // Volatile reads race with plain writes, which the next one after the write finds; they need not be remembered.
+        if (strong) return;
+        uint sync = (uint)_warpSyncs[w].Count;
+        if (record.ReadWarp == w && record.ReadClock == heard[w] + 1 && record.ReadSync == sync)
+        {
+            record.ReadLanes |= 1u << lane;
+            record.ReadPc = warp.Pc;
+        }
+        else NoteReader(ref record, warp, lane, sync, heard);
+    }
+
+    private void NoteReader(ref Record record, Warp warp, int lane, uint sync, uint[] heard)
     {
         int w = warp.Index;
-        uint[] clocks = _clocks[w];
-        if (record.WriteClock != 0 && !(strong && record.WriteStrong) && !WriteIsOrdered(in record, w, lane, clocks))
-            throw Race(warp, lane, address, EmulationErrorKind.SharedReadWriteRace, "reads", "written", record.WriteLine, record.WriteWarp, record.WriteLane);
-
-        // Volatile reads are never the cause of a later race with an atomic write; a plain write after them is caught by the reader's own loop.
-        if (strong) return;
-        uint now = clocks[w];
-        uint sync = (uint)_warpSyncs[w].Count;
+        uint now = heard[w] + 1;
         if (record.ReadWarp == w && record.ReadClock == now)
         {
-            if (record.ReadSync != sync && SyncedSince(w, record.ReadSync, record.ReadLanes))
+            // Lanes that a bar.warp.sync has ordered before all that follows are forgotten.
+            if (SyncedSince(w, record.ReadSync, record.ReadLanes | (1u << lane)))
             {
                 record.ReadLanes = 0;
                 record.ReadSync = sync;
             }
             record.ReadLanes |= 1u << lane;
-            record.ReadLine = warp.CurrentLine;
+            record.ReadPc = warp.Pc;
         }
-        else if (record.ReadClock == 0 || record.ReadWarp == w || record.ReadClock <= clocks[record.ReadWarp])
+        else if (record.ReadWarp == w || record.ReadClock <= heard[record.ReadWarp])
         {
             record.ReadWarp = (byte)w;
             record.ReadClock = now;
             record.ReadSync = sync;
             record.ReadLanes = 1u << lane;
-            record.ReadLine = warp.CurrentLine;
+            record.ReadPc = warp.Pc;
         }
-        else if (record.SecondReadClock == 0 || record.SecondReadWarp == w || record.SecondReadClock <= clocks[record.SecondReadWarp])
+        else if (record.SecondReadWarp == w || record.SecondReadClock <= heard[record.SecondReadWarp])
         {
             record.SecondReadWarp = (byte)w;
             record.SecondReadClock = now;
-            record.SecondReadLine = warp.CurrentLine;
+            record.SecondReadPc = warp.Pc;
         }
     }
 
-    private void Write(Warp warp, int lane, ref Record record, bool strong, int address)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Write(Warp warp, int lane, int index, bool strong)
     {
+        ref Record record = ref _records[index];
         int w = warp.Index;
-        uint[] clocks = _clocks[w];
-        if (record.WriteClock != 0 && !(strong && record.WriteStrong) && !WriteIsOrdered(in record, w, lane, clocks))
-            throw Race(warp, lane, address, EmulationErrorKind.SharedWriteWriteRace, "writes", "written", record.WriteLine, record.WriteWarp, record.WriteLane);
-        if (record.ReadClock != 0)
-        {
-            if (record.ReadWarp != w)
-            {
-                if (record.ReadClock > clocks[record.ReadWarp])
-                    throw Race(warp, lane, address, EmulationErrorKind.SharedReadWriteRace, "writes", "read", record.ReadLine, record.ReadWarp, BitOperations.TrailingZeroCount(record.ReadLanes));
-            }
-            else if (record.ReadClock == clocks[w])
-            {
-                uint others = record.ReadLanes & ~(1u << lane);
-                if (others != 0 && !SyncedSince(w, record.ReadSync, others | (1u << lane)))
-                    throw Race(warp, lane, address, EmulationErrorKind.SharedReadWriteRace, "writes", "read", record.ReadLine, w, BitOperations.TrailingZeroCount(others));
-            }
-            if (record.SecondReadClock != 0 && record.SecondReadWarp != w && record.SecondReadClock > clocks[record.SecondReadWarp])
-                throw Race(warp, lane, address, EmulationErrorKind.SharedReadWriteRace, "writes", "read", record.SecondReadLine, record.SecondReadWarp, null);
-        }
+        uint[] heard = _heard[w];
+        if (record.WriteClock > heard[record.WriteWarp]) CheckWriter(warp, lane, index, strong, EmulationErrorKind.SharedWriteWriteRace, "writes");
+        if (record.ReadClock > heard[record.ReadWarp] || record.SecondReadClock > heard[record.SecondReadWarp]) CheckReaders(warp, lane, index, heard);
         record.WriteWarp = (byte)w;
         record.WriteLane = (byte)lane;
-        record.WriteClock = clocks[w];
+        record.WriteClock = heard[w] + 1;
         record.WriteSync = (uint)_warpSyncs[w].Count;
         record.WriteStrong = strong;
-        record.WriteLine = warp.CurrentLine;
+        record.WritePc = warp.Pc;
         record.ReadClock = 0;
         record.SecondReadClock = 0;
     }
 
-    private bool WriteIsOrdered(in Record record, int w, int lane, uint[] clocks)
+    // No barrier has ordered the last write before this access.
+    private void CheckWriter(Warp warp, int lane, int index, bool strong, EmulationErrorKind kind, string does)
     {
-        if (record.WriteWarp != w) return record.WriteClock <= clocks[record.WriteWarp];
-        return record.WriteLane == lane || record.WriteClock < clocks[w] ||
-            SyncedSince(w, record.WriteSync, (1u << lane) | (1u << record.WriteLane));
+        ref Record record = ref _records[index];
+        if (strong && record.WriteStrong) return;
+        if (record.WriteWarp == warp.Index &&
+            (record.WriteLane == lane || SyncedSince(warp.Index, record.WriteSync, (1u << lane) | (1u << record.WriteLane)))) return;
+        throw Race(warp, lane, index, kind, does, "written", record.WritePc, record.WriteWarp, record.WriteLane);
+    }
+
+    private void CheckReaders(Warp warp, int lane, int index, uint[] heard)
+    {
+        ref Record record = ref _records[index];
+        int w = warp.Index;
+        if (record.ReadClock > heard[record.ReadWarp])
+        {
+            uint others = record.ReadWarp == w ? record.ReadLanes & ~(1u << lane) : record.ReadLanes;
+            bool ordered = record.ReadWarp == w && (others == 0 || SyncedSince(w, record.ReadSync, others | (1u << lane)));
+            if (!ordered)
+            {
+                throw Race(warp, lane, index, EmulationErrorKind.SharedReadWriteRace, "writes", "read", record.ReadPc, record.ReadWarp,
+                    System.Numerics.BitOperations.TrailingZeroCount(others));
+            }
+        }
+        if (record.SecondReadClock > heard[record.SecondReadWarp] && record.SecondReadWarp != w)
+            throw Race(warp, lane, index, EmulationErrorKind.SharedReadWriteRace, "writes", "read", record.SecondReadPc, record.SecondReadWarp, null);
     }
 
     // Newest first: the last one nearly always names all lanes.
@@ -196,9 +212,11 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
         return false;
     }
 
-    private static EmulationException Race(Warp warp, int lane, int address, EmulationErrorKind kind, string does, string did, int line, int otherWarp, int? otherLane)
+    private EmulationException Race(Warp warp, int lane, int index, EmulationErrorKind kind, string does, string did, int pc, int otherWarp, int? otherLane)
     {
+        int address = index < _words ? index * 4 : index - _words;
         string who = otherLane is int l ? $"thread {(otherWarp * 32) + l}" : $"warp {otherWarp}";
+        int line = warp.Block.Launch.Entry.Program[pc].Syntax.Line;
         return warp.Fault(kind, lane, $"{does} shared byte {address}, which {who} has {did} (line {line}) with no barrier between", (ulong)address);
     }
 }

@@ -39,6 +39,7 @@ internal sealed unsafe class StatisticsCollector(int instructions)
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Wavefronts(ulong* addresses, uint lanes, int bytes)
     {
         uint* words = stackalloc uint[32];   // the first word seen in each bank
@@ -78,6 +79,7 @@ internal sealed unsafe class StatisticsCollector(int instructions)
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddGlobal(Traffic kind, ulong* addresses, uint mask, int bytes)
     {
         // Accesses are aligned to their size, at most 16 bytes: each lies in one sector.

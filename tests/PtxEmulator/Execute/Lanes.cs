@@ -6,6 +6,7 @@ using Lia.PtxEmulator.Decode;
 namespace Lia.PtxEmulator.Execute;
 
 // One driver per arity walks the lanes; an instruction is a struct with one static method, which the JIT inlines into the loop.
+// The loops are optimised fully from the first call on: kernels of tests are over before the runtime would get round to it.
 // Scalar drivers touch active lanes only. SIMD drivers compute all lanes and blend, so their operators must not throw.
 
 internal interface IUnary<TA, TD>
@@ -73,6 +74,7 @@ internal static class LaneMask
 internal sealed unsafe class Unary<TA, TD, TOp>(int d, int a) : Op
     where TA : unmanaged where TD : unmanaged where TOp : struct, IUnary<TA, TD>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         TA* x = (TA*)(warp.Registers + a);
@@ -88,6 +90,7 @@ internal sealed unsafe class Unary<TA, TD, TOp>(int d, int a) : Op
 internal sealed unsafe class Binary<TA, TB, TD, TOp>(int d, int a, int b) : Op
     where TA : unmanaged where TB : unmanaged where TD : unmanaged where TOp : struct, IBinary<TA, TB, TD>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         TA* x = (TA*)(warp.Registers + a);
@@ -109,6 +112,7 @@ internal sealed unsafe class Binary<TA, TB, TD, TOp>(int d, int a, int b) : Op
 internal sealed unsafe class Ternary<TA, TB, TC, TD, TOp>(int d, int a, int b, int c) : Op
     where TA : unmanaged where TB : unmanaged where TC : unmanaged where TD : unmanaged where TOp : struct, ITernary<TA, TB, TC, TD>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         TA* x = (TA*)(warp.Registers + a);
@@ -125,6 +129,7 @@ internal sealed unsafe class Ternary<TA, TB, TC, TD, TOp>(int d, int a, int b, i
 
 internal sealed unsafe class SimdUnary<T, TOp>(int d, int a) : Op where T : unmanaged where TOp : struct, ISimdUnary<T>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         T* x = (T*)(warp.Registers + a);
@@ -136,6 +141,7 @@ internal sealed unsafe class SimdUnary<T, TOp>(int d, int a) : Op where T : unma
 
 internal sealed unsafe class SimdBinary<T, TOp>(int d, int a, int b) : Op where T : unmanaged where TOp : struct, ISimdBinary<T>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         T* x = (T*)(warp.Registers + a);
@@ -148,6 +154,7 @@ internal sealed unsafe class SimdBinary<T, TOp>(int d, int a, int b) : Op where 
 
 internal sealed unsafe class SimdTernary<T, TOp>(int d, int a, int b, int c) : Op where T : unmanaged where TOp : struct, ISimdTernary<T>
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         T* x = (T*)(warp.Registers + a);
@@ -162,6 +169,7 @@ internal sealed unsafe class SimdTernary<T, TOp>(int d, int a, int b, int c) : O
 /// <summary>Instructions whose function is chosen at decode time and rare enough for a call per lane; values travel as bits.</summary>
 internal sealed unsafe class BitsUnary(int d, int destinationSize, int a, int sourceSize, Func<ulong, ulong> function) : Op
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         byte* x = warp.Registers + a;

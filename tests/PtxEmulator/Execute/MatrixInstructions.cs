@@ -93,6 +93,7 @@ internal static class MatrixInstructions
     private sealed unsafe class MultiplyOp(int[] d, int[] a, int[] b, int[] c, int k, PtxType type) : Op
     {
         [SkipLocalsInit]
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public override void Execute(Warp warp, uint mask)
         {
             RequireAll(warp, mask);
@@ -124,6 +125,7 @@ internal static class MatrixInstructions
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Unpack16(byte* registers, float* left, double* right)
         {
             float* tile = stackalloc float[64];
@@ -157,6 +159,7 @@ internal static class MatrixInstructions
         private static float Tensor(byte* register, int lane) => BitConverter.UInt32BitsToSingle(((uint*)register)[lane] & 0xFFFF_E000);
 
         // 64 halves or bfloats to floats, exactly.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private void Widen(ushort* source, float* destination)
         {
             for (int i = 0; i < 64; i += 16)
@@ -177,6 +180,7 @@ internal static class MatrixInstructions
         }
 
         // The half's exponent and mantissa, moved to a float's place, give the value times 2^-112, subnormals included; infinity and NaN get their exponent by hand.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static Vector256<float> WidenHalf(Vector256<uint> half)
         {
             Vector256<uint> magnitude = (half & Vector256.Create(0x7FFFu)) << 13;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Lia.PtxEmulator.Decode;
 using Lia.PtxEmulator.Detectors;
 using Lia.PtxEmulator.Memory;
@@ -179,6 +180,7 @@ internal sealed unsafe class Load<TMemory, TRegister, TSpace>(int[] d, AddressOp
     private readonly int _bytes = sizeof(TMemory) * d.Length;
     private Allocation? _hint;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         warp.ComputeAddresses(address);
@@ -203,6 +205,7 @@ internal sealed unsafe class Store<TMemory, TRegister, TSpace>(int[] sources, Ad
     private readonly int _bytes = sizeof(TMemory) * sources.Length;
     private Allocation? _hint;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Execute(Warp warp, uint mask)
     {
         warp.ComputeAddresses(address);

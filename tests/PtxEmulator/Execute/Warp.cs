@@ -81,9 +81,10 @@ internal sealed unsafe class Warp : IDisposable
 
     public WarpStatus Status { get; private set; }
 
-    public Op CurrentOp => _ops[_pc];
-
     public int CurrentLine => _ops[_pc].Syntax.Line;
+
+    /// <summary>Index of the current instruction.</summary>
+    public int Pc => _pc;
 
     public void Start(uint existing)
     {
