@@ -85,6 +85,7 @@ public sealed class Animator : IDisposable
             RgbImage picture = FrameReaders.ReadPicture(source, clip.Token);
             using ClipPipeline pipeline = new(_executor, _modelName, picture, token => FrameReaders.Open(driving, options, token), options, Mode(options), progress, clip.Token);
             AnimationSummary summary = pipeline.WriteTo(output) with { Elapsed = watch.Elapsed };
+            if (summary.Warning is not null) _log.DecoderComplained(summary.Warning);
             _log.ClipWritten(output, summary.Frames, watch.Elapsed.TotalSeconds);
             return summary;
         });

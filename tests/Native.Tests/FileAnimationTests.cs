@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 
 namespace Lia.Tests;
@@ -225,7 +226,11 @@ public class FileAnimationTests
     {
         using TempFolder folder = new();
         Ff.Mpeg("-f lavfi -i testsrc2=size=64x32:rate=25 -frames:v 3", folder["flat.mp4"]);
-        Ff.Mpeg("-i", folder["flat.mp4"], "-c", "copy", "-metadata:s:v:0", "rotate=90", folder["turned.mp4"]);
+        byte[] file = File.ReadAllBytes(folder["flat.mp4"]);
+        int matrix = file.AsSpan().IndexOf("tkhd"u8) + 44; // of the track header, 16.16 fixed point
+        int[] quarterTurn = [0, 1 << 16, 0, -1 << 16, 0, 0, 32 << 16, 0, 1 << 30];
+        for (int i = 0; i < 9; i++) BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(matrix + 4 * i), quarterTurn[i]);
+        File.WriteAllBytes(folder["turned.mp4"], file);
         Assert.Contains("rotation", Ff.Probe("-show_entries stream_side_data=rotation -of default=nw=1", folder["turned.mp4"]));
         RgbImage flat = RgbImage.Load(folder["flat.mp4"]), turned = RgbImage.Load(folder["turned.mp4"]);
         Assert.Equal((64, 32), (flat.Width, flat.Height));
@@ -257,6 +262,16 @@ public class FileAnimationTests
         File.Move(folder["plain.bmp"], folder[name]);
         Assert.Equal(20, RgbImage.Load(folder[name]).Width);
     }
+
+    [Theory]
+    [InlineData("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright", "-vsync")]
+    [InlineData("ffmpeg version 5.0.1 Copyright", "-vsync")]
+    [InlineData("ffmpeg version 5.1.9-0+deb12u1 Copyright", "-fps_mode")]
+    [InlineData("ffmpeg version n7.1-static", "-fps_mode")]
+    [InlineData("ffmpeg version 10.0", "-fps_mode")]
+    [InlineData("ffmpeg version N-125875-g5d4d3bdc61 Copyright", "-fps_mode")]
+    public void The_name_of_an_option_depends_on_the_version(string version, string option) =>
+        Assert.Equal(option, Lia.Media.Ffmpeg.FfmpegReader.SyncOptionOf(version));
 
     [Fact]
     public void A_playlist_cannot_open_what_is_not_a_file()

@@ -1,11 +1,15 @@
+using System.Text.RegularExpressions;
+
 namespace Lia.Media.Ffmpeg;
 
 /// <summary>
 /// Frames that ffmpeg decodes. They come through its standard output as binary PPM, which says its own size, so a rotation
 /// stored in the file (which ffmpeg applies) needs no arithmetic here.
 /// </summary>
-internal sealed class FfmpegReader : IFrameReader
+internal sealed partial class FfmpegReader : IFrameReader
 {
+    private static readonly Lazy<string> SyncOption = new(FindSyncOption, LazyThreadSafetyMode.PublicationOnly);
+
     private readonly VideoProbe _probe;
     private readonly SafeInput _input;
     private readonly ChildProcess _ffmpeg;
@@ -29,7 +33,7 @@ internal sealed class FfmpegReader : IFrameReader
             _ffmpeg = ChildProcess.Start("ffmpeg",
             [
                 "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", _input.Url, "-map", "0:v:0", .. steady, .. limit,
-                "-vsync", "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
+                SyncOption.Value, "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
             ], path, feeds: false, cancellationToken);
         }
         catch
@@ -78,6 +82,23 @@ internal sealed class FfmpegReader : IFrameReader
         _stream.Dispose();
         _input.Dispose();
     }
+
+    /// <summary>The option that neither repeats nor drops frames was renamed in 5.1, and its old name was removed in 9.</summary>
+    internal static string SyncOptionOf(string version) =>
+        Release().Match(version) is { Success: true } release
+        && (int.Parse(release.Groups["major"].Value), int.Parse(release.Groups["minor"].Value)).CompareTo((5, 1)) < 0 ? "-vsync" : "-fps_mode";
+
+    private static string FindSyncOption()
+    {
+        using ChildProcess ffmpeg = ChildProcess.Start("ffmpeg", ["-version"], "ffmpeg", feeds: false, CancellationToken.None);
+        using StreamReader reader = new(ffmpeg.Output);
+        string version = reader.ReadToEnd();
+        ffmpeg.WaitForSuccess();
+        return SyncOptionOf(version);
+    }
+
+    [GeneratedRegex(@"^ffmpeg version n?(?<major>\d{1,4})\.(?<minor>\d{1,4})", RegexOptions.ExplicitCapture)]
+    private static partial Regex Release();
 
     /// <summary>A decimal number and the white space after it.</summary>
     private int Number()
