@@ -86,6 +86,20 @@ public class DetectorTests
         Trips(EmulationErrorKind.UninitializedRead, "mov.b16 %h1, 1;\n" + Body("u32"), "ld.global.u32", "mov.b16 %h1, 1;\n" + Body("u16"));
     }
 
+    [Theory]
+    [InlineData("u8", "%r1", 1), InlineData("u16", "%r1", 2), InlineData("u32", "%r1", 4), InlineData("u64", "%l2", 8), InlineData("v4.u32", "{%r1, %r2, %r3, %r4}", 16)]
+    public void A_single_unwritten_byte_spoils_a_read_of_any_size(string type, string registers, int bytes)
+    {
+        // All bytes of the access but the last are written.
+        string Body(int written) => $"""
+            mov.b16 %h1, 1;
+            {string.Concat(Enumerable.Range(0, written).Select(i => $"st.global.u8 [%rd+{i}], %h1;\n"))}
+            ld.global.{type} {registers}, [%rd];
+            """;
+        Assert.Equal(EmulationErrorKind.UninitializedRead, Ptx.Fails(Body(bytes - 1)).Kind);
+        Ptx.Passes(Body(bytes));
+    }
+
     [Fact]
     public void Reads_of_shared_memory_that_nobody_wrote()
     {
@@ -540,9 +554,13 @@ public class DetectorTests
             {add}
             st.global.u32 [%l1], %t;
             """;
-        EmulationException failure = Ptx.Fails(Body("add.u64 %l1, %l1, 128;"), inputs: 96, grid: new Dim3(2), options: new EmulatorOptions { DetectGlobalRaces = true });
-        Assert.Equal(EmulationErrorKind.GlobalRace, failure.Kind);
-        Ptx.Passes(Body(""), inputs: 96, grid: new Dim3(2), options: new EmulatorOptions { DetectGlobalRaces = true });
+        // Block 0 writes what block 1 reads after it; block 1 writes what block 0 has read before.
+        var options = new EmulatorOptions { DetectGlobalRaces = true, Parallelism = 1 };
+        EmulationException later = Ptx.Fails(Body("add.u64 %l1, %l1, 128;"), inputs: 96, grid: new Dim3(2), options: options);
+        Assert.Equal((EmulationErrorKind.GlobalRace, "ld.global.u32 %r2, [%l1];"), (later.Kind, later.Instruction));
+        EmulationException earlier = Ptx.Fails("add.u64 %ra, %ra, 128;\n" + Body("sub.u64 %l1, %l1, 128;"), inputs: 96, grid: new Dim3(2), options: options);
+        Assert.Equal((EmulationErrorKind.GlobalRace, "st.global.u32 [%l1], %t;"), (earlier.Kind, earlier.Instruction));
+        Ptx.Passes(Body(""), inputs: 96, grid: new Dim3(2), options: options);
     }
 
     [Fact]
