@@ -1,0 +1,34 @@
+namespace Lia.Kernels;
+
+/// <summary>The network's nonlinearities, accurate to float32.</summary>
+internal static class Activation
+{
+    /// <summary>Slope of leaky ReLU below zero.</summary>
+    public const float Slope = 0.2f;
+
+    /// <summary>sqrt(2), which keeps the variance through a leaky ReLU.</summary>
+    public const float Gain = 1.41421354f;
+
+    /// <summary>FusedLeakyReLU once the bias is added: sqrt(2) * leaky_relu(x, 0.2).</summary>
+    public static float LeakyRelu(float x) => (x < 0f ? x * Slope : x) * Gain;
+
+    /// <summary>
+    /// tanh(x), relative error at most 2^-22. Below 0.6 a polynomial in x^2 (interpolated at the Chebyshev nodes of [0, 0.36]), above it
+    /// 1 - 2 / (e^2x + 1): there the subtraction loses nothing.
+    /// </summary>
+    public static float Tanh(float x)
+    {
+        float square = x * x;
+        float p = Intrinsics.Fma(-0.006269119679927826f, square, 0.021110959351062775f);
+        p = Intrinsics.Fma(p, square, -0.053873948752880096f);
+        p = Intrinsics.Fma(p, square, 0.13332915306091309f);
+        p = Intrinsics.Fma(p, square, -0.3333333134651184f);
+        float near = Intrinsics.Fma(x, p * square, x);
+        float magnitude = XMath.Abs(x);
+        float far = XMath.CopySign(1f - 2f / (XMath.Exp(2f * magnitude) + 1f), x);
+        return magnitude < 0.6f ? near : far;
+    }
+
+    /// <summary>1 / (1 + e^-x), relative error at most 2^-21; below the smallest normal number it may be zero.</summary>
+    public static float Sigmoid(float x) => 1f / (1f + XMath.Exp(-x));
+}

@@ -1,0 +1,73 @@
+using Lia.Gpu.Runtime;
+
+namespace Lia.Kernels.Linear;
+
+/// <summary>What a linear layer is passed.</summary>
+internal struct LinearArguments
+{
+    /// <summary>x [frame, input], rows <see cref="InputStride"/> apart.</summary>
+    public ArrayView<float> Input;
+
+    /// <summary>w [output, input], the layer's scale multiplied in.</summary>
+    public ArrayView<float> Weights;
+
+    /// <summary>b [output], the layer's scale multiplied in; empty for none.</summary>
+    public ArrayView<float> Bias;
+
+    /// <summary>y [frame, output].</summary>
+    public ArrayView<float> Output;
+
+    public int Frames, Inputs, Outputs, InputStride;
+
+    /// <summary>1: FusedLeakyReLU without a bias of its own.</summary>
+    public int Activate;
+}
+
+/// <summary>
+/// EqualLinear: y[f, o] = act(sum over i of w[o, i] x[f, i] + b[o]). All modulations of the network are one such layer with their matrices
+/// stacked, and so are the folded motion head and the latent displacement (w = Q).
+/// <code>
+///     a warp: one row of w, four frames       lane l takes inputs l, l + 32, l + 64 ... of all four;
+///     block: 8 rows; grid: rows / 8 x frames / 4     the 32 partial sums meet in a butterfly (fixed order)
+/// </code>
+/// Bound by the bytes of w, read once per four frames (12 MB for the stacked modulations at 256).
+/// </summary>
+internal static class LinearKernel
+{
+    private const int Warps = 8;
+    private const int FramesPerWarp = 4;
+
+    public static KernelLaunch Prepare(Accelerator accelerator, LinearArguments arguments)
+    {
+        Index3D grid = new((arguments.Outputs + Warps - 1) / Warps, (arguments.Frames + FramesPerWarp - 1) / FramesPerWarp, 1);
+        double weights = (double)arguments.Outputs * arguments.Inputs;
+        return KernelLaunch.Create(
+            accelerator, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments,
+            2 * weights * arguments.Frames, sizeof(float) * (weights + (double)arguments.Frames * (arguments.Inputs + arguments.Outputs)));
+    }
+
+    public static void Run(LinearArguments a)
+    {
+        int lane = Group.IdxX & 31, output = Grid.IdxX * Warps + (Group.IdxX >> 5), firstFrame = Grid.IdxY * FramesPerWarp;
+        if (output >= a.Outputs) return; // Whole warps leave together.
+        ArrayView<float> sums = LocalMemory.Allocate<float>(FramesPerWarp);
+        for (int f = 0; f < FramesPerWarp; f++) sums[f] = 0f;
+        for (int i = lane; i < a.Inputs; i += 32)
+        {
+            float weight = a.Weights[output * a.Inputs + i];
+            for (int f = 0; f < FramesPerWarp; f++)
+            {
+                // A frame past the last one repeats it; its sum is not stored.
+                int frame = IntrinsicMath.Min(firstFrame + f, a.Frames - 1);
+                sums[f] = Intrinsics.Fma(weight, a.Input[frame * a.InputStride + i], sums[f]);
+            }
+        }
+        for (int f = 0; f < FramesPerWarp; f++)
+        {
+            float sum = WarpSum.Of(sums[f], 32);
+            if (a.Bias.Length != 0) sum += a.Bias[output];
+            if (a.Activate != 0) sum = Activation.LeakyRelu(sum);
+            if (lane == 0 && firstFrame + f < a.Frames) a.Output[(firstFrame + f) * a.Outputs + output] = sum;
+        }
+    }
+}

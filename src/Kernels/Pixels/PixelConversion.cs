@@ -1,0 +1,58 @@
+using Lia.Gpu.Runtime;
+
+namespace Lia.Kernels.Pixels;
+
+/// <summary>What the conversions between pictures and planes are passed.</summary>
+internal struct PixelArguments
+{
+    /// <summary>RGB bytes [frame, pixel, 3].</summary>
+    public ArrayView<byte> Pixels;
+
+    /// <summary>Planar floats [frame, 3, pixel].</summary>
+    public ArrayView<float> Planes;
+
+    public int Frames, PixelsPerFrame;
+}
+
+/// <summary>
+/// RGB bytes to the network's planes and back: x = (u8 / 255 - 0.5) * 2, and u8 = round((clamp(x, -1, 1) + 1) / 2 * 255), ties to even. A thread takes
+/// a pixel. Bound by 15 bytes a pixel.
+/// </summary>
+internal static class PixelConversion
+{
+    /// <summary>Bytes to planes.</summary>
+    public static KernelLaunch PrepareNormalise(Accelerator accelerator, PixelArguments arguments) => Prepare(accelerator, Normalise, arguments);
+
+    /// <summary>Planes to bytes.</summary>
+    public static KernelLaunch PreparePack(Accelerator accelerator, PixelArguments arguments) => Prepare(accelerator, Pack, arguments);
+
+    public static void Normalise(PixelArguments a)
+    {
+        int index = Grid.IdxX * Group.DimX + Group.IdxX;
+        int frame = index / a.PixelsPerFrame;
+        if (frame < a.Frames)
+        {
+            int plane = frame * 3 * a.PixelsPerFrame + index - frame * a.PixelsPerFrame;
+            for (int colour = 0; colour < 3; colour++)
+                a.Planes[plane + colour * a.PixelsPerFrame] = (a.Pixels[index * 3 + colour] / 255f - 0.5f) * 2f;
+        }
+    }
+
+    public static void Pack(PixelArguments a)
+    {
+        int index = Grid.IdxX * Group.DimX + Group.IdxX;
+        int frame = index / a.PixelsPerFrame;
+        if (frame < a.Frames)
+        {
+            int plane = frame * 3 * a.PixelsPerFrame + index - frame * a.PixelsPerFrame;
+            for (int colour = 0; colour < 3; colour++)
+                a.Pixels[index * 3 + colour] = Intrinsics.RoundToByte((a.Planes[plane + colour * a.PixelsPerFrame] + 1f) / 2f * 255f);
+        }
+    }
+
+    private static KernelLaunch Prepare(Accelerator accelerator, Action<PixelArguments> kernel, PixelArguments arguments)
+    {
+        double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
+        return KernelLaunch.Create(accelerator, kernel, KernelLaunch.Linear((long)pixels), arguments, bytes: 15 * pixels);
+    }
+}

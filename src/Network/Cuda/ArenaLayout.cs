@@ -1,0 +1,51 @@
+using Lia.Gpu;
+
+namespace Lia.Network.Cuda;
+
+/// <summary>
+/// Places the activations of a plan in one block of device memory: what was released is given out again, lowest address first. A plan
+/// is laid out once to learn its size and again when the memory is there.
+/// </summary>
+/// <param name="address">The block's device address, or any multiple of 256 while only the size is wanted.</param>
+internal sealed class ArenaLayout(nint address)
+{
+    private const long Granule = 64; // 256 bytes: whole lines for every map.
+
+    private readonly List<(long Start, long End)> _free = [(0, long.MaxValue)];
+    private readonly Dictionary<nint, (long Start, long End)> _live = [];
+
+    /// <summary>Floats the block needs.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Room for <paramref name="length"/> floats, undefined at first.</summary>
+    public ArrayView<float> Reserve(long length)
+    {
+        long needed = Math.Max(Granule, (length + Granule - 1) / Granule * Granule);
+        int index = _free.FindIndex(gap => gap.End - gap.Start >= needed);
+        (long start, long end) = _free[index];
+        if (end - start == needed) _free.RemoveAt(index);
+        else _free[index] = (start + needed, end);
+        Length = Math.Max(Length, start + needed);
+        ArrayView<float> view = new(address + (nint)(start * sizeof(float)), length);
+        _live.Add(view.Address, (start, start + needed));
+        return view;
+    }
+
+    /// <summary>Gives the room back: what is reserved from here on may lie there.</summary>
+    public void Release(ArrayView<float> view)
+    {
+        _live.Remove(view.Address, out (long Start, long End) range);
+        int index = _free.FindIndex(gap => gap.Start >= range.End);
+        _free.Insert(index, range);
+        if (_free[index + 1].Start == range.End)
+        {
+            _free[index] = (range.Start, _free[index + 1].End);
+            _free.RemoveAt(index + 1);
+        }
+        if (index > 0 && _free[index - 1].End == range.Start)
+        {
+            _free[index - 1] = (_free[index - 1].Start, _free[index].End);
+            _free.RemoveAt(index);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+using System.Runtime.InteropServices;
+using Lia.Gpu;
+using Lia.Gpu.Runtime;
+using Lia.Kernels.MotionBasis;
+using Lia.Network.Graph;
+using Lia.Weights;
+
+namespace Lia.Network.Cuda;
+
+/// <summary>Runs the network on a GPU, float32 throughout.</summary>
+/// <remarks>
+/// For every number of frames the layers become a list of launches once; a call then copies its input, replays the list and copies the result. Activations share one
+/// arena, allocated when a number of frames is first seen. Results are the same from run to run and whatever frames run together. Used by one thread at a time.
+/// </remarks>
+public sealed class CudaExecutor : IExecutor
+{
+    /// <summary>Most frames that run together; longer calls run in parts.</summary>
+    public const int MostFrames = 32;
+
+    private readonly Accelerator _accelerator;
+    private readonly bool _ownsAccelerator;
+    private readonly LiaGraph _graph;
+    private readonly CudaWeights _weights;
+    private readonly AcceleratorStream _stream;
+    private readonly List<MemoryBuffer1D<float>> _grids = [];
+    private readonly MemoryBuffer1D<float> _featureMemory;
+    private readonly ActivationMap[] _features; // What the decoder's plans read: the current source's.
+    private readonly Dictionary<(bool IsEncoder, int Frames, bool IsTapped), CudaPlan> _plans = [];
+    private CudaFrameBuffers? _buffers;
+    private MemoryBuffer1D<float>? _arena;
+    private EncodedSource? _currentSource;
+    private bool _isDisposed;
+
+    /// <summary>Packs a checkpoint onto a device.</summary>
+    /// <param name="accelerator">The device.</param>
+    /// <param name="weights">Read during construction only.</param>
+    /// <param name="architecture">The extents of the network in it.</param>
+    /// <param name="ownsAccelerator">Whether disposing the executor (or failing here) disposes the accelerator.</param>
+    /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
+    /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
+    public CudaExecutor(Accelerator accelerator, ITensorSource weights, ModelArchitecture architecture, bool ownsAccelerator = false)
+    {
+        ArgumentNullException.ThrowIfNull(accelerator);
+        (_accelerator, _ownsAccelerator) = (accelerator, ownsAccelerator);
+        try
+        {
+            LiaGraph.CheckFirKernels(weights);
+            _graph = LiaGraph.Create(architecture);
+            _stream = accelerator.CreateStream();
+            Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
+            _weights = new(accelerator, weights, _graph);
+            foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(accelerator.Allocate1D(Grid(level.Resolution)));
+            (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(accelerator, _graph);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ModelArchitecture Architecture => _graph.Architecture;
+
+    /// <inheritdoc/>
+    public string DeviceName => _accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_accelerator.Name}, float32)" : _accelerator.Name;
+
+    /// <inheritdoc/>
+    public MotionBasis Basis { get; }
+
+    /// <inheritdoc/>
+    public TapHandler? Tap { get; set; }
+
+    /// <summary>Bytes of activations that the largest number of frames so far needs at once.</summary>
+    public long ArenaBytes => _arena?.LengthInBytes ?? 0;
+
+    internal AcceleratorStream Stream => _stream;
+
+    private int PictureLength => 3 * Architecture.Size * Architecture.Size;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException"><paramref name="image"/> has another length.</exception>
+    public EncodedSource EncodeSource(ReadOnlySpan<float> image)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (image.Length != PictureLength) throw new ArgumentException($"A picture has {PictureLength} values, not {image.Length}.", nameof(image));
+        CudaPlan plan = Plan(isEncoder: true, 1);
+        CudaEncodedSource source = new(this, _accelerator, _graph);
+        try
+        {
+            _stream.CopyFromCPU(_buffers!.Images.View, image);
+            plan.Enqueue(_stream, Tap, source.Features);
+            _stream.CopyToCPU(_buffers.Appearance.View, source.AppearanceCode.AsSpan());
+            _stream.CopyToCPU(_buffers.Codes.View, source.MotionCode.AsSpan());
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+        Tap?.Invoke(_graph.MotionHead.Name, [1, Architecture.Motion], source.MotionCode);
+        return source;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A span has another length.</exception>
+    public void EncodeMotion(ReadOnlySpan<float> images, int count, Span<float> codes)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        int motion = Architecture.Motion;
+        CheckLength(images.Length, count, PictureLength, nameof(images));
+        CheckLength(codes.Length, count, motion, nameof(codes));
+        for (int first = 0; first < count; first += MostFrames)
+        {
+            int frames = Math.Min(MostFrames, count - first);
+            CudaPlan plan = Plan(isEncoder: true, frames);
+            _stream.CopyFromCPU(_buffers!.Images.View, images.Slice(first * PictureLength, frames * PictureLength));
+            plan.Enqueue(_stream, Tap);
+            Span<float> part = codes.Slice(first * motion, frames * motion);
+            _stream.CopyToCPU(_buffers.Codes.View, part);
+            Tap?.Invoke(_graph.MotionHead.Name, [frames, motion], part);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A span has another length, or the source is another executor's or disposed.</exception>
+    public void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        int style = Architecture.Style;
+        CheckLength(latents.Length, count, style, nameof(latents));
+        CheckLength(frames.Length, count, PictureLength, nameof(frames));
+        Select(source);
+        for (int first = 0; first < count; first += MostFrames)
+        {
+            int part = Math.Min(MostFrames, count - first);
+            CudaPlan plan = Plan(isEncoder: false, part);
+            _stream.CopyFromCPU(_buffers!.Latents.View, latents.Slice(first * style, part * style));
+            plan.Enqueue(_stream, Tap);
+            _stream.CopyToCPU(_buffers.Frames.View, frames.Slice(first * PictureLength, part * PictureLength));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_isDisposed) return;
+        _isDisposed = true;
+        _plans.Clear();
+        _arena?.Dispose();
+        _buffers?.Dispose();
+        _featureMemory?.Dispose();
+        foreach (MemoryBuffer1D<float> grid in _grids) grid.Dispose();
+        _weights?.Dispose();
+        _stream?.Dispose();
+        if (_ownsAccelerator) _accelerator.Dispose();
+    }
+
+    /// <summary>The plan for a number of frames, made at the first call.</summary>
+    internal CudaPlan Plan(bool isEncoder, int frames)
+    {
+        bool isTapped = Tap != null;
+        if (_plans.TryGetValue((isEncoder, frames, isTapped), out CudaPlan? plan)) return plan;
+        if (_buffers == null || _buffers.Capacity < frames)
+        {
+            Forget();
+            _buffers?.Dispose();
+            _buffers = null;
+            _buffers = new(_accelerator, Architecture, frames);
+        }
+        // Once to learn the arena's size, again with addresses. A larger arena moves every plan.
+        long length = Build(isEncoder, frames, isTapped, new(0)).ArenaLength;
+        if (_arena == null || _arena.Length < length)
+        {
+            Forget();
+            _arena?.Dispose();
+            _arena = null;
+            _arena = _accelerator.Allocate1D<float>(length);
+        }
+        plan = Build(isEncoder, frames, isTapped, new(_arena.NativePtr));
+        _plans.Add((isEncoder, frames, isTapped), plan);
+        return plan;
+    }
+
+    /// <summary>Makes a source's features those the decoder's plans read.</summary>
+    internal void Select(EncodedSource source)
+    {
+        if (source is not CudaEncodedSource own || own.Owner != this) throw new ArgumentException("The source was encoded by another executor.", nameof(source));
+        ObjectDisposedException.ThrowIf(own.IsDisposed, own);
+        if (_currentSource == source) return;
+        for (int i = 0; i < _features.Length; i++) _stream.Copy(own.Features[i].View, _features[i].View);
+        _currentSource = source;
+    }
+
+    private CudaPlan Build(bool isEncoder, int frames, bool isTapped, ArenaLayout arena)
+    {
+        CudaPlanBuilder builder = new(_accelerator, _weights, arena, frames, isTapped);
+        if (isEncoder) builder.Encoder(_graph, _buffers!.Images.View, _buffers.Appearance.View, _buffers.Codes.View);
+        else builder.Synthesis(_graph, _buffers!.Latents.View, _features, [.. _grids.Select(grid => grid.View)], _buffers.Frames.View);
+        return builder.Finish();
+    }
+
+    private void Forget()
+    {
+        _stream.Synchronize();
+        _plans.Clear();
+    }
+
+    private MotionBasis Factor(float[] direction)
+    {
+        int style = Architecture.Style, motion = Architecture.Motion, elements = style * motion;
+        using MemoryBuffer1D<float> input = _accelerator.Allocate1D(direction), output = _accelerator.Allocate1D<float>(elements);
+        using MemoryBuffer1D<double> workspace = _accelerator.Allocate1D<double>(HouseholderQr.WorkspaceLength(style, motion));
+        HouseholderQr.Prepare(_accelerator, new()
+        {
+            Input = input.View,
+            Reflectors = workspace.View.SubView(0, elements),
+            Basis = workspace.View.SubView(elements, elements),
+            Factors = workspace.View.SubView(2 * elements, motion),
+            Output = output.View,
+            Rows = style,
+            Columns = motion,
+            Offset = 1e-8f,
+        }).Enqueue(_stream);
+        float[] q = new float[elements];
+        output.CopyToCPU(_stream, q);
+        return new(q, style, motion);
+    }
+
+    private static void CheckLength(int length, int count, int each, string parameter)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (length != (long)count * each) throw new ArgumentException($"{count} x {each} values are expected, not {length}.", parameter);
+    }
+
+    /// <summary>linspace(-1, 1, count), rounded to float32.</summary>
+    private static float[] Grid(int count) => [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / (count - 1)))];
+}

@@ -1,0 +1,46 @@
+using Lia.Gpu.Runtime;
+using Lia.Weights;
+
+namespace Lia.Network.Cuda;
+
+/// <summary>What goes into and comes out of the plans, outside the arena: it lives from one plan to the next.</summary>
+internal sealed class CudaFrameBuffers : IDisposable
+{
+    public CudaFrameBuffers(Accelerator accelerator, ModelArchitecture architecture, int capacity)
+    {
+        Capacity = capacity;
+        int picture = 3 * architecture.Size * architecture.Size;
+        Images = accelerator.Allocate1D<float>((long)capacity * picture);
+        Appearance = accelerator.Allocate1D<float>((long)capacity * architecture.Style);
+        Codes = accelerator.Allocate1D<float>((long)capacity * architecture.Motion);
+        Latents = accelerator.Allocate1D<float>((long)capacity * architecture.Style);
+        Frames = accelerator.Allocate1D<float>((long)capacity * picture);
+    }
+
+    /// <summary>Frames there is room for.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Driving or source pictures, planar.</summary>
+    public MemoryBuffer1D<float> Images { get; }
+
+    /// <summary>wa [frame, style].</summary>
+    public MemoryBuffer1D<float> Appearance { get; }
+
+    /// <summary>alpha [frame, motion].</summary>
+    public MemoryBuffer1D<float> Codes { get; }
+
+    /// <summary>[frame, style].</summary>
+    public MemoryBuffer1D<float> Latents { get; }
+
+    /// <summary>The pictures made, planar.</summary>
+    public MemoryBuffer1D<float> Frames { get; }
+
+    public void Dispose()
+    {
+        Images.Dispose();
+        Appearance.Dispose();
+        Codes.Dispose();
+        Latents.Dispose();
+        Frames.Dispose();
+    }
+}

@@ -1,0 +1,49 @@
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
+
+namespace Lia.Network.Cuda;
+
+/// <summary>An activation that taps see under a name.</summary>
+internal sealed record CudaTap(string Name, ActivationMap Map);
+
+/// <summary>A layer: its launches and what they leave.</summary>
+/// <param name="Launches">In order.</param>
+/// <param name="Taps">Activations that are complete after them.</param>
+/// <param name="Feature">The index of the encoder feature that the first tap is, or -1.</param>
+internal sealed record CudaStep(IReadOnlyList<KernelLaunch> Launches, IReadOnlyList<CudaTap> Taps, int Feature = -1);
+
+/// <summary>Half of the network for a number of frames, bound to addresses: a list of launches that is only replayed.</summary>
+/// <param name="steps">In order.</param>
+/// <param name="arenaLength">Floats of the arena it works in.</param>
+internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength)
+{
+    public IReadOnlyList<CudaStep> Steps => steps;
+
+    public long ArenaLength => arenaLength;
+
+    /// <summary>Puts the plan into a stream. Nothing is allocated and nobody waits, unless there are taps.</summary>
+    /// <param name="stream">Where it runs.</param>
+    /// <param name="tap">Sees the activations, or null.</param>
+    /// <param name="features">Receives the encoder's features, or null.</param>
+    public void Enqueue(AcceleratorStream stream, TapHandler? tap = null, IReadOnlyList<ActivationMap>? features = null)
+    {
+        for (int i = 0; i < steps.Count; i++)
+        {
+            CudaStep step = steps[i];
+            for (int j = 0; j < step.Launches.Count; j++) step.Launches[j].Enqueue(stream);
+            if (tap != null) Show(stream, step, tap);
+            if (features != null && step.Feature >= 0) stream.Copy(step.Taps[0].Map.View, features[step.Feature].View);
+        }
+    }
+
+    private static void Show(AcceleratorStream stream, CudaStep step, TapHandler tap)
+    {
+        foreach (CudaTap shown in step.Taps)
+        {
+            ActivationMap map = shown.Map;
+            float[] values = new float[map.Length];
+            stream.CopyToCPU(map.View, values.AsSpan());
+            tap(shown.Name, [map.Frames, map.Channels, map.Height, map.Width], map.ToPlanar(values));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using Lia.Gpu.Tests;
+using Lia.Network;
+using Lia.Network.Cpu;
+using Lia.Network.Cuda;
+using Lia.Weights;
+using static Lia.Gpu.Tests.TestAccelerators;
+
+namespace Lia.Kernels.Tests;
+
+/// <summary>The whole network, narrow and small, against the CPU executor.</summary>
+public class NetworkTests
+{
+    private sealed record Result(float[] Codes, float[] Frames, Dictionary<string, float[]> Activations, float[] Basis);
+
+    private static Result Animate(IExecutor executor, int count, bool hasTaps)
+    {
+        ModelArchitecture architecture = executor.Architecture;
+        int picture = 3 * architecture.Size * architecture.Size;
+        float[] source = RandomFloats(picture, 1), driving = RandomFloats(count * picture, 2);
+        Dictionary<string, float[]> activations = [];
+        float[] codes = new float[count * architecture.Motion], frames = new float[count * picture], latents = new float[count * architecture.Style];
+        if (hasTaps) executor.Tap = (name, shape, values) => activations[name + string.Join("x", shape.ToArray())] = values.ToArray();
+        using EncodedSource encoded = executor.EncodeSource(source);
+        executor.EncodeMotion(driving, count, codes);
+        for (int i = 0; i < count; i++)
+        {
+            ReadOnlySpan<float> drive = codes.AsSpan(i * architecture.Motion, architecture.Motion);
+            Latents.Relative(
+                executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(0, architecture.Motion), drive, 1, latents.AsSpan(i * architecture.Style, architecture.Style));
+        }
+        executor.Synthesize(encoded, latents, count, frames);
+        executor.Tap = null;
+        return new(codes, frames, activations, executor.Basis.Q.ToArray());
+    }
+
+    [Theory, EveryAccelerator]
+    public void Every_activation_matches_the_CPU(string device)
+    {
+        foreach (var (size, channels) in new[] { (16, new[] { 12, 8, 8 }), (32, new[] { 10, 12, 7, 6 }) })
+        {
+            ModelArchitecture architecture = new(size, 24, 5, [.. channels]);
+            using SyntheticCheckpoint weights = new(architecture, 1);
+            using CpuExecutor cpu = new(weights, architecture);
+            Result expected = Animate(cpu, 1, hasTaps: true);
+            Result actual = Run(device, accelerator =>
+            {
+                using CudaExecutor cuda = new(accelerator, weights, architecture);
+                return Animate(cuda, 1, hasTaps: true);
+            });
+            Near.Equal(expected.Basis, actual.Basis, 1e-6);
+            Near.Equal(expected.Codes, actual.Codes, 1e-5);
+            Assert.Equal(expected.Activations.Keys.Order(), actual.Activations.Keys.Order());
+            foreach ((string name, float[] values) in expected.Activations) Near.Equal(values, actual.Activations[name], 1e-4);
+            Near.Equal(expected.Frames, actual.Frames, 1e-4);
+        }
+    }
+
+    [Theory, EveryAccelerator]
+    public void Results_depend_neither_on_the_run_nor_on_the_frames_beside_them(string device)
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        (Result together, Result again, Result alone) = Run(device, accelerator =>
+        {
+            using CudaExecutor cuda = new(accelerator, weights, architecture);
+            return (Animate(cuda, 3, hasTaps: false), Animate(cuda, 3, hasTaps: false), Animate(cuda, 1, hasTaps: false));
+        });
+        Assert.Equal(together.Frames, again.Frames);
+        Assert.Equal(alone.Codes, together.Codes.AsSpan(0, alone.Codes.Length).ToArray());
+        Assert.Equal(alone.Frames, together.Frames.AsSpan(0, alone.Frames.Length).ToArray());
+    }
+}
