@@ -69,4 +69,36 @@ public class NetworkTests
         Assert.Equal(alone.Codes, together.Codes.AsSpan(0, alone.Codes.Length).ToArray());
         Assert.Equal(alone.Frames, together.Frames.AsSpan(0, alone.Frames.Length).ToArray());
     }
+
+    [Theory, EveryAccelerator]
+    public void A_clip_from_bytes_to_bytes_equals_the_way_through_the_host(string device)
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        const int Count = 3, Picture = 3 * 16 * 16;
+        byte[] driving = [.. Enumerable.Range(0, Count * Picture).Select(i => (byte)(i * 37 % 251))], expected = new byte[driving.Length];
+        byte[] actual = Run(device, accelerator =>
+        {
+            using CudaExecutor cuda = new(accelerator, weights, architecture);
+            float[] planes = new float[driving.Length], codes = new float[Count * 5], latents = new float[Count * 24], frames = new float[driving.Length];
+            for (int i = 0; i < driving.Length; i++) planes[Planar(i)] = (driving[i] / 255f - 0.5f) * 2;
+            using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
+            cuda.EncodeMotion(planes, Count, codes);
+            for (int i = 0; i < Count; i++)
+                Latents.Relative(cuda.Basis, source.Appearance, source.Motion, codes.AsSpan(0, 5), codes.AsSpan(5 * i, 5), 1.5f, latents.AsSpan(24 * i, 24));
+            cuda.Synthesize(source, latents, Count, frames);
+            for (int i = 0; i < frames.Length; i++) expected[i] = (byte)Math.Clamp(MathF.Round((frames[Planar(i)] + 1) / 2 * 255), 0, 255);
+
+            byte[] clip = new byte[driving.Length];
+            cuda.BeginClip(source, codes.AsSpan(0, 5), 1.5f);
+            cuda.AnimateClip(driving, Count, clip);
+            return clip;
+        });
+        // Latents differ in their last bits, which may move a value over a rounding boundary.
+        Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.Second - pair.First, -1, 1));
+        Assert.InRange(expected.Zip(actual).Count(pair => pair.First != pair.Second), 0, 3);
+        Assert.True(expected.Distinct().Count() > 50);
+
+        static int Planar(int i) => i / Picture * Picture + i % 3 * 256 + i % Picture / 3;
+    }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels.MotionBasis;
@@ -12,7 +11,7 @@ namespace Lia.Network.Cuda;
 /// For every number of frames the layers become a list of launches once; a call then copies its input, replays the list and copies the result. Activations share one
 /// arena, allocated when a number of frames is first seen. Results are the same from run to run and whatever frames run together. Used by one thread at a time.
 /// </remarks>
-public sealed class CudaExecutor : IExecutor
+public sealed partial class CudaExecutor : IExecutor
 {
     /// <summary>Most frames that run together; longer calls run in parts.</summary>
     public const int MostFrames = 32;
@@ -25,7 +24,7 @@ public sealed class CudaExecutor : IExecutor
     private readonly List<MemoryBuffer1D<float>> _grids = [];
     private readonly MemoryBuffer1D<float> _featureMemory;
     private readonly ActivationMap[] _features; // What the decoder's plans read: the current source's.
-    private readonly Dictionary<(bool IsEncoder, int Frames, bool IsTapped), CudaPlan> _plans = [];
+    private readonly Dictionary<(CudaPlanKind Kind, int Frames, bool IsTapped), CudaPlan> _plans = [];
     private CudaFrameBuffers? _buffers;
     private MemoryBuffer1D<float>? _arena;
     private EncodedSource? _currentSource;
@@ -51,6 +50,8 @@ public sealed class CudaExecutor : IExecutor
             _weights = new(accelerator, weights, _graph);
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(accelerator.Allocate1D(Grid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(accelerator, _graph);
+            _displacement = accelerator.Allocate1D<float>((long)architecture.Style * architecture.Motion);
+            _origin = accelerator.Allocate1D<float>(architecture.Style);
         }
         catch
         {
@@ -84,7 +85,7 @@ public sealed class CudaExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (image.Length != PictureLength) throw new ArgumentException($"A picture has {PictureLength} values, not {image.Length}.", nameof(image));
-        CudaPlan plan = Plan(isEncoder: true, 1);
+        CudaPlan plan = Plan(CudaPlanKind.Encoder, 1);
         CudaEncodedSource source = new(this, _accelerator, _graph);
         try
         {
@@ -113,7 +114,7 @@ public sealed class CudaExecutor : IExecutor
         for (int first = 0; first < count; first += MostFrames)
         {
             int frames = Math.Min(MostFrames, count - first);
-            CudaPlan plan = Plan(isEncoder: true, frames);
+            CudaPlan plan = Plan(CudaPlanKind.Encoder, frames);
             _stream.CopyFromCPU(_buffers!.Images.View, images.Slice(first * PictureLength, frames * PictureLength));
             plan.Enqueue(_stream, Tap);
             Span<float> part = codes.Slice(first * motion, frames * motion);
@@ -134,7 +135,7 @@ public sealed class CudaExecutor : IExecutor
         for (int first = 0; first < count; first += MostFrames)
         {
             int part = Math.Min(MostFrames, count - first);
-            CudaPlan plan = Plan(isEncoder: false, part);
+            CudaPlan plan = Plan(CudaPlanKind.Synthesis, part);
             _stream.CopyFromCPU(_buffers!.Latents.View, latents.Slice(first * style, part * style));
             plan.Enqueue(_stream, Tap);
             _stream.CopyToCPU(_buffers.Frames.View, frames.Slice(first * PictureLength, part * PictureLength));
@@ -150,6 +151,8 @@ public sealed class CudaExecutor : IExecutor
         _arena?.Dispose();
         _buffers?.Dispose();
         _featureMemory?.Dispose();
+        _displacement?.Dispose();
+        _origin?.Dispose();
         foreach (MemoryBuffer1D<float> grid in _grids) grid.Dispose();
         _weights?.Dispose();
         _stream?.Dispose();
@@ -157,10 +160,10 @@ public sealed class CudaExecutor : IExecutor
     }
 
     /// <summary>The plan for a number of frames, made at the first call.</summary>
-    internal CudaPlan Plan(bool isEncoder, int frames)
+    internal CudaPlan Plan(CudaPlanKind kind, int frames)
     {
         bool isTapped = Tap != null;
-        if (_plans.TryGetValue((isEncoder, frames, isTapped), out CudaPlan? plan)) return plan;
+        if (_plans.TryGetValue((kind, frames, isTapped), out CudaPlan? plan)) return plan;
         if (_buffers == null || _buffers.Capacity < frames)
         {
             Forget();
@@ -169,16 +172,16 @@ public sealed class CudaExecutor : IExecutor
             _buffers = new(_accelerator, Architecture, frames);
         }
         // Once to learn the arena's size, again with addresses. A larger arena moves every plan.
-        long length = Build(isEncoder, frames, isTapped, new(0)).ArenaLength;
-        if (_arena == null || _arena.Length < length)
+        long length = Build(kind, frames, isTapped, new(0)).ArenaLength;
+        if ((_arena?.Length ?? 0) < length)
         {
             Forget();
             _arena?.Dispose();
             _arena = null;
             _arena = _accelerator.Allocate1D<float>(length);
         }
-        plan = Build(isEncoder, frames, isTapped, new(_arena.NativePtr));
-        _plans.Add((isEncoder, frames, isTapped), plan);
+        plan = Build(kind, frames, isTapped, new(_arena?.NativePtr ?? 0));
+        _plans.Add((kind, frames, isTapped), plan);
         return plan;
     }
 
@@ -192,11 +195,28 @@ public sealed class CudaExecutor : IExecutor
         _currentSource = source;
     }
 
-    private CudaPlan Build(bool isEncoder, int frames, bool isTapped, ArenaLayout arena)
+    private CudaPlan Build(CudaPlanKind kind, int frames, bool isTapped, ArenaLayout arena)
     {
         CudaPlanBuilder builder = new(_accelerator, _weights, arena, frames, isTapped);
-        if (isEncoder) builder.Encoder(_graph, _buffers!.Images.View, _buffers.Appearance.View, _buffers.Codes.View);
-        else builder.Synthesis(_graph, _buffers!.Latents.View, _features, [.. _grids.Select(grid => grid.View)], _buffers.Frames.View);
+        CudaFrameBuffers buffers = _buffers!;
+        switch (kind)
+        {
+            case CudaPlanKind.PixelsIn:
+                builder.PixelsIn(Architecture.Size, buffers.Pixels.View, buffers.Images.View);
+                break;
+            case CudaPlanKind.Encoder:
+                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View);
+                break;
+            case CudaPlanKind.Displacement:
+                builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
+                break;
+            case CudaPlanKind.Synthesis:
+                builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
+                break;
+            case CudaPlanKind.PixelsOut:
+                builder.PixelsOut(Architecture.Size, buffers.Frames.View, buffers.Pixels.View);
+                break;
+        }
         return builder.Finish();
     }
 

@@ -10,6 +10,7 @@ internal sealed class CudaFrameBuffers : IDisposable
     {
         Capacity = capacity;
         int picture = 3 * architecture.Size * architecture.Size;
+        Pixels = accelerator.Allocate1D<byte>((long)capacity * picture);
         Images = accelerator.Allocate1D<float>((long)capacity * picture);
         Appearance = accelerator.Allocate1D<float>((long)capacity * architecture.Style);
         Codes = accelerator.Allocate1D<float>((long)capacity * architecture.Motion);
@@ -19,6 +20,9 @@ internal sealed class CudaFrameBuffers : IDisposable
 
     /// <summary>Frames there is room for.</summary>
     public int Capacity { get; }
+
+    /// <summary>RGB bytes of driving pictures, then of those made.</summary>
+    public MemoryBuffer1D<byte> Pixels { get; }
 
     /// <summary>Driving or source pictures, planar.</summary>
     public MemoryBuffer1D<float> Images { get; }
@@ -37,6 +41,7 @@ internal sealed class CudaFrameBuffers : IDisposable
 
     public void Dispose()
     {
+        Pixels.Dispose();
         Images.Dispose();
         Appearance.Dispose();
         Codes.Dispose();

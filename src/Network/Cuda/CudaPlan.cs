@@ -3,6 +3,25 @@ using Lia.Kernels;
 
 namespace Lia.Network.Cuda;
 
+/// <summary>The parts of a frame's way.</summary>
+internal enum CudaPlanKind
+{
+    /// <summary>RGB bytes to planes.</summary>
+    PixelsIn,
+
+    /// <summary>Planes to appearance and motion codes.</summary>
+    Encoder,
+
+    /// <summary>Motion codes to latents.</summary>
+    Displacement,
+
+    /// <summary>Latents to planes.</summary>
+    Synthesis,
+
+    /// <summary>Planes to RGB bytes.</summary>
+    PixelsOut,
+}
+
 /// <summary>An activation that taps see under a name.</summary>
 internal sealed record CudaTap(string Name, ActivationMap Map);
 

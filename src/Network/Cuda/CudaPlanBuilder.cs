@@ -3,6 +3,7 @@ using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Kernels.Linear;
+using Lia.Kernels.Pixels;
 using Lia.Kernels.Resampling;
 
 namespace Lia.Network.Cuda;
@@ -21,6 +22,18 @@ internal sealed partial class CudaPlanBuilder(Accelerator accelerator, CudaWeigh
 
     /// <summary>What was built.</summary>
     public CudaPlan Finish() => new(_steps, arena.Length);
+
+    /// <summary>RGB bytes [frame, S, S, 3] to planes.</summary>
+    public void PixelsIn(int size, ArrayView<byte> pixels, ArrayView<float> planes) =>
+        Add("pixels in", [PixelConversion.PrepareNormalise(accelerator, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
+
+    /// <summary>Planes to RGB bytes.</summary>
+    public void PixelsOut(int size, ArrayView<float> planes, ArrayView<byte> pixels) =>
+        Add("pixels out", [PixelConversion.PreparePack(accelerator, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
+
+    /// <summary>latent = origin + basis alpha.</summary>
+    public void Displacement(ArrayView<float> basis, ArrayView<float> origin, ArrayView<float> codes, int motion, ArrayView<float> latents, int style) =>
+        Add("displacement", [Linear(basis, origin, codes, motion, latents, style)]);
 
     private ActivationMap Reserve(int height, int width, int channels, bool isPlanar = false) =>
         new(arena.Reserve((long)frames * height * width * channels), frames, height, width, channels, isPlanar);

@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Globalization;
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
+using Lia.Network;
+using Lia.Network.Cuda;
+using Lia.Weights;
+
+namespace Lia.Bench;
+
+/// <summary>
+/// Driving frames on a GPU, frames resident on the device: milliseconds a frame from planes to planes (encoder, latent, decoder; the source encoded before), device
+/// memory, and with <c>--layers</c> the time of every kernel. Times lie between two events, the median of several runs after a warm-up; a kernel's time is its share of a
+/// run with an event after every launch, which adds about a microsecond each.
+/// </summary>
+internal static class CudaLayers
+{
+    private const int WarmUp = 3;
+
+    public static int Run(string[] arguments)
+    {
+        int size = int.Parse(Option(arguments, "--size") ?? "256", CultureInfo.InvariantCulture);
+        int runs = int.Parse(Option(arguments, "--runs") ?? "21", CultureInfo.InvariantCulture);
+        int[] batches = [.. (Option(arguments, "--batches") ?? "1,8,32").Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
+        bool hasLayers = arguments.Contains("--layers");
+
+        long start = Stopwatch.GetTimestamp();
+        using Accelerator accelerator = CudaDevice.Enumerate()[0].CreateAccelerator();
+        long free = accelerator.MemoryInfo.Free;
+        ModelArchitecture architecture = ModelArchitecture.Official(size);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        using CudaExecutor executor = new(accelerator, weights, architecture);
+        Random random = new(1);
+        float[] picture = new float[3 * size * size];
+        for (int i = 0; i < picture.Length; i++) picture[i] = random.NextSingle() * 2 - 1;
+        using EncodedSource source = executor.EncodeSource(picture);
+        Console.WriteLine($"{executor.DeviceName}, size {size}, median of {runs} runs; weights made and packed, kernels compiled, source encoded in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s");
+        executor.BeginClip(source, source.Motion, 1);
+        Console.WriteLine($"{"frames",8} {"ms/frame",10} {"best",10} {"encoder",10} {"decoder",10} {"TFLOP/s",10} {"launches",10} {"arena MB",10} {"device MB",10}");
+        foreach (int batch in batches)
+        {
+            float[] images = new float[batch * picture.Length];
+            for (int i = 0; i < images.Length; i++) images[i] = random.NextSingle() * 2 - 1;
+            executor.Prepare(batch);
+            executor.Upload(images);
+            double[] all = Time(accelerator, executor, () => executor.EnqueueFrames(batch), runs);
+            CudaPlan encoder = executor.Plan(CudaPlanKind.Encoder, batch), decoder = executor.Plan(CudaPlanKind.Synthesis, batch);
+            double[] encode = Time(accelerator, executor, () => encoder.Enqueue(executor.Stream), runs), decode = Time(accelerator, executor, () => decoder.Enqueue(executor.Stream), runs);
+            KernelLaunch[] launches = [.. encoder.Steps.Concat(decoder.Steps).SelectMany(step => step.Launches)];
+            double operations = launches.Sum(launch => launch.Operations);
+            Console.WriteLine(
+                $"{batch,8} {Median(all) / batch,10:F4} {all.Min() / batch,10:F4} {Median(encode) / batch,10:F4} {Median(decode) / batch,10:F4} {operations / Median(all) / 1e9,10:F2} "
+                + $"{launches.Length,10} {executor.ArenaBytes / 1e6,10:F0} {(free - accelerator.MemoryInfo.Free) / 1e6,10:F0}");
+            if (hasLayers) Layers(accelerator, executor, launches, batch, runs);
+        }
+        return 0;
+    }
+
+    private static double[] Time(Accelerator accelerator, CudaExecutor executor, Action work, int runs)
+    {
+        for (int i = 0; i < WarmUp; i++) work();
+        AcceleratorEvent[] marks = [.. Enumerable.Range(0, runs + 1).Select(_ => accelerator.CreateEvent())];
+        executor.Stream.Record(marks[0]);
+        for (int i = 0; i < runs; i++)
+        {
+            work();
+            executor.Stream.Record(marks[i + 1]);
+        }
+        executor.Stream.Synchronize();
+        double[] times = [.. Enumerable.Range(0, runs).Select(i => marks[i + 1].MillisecondsSince(marks[i]))];
+        foreach (AcceleratorEvent mark in marks) mark.Dispose();
+        return times;
+    }
+
+    private static void Layers(Accelerator accelerator, CudaExecutor executor, KernelLaunch[] launches, int batch, int runs)
+    {
+        AcceleratorEvent[] marks = [.. Enumerable.Range(0, launches.Length + 1).Select(_ => accelerator.CreateEvent())];
+        double[][] times = [.. launches.Select(_ => new double[runs])];
+        for (int run = -1; run < runs; run++)
+        {
+            executor.Stream.Record(marks[0]);
+            for (int i = 0; i < launches.Length; i++)
+            {
+                launches[i].Enqueue(executor.Stream);
+                executor.Stream.Record(marks[i + 1]);
+            }
+            executor.Stream.Synchronize();
+            for (int i = 0; run >= 0 && i < launches.Length; i++) times[i][run] = marks[i + 1].MillisecondsSince(marks[i]);
+        }
+        foreach (AcceleratorEvent mark in marks) mark.Dispose();
+        Console.WriteLine();
+        Console.WriteLine($"{"layer",-24} {"kernel",-44} {"us/frame",9} {"TFLOP/s",8} {"GB/s",7} {"regs",5} {"local",6}");
+        for (int i = 0; i < launches.Length; i++)
+        {
+            double median = Median(times[i]);
+            KernelLaunch launch = launches[i];
+            Console.WriteLine(
+                $"{launch.Name,-24} {launch.Kernel.Compiled.EntryPoint,-44} {median * 1e3 / batch,9:F2} {launch.Operations / median / 1e9,8:F1} {launch.Bytes / median / 1e6,7:F0} "
+                + $"{launch.Kernel.Attributes.Registers,5} {launch.Kernel.Attributes.LocalBytes,6}");
+        }
+        Console.WriteLine();
+        foreach (var group in launches.Select((launch, i) => (Kernel: launch.Kernel.Compiled.EntryPoint, Time: Median(times[i]))).GroupBy(pair => pair.Kernel).OrderByDescending(group => group.Sum(pair => pair.Time)))
+            Console.WriteLine($"{group.Key,-44} {group.Count(),4} launches {group.Sum(pair => pair.Time) * 1e3 / batch,9:F1} us/frame");
+        Console.WriteLine();
+    }
+
+    private static double Median(double[] times) => times.Order().ElementAt(times.Length / 2);
+
+    private static string? Option(string[] arguments, string name)
+    {
+        int index = Array.IndexOf(arguments, name);
+        return index >= 0 && index + 1 < arguments.Length ? arguments[index + 1] : null;
+    }
+}
