@@ -77,6 +77,7 @@ public static class KernelCompiler
         }
         Pass("selects", ConvertBranches.Run(function) ? Simplify.Run : static _ => { });
         Pass("spaces", InferSpaces.Run);
+        Pass("vectors", SplitVectors.Run);
         Pass("divisions", LowerDivisions.Run);
         Pass("simplified", Simplify.Run);
         Pass("numbered", NumberValues.Run);

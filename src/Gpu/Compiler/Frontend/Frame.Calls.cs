@@ -57,7 +57,7 @@ internal sealed partial class Importer
             if (!type.IsValueType)
             {
                 throw Refuse(typeof(Delegate).IsAssignableFrom(type)
-                    ? "delegates and lambdas: pass a struct that implements an interface as a type parameter, and call its method"
+                    ? NoDelegates
                     : $"new {type.Name}: objects and exceptions do not exist on the device; use structs");
             }
             ParameterInfo[] parameters = constructor.GetParameters();

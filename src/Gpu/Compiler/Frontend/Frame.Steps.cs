@@ -9,6 +9,8 @@ internal sealed partial class Importer
     /// <content>What each IL instruction means.</content>
     private sealed partial class Frame
     {
+        private const string NoDelegates = "delegates and lambdas: pass a struct that implements an interface as a type parameter, and call its method";
+
         private Type? _constrained;
 
         /// <summary>Imports one instruction; false when it ends the block.</summary>
@@ -237,6 +239,8 @@ internal sealed partial class Importer
                     return true;
                 case ILOpCode.Ldsfld or ILOpCode.Ldsflda or ILOpCode.Stsfld:
                     FieldInfo field = code.ResolveField(i);
+                    // The compiler keeps a lambda's delegate in a field of a class of its own.
+                    if (field.DeclaringType!.Name.StartsWith("<>c", StringComparison.Ordinal)) throw Refuse(NoDelegates);
                     throw Refuse($"static field {field.DeclaringType?.Name}.{field.Name}: make it a const, pass it as a parameter, or put a table in a buffer");
 
                 case ILOpCode.Constrained:
@@ -257,7 +261,7 @@ internal sealed partial class Importer
                 case ILOpCode.Box or ILOpCode.Unbox or ILOpCode.Unbox_any or ILOpCode.Castclass or ILOpCode.Isinst:
                     throw Refuse("boxing and casts of objects: use a generic method with a struct type parameter");
                 case ILOpCode.Ldftn or ILOpCode.Ldvirtftn or ILOpCode.Calli:
-                    throw Refuse("delegates and lambdas: pass a struct that implements an interface as a type parameter, and call its method");
+                    throw Refuse(NoDelegates);
                 default:
                     return Convert(i.Code) ? true : throw Refuse($"the IL instruction {i.Code} is not supported{CheckedHint(i.Code)}");
             }

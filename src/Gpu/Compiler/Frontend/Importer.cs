@@ -144,12 +144,13 @@ internal sealed partial class Importer
     private StackValue Load(TypeLayout layout, Type type, Value address, bool nonCoherent = false)
     {
         var leaves = new Value[layout.Leaves.Length];
-        if (layout.IsVectorAligned && layout.IsVector && !IsSlot(address))
+        if (layout.IsVector && !IsSlot(address))
         {
             Value vector = _function.NewValue(Op.LoadVector, IRType.Void, address);
             vector.Kind = (byte)layout.Leaves[0].Type;
             vector.Width = (byte)leaves.Length;
             vector.NonCoherent = nonCoherent;
+            vector.NeedsProof = !layout.IsVectorAligned;
             _builder.Append(vector);
             for (int i = 0; i < leaves.Length; i++) leaves[i] = _builder.Extract(vector, i, layout.Leaves[i].Type.Register());
         }
@@ -167,11 +168,12 @@ internal sealed partial class Importer
 
     private void Store(TypeLayout layout, Value address, StackValue value)
     {
-        if (layout.IsVectorAligned && layout.IsVector && !IsSlot(address))
+        if (layout.IsVector && !IsSlot(address))
         {
             Value vector = _function.NewValue(Op.StoreVector, IRType.Void, [address, .. value.Leaves]);
             vector.Kind = (byte)layout.Leaves[0].Type;
             vector.Width = (byte)layout.Leaves.Length;
+            vector.NeedsProof = !layout.IsVectorAligned;
             _builder.Append(vector);
             return;
         }

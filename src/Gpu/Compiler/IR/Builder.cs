@@ -53,12 +53,12 @@ internal sealed class Builder(Function function)
         return Append(value);
     }
 
-    public void Store(MemoryType memory, Value address, Value data, long offset = 0)
+    public Value Store(MemoryType memory, Value address, Value data, long offset = 0)
     {
         Value value = Function.NewValue(Op.Store, IRType.Void, address, data);
         value.Kind = (byte)memory;
         value.Bits = offset;
-        Append(value);
+        return Append(value);
     }
 
     public Value Extract(Value source, int index, IRType type)

@@ -62,6 +62,7 @@ internal sealed class Function
         copy.Space = source.Space;
         copy.Width = source.Width;
         copy.NonCoherent = source.NonCoherent;
+        copy.NeedsProof = source.NeedsProof;
         return copy;
     }
 

@@ -25,6 +25,9 @@ internal sealed class Value(int id, Op op, IRType type, Value[] operands)
     /// <summary>Of LoadVector: the number of results.</summary>
     public byte Width;
 
+    /// <summary>Of vector accesses: split into single ones unless the address turns out to be a multiple of the whole.</summary>
+    public bool NeedsProof;
+
     /// <summary>Of loads: through the read-only path (`.nc`).</summary>
     public bool NonCoherent;
 

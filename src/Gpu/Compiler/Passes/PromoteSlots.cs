@@ -31,7 +31,11 @@ internal static class PromoteSlots
         Dictionary<Value, (Slot Slot, long Offset)> addresses = [];
         Dictionary<Slot, Usage> usages = [];
         CollectUses(flow, addresses, usages);
-        SplitVectors(function, flow, addresses);
+        SplitVectors.Split(function, vector => addresses.ContainsKey(vector.Operands[0]), (address, vector, offset) =>
+        {
+            (Slot slot, long start) = addresses[vector.Operands[0]];
+            addresses[address] = (slot, start + offset);
+        });
 
         var variables = new Dictionary<(Slot, long), Variable>();
         foreach ((Slot slot, Usage usage) in usages)
@@ -123,47 +127,6 @@ internal static class PromoteSlots
             end = offset + size;
         }
         return false;
-    }
-
-    /// <summary>Whole-struct accesses of slots become one access for each part.</summary>
-    private static void SplitVectors(Function function, Flow flow, Dictionary<Value, (Slot Slot, long Offset)> addresses)
-    {
-        var builder = new Builder(function);
-        bool changed = false;
-        foreach (Block block in flow.Order)
-        {
-            if (!block.Body.Exists(v => v.Width > 0 && addresses.ContainsKey(v.Operands[0]))) continue;
-            changed = true;
-            var parts = new Dictionary<Value, Value[]>();
-            List<Value> body = block.Body;
-            builder.Block = block;
-            block.Body = builder.Body = new List<Value>(body.Count);
-            foreach (Value value in body)
-            {
-                if (value.Op == Op.Extract && parts.TryGetValue(value.Operands[0], out Value[]? loaded))
-                {
-                    value.Forward = loaded[value.Bits];
-                }
-                else if (value.Width > 0 && addresses.TryGetValue(value.Operands[0], out (Slot Slot, long Offset) place))
-                {
-                    var elements = new Value[value.Width];
-                    for (int i = 0; i < elements.Length; i++)
-                    {
-                        int offset = i * value.Memory.Size();
-                        Value address = builder.Emit(Op.Add, value.Operands[0], function.Long(offset));
-                        addresses[address] = (place.Slot, place.Offset + offset);
-                        if (value.Op == Op.LoadVector) elements[i] = builder.Load(value.Memory, address);
-                        else builder.Store(value.Memory, address, value.Operands[1 + i].Resolve());
-                    }
-                    if (value.Op == Op.LoadVector) parts.Add(value, elements);
-                }
-                else
-                {
-                    block.Body.Add(value);
-                }
-            }
-        }
-        if (changed) function.ApplyForwards();
     }
 
     /// <summary>Walks the dominator tree with the current value of every variable.</summary>

@@ -45,6 +45,7 @@ internal sealed partial class PtxEmitter
             if (!_shared.TryGetValue(symbol, out long size)) continue;
             module.Append(symbol.IsDynamic ? $".extern .shared .align 16 .b8 {symbol.Name}[];\n" : $".shared .align 16 .b8 {symbol.Name}[{size}];\n");
             isDynamic |= symbol.IsDynamic;
+            if (symbol.IsDynamic) continue;
             staticShared = (staticShared + 15) / 16 * 16 + size;
             if (staticShared > MostStaticShared)
                 throw symbol.Place!.Refuse($"{staticShared} bytes of static shared memory, at most {MostStaticShared} are allowed: use SharedMemory.GetDynamic<T>()");
