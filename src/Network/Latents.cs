@@ -29,18 +29,21 @@ public static class Latents
         Move(basis, appearance, code, latent);
     }
 
-    /// <summary>Absolute motion (ted): <c>wa + Q (strength drive)</c>.</summary>
+    /// <summary>Absolute motion (ted): <c>wa + Q (source + strength (drive - source))</c>, which for strength 1 is <c>wa + Q drive</c>.</summary>
     /// <param name="basis">Q.</param>
     /// <param name="appearance">wa of the source.</param>
+    /// <param name="source">alpha of the source.</param>
     /// <param name="drive">alpha of this driving frame.</param>
-    /// <param name="strength">Scales the driving code; 1 is the official program.</param>
+    /// <param name="strength">How far from the source's pose to the driving pose: 0 keeps the source still, 1 is the official program.</param>
     /// <param name="latent">Receives the latent.</param>
     /// <exception cref="ArgumentException">A span has the wrong length.</exception>
-    public static void Absolute(MotionBasis basis, ReadOnlySpan<float> appearance, ReadOnlySpan<float> drive, float strength, Span<float> latent)
+    public static void Absolute(
+        MotionBasis basis, ReadOnlySpan<float> appearance, ReadOnlySpan<float> source, ReadOnlySpan<float> drive, float strength, Span<float> latent)
     {
+        CheckCode(basis, source, nameof(source));
         CheckCode(basis, drive, nameof(drive));
         Span<float> code = basis.Motion <= StackLimit ? stackalloc float[basis.Motion] : new float[basis.Motion];
-        for (int i = 0; i < code.Length; i++) code[i] = strength * drive[i];
+        for (int i = 0; i < code.Length; i++) code[i] = (float)(source[i] + (double)strength * ((double)drive[i] - source[i])); // In double, strength 1 gives drive itself.
         Move(basis, appearance, code, latent);
     }
 

@@ -26,10 +26,17 @@ public class LatentsTests
     [Fact]
     public void Absolute_takes_the_driving_code_and_not_the_sources()
     {
-        Latents.Absolute(Axes, _appearance, drive: [1, 3, 0], 1, _latent);
-        Assert.Equal([11, 23, 30, 40], _latent);
-        Latents.Absolute(Axes, _appearance, drive: [1, 3, 0], 2, _latent);
-        Assert.Equal([12, 26, 30, 40], _latent);
+        Latents.Absolute(Axes, _appearance, _source, drive: [1.1f, 3.3f, 1e-6f], 1, _latent);
+        Assert.Equal([11.1f, 23.3f, 30 + 1e-6f, 40], _latent);
+    }
+
+    [Fact]
+    public void Absolute_strength_goes_from_the_sources_own_pose_to_the_driving_pose_and_beyond()
+    {
+        Latents.Absolute(Axes, _appearance, _source, drive: [1, 3, 0], 0, _latent);
+        Assert.Equal([11, 22, 33, 40], _latent);
+        Latents.Absolute(Axes, _appearance, _source, drive: [1, 3, 0], 2, _latent);
+        Assert.Equal([11, 24, 27, 40], _latent);
     }
 
     [Fact]
@@ -42,8 +49,8 @@ public class LatentsTests
     [Fact]
     public void Wrong_lengths_and_directions_are_refused()
     {
-        Assert.Throws<ArgumentException>(() => Latents.Absolute(Axes, _appearance, [1, 2], 1, _latent));
-        Assert.Throws<ArgumentException>(() => Latents.Absolute(Axes, [1, 2, 3], _source, 1, _latent));
+        Assert.Throws<ArgumentException>(() => Latents.Absolute(Axes, _appearance, _source, [1, 2], 1, _latent));
+        Assert.Throws<ArgumentException>(() => Latents.Absolute(Axes, [1, 2, 3], _source, _source, 1, _latent));
         Assert.Throws<ArgumentException>(() => Latents.Relative(Axes, _appearance, _source, _source, _source, 1, new float[5]));
         Assert.Throws<ArgumentOutOfRangeException>(() => Latents.Manipulate(Axes, _appearance, _source, 3, 1, _latent));
     }

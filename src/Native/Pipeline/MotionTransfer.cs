@@ -19,7 +19,7 @@ internal sealed class MotionTransfer(MotionBasis basis, EncodedSource source, bo
             ReadOnlySpan<float> drive = codes.Slice(i * motion, motion);
             Span<float> latent = latents.Slice(i * style, style);
             if (relative) Latents.Relative(basis, source.Appearance, source.Motion, _start, drive, strength, latent);
-            else Latents.Absolute(basis, source.Appearance, drive, strength, latent);
+            else Latents.Absolute(basis, source.Appearance, source.Motion, drive, strength, latent);
         }
     }
 }

@@ -106,7 +106,7 @@ public sealed class GoldenVerification
         {
             Span<float> latent = latents.AsSpan(i * style, style);
             if (isRelative) Latents.Relative(executor.Basis, source.Appearance, source.Motion, start, codes.AsSpan(i * motion, motion), 1, latent);
-            else Latents.Absolute(executor.Basis, source.Appearance, codes.AsSpan(i * motion, motion), 1, latent);
+            else Latents.Absolute(executor.Basis, source.Appearance, source.Motion, codes.AsSpan(i * motion, motion), 1, latent);
         }
         executor.Synthesize(source, latents, count, frames);
         executor.Tap = (layer, shape, values) => CompareSampled($"tap.{layer}", shape, values);
