@@ -33,10 +33,10 @@ internal static class Application
         if (arguments.Length == 0) arguments = ["--help"];
         // A file may be called @something: response files are off.
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
+        if (Misuse(parsed) is { } misuse)
         {
             string command = parsed.CommandResult.Command is RootCommand ? "lia" : $"lia {parsed.CommandResult.Command.Name}";
-            return Fail(context, ExitCode.BadInput, $"{parsed.Errors[0].Message} Try {command} --help.");
+            return Fail(context, ExitCode.BadInput, $"{misuse} Try {command} --help.");
         }
         try
         {
@@ -71,6 +71,15 @@ internal static class Application
             return ExitCode.Failure;
         }
 #pragma warning restore CA1031
+    }
+
+    /// <summary>What is wrong with the command line, or null.</summary>
+    private static string? Misuse(ParseResult parsed)
+    {
+        if (parsed.Tokens.Any(token => token.Value.Length == 0)) return "An argument is empty.";
+        if (parsed.Errors.Count == 0) return null;
+        // A word too many often makes other complaints; it is the cause.
+        return parsed.UnmatchedTokens.Count > 0 ? $"'{parsed.UnmatchedTokens[0]}' is not understood." : parsed.Errors[0].Message;
     }
 
     private static int Fail(CliContext context, int status, string message)

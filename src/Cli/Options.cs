@@ -7,57 +7,61 @@ namespace Lia.Cli;
 /// <summary>Options that several commands share, and how their values are read.</summary>
 internal static class Options
 {
-    /// <summary>An option whose values are the names of an enumeration in lower case.</summary>
-    public static Option<T> Choice<T>(string name, string description, T unset) where T : struct, Enum
+    /// <summary>An option whose values are the names of an enumeration in lower case; unset is the first.</summary>
+    public static Option<T> Choice<T>(string name, string description) where T : struct, Enum
     {
         string[] names = [.. Enum.GetNames<T>().Select(value => value.ToLowerInvariant())];
         return new Option<T>(name)
         {
-            Description = description,
+            Description = $"{description} [default: {names[0]}]",
             HelpName = string.Join('|', names),
-            DefaultValueFactory = _ => unset,
             CustomParser = result =>
             {
                 string text = result.Tokens[0].Value;
                 int index = Array.IndexOf(names, text);
                 if (index >= 0) return Enum.GetValues<T>()[index];
                 result.AddError($"{name} is {string.Join(", ", names[..^1])} or {names[^1]}, not '{text}'.");
-                return unset;
+                return default;
             },
         };
     }
 
-    /// <summary>An option with a number in a range.</summary>
-    public static Option<T> Number<T>(string name, string description, T least, T most, T unset) where T : struct, System.Numerics.INumber<T> => new(name)
+    /// <summary>An option with a number in a range; unset is zero.</summary>
+    public static Option<T> Number<T>(string name, string description, T least, T most) where T : struct, System.Numerics.INumber<T> => new(name)
     {
         Description = description,
         HelpName = "N",
-        DefaultValueFactory = _ => unset,
         CustomParser = result =>
         {
             string text = result.Tokens[0].Value;
             if (T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out T value) && value >= least && value <= most) return value;
             result.AddError($"{name} is a number from {least} to {most}, not '{text}'.");
-            return unset;
+            return default;
         },
     };
 
-    public static Option<Device> Device() => Choice("--device", "what computes", Lia.Device.Auto);
+    /// <summary>Gives a number option a default, which the help shows.</summary>
+    public static Option<T> Or<T>(this Option<T> option, T unset)
+    {
+        option.DefaultValueFactory = _ => unset;
+        return option;
+    }
 
-    public static Option<Precision> Precision() => Choice("--precision", "exact: float32; fast: half-precision operands where the device has them", Lia.Precision.Auto);
+    public static Option<Device> Device() => Choice<Device>("--device", "what computes");
 
-    public static Option<int> Threads() => Number("--threads", "CPU threads [default: every core]", 1, 1024, 0);
+    public static Option<Precision> Precision() => Choice<Precision>("--precision", "exact: float32; fast: half-precision operands where the device has them");
+
+    public static Option<int> Threads() => Number("--threads", "CPU threads [default: every core]", 1, 1024);
 
     public static Option<bool> Quiet() => new("--quiet", "-q") { Description = "no progress and no summary" };
 
     public static Option<bool> Json() => new("--json") { Description = "the result as JSON on standard output" };
 
     /// <summary><c>A:B</c>, either end may be left out: frames from A, before B.</summary>
-    public static Option<Range> Frames() => new("--frames")
+    public static Option<Range?> Frames() => new("--frames")
     {
         Description = "driving frames to use, counted from 0, the end excluded: 0:48, 10:, :100 [default: all]",
         HelpName = "A:B",
-        DefaultValueFactory = _ => Range.All,
         CustomParser = result =>
         {
             string text = result.Tokens[0].Value;
@@ -65,7 +69,7 @@ internal static class Options
             if (ends.Length == 2 && End(ends[0], 0, out int start) && End(ends[1], int.MaxValue, out int end) && start < end)
                 return start..(ends[1].Length == 0 ? ^0 : end);
             result.AddError($"--frames is A:B with A below B, either may be left out, not '{text}'.");
-            return Range.All;
+            return null;
 
             static bool End(string text, int absent, out int value)
             {

@@ -34,7 +34,7 @@ internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposab
     /// <summary>The first batch, the last, and one every few seconds.</summary>
     private sealed class Lines(TextWriter error) : ProgressReport
     {
-        private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+        private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
         private readonly Stopwatch _sinceLast = new();
 

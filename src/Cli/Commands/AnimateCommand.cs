@@ -20,13 +20,13 @@ internal static class AnimateCommand
         Option<Device> device = Options.Device();
         Option<Precision> precision = Options.Precision();
         Option<int> threads = Options.Threads();
-        Option<MotionMode> mode = Options.Choice("--mode", "relative: the motion since the first driving frame; absolute: the driving pose itself; auto: what the model was trained for", MotionMode.Auto);
-        Option<Fit> fit = Options.Choice("--fit", "how pictures become square: crop to the centre, stretch, or pad with black", Fit.Crop);
-        Option<Range> frames = Options.Frames();
-        Option<int> batch = Options.Number("--batch", "frames computed together [default: the device's choice]", 1, 256, 0);
-        Option<float> strength = Options.Number("--strength", "factor on the motion: 0 is still, more than 1 exaggerates", -100f, 100f, 1f);
+        Option<MotionMode> mode = Options.Choice<MotionMode>("--mode", "relative: the motion since the first driving frame; absolute: the driving pose itself; auto: what the model was trained for");
+        Option<Fit> fit = Options.Choice<Fit>("--fit", "how pictures become square: crop to the centre, stretch, or pad with black");
+        Option<Range?> frames = Options.Frames();
+        Option<int> batch = Options.Number("--batch", "frames computed together [default: the device's choice]", 1, 256);
+        Option<float> strength = Options.Number("--strength", "factor on the motion: 0 is still, more than 1 exaggerates", -100f, 100f).Or(1);
         Option<bool> sideBySide = new("--side-by-side") { Description = "show source, driving frame and result next to each other" };
-        Option<Normalization> normalise = Options.Choice("--normalise", "colours: fixed, or minmax, which stretches the whole clip's range as the official demonstration does", Normalization.Fixed);
+        Option<Normalization> normalise = Options.Choice<Normalization>("--normalise", "colours: fixed, or minmax, which stretches the whole clip's range as the official demonstration does");
         normalise.Aliases.Add("--normalize");
         Option<bool> noAudio = new("--no-audio") { Description = "leave the driving clip's sound out" };
         Option<FrameRate?> rate = Options.Rate();
@@ -47,7 +47,7 @@ internal static class AnimateCommand
                 Threads = parsed.GetValue(threads),
                 Mode = parsed.GetValue(mode),
                 Fit = parsed.GetValue(fit),
-                Frames = parsed.GetValue(frames),
+                Frames = parsed.GetValue(frames) ?? Range.All,
                 Batch = parsed.GetValue(batch),
                 MotionStrength = parsed.GetValue(strength),
                 SideBySide = parsed.GetValue(sideBySide),

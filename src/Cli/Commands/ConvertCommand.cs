@@ -13,7 +13,7 @@ internal static class ConvertCommand
     {
         Argument<string> input = new("IN") { Description = "a checkpoint: a PyTorch file or safetensors" };
         Argument<string> output = new("OUT") { Description = "the safetensors file to write" };
-        Option<FloatType> type = Options.Choice("--dtype", "the type floats are rounded to; integers stay as they are", FloatType.Keep);
+        Option<FloatType> type = Options.Choice<FloatType>("--dtype", "the type floats are rounded to; integers stay as they are");
         Option<bool> quiet = Options.Quiet();
         Command command = new("convert", "Writes the generator's tensors of a checkpoint as a safetensors file.") { input, output, type, quiet };
         command.SetAction(parsed =>

@@ -11,7 +11,7 @@ internal static class DemoCommand
     public static Command Create(CliContext context)
     {
         Option<string> output = new("--output", "-o") { Description = "what to write; .png needs nothing installed", HelpName = "OUT", DefaultValueFactory = _ => "demo.png" };
-        Option<int> frames = Options.Number("--frames", "length of the clip", 2, 1000, 24);
+        Option<int> frames = Options.Number("--frames", "length of the clip", 2, 1000).Or(24);
         Option<bool> quiet = Options.Quiet();
         Command command = new("demo", "Animates a small drawn face end to end, with nothing to download: synthetic weights, so that the result is a pattern and not a face.")
         {

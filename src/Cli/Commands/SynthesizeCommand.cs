@@ -21,7 +21,7 @@ internal static class SynthesizeCommand
                 return 0;
             },
         };
-        Option<ulong> seed = Options.Number("--seed", "another seed gives other values", 0UL, ulong.MaxValue, 1UL);
+        Option<ulong> seed = Options.Number("--seed", "another seed gives other values", 0UL, ulong.MaxValue).Or(1UL);
         Option<string> output = new("--output", "-o") { Description = "the safetensors file to write", HelpName = "FILE", Required = true };
         Option<bool> quiet = Options.Quiet();
         Command command = new("synthesize", "Writes a checkpoint of synthetic weights, the same bits everywhere: for tests and measurements, not for animation.")

@@ -3,7 +3,8 @@ namespace Lia.Weights;
 /// <summary>A file written beside its final place and moved there when complete, so that nobody ever sees half a file.</summary>
 internal sealed class ReplacingFile : IDisposable
 {
-    private readonly string _path, _target, _temporary;
+    private readonly string _path, _target;
+    private readonly string? _temporary;
     private readonly FileStream _stream;
     private bool _committed;
 
@@ -34,7 +35,7 @@ internal sealed class ReplacingFile : IDisposable
     public void Commit() => _committed = Guard(() =>
     {
         _stream.Dispose();
-        File.Move(_temporary, _target, overwrite: true);
+        File.Move(_temporary!, _target, overwrite: true);
         return true;
     });
 
@@ -50,7 +51,7 @@ internal sealed class ReplacingFile : IDisposable
         {
             // The disk is full; what could not be written is deleted anyway.
         }
-        File.Delete(_temporary);
+        File.Delete(_temporary!);
     }
 
     private T Guard<T>(Func<T> step)
@@ -59,5 +60,10 @@ internal sealed class ReplacingFile : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException) { throw Failed(e); }
     }
 
-    private WeightsException Failed(Exception e) => new($"{Text.Quote(_path, quotes: false)}: cannot be written: {e.Message}", e);
+    private WeightsException Failed(Exception e)
+    {
+        // The user knows the file by its own name.
+        string reason = _temporary is null ? e.Message : e.Message.Replace($" : '{_temporary}'", "", StringComparison.Ordinal);
+        return new($"{Text.Quote(_path, quotes: false)}: cannot be written: {reason}", e);
+    }
 }

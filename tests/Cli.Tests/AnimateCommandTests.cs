@@ -1,0 +1,125 @@
+using System.Text.Json;
+using Lia.Weights;
+
+namespace Lia.Cli.Tests;
+
+public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
+{
+    private Outcome Animate(string output, params string[] more) =>
+        CliRunner.Succeed(["animate", files.Source, files.Driving, "-o", output, "--model", files.Model, .. more]);
+
+    [Fact]
+    public void A_clip_is_written_and_summed_up_in_one_line()
+    {
+        string output = files.At("clip.png");
+        Outcome outcome = Animate(output);
+        Assert.StartsWith($"{output}: 10 frames of 64x64 at 25/1 frames/s, relative motion, in ", Assert.Single(outcome.OutputLines));
+        Assert.Contains(" on CPU (", outcome.Output);
+        Assert.Equal((64, 64), (RgbImage.Load(output).Width, RgbImage.Load(output).Height));
+    }
+
+    [Fact]
+    public void Progress_is_plain_lines_when_nobody_watches()
+    {
+        Outcome outcome = Animate(files.At("progress.png"), "--batch", "2");
+        Assert.NotEmpty(outcome.ErrorLines);
+        Assert.All(outcome.ErrorLines, line => Assert.Matches(@"^\d+/10 frames, \d+\.\d\d frames/s, \d+:\d\d left$", line));
+        Assert.StartsWith("10/10 ", outcome.ErrorLines[^1]);
+        Assert.DoesNotContain('\e', outcome.Error);
+    }
+
+    [Fact]
+    public void Quiet_says_nothing()
+    {
+        Outcome outcome = Animate(files.At("quiet.png"), "--quiet");
+        Assert.Equal("", outcome.Output + outcome.Error);
+        Assert.True(File.Exists(files.At("quiet.png")));
+    }
+
+    [Fact]
+    public void Json_is_for_machines()
+    {
+        Outcome outcome = Animate(files.At("json.png"), "--json", "--quiet", "--mode", "absolute", "--fps", "30000/1001", "--frames", "2:7", "--side-by-side");
+        Assert.Equal("", outcome.Error);
+        JsonElement json = JsonDocument.Parse(outcome.Output).RootElement;
+        Assert.Equal(files.At("json.png"), json.GetProperty("output").GetString());
+        Assert.Equal(5, json.GetProperty("frames").GetInt32());
+        Assert.Equal("30000/1001", json.GetProperty("frameRate").GetString());
+        Assert.Equal(192, json.GetProperty("width").GetInt32());
+        Assert.Equal(64, json.GetProperty("height").GetInt32());
+        Assert.Equal("absolute", json.GetProperty("mode").GetString());
+        Assert.False(json.GetProperty("audio").GetBoolean());
+    }
+
+    [Theory]
+    [InlineData("0:4", 4)]
+    [InlineData("7:", 3)]
+    [InlineData(":2", 2)]
+    [InlineData("8:100", 2)]
+    public void Frame_ranges_count_from_zero_and_exclude_the_end(string range, int frames)
+    {
+        string folder = files.At($"frames {range.Replace(':', '-')}") + "/";
+        Animate(folder, "--frames", range, "-q");
+        Assert.Equal(frames, Directory.GetFiles(folder).Length);
+    }
+
+    [Fact]
+    public void Dump_holds_the_frames_before_clamping()
+    {
+        string dump = files.At("dump.safetensors");
+        Animate(files.At("dumped.png"), "--dump", dump, "-q");
+        using SafetensorsFile file = new(dump);
+        Assert.Equal([10, 3, 64, 64], file.Tensors["frames"].Shape);
+        float[] frames = file.Read("frames");
+        // The first dumped frame, mapped to colours, is the first frame of the clip.
+        RgbImage first = RgbImage.Load(files.At("dumped.png"));
+        for (int pixel = 0; pixel < 64 * 64; pixel++)
+        {
+            for (int channel = 0; channel < 3; channel++)
+            {
+                double colour = Math.Clamp((frames[channel * 4096 + pixel] + 1.0) / 2 * 255, 0, 255);
+                Assert.Equal(colour, first.Pixels[3 * pixel + channel], 0.5001);
+            }
+        }
+    }
+
+    /// <summary>Options that change the numbers change the dump, so they have reached the network.</summary>
+    [Theory]
+    [InlineData("--mode", "absolute")]
+    [InlineData("--strength", "0.5")]
+    public void Options_reach_the_network(params string[] option)
+    {
+        Animate(files.At("plain.png"), "-q", "--dump", files.At("plain.safetensors"));
+        Animate(files.At("option.png"), ["-q", "--dump", files.At("option.safetensors"), .. option]);
+        using SafetensorsFile plain = new(files.At("plain.safetensors")), changed = new(files.At("option.safetensors"));
+        Assert.NotEqual(plain.Read("frames"), changed.Read("frames"));
+    }
+
+    [Theory]
+    [InlineData("--batch", "3")]
+    [InlineData("--threads", "1")]
+    [InlineData("--device", "cpu")]
+    [InlineData("--precision", "exact")]
+    [InlineData("--fit", "stretch")] // The pictures are square.
+    [InlineData("--normalise", "minmax")]
+    [InlineData("--normalize", "minmax")]
+    public void Options_that_do_not_change_the_numbers_do_not(string option, string value)
+    {
+        Animate(files.At("plain.png"), "-q", "--dump", files.At("same.safetensors"));
+        Animate(files.At("option.png"), "-q", "--dump", files.At("other.safetensors"), option, value);
+        using SafetensorsFile plain = new(files.At("same.safetensors")), changed = new(files.At("other.safetensors"));
+        float[] a = plain.Read("frames"), b = changed.Read("frames");
+        for (int i = 0; i < a.Length; i++) Assert.Equal(a[i], b[i], 1e-4f * Math.Max(1, Math.Abs(a[i])));
+    }
+
+    [Fact]
+    public void A_model_known_for_absolute_motion_is_used_so()
+    {
+        // The name decides for a checkpoint that says nothing itself; this one names its variant, which must then fit.
+        using SafetensorsFile model = new(files.Model);
+        SafetensorsWriter.Write(files.At("claims.safetensors"), model, new Dictionary<string, string> { ["variant"] = "ted" });
+        Outcome outcome = CliRunner.Run("animate", files.Source, files.Driving, "-o", files.At("x.png"), "-m", files.At("claims.safetensors"));
+        Assert.Equal(ExitCode.BadInput, outcome.Status);
+        Assert.Contains("not the variant ted, a LIA generator for size 256", Assert.Single(outcome.ErrorLines));
+    }
+}

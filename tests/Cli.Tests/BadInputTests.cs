@@ -1,0 +1,113 @@
+using System.Buffers.Binary;
+
+namespace Lia.Cli.Tests;
+
+/// <summary>Whatever is wrong: exit status 2, one line on standard error that names it, and no file.</summary>
+public class BadInputTests(Workspace files) : IClassFixture<Workspace>
+{
+    /// <summary>SOURCE, DRIVING, MODEL and FOLDER stand for good ones.</summary>
+    public static TheoryData<string, string> CommandLines => new()
+    {
+        { "bogus", "'bogus' is not understood" },
+        { "--bogus", "'--bogus' is not understood" },
+        { "animate", "--output" },
+        { "animate SOURCE -o x.png -m MODEL", "DRIVING" },
+        { "animate SOURCE DRIVING x.png -o x.png -m MODEL", "x.png' is not understood" },
+        { "animate SOURCE DRIVING -o x.png", "--model" },
+        { "animate SOURCE DRIVING -o x.png -m nothing.pt", "nothing.pt: there is no such file" },
+        { "animate SOURCE DRIVING -o x.png -m SOURCE", "neither a safetensors file nor a PyTorch checkpoint" },
+        { "animate SOURCE DRIVING -o x.png -m FOLDER", "it is a folder" },
+        { "animate nothing.png DRIVING -o x.png -m MODEL", "nothing.png: there is no such file" },
+        { "animate SOURCE nothing.mp4 -o x.png -m MODEL", "nothing.mp4: there is no such file" },
+        { "animate one.txt DRIVING -o x.png -m MODEL", "one.txt" },
+        { "animate huge.png DRIVING -o x.png -m MODEL", "20000x20000 is too large" },
+        { "animate SOURCE empty -o x.png -m MODEL", "empty" },
+        { "animate SOURCE DRIVING -o x.xyz -m MODEL", ".xyz is not known" },
+        { "animate SOURCE DRIVING -o no/such/folder/x.png -m MODEL", "no folder" },
+        { "animate SOURCE DRIVING -o SOURCE -m MODEL", "would replace the source" },
+        { "animate SOURCE SOURCE -o ./source.png -m MODEL", "would replace the source" },
+        { "animate SOURCE DRIVING -o x.png --dump x.png -m MODEL", "would replace the output" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --frames 5:2", "--frames is A:B" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --frames 3", "--frames is A:B" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --frames -3:4", "--frames is A:B" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --frames 10:", "10 frames" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --device gpu", "--device is auto, cpu or cuda, not 'gpu'" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --device cuda", "cuda" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --mode 1", "--mode is auto, relative or absolute, not '1'" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --strength NaN", "--strength is a number from -100 to 100" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --batch 0", "--batch is a number from 1 to 256" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --batch 1.5", "--batch is a number from 1 to 256" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --fps 0", "--fps is a rate" },
+        { "animate SOURCE DRIVING -o x.png -m ''", "An argument is empty" },
+        { "verify MODEL", "not a reference file" },
+        { "verify nothing.safetensors", "there is no such file" },
+        { "verify MODEL --device cuda", "cuda" },
+        { "convert MODEL x.pt", "must end in .safetensors" },
+        { "convert SOURCE x.safetensors", "neither a safetensors file nor a PyTorch checkpoint" },
+        { "convert MODEL x.safetensors --dtype f64", "--dtype is keep, f32, f16 or bf16, not 'f64'" },
+        { "convert MODEL no/such/x.safetensors", "no folder" },
+        { "inspect nothing.pt", "there is no such file" },
+        { "inspect", "FILE" },
+        { "synthesize --size 100 -o x.safetensors", "--size is 64, 128, 256, 512 or 1024, not '100'" },
+        { "synthesize --size 64 --seed -1 -o x.safetensors", "--seed is a number from 0" },
+        { "synthesize --size 64 -o x.bin", "must end in .safetensors" },
+        { "demo -o x.xyz", ".xyz is not known" },
+        { "demo --frames 1", "--frames is a number from 2" },
+        { "info more", "'more' is not understood" },
+        { "@file", "'@file' is not understood" },
+    };
+
+    [Theory, MemberData(nameof(CommandLines))]
+    public void Bad_input_is_named_in_one_line(string line, string message)
+    {
+        WriteOddFiles();
+        string[] arguments = [.. line.Split(' ').Select(word => word switch
+        {
+            "SOURCE" => files.Source,
+            "DRIVING" => files.Driving,
+            "MODEL" => files.Model,
+            "FOLDER" => files.Folder,
+            "''" => "",
+            "x.png" or "x.xyz" or "x.safetensors" or "x.pt" or "x.bin" or "one.txt" or "huge.png" or "empty" or "./source.png" => files.At(word),
+            _ => word,
+        })];
+        string[] before = Directory.GetFileSystemEntries(files.Folder);
+        Outcome outcome = CliRunner.Run(arguments);
+        Assert.Equal(ExitCode.BadInput, outcome.Status);
+        Assert.Equal("", outcome.Output);
+        string error = outcome.ErrorLines[^1];
+        Assert.StartsWith("lia: ", error);
+        Assert.Contains(message, error);
+        Assert.All(outcome.ErrorLines[..^1], other => Assert.StartsWith("The weights are synthetic", other)); // What demo says first.
+        Assert.Equal(before.Order(), Directory.GetFileSystemEntries(files.Folder).Order());
+    }
+
+    private void WriteOddFiles()
+    {
+        File.WriteAllText(files.At("one.txt"), "one");
+        Directory.CreateDirectory(files.At("empty"));
+        // A true PNG header of 20000x20000; what follows it does not matter.
+        using FileStream png = File.Create(files.At("huge.png"));
+        png.Write([0x89, .. "PNG\r\n\x1a\n"u8]);
+        byte[] header = new byte[17];
+        "IHDR"u8.CopyTo(header);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), 20000);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(8), 20000);
+        (header[12], header[13]) = (8, 2);
+        png.Write([0, 0, 0, 13, .. header]);
+        byte[] crc = new byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(crc, Crc32(header));
+        png.Write(crc);
+    }
+
+    private static uint Crc32(ReadOnlySpan<byte> bytes)
+    {
+        uint crc = uint.MaxValue;
+        foreach (byte b in bytes)
+        {
+            crc ^= b;
+            for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ (0xEDB88320 & (0 - (crc & 1)));
+        }
+        return ~crc;
+    }
+}

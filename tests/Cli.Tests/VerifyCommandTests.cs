@@ -1,0 +1,49 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Lia.Testing;
+using Lia.Weights;
+
+namespace Lia.Cli.Tests;
+
+public sealed class VerifyCommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("lia-verify-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void A_reference_that_is_met_ends_with_ok()
+    {
+        Outcome outcome = CliRunner.Run("verify", TestData.Unpack("net64.safetensors"));
+        Assert.Equal(ExitCode.Success, outcome.Status);
+        Assert.Matches(@"^frames relative error \d\.\d\de-\d\d \(limit 1\.15e-04\) ok$", outcome.OutputLines[^1]);
+        foreach (string name in new[] { "wa", "alpha.source", "Q", "feat.0", "tap.dec.convs.0", "frames", "manipulate.0" })
+            Assert.Contains(outcome.OutputLines, line => line.StartsWith($"{name} ", StringComparison.Ordinal) && line.EndsWith(" ok", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("frames")]
+    [InlineData("alpha.drive")]
+    public void A_reference_that_is_missed_ends_with_failed(string tensor)
+    {
+        string damaged = Path.Combine(_folder, "damaged.safetensors");
+        using (SafetensorsFile golden = new(TestData.Unpack("net64.safetensors")))
+        {
+            SafetensorsWriter.Write(damaged, golden.Tensors.Values, golden.Metadata, (info, bytes) =>
+            {
+                golden.CopyBytesTo(info.Name, bytes);
+                if (info.Name == tensor) MemoryMarshal.Cast<byte, float>(bytes)[1] += 1;
+            });
+        }
+        Outcome outcome = CliRunner.Run("verify", damaged);
+        Assert.Equal(ExitCode.Failure, outcome.Status);
+        Assert.Matches(@"^frames relative error .* FAILED$", outcome.OutputLines[^1]);
+        Assert.Contains(outcome.OutputLines, line => line.StartsWith($"{tensor} ", StringComparison.Ordinal) && line.EndsWith(" FAILED", StringComparison.Ordinal));
+
+        Outcome json = CliRunner.Run("verify", damaged, "--json", "--threads", "1");
+        Assert.Equal(ExitCode.Failure, json.Status);
+        JsonElement report = JsonDocument.Parse(json.Output).RootElement;
+        Assert.False(report.GetProperty("ok").GetBoolean());
+        Assert.Equal([tensor], report.GetProperty("tensors").EnumerateArray().Where(row => !row.GetProperty("ok").GetBoolean()).Select(row => row.GetProperty("name").GetString()));
+    }
+}
