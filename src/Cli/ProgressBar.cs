@@ -1,74 +1,74 @@
-using Spectre.Console;
-using Spectre.Console.Rendering;
+using System.Text;
 
 namespace Lia.Cli;
 
-/// <summary>A progress bar that redraws itself in place and follows the width of the terminal.</summary>
+/// <summary>
+/// One line on a terminal that is drawn over itself:
+/// <code>
+/// [##########..............] 12/24 frames, 5.62 frames/s, 0:02 left
+/// </code>
+/// It is as wide as the terminal is at that moment, and wiped at the end.
+/// </summary>
 internal sealed class ProgressBar : ProgressReport
 {
-    private readonly ManualResetEventSlim _done = new();
-    private readonly Thread _drawing;
-    private readonly Lock _gate = new();
-    private AnimationProgress _latest;
-    private bool _hasBegun;
+    private const string ToStartOfLine = "\r", EraseToEndOfLine = "\e[K";
+    private const int WidestBar = 40;
 
-    public ProgressBar(TextWriter error)
+    private readonly TextWriter _terminal;
+    private readonly Func<int> _width;
+    private readonly Timer _timer;
+    private readonly Lock _gate = new();
+    private AnimationProgress? _latest;
+    private string _shown = "";
+    private bool _isOver;
+
+    /// <param name="terminal">Where to draw.</param>
+    /// <param name="width">Columns of the terminal.</param>
+    public ProgressBar(TextWriter terminal, Func<int> width)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(error) });
-        _drawing = new Thread(() => Draw(console)) { IsBackground = true, Name = "progress" };
-        _drawing.Start();
+        (_terminal, _width) = (terminal, width);
+        // Frames come in batches; in between, the line still follows the terminal's width.
+        _timer = new Timer(_ => Draw(), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
     }
 
     public override void Report(AnimationProgress value)
     {
-        lock (_gate) (_latest, _hasBegun) = (value, true);
+        lock (_gate) _latest = value;
+        Draw();
     }
 
     public override void Dispose()
     {
-        _done.Set();
-        _drawing.Join();
-        _done.Dispose();
+        lock (_gate)
+        {
+            if (!_isOver) _terminal.Write(ToStartOfLine + EraseToEndOfLine);
+            _isOver = true;
+        }
+        _timer.Dispose();
         base.Dispose();
     }
 
-    private void Draw(IAnsiConsole console) => console.Progress()
-        .AutoClear(true).HideCompleted(false)
-        .Columns(new SpinnerColumn(), new ProgressBarColumn(), new Words(this))
-        .Start(context =>
-        {
-            ProgressTask task = context.AddTask("frames");
-            task.IsIndeterminate = true;
-            while (!_done.Wait(100))
-            {
-                AnimationProgress latest = Latest(out bool hasBegun);
-                if (!hasBegun || latest.Total is not > 0) continue;
-                task.IsIndeterminate = false;
-                task.MaxValue = latest.Total.Value;
-                task.Value = Math.Min(latest.Frames, latest.Total.Value - 0.001); // A task that is complete stops its clock and spinner.
-            }
-        });
+    /// <summary>The line for a terminal of a width, never as wide as the terminal: the cursor would wrap.</summary>
+    internal static string Line(AnimationProgress? progress, int width)
+    {
+        if (progress is not { } value) return Cut("loading the model", width);
+        string words = Words(value);
+        int bar = Math.Min(WidestBar, width - words.Length - 4);
+        if (value.Total is not > 0 || bar < 5) return Cut(words, width);
+        int done = (int)((long)bar * Math.Min(value.Frames, value.Total.Value) / value.Total.Value);
+        return new StringBuilder("[").Append('#', done).Append('.', bar - done).Append("] ").Append(words).ToString();
+    }
 
-    private AnimationProgress Latest(out bool hasBegun)
+    private static string Cut(string text, int width) => text.Length < width ? text : text[..Math.Max(0, width - 1)];
+
+    private void Draw()
     {
         lock (_gate)
         {
-            hasBegun = _hasBegun;
-            return _latest;
-        }
-    }
-
-    /// <summary>Frames, rate and time left.</summary>
-    private sealed class Words(ProgressBar bar) : ProgressColumn
-    {
-        protected override bool NoWrap => true;
-
-        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime)
-        {
-            AnimationProgress latest = bar.Latest(out bool hasBegun);
-            if (!hasBegun) return new Spectre.Console.Text("loading the model");
-            string total = latest.Total is { } count ? $"/{count}" : "";
-            return new Spectre.Console.Text($"{latest.Frames}{total} frames, {Describe(latest)}");
+            string line = Line(_latest, _width());
+            if (_isOver || line == _shown) return;
+            _shown = line;
+            _terminal.Write(ToStartOfLine + line + EraseToEndOfLine);
         }
     }
 }

@@ -6,17 +6,18 @@ namespace Lia.Cli;
 internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposable
 {
     public static ProgressReport Create(CliContext context, bool isQuiet) =>
-        isQuiet ? new Silence() : context.ErrorIsTerminal ? new ProgressBar(context.Error) : new Lines(context.Error);
+        isQuiet ? new Silence() : context.ErrorIsTerminal ? new ProgressBar(context.Error, TerminalWidth) : new Lines(context.Error);
 
     public abstract void Report(AnimationProgress value);
 
     public virtual void Dispose() { }
 
-    /// <summary>Rate and time left in words.</summary>
-    public static string Describe(AnimationProgress progress)
+    /// <summary>Frames, rate and time left in words.</summary>
+    public static string Words(AnimationProgress progress)
     {
-        string rate = $"{progress.FramesPerSecond:0.00} frames/s";
-        return progress.Remaining is { } left ? $"{rate}, {Duration(left)} left" : rate;
+        string total = progress.Total is { } count ? $"/{count}" : "";
+        string left = progress.Remaining is { } remaining ? $", {Duration(remaining)} left" : "";
+        return $"{progress.Frames}{total} frames, {progress.FramesPerSecond:0.00} frames/s{left}";
     }
 
     /// <summary>A time to a second: <c>1:02:03</c>, <c>2:03</c>.</summary>
@@ -24,6 +25,12 @@ internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposab
     {
         time = TimeSpan.FromSeconds(Math.Ceiling(time.TotalSeconds));
         return time.TotalHours >= 1 ? $"{(long)time.TotalHours}:{time:mm\\:ss}" : $"{time:m\\:ss}";
+    }
+
+    private static int TerminalWidth()
+    {
+        try { return Console.BufferWidth is > 0 and int width ? width : 80; }
+        catch (IOException) { return 80; } // Standard output is no terminal, whatever standard error is.
     }
 
     private sealed class Silence : ProgressReport
@@ -42,8 +49,7 @@ internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposab
         {
             if (_sinceLast.IsRunning && _sinceLast.Elapsed < Interval && value.Frames != value.Total) return;
             _sinceLast.Restart();
-            string total = value.Total is { } count ? $"/{count}" : "";
-            error.WriteLine($"{value.Frames}{total} frames, {Describe(value)}");
+            error.WriteLine(Words(value));
         }
     }
 }
