@@ -123,6 +123,9 @@ public sealed unsafe class CpuExecutor : IExecutor
                 _decoder.Run(Tap);
             }
         }
+        // Their finalisers free memory that the plan reached only through pointers.
+        GC.KeepAlive(own);
+        GC.KeepAlive(this);
     }
 
     /// <inheritdoc/>
@@ -155,6 +158,7 @@ public sealed unsafe class CpuExecutor : IExecutor
             motion[row] = (float)sum;
         }
         Tap?.Invoke(_graph.MotionHead.Name, [1, motion.Length], motion);
+        GC.KeepAlive(this);
     }
 
     private void ReadCode(Span<float> appearance) => new ReadOnlySpan<float>(_code.Pixel(0, 0), appearance.Length).CopyTo(appearance);
