@@ -48,6 +48,31 @@ public class ArithmeticTests
         }
     }
 
+    private interface IDivisor
+    {
+        int Value { get; }
+    }
+
+    private readonly struct Seven : IDivisor { public int Value => 7; }
+
+    private readonly struct Sixtyfour : IDivisor { public int Value => 64; }
+
+    private readonly struct Thousand : IDivisor { public int Value => 1000; }
+
+    private readonly struct LargePrime : IDivisor { public int Value => 1000000007; }
+
+    private readonly struct Largest : IDivisor { public int Value => int.MaxValue; }
+
+    /// <summary>The same number divided as a signed, an unsigned, and a non-negative one.</summary>
+    private readonly struct ByConstant<TDivisor> : IFunction<int, long> where TDivisor : struct, IDivisor
+    {
+        public long Apply(int x)
+        {
+            int d = default(TDivisor).Value, half = x & int.MaxValue;
+            return ((long)(x / d) << 32) ^ (x % d) ^ ((long)((uint)x / (uint)d) << 17) ^ ((long)((uint)x % (uint)d) << 7) ^ ((long)(half / d) << 40) ^ ((long)(half % d) << 23);
+        }
+    }
+
     private readonly struct LongArithmetic : IFunction<Pair<long>, long>
     {
         public long Apply(Pair<long> x) => (x.A * x.B + x.A - x.B) ^ (x.A << (int)x.B) ^ (x.A >> (int)(x.B & 63)) ^ (long)((ulong)x.A >> 13) ^ (x.A & x.B) ^ (x.A | 12345678901234L);
@@ -180,6 +205,20 @@ public class ArithmeticTests
     [Fact] public void Division_by_constants() => Differential.Ints<ConstantDivisors>();
     [Fact] public void Unsigned_division_by_constants() => Differential.Ints<UnsignedConstantDivisors>();
     [Fact] public void Division_of_non_negative_numbers_by_constants() => Differential.Ints<NonNegativeDivisors>();
+    [Fact]
+    public void Multiplication_by_a_reciprocal_is_exact()
+    {
+        var random = new Random(5);
+        int[] numbers = [0, 1, -1, int.MaxValue, int.MinValue, .. Enumerable.Range(0, 2000).Select(_ => random.Next(int.MinValue, int.MaxValue) >> random.Next(32)),
+            // Around multiples of the divisors, where a quotient that is off by one shows.
+            .. from k in new[] { 1, 2, 3, 1000, 30000 } from d in new[] { 7, 64, 1000, 71582 } from e in new[] { -1, 0, 1 } select k * d + e];
+        Differential.Run<ByConstant<Seven>, int, long>(numbers);
+        Differential.Run<ByConstant<Sixtyfour>, int, long>(numbers);
+        Differential.Run<ByConstant<Thousand>, int, long>(numbers);
+        Differential.Run<ByConstant<LargePrime>, int, long>(numbers);
+        Differential.Run<ByConstant<Largest>, int, long>(numbers);
+    }
+
     [Fact] public void Long_arithmetic() => Differential.LongPairs<LongArithmetic>();
     [Fact] public void Long_division() => Differential.LongPairs<LongDivision>();
     [Fact] public void Long_order() => Differential.LongPairs<LongComparisons>();
