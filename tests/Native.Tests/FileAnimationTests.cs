@@ -127,6 +127,7 @@ public class FileAnimationTests
         byte[] webp = File.ReadAllBytes(folder["out.webp"]);
         Assert.Equal("RIFF", System.Text.Encoding.ASCII.GetString(webp, 0, 4));
         Assert.Equal([50, 50, 50, 50, 50, 50, 50, 50, 50], WebpDelays(webp));
+        Assert.Equal(0, BitConverter.ToInt16(webp, webp.AsSpan().IndexOf("ANIM"u8) + 12)); // repetitions: for ever
     }
 
     [Theory]

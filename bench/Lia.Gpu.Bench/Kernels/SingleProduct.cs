@@ -88,7 +88,6 @@ internal static class SingleProduct
                 StoreTransposed(sharedA.SubView(other + storeA + 64), next1);
                 Intrinsics.CpAsyncWaitAll();
             }
-            Group.Barrier();
             stage = other;
         }
 

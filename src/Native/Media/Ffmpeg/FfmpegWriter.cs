@@ -82,6 +82,7 @@ internal sealed class FfmpegWriter : IFrameWriter
     /// <summary>
     /// mp4: H.264 at a visually lossless quality, extents made even by repeating the edge, BT.709 and said so.
     /// gif: a palette for every frame, since one for all would need all frames first.
+    /// webp: frames that stand alone, since libwebp_anim keeps the whole animation in memory until its end.
     /// </summary>
     private static string[] Encoding(string format) => format switch
     {
@@ -94,7 +95,7 @@ internal sealed class FfmpegWriter : IFrameWriter
         [
             "-filter_complex", "[0:v]split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1", "-loop", "0", "-f", "gif",
         ],
-        _ => ["-c:v", "libwebp_anim", "-quality", "90", "-loop", "0", "-f", "webp"],
+        _ => ["-c:v", "libwebp", "-quality", "90", "-loop", "0", "-f", "webp"],
     };
 
     /// <summary>
