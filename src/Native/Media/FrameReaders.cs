@@ -16,14 +16,14 @@ internal static class FrameReaders
     public static IFrameReader Open(string path, AnimationOptions options, CancellationToken cancellationToken) =>
         Directory.Exists(path) ? new FolderReader(path, cancellationToken)
         : PngReader.Recognizes(path) ? new PngReader(path)
-        : new FfmpegReader(path, options.EndFrame, cancellationToken);
+        : FfmpegReader.Video(path, options.EndFrame, cancellationToken);
 
     /// <summary>Reads a picture, or the first frame of what has several.</summary>
     /// <exception cref="MediaException">It is missing or no picture.</exception>
     public static RgbImage ReadPicture(string path, CancellationToken cancellationToken)
     {
         if (Directory.Exists(path)) throw new MediaException($"{path}: it is a folder, not a picture.");
-        using IFrameReader reader = PngReader.Recognizes(path) ? new PngReader(path) : new FfmpegReader(path, 1, cancellationToken);
+        using IFrameReader reader = PngReader.Recognizes(path) ? new PngReader(path) : FfmpegReader.Picture(path, cancellationToken);
         return reader.Read() ?? throw new MediaException($"{path}: there is no picture in it.");
     }
 

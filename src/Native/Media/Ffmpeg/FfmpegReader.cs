@@ -17,22 +17,14 @@ internal sealed partial class FfmpegReader : IFrameReader
     private RgbImage? _frame;
     private bool _any, _ended;
 
-    /// <param name="path">The file.</param>
-    /// <param name="frames">Frames wanted, counted from the first; null wants all.</param>
-    /// <param name="cancellationToken">Stops ffmpeg, also while a frame is being waited for.</param>
-    /// <exception cref="MediaException">The file is none of ffmpeg's, or ffmpeg is missing.</exception>
-    public FfmpegReader(string path, int? frames, CancellationToken cancellationToken)
+    private FfmpegReader(string path, VideoProbe probe, IEnumerable<string> choice, CancellationToken cancellationToken)
     {
-        Name = path;
-        _probe = VideoProbe.Of(path, cancellationToken);
-        _input = new SafeInput(path);
+        (Name, _probe, _input) = (path, probe, new SafeInput(path));
         try
         {
-            string[] steady = _probe.IsConstantRate || frames == 1 ? [] : ["-vf", $"fps={_probe.Rate}"];
-            string[] limit = frames is int count ? ["-frames:v", $"{count}"] : [];
             _ffmpeg = ChildProcess.Start("ffmpeg",
             [
-                "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", _input.Url, "-map", "0:v:0", .. steady, .. limit,
+                "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", _input.Url, "-map", "0:v:0", .. choice,
                 SyncOption.Value, "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
             ], path, feeds: false, cancellationToken);
         }
@@ -42,6 +34,26 @@ internal sealed partial class FfmpegReader : IFrameReader
             throw;
         }
         _stream = new BufferedStream(_ffmpeg.Output, 1 << 16);
+    }
+
+    /// <summary>Opens a picture, or the first frame of a video.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Stops ffmpeg.</param>
+    /// <exception cref="MediaException">ffmpeg is missing.</exception>
+    public static FfmpegReader Picture(string path, CancellationToken cancellationToken) =>
+        new(path, VideoProbe.Picture, ["-frames:v", "1"], cancellationToken);
+
+    /// <summary>Opens a video.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="frames">Frames wanted, counted from the first; null wants all.</param>
+    /// <param name="cancellationToken">Stops ffmpeg, also while a frame is being waited for.</param>
+    /// <exception cref="MediaException">The file is none of ffmpeg's, or ffmpeg is missing.</exception>
+    public static FfmpegReader Video(string path, int? frames, CancellationToken cancellationToken)
+    {
+        VideoProbe probe = VideoProbe.Of(path, cancellationToken);
+        string[] steady = probe.IsConstantRate ? [] : ["-vf", $"fps={probe.Rate}"];
+        string[] limit = frames is int count ? ["-frames:v", $"{count}"] : [];
+        return new FfmpegReader(path, probe, [.. steady, .. limit], cancellationToken);
     }
 
     public string Name { get; }

@@ -4,15 +4,16 @@ using System.Text.Json;
 namespace Lia.Media.Ffmpeg;
 
 /// <summary>What ffprobe says of a file's first video stream.</summary>
-/// <param name="Width">Pixels in a stored row (a rotation may swap the extents).</param>
-/// <param name="Height">Stored rows.</param>
 /// <param name="Rate">Frames a second.</param>
 /// <param name="IsConstantRate">Whether frames are evenly spaced in time.</param>
 /// <param name="Count">Number of frames, if the file says.</param>
 /// <param name="HasAudio">Whether there is sound.</param>
 /// <param name="FirstFrame">When the first frame shows, in seconds from the start of the file.</param>
-internal sealed record VideoProbe(int Width, int Height, FrameRate Rate, bool IsConstantRate, int? Count, bool HasAudio, double FirstFrame)
+internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Count, bool HasAudio, double FirstFrame)
 {
+    /// <summary>What is known of a picture without asking.</summary>
+    public static VideoProbe Picture { get; } = new(FrameRate.Default, true, 1, false, 0);
+
     /// <summary>Asks ffprobe.</summary>
     /// <exception cref="MediaException">The file holds no picture or video that ffmpeg knows, or ffprobe is missing.</exception>
     public static VideoProbe Of(string path, CancellationToken cancellationToken)
@@ -53,7 +54,7 @@ internal sealed record VideoProbe(int Width, int Height, FrameRate Rate, bool Is
             count = seconds is > 0 and < 1e7 ? (int)Math.Round(seconds.Value * mean.Value) : count;
         }
         double first = (Number(video, "start_time") ?? 0) - (Number(format, "start_time") ?? 0);
-        return new VideoProbe(width, height, constant ? nominal : mean, constant, count is > 0 ? count : null,
+        return new VideoProbe(constant ? nominal : mean, constant, count is > 0 ? count : null,
             streams.Any(stream => Text(stream, "codec_type") == "audio"), Math.Max(0, first));
     }
 
