@@ -87,7 +87,7 @@ internal sealed partial class PtxEmitter
             Block block = layout[i];
             Block? following = i + 1 < layout.Count ? layout[i + 1] : null;
             // The block above falls through; only other ways in need the label.
-            if (block.Predecessors.Exists(p => i == 0 || p != layout[i - 1] || p.Exit == Exit.Conditional)) _text.Append($"{Label(block)}:\n");
+            if (block.Predecessors.Exists(p => i == 0 || p != layout[i - 1])) _text.Append($"{Label(block)}:\n");
             foreach (Value value in block.Body)
             {
                 if (_selection.IsNeeded(value)) EmitValue(value);
