@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lia.Gpu.Bench;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
@@ -10,6 +11,7 @@ if (args is ["ptx", var directory])
     PtxDump.Write(directory);
     return 0;
 }
+long start = Stopwatch.GetTimestamp();
 if (!CudaDevice.TryEnumerate(out var devices, out string? problem))
 {
     Console.Error.WriteLine(problem);
@@ -17,6 +19,9 @@ if (!CudaDevice.TryEnumerate(out var devices, out string? problem))
 }
 using Accelerator accelerator = devices[0].CreateAccelerator();
 Console.WriteLine($"# {accelerator.Name}, sm_{accelerator.Properties.Sm}, driver for CUDA {CudaDevice.DriverVersion / 1000}.{CudaDevice.DriverVersion % 1000 / 10}, {accelerator.Properties.Multiprocessors} multiprocessors");
+accelerator.Synchronize();
+Timing.Print("open_device", Stopwatch.GetElapsedTime(start).TotalMilliseconds, "ms");
+LoadTime.Run(accelerator);
 LaunchCost.Run(accelerator);
 CopyBandwidth.Run(accelerator);
 MatrixProducts.Run(accelerator);

@@ -119,11 +119,9 @@ internal static class HalfProduct
         int tiles = k / TileK;
         for (int s = 0; s < stages - 1; s++)
         {
-            if (s < tiles)
-            {
-                for (int third = 0; third < 3; third++)
-                    CopyThird<TTile>(third, fromA.SubView(s * TileK), fromB.SubView(s * TileK * n), shared.SubView(s * stage + toA), shared.SubView(s * stage + toB), k, n);
-            }
+            int bytes = s < tiles ? 16 : 0;
+            for (int third = 0; third < 3; third++)
+                CopyThird<TTile>(third, fromA.SubView(s * TileK), fromB.SubView(s * TileK * n), shared.SubView(s * stage + toA), shared.SubView(s * stage + toB), k, n, bytes);
             Intrinsics.CpAsyncCommitGroup();
         }
         Intrinsics.CpAsyncWaitGroup(default(TTile).Stages - 2);
@@ -134,6 +132,7 @@ internal static class HalfProduct
         for (int tile = 0; tile < tiles; tile++)
         {
             int ahead = tile + stages - 1;
+            int bytes = ahead < tiles ? 16 : 0;
             for (int step = 0; step < 4; step++)
             {
                 if (step == 3)
@@ -146,10 +145,7 @@ internal static class HalfProduct
                 }
                 LoadFragments<TTile>((step + 1) & 3, (step + 1) & 1, shared.SubView(read + readA), shared.SubView(read + readB), swizzle, left, right);
                 if (step < 3)
-                {
-                    if (ahead < tiles)
-                        CopyThird<TTile>(step, fromA.SubView(ahead * TileK), fromB.SubView(ahead * TileK * n), shared.SubView(write + toA), shared.SubView(write + toB), k, n);
-                }
+                    CopyThird<TTile>(step, fromA.SubView(ahead * TileK), fromB.SubView(ahead * TileK * n), shared.SubView(write + toA), shared.SubView(write + toB), k, n, bytes);
                 if (step == 2)
                 {
                     Intrinsics.CpAsyncCommitGroup();
@@ -164,8 +160,9 @@ internal static class HalfProduct
         StoreRows(shared.SubView(warp * (Warp * Warp)), lane, sum, c.SubView((row0 + warpRow) * n + column0 + warpColumn), n);
     }
 
-    // A third of a stage's copies: all of A with the first, half of B with each of the others.
-    private static void CopyThird<TTile>(int third, ArrayView<Half> fromA, ArrayView<Half> fromB, ArrayView<Half> toA, ArrayView<Half> toB, int k, int n)
+    // A third of a stage's copies: all of A with the first, half of B with each of the others. Past the last stage they are of 0 bytes, which read
+    // nothing: a branch around them would cut the loop into blocks, and the assembler schedules within a block only.
+    private static void CopyThird<TTile>(int third, ArrayView<Half> fromA, ArrayView<Half> fromB, ArrayView<Half> toA, ArrayView<Half> toB, int k, int n, int bytes)
         where TTile : struct, IHalfProductTile
     {
         int tileM = default(TTile).WarpsM * Warp, tileN = default(TTile).WarpsN * Warp;
@@ -174,7 +171,7 @@ internal static class HalfProduct
         if (third == 0)
         {
             for (int i = 0; i < tileM / rowsA; i++)
-                Intrinsics.CpAsync16(ref toA[i * rowsA * TileK], ref fromA[i * rowsA * k]);
+                Intrinsics.CpAsync16(ref toA[i * rowsA * TileK], ref fromA[i * rowsA * k], bytes);
         }
         else
         {
@@ -182,7 +179,7 @@ internal static class HalfProduct
             for (int j = 0; j < half; j++)
             {
                 int i = (third - 1) * half + j;
-                Intrinsics.CpAsync16(ref toB[i * rowsB * tileN], ref fromB[i * rowsB * n]);
+                Intrinsics.CpAsync16(ref toB[i * rowsB * tileN], ref fromB[i * rowsB * n], bytes);
             }
         }
     }
