@@ -73,15 +73,21 @@ internal static class SingleProduct
         for (int k0 = TileK; k0 <= k; k0 += TileK)
         {
             int other = stage ^ StageElements;
-            int from = IntrinsicMath.Min(k0, k - TileK); // after the last stage it is loaded again, unused: cheaper than branches, which the assembler does not schedule across
-            next0 = globalA.SubView(from).Cast<Float4>()[0];
-            next1 = globalA.SubView(64 * k + from).Cast<Float4>()[0];
-            Intrinsics.CpAsync16(ref sharedB[other + storeB], ref globalB[loadB + from * n]);
-            Intrinsics.CpAsync16(ref sharedB[other + storeB + 8 * Tile], ref globalB[loadB + (from + 8) * n]);
+            bool more = k0 < k;
+            if (more)
+            {
+                next0 = globalA.SubView(k0).Cast<Float4>()[0];
+                next1 = globalA.SubView(64 * k + k0).Cast<Float4>()[0];
+                Intrinsics.CpAsync16(ref sharedB[other + storeB], ref globalB[loadB + k0 * n]);
+                Intrinsics.CpAsync16(ref sharedB[other + storeB + 8 * Tile], ref globalB[loadB + (k0 + 8) * n]);
+            }
             MultiplyStage(sharedA.SubView(stage), sharedB.SubView(stage + threadColumn), threadRow, sum);
-            StoreTransposed(sharedA.SubView(other + storeA), next0);
-            StoreTransposed(sharedA.SubView(other + storeA + 64), next1);
-            Intrinsics.CpAsyncWaitAll();
+            if (more)
+            {
+                StoreTransposed(sharedA.SubView(other + storeA), next0);
+                StoreTransposed(sharedA.SubView(other + storeA + 64), next1);
+                Intrinsics.CpAsyncWaitAll();
+            }
             Group.Barrier();
             stage = other;
         }
