@@ -138,7 +138,7 @@ internal static class HalfProduct
                 if (step == 3)
                 {
                     // The next stage has arrived, and every warp is past the reads of this one, which the next copies overwrite.
-                    //Intrinsics.CpAsyncWaitGroup(default(TTile).Stages - 2);
+                    Intrinsics.CpAsyncWaitGroup(default(TTile).Stages - 2);
                     Group.Barrier();
                     int following = read + stage == stages * stage ? 0 : read + stage;
                     read = tile + 1 < tiles ? following : read; // after the last tile there is none: fragments are loaded again and not used

@@ -55,7 +55,7 @@ public class ReductionTests
         int lane = Group.IdxX;
         int value = values[lane];
         result[lane] = Warp.ShuffleXor(value, 5);
-        result[32 + lane] = Warp.ShuffleUp(value, 2);
+        result[32 + lane] = Warp.ShuffleUp(value, 3);
         result[64 + lane] = Warp.ShuffleDown(value, 7);
         result[96 + lane] = Warp.Shuffle(value, (lane * 3) & 31);
         result[128 + lane] = Warp.Broadcast(value, 17);

@@ -21,6 +21,7 @@ public class SharedMemoryTests
             if (row < rows && column < columns)
                 tile[i * (Tile + 1) + Group.IdxX] = source[row * columns + column];
         }
+        Group.Barrier();
         int targetColumn = Grid.IdxY * Tile + Group.IdxX;
         for (int i = Group.IdxY; i < Tile; i += Rows)
         {
