@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Lia.Cli.Commands;
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
 using Lia.Weights;
 
 namespace Lia.Cli;
@@ -53,6 +55,10 @@ internal static class Application
             return Fail(context, ExitCode.Cancelled, "stopped; nothing was written");
         }
         catch (Exception e) when (e is WeightsException or MediaException or ArgumentException or NotSupportedException)
+        {
+            return Fail(context, ExitCode.BadInput, e.Message);
+        }
+        catch (Exception e) when (e is AcceleratorOutOfMemoryException or CudaException)
         {
             return Fail(context, ExitCode.BadInput, e.Message);
         }

@@ -12,6 +12,9 @@ public interface IExecutor : IDisposable
     /// <summary>The device in words, for example <c>CPU (2 threads, AVX-512)</c>.</summary>
     string DeviceName { get; }
 
+    /// <summary>How many frames to pass together when nothing speaks for another number. Results do not depend on it.</summary>
+    int PreferredBatch => 1;
+
     /// <summary>The orthonormal motion basis Q [style, motion].</summary>
     MotionBasis Basis { get; }
 

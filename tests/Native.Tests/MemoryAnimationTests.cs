@@ -1,3 +1,6 @@
+using Lia.Gpu.Cuda;
+using Lia.Network;
+using Lia.Pipeline;
 using Lia.Weights;
 
 namespace Lia.Tests;
@@ -224,8 +227,25 @@ public class MemoryAnimationTests
     }
 
     [Fact]
-    public void Cuda_says_that_it_is_not_there_yet()
+    public void Cuda_is_used_where_there_is_a_device_and_else_refused_with_the_reason()
     {
-        Assert.Contains("cuda is not there yet", Assert.Throws<NotSupportedException>(() => new Animator(new AnimationOptions { Model = "model", Device = Device.Cuda })).Message);
+        ModelArchitecture architecture = new(64, 8, 4, [4, 4, 4, 4, 4]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        IExecutor Open(Device device, Action<string>? onFallback = null) => DeviceSelection.Open(weights, architecture, device, 1, onFallback);
+        List<string> reasons = [];
+        using IExecutor any = Open(Device.Auto, reasons.Add);
+        if (CudaDevice.TryEnumerate(out _, out string? problem))
+        {
+            using IExecutor cuda = Open(Device.Cuda);
+            Assert.StartsWith("CUDA", cuda.DeviceName);
+            Assert.StartsWith("CUDA", any.DeviceName);
+            Assert.Empty(reasons);
+        }
+        else
+        {
+            Assert.Contains(problem!, Assert.Throws<NotSupportedException>(() => Open(Device.Cuda)).Message);
+            Assert.StartsWith("CPU", any.DeviceName);
+            Assert.Contains(problem!, Assert.Single(reasons));
+        }
     }
 }

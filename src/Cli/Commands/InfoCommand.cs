@@ -1,7 +1,10 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
 using Lia.Weights;
 
 namespace Lia.Cli.Commands;
@@ -39,7 +42,20 @@ internal static class InfoCommand
         yield return ("system", RuntimeInformation.OSDescription);
         yield return ("cpu", $"{Processor()}, {Environment.ProcessorCount} thread{(Environment.ProcessorCount == 1 ? "" : "s")}, vectors of {VectorBits()} bits");
         yield return ("memory", Files.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
-        yield return ("cuda", "not in this version");
+        if (CudaDevice.TryEnumerate(out ImmutableArray<CudaDevice> devices, out string? problem))
+        {
+            foreach (CudaDevice device in devices)
+            {
+                AcceleratorProperties properties = device.Properties;
+                yield return (
+                    $"cuda {device.Ordinal}",
+                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDevice.DriverVersion / 1000}.{CudaDevice.DriverVersion % 1000 / 10}");
+            }
+        }
+        else
+        {
+            yield return ("cuda", problem!);
+        }
         foreach (string tool in new[] { "ffmpeg", "ffprobe" }) yield return (tool, FindTool(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
         yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");

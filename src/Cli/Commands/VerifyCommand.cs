@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Lia.Network.Cpu;
 using Lia.Network.Verification;
+using Lia.Pipeline;
 using Lia.Weights;
 
 namespace Lia.Cli.Commands;
@@ -21,10 +21,8 @@ internal static class VerifyCommand
         };
         command.SetAction(parsed =>
         {
-            if (parsed.GetValue(device) == Device.Cuda) throw new NotSupportedException("The device cuda is not there yet; use cpu (auto does).");
-            CpuOptions options = new() { Threads = parsed.GetValue(threads) is > 0 and int count ? count : null };
             using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!);
-            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => new CpuExecutor(weights, architecture, options));
+            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => DeviceSelection.Open(weights, architecture, parsed.GetValue(device), parsed.GetValue(threads), context.Error.WriteLine));
             if (parsed.GetValue(json)) WriteJson(context.Output, file, report);
             else WriteText(context.Output, file, report);
             return report.IsWithin ? ExitCode.Success : ExitCode.Failure;

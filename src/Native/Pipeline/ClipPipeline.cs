@@ -35,7 +35,7 @@ internal sealed class ClipPipeline : IDisposable
     {
         (_executor, _model, _options, _mode, _progress, _token) = (executor, model, options, mode, progress, cancellationToken);
         _size = executor.Architecture.Size;
-        _batch = Math.Max(1, options.Batch);
+        _batch = options.Batch > 0 ? options.Batch : executor.PreferredBatch;
         _source = new byte[3 * _size * _size];
         new FrameFitter(_size, options.Fit).Fit(source, _source);
         _pool = new FramePool(Height * Width * 3);

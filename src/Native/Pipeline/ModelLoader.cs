@@ -1,6 +1,7 @@
 using Lia.Network;
-using Lia.Network.Cpu;
 using Lia.Weights;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lia.Pipeline;
 
@@ -33,15 +34,14 @@ internal static class ModelLoader
     private static LoadedModel Load(ITensorSource weights, string? path, AnimationOptions options)
     {
         ModelIdentity identity = ModelManifest.Identify(weights, path);
-        CpuOptions cpu = new() { Threads = options.Threads == 0 ? null : options.Threads };
-        return new LoadedModel(
-            new CpuExecutor(weights, identity.Architecture, cpu), identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name);
+        ILogger log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
+        IExecutor executor = DeviceSelection.Open(weights, identity.Architecture, options.Device, options.Threads, log.DeviceFellBack);
+        return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name);
     }
 
     private static void Check(AnimationOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        if (options.Device == Device.Cuda) throw new NotSupportedException("The device cuda is not there yet; use cpu (auto does).");
     }
 }

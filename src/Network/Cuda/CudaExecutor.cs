@@ -28,6 +28,7 @@ public sealed partial class CudaExecutor : IExecutor
     private CudaFrameBuffers? _buffers;
     private MemoryBuffer1D<float>? _arena;
     private EncodedSource? _currentSource;
+    private int _mostFrames = MostFrames;
     private bool _isDisposed;
 
     /// <summary>Packs a checkpoint onto a device.</summary>
@@ -72,6 +73,9 @@ public sealed partial class CudaExecutor : IExecutor
     /// <inheritdoc/>
     public TapHandler? Tap { get; set; }
 
+    /// <inheritdoc/>
+    public int PreferredBatch => 8; // Fills the device at 256; memory stays small.
+
     /// <summary>Bytes of activations that the largest number of frames so far needs at once.</summary>
     public long ArenaBytes => _arena?.LengthInBytes ?? 0;
 
@@ -111,10 +115,9 @@ public sealed partial class CudaExecutor : IExecutor
         int motion = Architecture.Motion;
         CheckLength(images.Length, count, PictureLength, nameof(images));
         CheckLength(codes.Length, count, motion, nameof(codes));
-        for (int first = 0; first < count; first += MostFrames)
+        for (int first = 0, frames; first < count; first += frames)
         {
-            int frames = Math.Min(MostFrames, count - first);
-            CudaPlan plan = Plan(CudaPlanKind.Encoder, frames);
+            CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, out frames);
             _stream.CopyFromCPU(_buffers!.Images.View, images.Slice(first * PictureLength, frames * PictureLength));
             plan.Enqueue(_stream, Tap);
             Span<float> part = codes.Slice(first * motion, frames * motion);
@@ -132,10 +135,9 @@ public sealed partial class CudaExecutor : IExecutor
         CheckLength(latents.Length, count, style, nameof(latents));
         CheckLength(frames.Length, count, PictureLength, nameof(frames));
         Select(source);
-        for (int first = 0; first < count; first += MostFrames)
+        for (int first = 0, part; first < count; first += part)
         {
-            int part = Math.Min(MostFrames, count - first);
-            CudaPlan plan = Plan(CudaPlanKind.Synthesis, part);
+            CudaPlan plan = Fit(CudaPlanKind.Synthesis, count - first, out part);
             _stream.CopyFromCPU(_buffers!.Latents.View, latents.Slice(first * style, part * style));
             plan.Enqueue(_stream, Tap);
             _stream.CopyToCPU(_buffers.Frames.View, frames.Slice(first * PictureLength, part * PictureLength));
@@ -157,6 +159,23 @@ public sealed partial class CudaExecutor : IExecutor
         _weights?.Dispose();
         _stream?.Dispose();
         if (_ownsAccelerator) _accelerator.Dispose();
+    }
+
+    /// <summary>The plan for as many of <paramref name="wanted"/> frames as run together: fewer where the device's memory is short.</summary>
+    private CudaPlan Fit(CudaPlanKind kind, int wanted, out int frames)
+    {
+        while (true)
+        {
+            frames = Math.Min(wanted, _mostFrames);
+            try
+            {
+                return Plan(kind, frames);
+            }
+            catch (AcceleratorOutOfMemoryException) when (frames > 1)
+            {
+                _mostFrames = frames / 2;
+            }
+        }
     }
 
     /// <summary>The plan for a number of frames, made at the first call.</summary>

@@ -1,0 +1,37 @@
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
+using Lia.Network;
+using Lia.Network.Cpu;
+using Lia.Network.Cuda;
+using Lia.Weights;
+
+namespace Lia.Pipeline;
+
+/// <summary>From a choice of device to an executor on it.</summary>
+internal static class DeviceSelection
+{
+    /// <summary>Loads a network.</summary>
+    /// <param name="weights">Read during the call only.</param>
+    /// <param name="architecture">The extents of the network in it.</param>
+    /// <param name="device"><see cref="Device.Auto"/> takes CUDA where there is a device that can hold the network, else the CPU.</param>
+    /// <param name="threads">CPU threads; 0 takes every core.</param>
+    /// <param name="onFallback">Is told why <see cref="Device.Auto"/> took the CPU.</param>
+    /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used; the message says why.</exception>
+    /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
+    public static IExecutor Open(ITensorSource weights, ModelArchitecture architecture, Device device, int threads, Action<string>? onFallback = null)
+    {
+        if (device != Device.Cpu)
+        {
+            try
+            {
+                return new CudaExecutor(CudaDevice.Enumerate()[0].CreateAccelerator(), weights, architecture, ownsAccelerator: true);
+            }
+            catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException)
+            {
+                if (device == Device.Cuda) throw new NotSupportedException($"The device cuda cannot be used: {e.Message}.", e);
+                onFallback?.Invoke($"computing on the CPU: {e.Message}");
+            }
+        }
+        return new CpuExecutor(weights, architecture, new() { Threads = threads == 0 ? null : threads });
+    }
+}
