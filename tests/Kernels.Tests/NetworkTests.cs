@@ -1,7 +1,9 @@
+using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Network;
 using Lia.Network.Cpu;
 using Lia.Network.Cuda;
+using Lia.PtxEmulator;
 using Lia.Weights;
 using static Lia.Gpu.Tests.TestAccelerators;
 
@@ -68,6 +70,38 @@ public class NetworkTests
         Assert.Equal(together.Frames, again.Frames);
         Assert.Equal(alone.Codes, together.Codes.AsSpan(0, alone.Codes.Length).ToArray());
         Assert.Equal(alone.Frames, together.Frames.AsSpan(0, alone.Frames.Length).ToArray());
+    }
+
+    [Fact]
+    public void Short_memory_makes_batches_smaller_and_no_memory_is_one_clear_line()
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        long one, eight;
+        using (EmulatorAccelerator plenty = new())
+        {
+            using CudaExecutor cuda = new(plenty, weights, architecture);
+            one = MemoryAfter(cuda, plenty, 1);
+            eight = MemoryAfter(cuda, plenty, 8);
+        }
+        using (EmulatorAccelerator little = new(memoryBytes: (one + eight) / 2))
+        {
+            using CudaExecutor cuda = new(little, weights, architecture);
+            float[] codes = new float[8 * 5];
+            cuda.EncodeMotion(new float[8 * 3 * 16 * 16], 8, codes);
+            Assert.Equal(codes.AsSpan(0, 5).ToArray(), codes.AsSpan(35, 5).ToArray());
+            Assert.True(cuda.ArenaBytes > 0);
+        }
+        using EmulatorAccelerator none = new(memoryBytes: 1000);
+        string message = Assert.Throws<AcceleratorOutOfMemoryException>(() => new CudaExecutor(none, weights, architecture)).Message;
+        Assert.Contains("device memory were asked for", message);
+        Assert.DoesNotContain('\n', message);
+
+        static long MemoryAfter(CudaExecutor cuda, EmulatorAccelerator accelerator, int frames)
+        {
+            _ = cuda.Plan(CudaPlanKind.Encoder, frames);
+            return accelerator.MemoryInfo.Total - accelerator.MemoryInfo.Free;
+        }
     }
 
     [Theory, EveryAccelerator]

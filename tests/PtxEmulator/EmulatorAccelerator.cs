@@ -11,13 +11,14 @@ namespace Lia.PtxEmulator;
 /// </summary>
 public sealed class EmulatorAccelerator : Accelerator
 {
-    private const long EmulatedBytes = 4L << 30;
+    private const long DefaultBytes = 4L << 30;
 
     /// <summary>An accelerator that compiles for <paramref name="sm"/>.</summary>
     /// <param name="sm">Compute capability times ten.</param>
     /// <param name="options">What the emulator checks; everything by default.</param>
-    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null)
-        : base(Describe(sm), new CompileTarget(sm)) =>
+    /// <param name="memoryBytes">Bytes of device memory.</param>
+    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes)
+        : base(Describe(sm, memoryBytes), new CompileTarget(sm)) =>
         Emulator = new Emulator(Memory, (options ?? new EmulatorOptions()) with { SharedMemoryLimit = Properties.MaxSharedBytesPerGroup });
 
     /// <summary>The device memory.</summary>
@@ -33,7 +34,7 @@ public sealed class EmulatorAccelerator : Accelerator
     public override AcceleratorType AcceleratorType => AcceleratorType.Emulator;
 
     /// <inheritdoc/>
-    public override (long Free, long Total) MemoryInfo => (EmulatedBytes - Memory.LiveBytes, EmulatedBytes);
+    public override (long Free, long Total) MemoryInfo => (Properties.MemoryBytes - Memory.LiveBytes, Properties.MemoryBytes);
 
     /// <inheritdoc/>
     public override AcceleratorStream CreateStream() => new EmulatorStream(this);
@@ -74,14 +75,14 @@ public sealed class EmulatorAccelerator : Accelerator
             Memory.Dispose();
     }
 
-    private static AcceleratorProperties Describe(int sm) => new()
+    private static AcceleratorProperties Describe(int sm, long memoryBytes) => new()
     {
         Name = $"PTX emulator (sm_{sm})",
         Sm = sm,
         Multiprocessors = 2,
         MaxThreadsPerGroup = 1024,
         MaxSharedBytesPerGroup = sm switch { 90 => 227 * 1024, 80 or 87 => 163 * 1024, 86 or 89 => 99 * 1024, _ => 64 * 1024 },
-        MemoryBytes = EmulatedBytes,
+        MemoryBytes = memoryBytes,
         L2Bytes = 1 << 20,
     };
 

@@ -21,6 +21,7 @@ internal static class VerifyCommand
         };
         command.SetAction(parsed =>
         {
+            DeviceSelection.Demand(parsed.GetValue(device));
             using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!);
             VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => DeviceSelection.Open(weights, architecture, parsed.GetValue(device), parsed.GetValue(threads), context.Error.WriteLine));
             if (parsed.GetValue(json)) WriteJson(context.Output, file, report);

@@ -97,7 +97,7 @@ internal static class ConvolutionLauncher
         Accelerator accelerator, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands, ConvolutionArguments arguments)
         where TAccess : struct, IChannelAccess
     {
-        int wanted = 2 * accelerator.Properties.Multiprocessors;
+        int wanted = 3 * accelerator.Properties.Multiprocessors / 2;
         KernelLaunch launch =
             Fits<Tile128x128>() ? Bind<Tile128x128, TAccess>(accelerator, weights, shape, arguments)
             : Fits<Tile128x64>() ? Bind<Tile128x64, TAccess>(accelerator, weights, shape, arguments)

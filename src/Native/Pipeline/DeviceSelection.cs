@@ -10,6 +10,13 @@ namespace Lia.Pipeline;
 /// <summary>From a choice of device to an executor on it.</summary>
 internal static class DeviceSelection
 {
+    /// <summary>Refuses a device that is not there, before anything is loaded.</summary>
+    /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used; the message says why.</exception>
+    public static void Demand(Device device)
+    {
+        if (device == Device.Cuda && !CudaDevice.TryEnumerate(out _, out string? problem)) throw Refusal(problem!);
+    }
+
     /// <summary>Loads a network.</summary>
     /// <param name="weights">Read during the call only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
@@ -28,10 +35,12 @@ internal static class DeviceSelection
             }
             catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException)
             {
-                if (device == Device.Cuda) throw new NotSupportedException($"The device cuda cannot be used: {e.Message}.", e);
+                if (device == Device.Cuda) throw Refusal(e.Message);
                 onFallback?.Invoke($"computing on the CPU: {e.Message}");
             }
         }
         return new CpuExecutor(weights, architecture, new() { Threads = threads == 0 ? null : threads });
     }
+
+    private static NotSupportedException Refusal(string problem) => new($"The device cuda cannot be used: {problem}");
 }

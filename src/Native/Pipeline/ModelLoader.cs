@@ -43,5 +43,6 @@ internal static class ModelLoader
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        DeviceSelection.Demand(options.Device);
     }
 }
