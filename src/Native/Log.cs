@@ -11,7 +11,7 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Information, "{Output}: {Frames} frames in {Seconds:F1} s")]
     public static partial void ClipWritten(this ILogger log, string output, int frames, double seconds);
 
-    [LoggerMessage(4, LogLevel.Information, "{Reason}")]
+    [LoggerMessage(4, LogLevel.Warning, "{Reason}")]
     public static partial void DeviceFellBack(this ILogger log, string reason);
 
     [LoggerMessage(3, LogLevel.Warning, "{Complaint}")]

@@ -245,7 +245,7 @@ public class MemoryAnimationTests
         {
             Assert.Contains(problem!, Assert.Throws<NotSupportedException>(() => Open(Device.Cuda)).Message);
             Assert.StartsWith("CPU", any.DeviceName);
-            Assert.Contains(problem!, Assert.Single(reasons));
+            Assert.All(reasons, reason => Assert.Contains(problem!, reason)); // None where there is no driver.
         }
     }
 }

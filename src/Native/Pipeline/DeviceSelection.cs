@@ -22,7 +22,7 @@ internal static class DeviceSelection
     /// <param name="architecture">The extents of the network in it.</param>
     /// <param name="device"><see cref="Device.Auto"/> takes CUDA where there is a device that can hold the network, else the CPU.</param>
     /// <param name="threads">CPU threads; 0 takes every core.</param>
-    /// <param name="onFallback">Is told why <see cref="Device.Auto"/> took the CPU.</param>
+    /// <param name="onFallback">Is told why <see cref="Device.Auto"/> took the CPU although there is an NVIDIA driver.</param>
     /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used; the message says why.</exception>
     /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
     public static IExecutor Open(ITensorSource weights, ModelArchitecture architecture, Device device, int threads, Action<string>? onFallback = null)
@@ -36,7 +36,8 @@ internal static class DeviceSelection
             catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException)
             {
                 if (device == Device.Cuda) throw Refusal(e.Message);
-                onFallback?.Invoke($"computing on the CPU: {e.Message}");
+                // A machine without a driver is no surprise to its owner.
+                if (e is not CudaUnavailableException { Reason: CudaUnavailableReason.NoDriver }) onFallback?.Invoke($"computing on the CPU: {e.Message}");
             }
         }
         return new CpuExecutor(weights, architecture, new() { Threads = threads == 0 ? null : threads });
