@@ -58,7 +58,7 @@ internal sealed class PngBuilder
                         bits.Append(Convert.ToString(samples(x, y, c), 2).PadLeft(depth, '0'));
                 bits.Append('0', (8 - bits.Length % 8) % 8);
                 byte[] row = [.. Enumerable.Range(0, bits.Length / 8).Select(i => Convert.ToByte(bits.ToString(8 * i, 8), 2))];
-                int filter = y / stepY % 5;
+                int filter = (y / stepY + 2 + x0) % 5; // also a pass's first row is predicted from rows above, which count as zero
                 raw.WriteByte((byte)filter);
                 raw.Write(Filter(filter, row, up ?? new byte[row.Length], Math.Max(1, channels * depth / 8)));
                 up = row;
