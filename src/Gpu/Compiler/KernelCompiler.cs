@@ -65,7 +65,7 @@ public static class KernelCompiler
         {
             bool promoted = PromoteSlots.Run(function);
             if (promoted) Simplify.Run(function);
-            UnrollLoops.Normalize(function);
+            Edges.NormalizeLoops(function);
             bool unrolled = UnrollLoops.Run(function);
             if (unrolled) Simplify.Run(function);
             dump?.Write("registers", function);

@@ -104,6 +104,16 @@ public class ArithmeticTests
         }
     }
 
+    private readonly struct ReinterpretedBytes : IFunction<int, int>
+    {
+        public int Apply(int x)
+        {
+            byte b = (byte)x;
+            short s = (short)x;
+            return System.Runtime.CompilerServices.Unsafe.As<byte, sbyte>(ref b) + System.Runtime.CompilerServices.Unsafe.As<short, ushort>(ref s) * 3;
+        }
+    }
+
     private readonly struct IntegerWidths : IFunction<Pair<int>, long>
     {
         public long Apply(Pair<int> x) => x.A + ((long)x.B << 20) + (uint)x.A * 3L - (long)(ulong)(uint)x.B + (int)((long)x.A * x.B) + (x.A * (long)x.B >> 7);
@@ -223,6 +233,7 @@ public class ArithmeticTests
     [Fact] public void Long_division() => Differential.LongPairs<LongDivision>();
     [Fact] public void Long_order() => Differential.LongPairs<LongComparisons>();
     [Fact] public void Small_integers_wrap() => Differential.IntPairs<SmallIntegers>();
+    [Fact] public void Bytes_are_read_as_the_type_they_are_read_by() => Differential.Ints<ReinterpretedBytes>();
     [Fact] public void Widening_and_narrowing() => Differential.Run<IntegerWidths, Pair<int>, long>(Differential.Pairs([0, 1, -1, 77, -77, int.MaxValue, int.MinValue]));
     [Fact] public void Float_arithmetic() => Differential.FloatPairs<FloatArithmetic>();
     [Fact] public void Products_and_sums_are_rounded_separately() => Differential.FloatPairs<FloatNoContraction>();

@@ -23,7 +23,7 @@ internal sealed partial class Importer
         private Block? _returnBlock;
         private Value? _returnSlot;
         private StackValue _returnValue;
-        private bool _returned;
+        private Block? _singleReturn;
 
         /// <summary>A branch target: its block, and the slots that carry the evaluation stack into it.</summary>
         private sealed class Entry(int index, Block block)
@@ -67,15 +67,13 @@ internal sealed partial class Importer
 
             if (_returnBlock is null)
             {
-                if (!_returned) Unreachable();
-                else _builder.At(_singleReturn!);
+                if (_singleReturn is null) Unreachable();
+                else _builder.At(_singleReturn);
                 return _returnValue;
             }
             _builder.At(_returnBlock);
             return _returnSlot is null ? default : importer.Load(LayoutOf(code.ReturnType), code.ReturnType, _returnSlot);
         }
-
-        private Block? _singleReturn;
 
         /// <summary>Goes on in a block nothing leads to, with a value of the right shape: every way out of this call was refused.</summary>
         private void Unreachable()
@@ -177,7 +175,6 @@ internal sealed partial class Importer
                 value = new StackValue(importer.Coerce(value.Scalar, LayoutOf(code.ReturnType).Leaves[0].Type.Register()));
             if (_returnBlock is null)
             {
-                _returned = true;
                 _returnValue = value;
                 _singleReturn = _builder.Block;
                 return;

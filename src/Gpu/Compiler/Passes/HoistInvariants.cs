@@ -7,7 +7,7 @@ internal static class HoistInvariants
 {
     public static void Run(Function function)
     {
-        UnrollLoops.Normalize(function);
+        Edges.NormalizeLoops(function);
         var flow = new Flow(function);
         if (flow.Loops.Count == 0) return;
         foreach (Block block in flow.Order)

@@ -101,9 +101,7 @@ internal static class InferSpaces
             {
                 foreach (Value phi in block.Phis.ToArray())
                 {
-                    if (!_wanted.Contains(phi)) continue;
-                    Value twin = function.NewPhi(block, IRType.I32);
-                    _twins.Add(phi, twin);
+                    if (_wanted.Contains(phi)) _twins.Add(phi, function.NewPhi(block, IRType.I32));
                 }
             }
             foreach (Block block in order)
@@ -111,10 +109,6 @@ internal static class InferSpaces
                 List<Value> body = block.Body;
                 _builder.Block = block;
                 block.Body = _builder.Body = new List<Value>(body.Count);
-                foreach (Value value in block.Phis)
-                {
-                    if (_wanted.Contains(value) && !_twins.ContainsKey(value)) throw new InvalidOperationException("a phi without twin");
-                }
                 foreach (Value value in body)
                 {
                     block.Body.Add(value);

@@ -14,8 +14,8 @@ internal static class SplitEdges
         foreach (Block block in function.Blocks.ToArray())
         {
             if (block.Exit != Exit.Conditional) continue;
-            if (block.Then!.Phis.Count > 0) UnrollLoops.Gather(function, block.Then, [block]);
-            if (block.Else!.Phis.Count > 0) UnrollLoops.Gather(function, block.Else, [block]);
+            if (block.Then!.Phis.Count > 0) Edges.Gather(function, block.Then, [block]);
+            if (block.Else!.Phis.Count > 0) Edges.Gather(function, block.Else, [block]);
         }
     }
 }

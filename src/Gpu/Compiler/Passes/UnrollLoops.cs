@@ -38,42 +38,6 @@ internal static class UnrollLoops
         return any;
     }
 
-    /// <summary>Makes sure that every loop has one latch, and one way in.</summary>
-    public static void Normalize(Function function)
-    {
-        foreach (Loop loop in new Flow(function).Loops)
-        {
-            Block? latch = loop.Latches.Count > 1 ? Gather(function, loop.Header, loop.Latches) : null;
-            List<Block> entries = [.. loop.Header.Predecessors.Where(p => p != latch && !loop.Blocks.Contains(p))];
-            if (entries.Count > 1 || entries[0].Exit != Exit.Branch) Gather(function, loop.Header, entries);
-        }
-    }
-
-    /// <summary>Puts a new block between some predecessors of a block and the block.</summary>
-    public static Block Gather(Function function, Block target, List<Block> predecessors)
-    {
-        Block between = function.NewBlock();
-        foreach (Value phi in target.Phis)
-        {
-            Value merged;
-            if (predecessors.Count == 1) merged = phi.Operands[target.Predecessors.IndexOf(predecessors[0])];
-            else
-            {
-                merged = function.NewPhi(between, phi.Type);
-                merged.Operands = [.. predecessors.Select(p => phi.Operands[target.Predecessors.IndexOf(p)])];
-            }
-            phi.Operands = [.. phi.Operands.Where((_, i) => !predecessors.Contains(target.Predecessors[i])), merged];
-        }
-        target.Predecessors.RemoveAll(predecessors.Contains);
-        foreach (Block predecessor in predecessors)
-        {
-            predecessor.Redirect(target, between);
-            between.Predecessors.Add(predecessor);
-        }
-        between.Branch(target);
-        return between;
-    }
-
     private static bool IndexesArray(Loop loop)
     {
         foreach (Block block in loop.Blocks)
