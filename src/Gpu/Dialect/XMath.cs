@@ -62,7 +62,7 @@ public static class XMath
     public static float Exp2(float value) => Intrinsics.Ex2Approx(value);
 
     /// <summary>
-    /// e^value; relative error at most 3 * 2^-23. value * log2(e) is split into a rounded product and its remainder, so that the error
+    /// e^value; relative error at most 3 * 2^-23 where the result is a normal number. value * log2(e) is split into a rounded product and its remainder, so that the error
     /// does not grow with the value.
     /// </summary>
     public static float Exp(float value)
