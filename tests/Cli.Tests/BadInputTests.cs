@@ -52,7 +52,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "synthesize --size 64 --seed -1 -o x.safetensors", "--seed is a number from 0" },
         { "synthesize --size 64 -o x.bin", "must end in .safetensors" },
         { "demo -o x.xyz", ".xyz is not known" },
-        { "demo --frames 1", "--frames is a number from 2" },
+        { "demo --frames 1", "--frames is A:B" },
         { "info more", "'more' is not understood" },
         { "@file", "'@file' is not understood" },
     };
@@ -75,10 +75,9 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         Outcome outcome = CliRunner.Run(arguments);
         Assert.Equal(ExitCode.BadInput, outcome.Status);
         Assert.Equal("", outcome.Output);
-        string error = outcome.ErrorLines[^1];
+        string error = Assert.Single(outcome.ErrorLines);
         Assert.StartsWith("lia: ", error);
         Assert.Contains(message, error);
-        Assert.All(outcome.ErrorLines[..^1], other => Assert.StartsWith("The weights are synthetic", other)); // What demo says first.
         Assert.Equal(before.Order(), Directory.GetFileSystemEntries(files.Folder).Order());
     }
 

@@ -6,9 +6,13 @@ namespace Lia.Cli.Tests;
 /// <summary>The program as a process: its streams, its exit status, and what it does when it is told to stop.</summary>
 public sealed class ProcessTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("lia-process-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lia-process-").FullName, _inputs = Directory.CreateTempSubdirectory("lia-inputs-").FullName;
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose()
+    {
+        Directory.Delete(_folder, recursive: true);
+        Directory.Delete(_inputs, recursive: true);
+    }
 
     [Theory]
     [InlineData("info", ExitCode.Success)]
@@ -29,13 +33,17 @@ public sealed class ProcessTests : IDisposable
     [InlineData(CliRunner.Terminate)]
     public async Task Ctrl_C_stops_cleanly_and_leaves_no_file(int signal)
     {
-        using Process process = CliRunner.Start(_folder, "demo", "-o", "clip.png", "--frames", "1000");
+        string inputs = Path.Combine(AppContext.BaseDirectory, "demo"), frames = Path.Combine(_inputs, "frames");
+        Directory.CreateDirectory(frames);
+        RgbImage.Load(Path.Combine(inputs, "driving.png")).Save(Path.Combine(frames, "0000.png"));
+        for (int i = 1; i < 2000; i++) File.CreateSymbolicLink(Path.Combine(frames, $"{i:d4}.png"), Path.Combine(frames, "0000.png"));
+        using Process process = CliRunner.Start(_folder, "animate", Path.Combine(inputs, "source.png"), frames, "-o", "clip.png", "--dump", "dump.safetensors", "-m", Path.Combine(inputs, "demo.safetensors"));
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string? line;
         do line = await process.StandardError.ReadLineAsync();
-        while (line is not null && !line.Contains("/1000 frames"));
+        while (line is not null && !line.Contains("/2000 frames"));
         Assert.NotNull(line);
-        Assert.Single(Directory.GetFiles(_folder), file => file.EndsWith(".part", StringComparison.Ordinal));
+        Assert.Equal(2, Directory.GetFiles(_folder, ".*.part").Length);
 
         CliRunner.Signal(process, signal);
         string rest = await process.StandardError.ReadToEndAsync();

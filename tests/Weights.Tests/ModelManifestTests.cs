@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Lia.Testing;
 
@@ -19,6 +20,33 @@ public class ModelManifestTests
         Assert.Equal(
             golden.RootElement.GetProperty(size.ToString()).EnumerateObject().Select(tensor => $"{tensor.Name} F32 [{string.Join(", ", tensor.Value.EnumerateArray())}]"),
             variant.Tensors.Select(tensor => $"{tensor.Name} {tensor.DType.SafetensorsName()} [{string.Join(", ", tensor.Shape)}]"));
+    }
+
+    private static string Demo => Path.Combine(TestData.Folder, "..", "..", "models", "demo.safetensors");
+
+    /// <summary>After exporting the model again, the manifest's length and hash are to be brought up to date.</summary>
+    [Fact]
+    public void The_demonstration_model_is_the_file_that_is_shipped()
+    {
+        ModelVariant demo = Assert.IsType<ModelVariant>(ModelManifest.Find("demo"));
+        byte[] bytes = File.ReadAllBytes(Demo);
+        Assert.Equal((bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))), (demo.Length, demo.Sha256));
+        using ITensorSource file = Checkpoint.Open(Demo);
+        ModelIdentity identity = ModelManifest.Identify(file);
+        Assert.Equal("demo", identity.Variant?.Name);
+        Assert.True(identity.Relative);
+        Assert.Equal(demo.Architecture, ModelArchitecture.Infer(file));
+        Assert.All(demo.Tensors, tensor => Assert.Equal(tensor.DType, file.Tensors[tensor.Name].DType));
+        Assert.Equal(demo.Architecture.Layout().Select(tensor => $"{tensor.Name} {string.Join(' ', tensor.Shape)}"), demo.Tensors.Select(tensor => $"{tensor.Name} {string.Join(' ', tensor.Shape)}"));
+    }
+
+    [Fact]
+    public void A_shipped_file_is_recognised_by_its_hash_when_it_says_nothing_itself()
+    {
+        using EditedSource silent = new(ModelManifest.Find("demo")!.Architecture);
+        Assert.Equal("demo", ModelManifest.Identify(silent, Demo).Variant?.Name);
+        using TemporaryFile other = new(new byte[File.ReadAllBytes(Demo).Length]);
+        Assert.Null(ModelManifest.Identify(silent, other.Path).Variant);
     }
 
     [Theory]

@@ -1,35 +1,25 @@
 using System.CommandLine;
-using Lia.Weights;
 
 namespace Lia.Cli.Commands;
 
-/// <summary><c>lia demo</c></summary>
+/// <summary><c>lia demo</c>: our own small model on our own sample, which lie beside the program.</summary>
 internal static class DemoCommand
 {
-    private const int Size = 64;
-
     public static Command Create(CliContext context)
     {
         Option<string> output = new("--output", "-o") { Description = "what to write; .png needs nothing installed", HelpName = "OUT", DefaultValueFactory = _ => "demo.png" };
-        Option<int> frames = Options.Number("--frames", "length of the clip", 2, 1000).Or(24);
+        Option<Range?> frames = Options.Frames();
         Option<bool> quiet = Options.Quiet();
-        Command command = new("demo", "Animates a small drawn face end to end, with nothing to download: synthetic weights, so that the result is a pattern and not a face.")
-        {
-            output, frames, quiet,
-        };
+        Command command = new("demo", "Animates a drawn portrait with the small demonstration model, end to end, with nothing to download.") { output, frames, quiet };
         command.SetAction(parsed =>
         {
+            string folder = Path.Combine(AppContext.BaseDirectory, "demo");
+            AnimationOptions options = new() { Model = Path.Combine(folder, "demo.safetensors"), SideBySide = true, Frames = parsed.GetValue(frames) ?? Range.All };
             bool isQuiet = parsed.GetValue(quiet);
-            if (!isQuiet) context.Error.WriteLine($"The weights are synthetic (size {Size}): every step runs as with a trained model, and the result is an abstract pattern.");
-            // Synthetic weights answer faintly to motion: the strength makes it visible.
-            AnimationOptions options = new() { SideBySide = true, FrameRate = new FrameRate(12), MotionStrength = 8 };
-            using SyntheticCheckpoint weights = new(ModelArchitecture.Official(Size), seed: 1);
-            using DemoPictures pictures = new(Size, parsed.GetValue(frames), context.Cancellation);
             AnimationSummary summary;
             using (ProgressReport progress = ProgressReport.Create(context, isQuiet))
-            using (Animator animator = new(weights, options))
             {
-                summary = animator.Animate(pictures.Source, pictures.Driving, parsed.GetValue(output)!, null, progress, context.Cancellation);
+                summary = Native.Animate(Path.Combine(folder, "source.png"), Path.Combine(folder, "driving.png"), parsed.GetValue(output)!, options, progress, context.Cancellation);
             }
             if (isQuiet) return ExitCode.Success;
             context.Output.WriteLine(AnimateCommand.Describe(summary));
