@@ -17,12 +17,17 @@ public class MemoryTests
         float[] picture = new float[3 * 64 * 64], frame = new float[picture.Length], code = new float[3], latent = new float[16];
         using EncodedSource source = executor.EncodeSource(picture);
         Frames(10);
-        long ownBefore = GC.GetAllocatedBytesForCurrentThread(), allBefore = GC.GetTotalAllocatedBytes(precise: true);
-        const int Count = 50;
-        Frames(Count);
-        Assert.Equal(ownBefore, GC.GetAllocatedBytesForCurrentThread());
-        // The test host's own threads may allocate a little; one small object per frame and worker would be more.
-        long all = GC.GetTotalAllocatedBytes(precise: true) - allBefore;
+        // The test host's own threads may allocate now and then, hence the quietest of several rounds; one small object per frame and
+        // worker would show in each.
+        const int Count = 20, Rounds = 5;
+        long all = long.MaxValue;
+        for (int round = 0; round < Rounds; round++)
+        {
+            long ownBefore = GC.GetAllocatedBytesForCurrentThread(), allBefore = GC.GetTotalAllocatedBytes(precise: true);
+            Frames(Count);
+            Assert.Equal(ownBefore, GC.GetAllocatedBytesForCurrentThread());
+            all = Math.Min(all, GC.GetTotalAllocatedBytes(precise: true) - allBefore);
+        }
         Assert.True(all < Count * 2 * 24, $"{all} bytes in {Count} frames");
 
         void Frames(int count)
