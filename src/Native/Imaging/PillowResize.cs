@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Lia.Kernels.Pixels;
 
 namespace Lia.Imaging;
 
@@ -15,10 +16,10 @@ namespace Lia.Imaging;
 /// </remarks>
 internal sealed class PillowResize
 {
-    private const int Bits = 22;
+    private const int Bits = ResizeTaps.Bits;
 
     private readonly int _inWidth, _inHeight, _outWidth, _outHeight;
-    private readonly Taps? _horizontal, _vertical;
+    private readonly ResizeTaps? _horizontal, _vertical;
     private readonly byte[] _rows; // [inHeight, outWidth, 3]: what the horizontal pass leaves
 
     /// <param name="inWidth">Pixels in a row of the input.</param>
@@ -28,8 +29,8 @@ internal sealed class PillowResize
     public PillowResize(int inWidth, int inHeight, int outWidth, int outHeight)
     {
         (_inWidth, _inHeight, _outWidth, _outHeight) = (inWidth, inHeight, outWidth, outHeight);
-        if (inWidth != outWidth) _horizontal = new Taps(inWidth, outWidth);
-        if (inHeight != outHeight) _vertical = new Taps(inHeight, outHeight);
+        if (inWidth != outWidth) _horizontal = new ResizeTaps(inWidth, outWidth);
+        if (inHeight != outHeight) _vertical = new ResizeTaps(inHeight, outHeight);
         _rows = _horizontal is not null && _vertical is not null ? new byte[3 * outWidth * inHeight] : [];
     }
 
@@ -62,7 +63,7 @@ internal sealed class PillowResize
     }
 
     /// <summary>Each output pixel sums taps of one row; the three colours and the byte after them ride in one vector.</summary>
-    private void Horizontal(Taps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride)
+    private void Horizontal(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride)
     {
         for (int y = 0; y < _inHeight; y++)
         {
@@ -92,7 +93,7 @@ internal sealed class PillowResize
     }
 
     /// <summary>Each output row is a weighted sum of rows; sixteen bytes of a row at a time.</summary>
-    private void Vertical(Taps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride)
+    private void Vertical(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride)
     {
         int bytes = 3 * _outWidth, vectorised = bytes & ~15;
         Vector256<int> half = Vector256.Create(1 << (Bits - 1)), zero = Vector256<int>.Zero, white = Vector256.Create(255);
@@ -122,53 +123,6 @@ internal sealed class PillowResize
                 for (int i = 0; i < weights.Length; i++) sum += source[(first + i) * sourceStride + x] * weights[i];
                 to[x] = (byte)Math.Clamp(sum >> Bits, 0, 255);
             }
-        }
-    }
-
-    /// <summary>The weights of one axis.</summary>
-    private sealed class Taps
-    {
-        private readonly int[] _first, _count, _weights;
-        private readonly int _most;
-
-        public Taps(int inputs, int outputs)
-        {
-            double scale = (double)inputs / outputs, filterScale = Math.Max(1, scale), support = 2 * filterScale;
-            _most = Math.Min(inputs, 2 * (int)Math.Ceiling(support) + 1);
-            (_first, _count, _weights) = (new int[outputs], new int[outputs], new int[outputs * _most]);
-            double[] weights = new double[_most];
-            for (int x = 0; x < outputs; x++)
-            {
-                double centre = (x + 0.5) * scale, sum = 0;
-                int first = Math.Max((int)(centre - support + 0.5), 0), end = Math.Min((int)(centre + support + 0.5), inputs);
-                for (int i = 0; i < end - first; i++)
-                {
-                    weights[i] = Cubic((first + i - centre + 0.5) * (1 / filterScale));
-                    sum += weights[i];
-                }
-                for (int i = 0; i < end - first; i++)
-                {
-                    double weight = weights[i] / sum * (1 << Bits);
-                    _weights[x * _most + i] = (int)(weight < 0 ? weight - 0.5 : weight + 0.5);
-                }
-                (_first[x], _count[x]) = (first, end - first);
-            }
-        }
-
-        public ReadOnlySpan<int> Weights(int output, out int first)
-        {
-            first = _first[output];
-            return _weights.AsSpan(output * _most, _count[output]);
-        }
-
-        /// <summary>Keys' cubic with a = -0.5.</summary>
-        private static double Cubic(double x)
-        {
-            const double a = -0.5;
-            x = Math.Abs(x);
-            return x < 1 ? ((a + 2) * x - (a + 3)) * x * x + 1
-                : x < 2 ? (((x - 5) * x + 8) * x - 4) * a
-                : 0;
         }
     }
 }
