@@ -51,8 +51,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "synthesize --size 100 -o x.safetensors", "--size is 64, 128, 256, 512 or 1024, not '100'" },
         { "synthesize --size 64 --seed -1 -o x.safetensors", "--seed is a number from 0" },
         { "synthesize --size 64 -o x.bin", "must end in .safetensors" },
-        { "demo -o x.xyz", ".xyz is not known" },
-        { "demo --frames 1", "--frames is A:B" },
+        { "demo -o x.xyz", "must end in .png" },
         { "info more", "'more' is not understood" },
         { "@file", "'@file' is not understood" },
     };

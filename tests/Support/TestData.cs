@@ -45,6 +45,18 @@ public static class TestData
         }
     }
 
+    /// <summary>A file under <c>samples</c>: beside the assembly when published, else in the source tree.</summary>
+    public static string Sample(string name) => Beside("samples", name);
+
+    /// <summary>A file under <c>models</c>, found like a sample.</summary>
+    public static string Model(string name) => Beside("models", name);
+
+    private static string Beside(string folder, string name, [CallerFilePath] string thisFile = "")
+    {
+        string published = Path.Combine(AppContext.BaseDirectory, folder, name);
+        return File.Exists(published) ? published : Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", folder, name);
+    }
+
     private static readonly Dictionary<string, string> Unpacked = [];
 
     private static byte[] Decompress(string path)

@@ -1,29 +1,56 @@
 using System.CommandLine;
+using System.Diagnostics;
 
 namespace Lia.Cli.Commands;
 
-/// <summary><c>lia demo</c>: our own small model on our own sample, which lie beside the program.</summary>
+/// <summary><c>lia demo</c></summary>
 internal static class DemoCommand
 {
+    private const int SheetRows = 6, Frames = 48;
+    private static readonly FrameRate Rate = new(24);
+
     public static Command Create(CliContext context)
     {
-        Option<string> output = new("--output", "-o") { Description = "what to write; .png needs nothing installed", HelpName = "OUT", DefaultValueFactory = _ => "demo.png" };
-        Option<Range?> frames = Options.Frames();
+        Option<string> output = new("--output", "-o") { Description = "the animated PNG to write; NAME-sheet.png and, with ffmpeg, NAME.mp4 appear beside it", HelpName = "NAME.png", DefaultValueFactory = _ => "demo.png" };
+        Option<Device> device = Options.Device();
         Option<bool> quiet = Options.Quiet();
-        Command command = new("demo", "Animates a drawn portrait with the small demonstration model, end to end, with nothing to download.") { output, frames, quiet };
+        Command command = new("demo", "Animates a portrait with the demonstration model: nothing to download, nothing to install.") { output, device, quiet };
         command.SetAction(parsed =>
         {
-            string folder = Path.Combine(AppContext.BaseDirectory, "demo");
-            AnimationOptions options = new() { Model = Path.Combine(folder, "demo.safetensors"), SideBySide = true, Frames = parsed.GetValue(frames) ?? Range.All };
+            string animation = parsed.GetValue(output)!;
+            if (Path.GetExtension(animation).ToLowerInvariant() is not (".png" or ".apng"))
+                throw new MediaException($"{animation}: the demonstration is an animated PNG; its name must end in .png.");
             bool isQuiet = parsed.GetValue(quiet);
-            AnimationSummary summary;
+            List<string> written = [animation];
+            if (Tools.Find("ffmpeg") is not null) written.Add(Path.ChangeExtension(animation, ".mp4"));
+            string sheetName = Path.Combine(Path.GetDirectoryName(animation) ?? "", $"{Path.GetFileNameWithoutExtension(animation)}-sheet.png");
+
+            Stopwatch watch = Stopwatch.StartNew();
+            ContactSheet sheet = new(SheetRows, Frames);
             using (ProgressReport progress = ProgressReport.Create(context, isQuiet))
+            using (Animator animator = new(new AnimationOptions { Model = DemoFiles.Model, Device = parsed.GetValue(device), SideBySide = true }))
             {
-                summary = Native.Animate(Path.Combine(folder, "source.png"), Path.Combine(folder, "driving.png"), parsed.GetValue(output)!, options, progress, context.Cancellation);
+                ClipWriter[] writers = [];
+                try
+                {
+                    foreach (RgbImage frame in animator.AnimateAsync(DemoFiles.Source, DemoFiles.Driving, null, progress).ToBlockingEnumerable(context.Cancellation))
+                    {
+                        if (writers.Length == 0) writers = [.. written.Select(path => new ClipWriter(path, frame.Width, frame.Height, Rate, context.Cancellation))];
+                        foreach (ClipWriter writer in writers) writer.Write(frame);
+                        sheet.Add(frame);
+                    }
+                    foreach (ClipWriter writer in writers) writer.Complete();
+                }
+                finally
+                {
+                    foreach (ClipWriter writer in writers) writer.Dispose();
+                }
             }
+            sheet.Save(sheetName);
+            written.Add(sheetName);
             if (isQuiet) return ExitCode.Success;
-            context.Output.WriteLine(AnimateCommand.Describe(summary));
-            context.Output.WriteLine("From left to right: the source, the driving clip, the result.");
+            context.Output.WriteLine($"{string.Join(", ", written)}: {Frames} frames in {watch.Elapsed.TotalSeconds:0.0} s.");
+            context.Output.WriteLine("From left to right: the source, the driving clip, the result. The model has seen neither person before.");
             return ExitCode.Success;
         });
         return command;

@@ -56,7 +56,7 @@ internal static class InfoCommand
         {
             yield return ("cuda", problem!);
         }
-        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) yield return (tool, FindTool(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
+        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) yield return (tool, Tools.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
         yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");
         yield return ("writes", "png, apng, folders of png; with ffmpeg mp4, gif, webp");
@@ -70,11 +70,4 @@ internal static class InfoCommand
     }
 
     private static int VectorBits() => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
-
-    private static string? FindTool(string name)
-    {
-        if (OperatingSystem.IsWindows()) name += ".exe";
-        return (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
-            .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-    }
 }
