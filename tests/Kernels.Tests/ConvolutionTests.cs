@@ -2,6 +2,7 @@ using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Convolution;
+using Lia.PtxEmulator;
 using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
@@ -140,6 +141,18 @@ public class ConvolutionTests
         Tensor second = new(x.Values.AsSpan(x.Values.Length / 3, x.Values.Length / 3).ToArray(), 1, 16, 5, 5);
         float[] together = Run(device, a => Convolve(a, x, weight, 1, 1)).Values, alone = Run(device, a => Convolve(a, second, weight, 1, 1)).Values;
         Assert.Equal(alone, together.AsSpan(alone.Length, alone.Length).ToArray());
+    }
+
+    [Fact]
+    public void How_K_is_cut_is_a_property_of_the_layer()
+    {
+        using EmulatorAccelerator accelerator = new();
+        using DeviceScope scope = new(accelerator);
+        ConvolutionWeights weights = scope.Own(new ConvolutionWeights(accelerator, new float[64 * 128 * 9], 64, 128, 3));
+        int[] splits = [.. new[] { 4, 8, 16, 32, 64, 128 }.Select(size => ConvolutionLauncher.Splits(weights, new(1, size, size, 1, 1)))];
+        Assert.Equal([16, 16, 16, 8, 2, 1], splits);
+        foreach (int size in new[] { 4, 8, 16, 32, 64, 128 })
+            Assert.Equal(ConvolutionLauncher.Splits(weights, new(1, size, size, 1, 1)), ConvolutionLauncher.Splits(weights, new(32, size, size, 1, 1)));
     }
 
     [Theory, EveryAccelerator]
