@@ -39,6 +39,7 @@ internal static class AnimateCommand
         };
         command.SetAction(parsed =>
         {
+            using WarningLog log = new(context.Error);
             AnimationOptions options = new()
             {
                 Model = parsed.GetValue(model),
@@ -55,13 +56,13 @@ internal static class AnimateCommand
                 Audio = !parsed.GetValue(noAudio),
                 FrameRate = parsed.GetValue(rate),
                 Dump = parsed.GetValue(dump),
+                LoggerFactory = log,
             };
             AnimationSummary summary;
             using (ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet)))
             {
                 summary = Native.Animate(parsed.GetValue(source)!, parsed.GetValue(driving)!, parsed.GetValue(output)!, options, progress, context.Cancellation);
             }
-            if (summary.Warning is { } warning) context.Error.WriteLine($"lia: warning: {warning}");
             if (parsed.GetValue(json)) WriteJson(context, summary, options);
             else if (!parsed.GetValue(quiet)) context.Output.WriteLine(Describe(summary));
             return ExitCode.Success;

@@ -25,10 +25,11 @@ internal static class DemoCommand
             if (Tools.Find("ffmpeg") is not null) written.Add(Path.ChangeExtension(animation, ".mp4"));
             string sheetName = Path.Combine(Path.GetDirectoryName(animation) ?? "", $"{Path.GetFileNameWithoutExtension(animation)}-sheet.png");
 
+            using WarningLog log = new(context.Error);
             Stopwatch watch = Stopwatch.StartNew();
             ContactSheet sheet = new(SheetRows, Frames);
             using (ProgressReport progress = ProgressReport.Create(context, isQuiet))
-            using (Animator animator = new(new AnimationOptions { Model = DemoFiles.Model, Device = parsed.GetValue(device), SideBySide = true }))
+            using (Animator animator = new(new AnimationOptions { Model = DemoFiles.Model, Device = parsed.GetValue(device), SideBySide = true, LoggerFactory = log }))
             {
                 ClipWriter[] writers = [];
                 try
