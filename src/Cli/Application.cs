@@ -25,6 +25,7 @@ internal static class Application
         RootCommand root = new(Description)
         {
             AnimateCommand.Create(context),
+            ManipulateCommand.Create(context),
             VerifyCommand.Create(context),
             ConvertCommand.Create(context),
             InspectCommand.Create(context),

@@ -80,9 +80,9 @@ internal static class Options
     };
 
     /// <summary>A rate such as <c>25</c> or <c>30000/1001</c>.</summary>
-    public static Option<FrameRate?> Rate() => new("--fps")
+    public static Option<FrameRate?> Rate(string description) => new("--fps")
     {
-        Description = "frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]",
+        Description = description,
         HelpName = "RATE",
         CustomParser = result =>
         {

@@ -16,7 +16,7 @@ namespace Lia;
 /// Cancelling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
 /// The exceptions common to all methods are those of <see cref="Native"/>, and <see cref="ObjectDisposedException"/>.
 /// </remarks>
-public sealed class Animator : IDisposable
+public sealed partial class Animator : IDisposable
 {
     private readonly IExecutor _executor;
     private readonly string _modelName;

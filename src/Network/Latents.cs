@@ -47,23 +47,20 @@ public static class Latents
         Move(basis, appearance, code, latent);
     }
 
-    /// <summary>Linear manipulation of a still picture: <c>wa + Q source + Q (delta e_direction)</c>.</summary>
+    /// <summary>Linear manipulation of a still picture: <c>wa + Q (source + displacement)</c>.</summary>
     /// <param name="basis">Q.</param>
     /// <param name="appearance">wa of the source.</param>
     /// <param name="source">alpha of the source.</param>
-    /// <param name="direction">Which motion direction, from 0.</param>
-    /// <param name="delta">How far.</param>
+    /// <param name="displacement">How far along each motion direction [motion]; <c>delta e_i</c> for a single direction.</param>
     /// <param name="latent">Receives the latent.</param>
     /// <exception cref="ArgumentException">A span has the wrong length.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such direction.</exception>
-    public static void Manipulate(MotionBasis basis, ReadOnlySpan<float> appearance, ReadOnlySpan<float> source, int direction, float delta, Span<float> latent)
+    public static void Manipulate(
+        MotionBasis basis, ReadOnlySpan<float> appearance, ReadOnlySpan<float> source, ReadOnlySpan<float> displacement, Span<float> latent)
     {
         CheckCode(basis, source, nameof(source));
-        if ((uint)direction >= (uint)basis.Motion)
-            throw new ArgumentOutOfRangeException(nameof(direction), direction, $"Motion directions are 0 to {basis.Motion - 1}.");
+        CheckCode(basis, displacement, nameof(displacement));
         Span<float> code = basis.Motion <= StackLimit ? stackalloc float[basis.Motion] : new float[basis.Motion];
-        source.CopyTo(code);
-        code[direction] += delta;
+        for (int i = 0; i < code.Length; i++) code[i] = source[i] + displacement[i];
         Move(basis, appearance, code, latent);
     }
 

@@ -40,18 +40,20 @@ public class LatentsTests
     }
 
     [Fact]
-    public void Manipulation_moves_the_source_along_one_direction()
+    public void Manipulation_moves_the_source_along_the_directions()
     {
-        Latents.Manipulate(Axes, _appearance, _source, 2, -3, _latent);
+        Latents.Manipulate(Axes, _appearance, _source, [0, 0, -3], _latent);
         Assert.Equal([11, 22, 30, 40], _latent);
+        Latents.Manipulate(Axes, _appearance, _source, [0.5f, 0, 2], _latent);
+        Assert.Equal([11.5f, 22, 35, 40], _latent);
     }
 
     [Fact]
-    public void Wrong_lengths_and_directions_are_refused()
+    public void Wrong_lengths_are_refused()
     {
         Assert.Throws<ArgumentException>(() => Latents.Absolute(Axes, _appearance, _source, [1, 2], 1, _latent));
         Assert.Throws<ArgumentException>(() => Latents.Absolute(Axes, [1, 2, 3], _source, _source, 1, _latent));
         Assert.Throws<ArgumentException>(() => Latents.Relative(Axes, _appearance, _source, _source, _source, 1, new float[5]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Latents.Manipulate(Axes, _appearance, _source, 3, 1, _latent));
+        Assert.Throws<ArgumentException>(() => Latents.Manipulate(Axes, _appearance, _source, [0, 0, 0, 1], _latent));
     }
 }

@@ -29,7 +29,7 @@ internal static class AnimateCommand
         Option<Normalization> normalise = Options.Choice<Normalization>("--normalise", "colours: fixed, or minmax, which stretches the whole clip's range as the official demonstration does");
         normalise.Aliases.Add("--normalize");
         Option<bool> noAudio = new("--no-audio") { Description = "leave the driving clip's sound out" };
-        Option<FrameRate?> rate = Options.Rate();
+        Option<FrameRate?> rate = Options.Rate("frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]");
         Option<string> dump = new("--dump") { Description = "also write the float32 frames [N, 3, S, S] before clamping, as tensor 'frames'", HelpName = "FILE.safetensors" };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 

@@ -115,10 +115,11 @@ public sealed class GoldenVerification
 
         foreach (string name in _golden.Tensors.Keys.Where(key => key.StartsWith("manipulate.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
-            float[] latent = new float[style], frame = new float[picture];
+            float[] displacement = new float[motion], latent = new float[style], frame = new float[picture];
             if (!int.TryParse(name.AsSpan("manipulate.".Length), CultureInfo.InvariantCulture, out int direction) || direction < 0 || direction >= motion)
                 throw new WeightsException($"{_golden.Name}: tensor '{name}' names no motion direction");
-            Latents.Manipulate(executor.Basis, source.Appearance, source.Motion, direction, (float)Number(_golden, $"{name}.delta"), latent);
+            displacement[direction] = (float)Number(_golden, $"{name}.delta");
+            Latents.Manipulate(executor.Basis, source.Appearance, source.Motion, displacement, latent);
             executor.Synthesize(source, latent, 1, frame);
             Compare(name, frame);
         }
