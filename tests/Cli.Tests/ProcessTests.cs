@@ -33,11 +33,11 @@ public sealed class ProcessTests : IDisposable
     [InlineData(CliRunner.Terminate)]
     public async Task Ctrl_C_stops_cleanly_and_leaves_no_file(int signal)
     {
-        string inputs = Path.Combine(AppContext.BaseDirectory, "demo"), frames = Path.Combine(_inputs, "frames");
+        string frames = Path.Combine(_inputs, "frames");
         Directory.CreateDirectory(frames);
-        RgbImage.Load(Path.Combine(inputs, "driving.png")).Save(Path.Combine(frames, "0000.png"));
+        RgbImage.Load(DemoFiles.Driving).Save(Path.Combine(frames, "0000.png"));
         for (int i = 1; i < 2000; i++) File.CreateSymbolicLink(Path.Combine(frames, $"{i:d4}.png"), Path.Combine(frames, "0000.png"));
-        using Process process = CliRunner.Start(_folder, "animate", Path.Combine(inputs, "source.png"), frames, "-o", "clip.png", "--dump", "dump.safetensors", "-m", Path.Combine(inputs, "demo.safetensors"));
+        using Process process = CliRunner.Start(_folder, "animate", DemoFiles.Source, frames, "-o", "clip.png", "--dump", "dump.safetensors", "-m", DemoFiles.Model);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string? line;
         do line = await process.StandardError.ReadLineAsync();

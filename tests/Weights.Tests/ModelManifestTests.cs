@@ -22,7 +22,7 @@ public class ModelManifestTests
             variant.Tensors.Select(tensor => $"{tensor.Name} {tensor.DType.SafetensorsName()} [{string.Join(", ", tensor.Shape)}]"));
     }
 
-    private static string Demo => Path.Combine(TestData.Folder, "..", "..", "models", "demo.safetensors");
+    private static string Demo => TestData.Model("demo.safetensors");
 
     /// <summary>After exporting the model again, the manifest's length and hash are to be brought up to date.</summary>
     [Fact]

@@ -78,14 +78,14 @@ public sealed unsafe class CpuExecutor : IExecutor
 
     internal Plan DecoderPlan => _decoder;
 
-    private int PictureLength => 3 * Architecture.Size * Architecture.Size;
+    private int PictureLength => Architecture.PictureLength();
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="image"/> has another length.</exception>
     public EncodedSource EncodeSource(ReadOnlySpan<float> image)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        if (image.Length != PictureLength) throw new ArgumentException($"A picture has {PictureLength} values, not {image.Length}.", nameof(image));
+        ExecutorArguments.CheckPicture(Architecture, image.Length, nameof(image));
         CpuEncodedSource source = new(this, _graph);
         Encode(image, source.MotionCode, source.Features);
         ReadCode(source.AppearanceCode);
@@ -98,8 +98,8 @@ public sealed unsafe class CpuExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         int motion = Architecture.Motion;
-        CheckLength(images.Length, count, PictureLength, nameof(images));
-        CheckLength(codes.Length, count, motion, nameof(codes));
+        ExecutorArguments.CheckLength(images.Length, count, PictureLength, nameof(images));
+        ExecutorArguments.CheckLength(codes.Length, count, motion, nameof(codes));
         for (int i = 0; i < count; i++) Encode(images.Slice(i * PictureLength, PictureLength), codes.Slice(i * motion, motion), null);
     }
 
@@ -109,8 +109,8 @@ public sealed unsafe class CpuExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         int style = Architecture.Style;
-        CheckLength(latents.Length, count, style, nameof(latents));
-        CheckLength(frames.Length, count, PictureLength, nameof(frames));
+        ExecutorArguments.CheckLength(latents.Length, count, style, nameof(latents));
+        ExecutorArguments.CheckLength(frames.Length, count, PictureLength, nameof(frames));
         if (source is not CpuEncodedSource own || own.Owner != this) throw new ArgumentException("The source was encoded by another executor.", nameof(source));
         ObjectDisposedException.ThrowIf(own.IsDisposed, own);
         own.Features.CopyTo(_features, 0);
@@ -134,12 +134,6 @@ public sealed unsafe class CpuExecutor : IExecutor
         if (_isDisposed) return;
         _isDisposed = true;
         _context.Dispose();
-    }
-
-    private static void CheckLength(int length, int count, int each, string parameter)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        if (length != (long)count * each) throw new ArgumentException($"{count} x {each} values are expected, not {length}.", parameter);
     }
 
     private void Encode(ReadOnlySpan<float> image, Span<float> motion, FeatureMap[]? features)

@@ -40,8 +40,8 @@ public sealed partial class CudaExecutor
     internal void AnimateClip(ReadOnlySpan<byte> driving, int count, Span<byte> frames)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        CheckLength(driving.Length, count, PictureLength, nameof(driving));
-        CheckLength(frames.Length, count, PictureLength, nameof(frames));
+        ExecutorArguments.CheckLength(driving.Length, count, PictureLength, nameof(driving));
+        ExecutorArguments.CheckLength(frames.Length, count, PictureLength, nameof(frames));
         for (int first = 0; first < count; first += MostFrames)
         {
             int part = Math.Min(MostFrames, count - first), start = first * PictureLength, length = part * PictureLength;

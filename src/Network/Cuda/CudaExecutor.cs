@@ -81,14 +81,14 @@ public sealed partial class CudaExecutor : IExecutor
 
     internal AcceleratorStream Stream => _stream;
 
-    private int PictureLength => 3 * Architecture.Size * Architecture.Size;
+    private int PictureLength => Architecture.PictureLength();
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="image"/> has another length.</exception>
     public EncodedSource EncodeSource(ReadOnlySpan<float> image)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        if (image.Length != PictureLength) throw new ArgumentException($"A picture has {PictureLength} values, not {image.Length}.", nameof(image));
+        ExecutorArguments.CheckPicture(Architecture, image.Length, nameof(image));
         CudaPlan plan = Plan(CudaPlanKind.Encoder, 1);
         CudaEncodedSource source = new(this, _accelerator, _graph);
         try
@@ -113,8 +113,8 @@ public sealed partial class CudaExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         int motion = Architecture.Motion;
-        CheckLength(images.Length, count, PictureLength, nameof(images));
-        CheckLength(codes.Length, count, motion, nameof(codes));
+        ExecutorArguments.CheckLength(images.Length, count, PictureLength, nameof(images));
+        ExecutorArguments.CheckLength(codes.Length, count, motion, nameof(codes));
         for (int first = 0, frames; first < count; first += frames)
         {
             CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, out frames);
@@ -132,8 +132,8 @@ public sealed partial class CudaExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         int style = Architecture.Style;
-        CheckLength(latents.Length, count, style, nameof(latents));
-        CheckLength(frames.Length, count, PictureLength, nameof(frames));
+        ExecutorArguments.CheckLength(latents.Length, count, style, nameof(latents));
+        ExecutorArguments.CheckLength(frames.Length, count, PictureLength, nameof(frames));
         Select(source);
         for (int first = 0, part; first < count; first += part)
         {
@@ -264,12 +264,6 @@ public sealed partial class CudaExecutor : IExecutor
         float[] q = new float[elements];
         output.CopyToCPU(_stream, q);
         return new(q, style, motion);
-    }
-
-    private static void CheckLength(int length, int count, int each, string parameter)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        if (length != (long)count * each) throw new ArgumentException($"{count} x {each} values are expected, not {length}.", parameter);
     }
 
     /// <summary>linspace(-1, 1, count), rounded to float32.</summary>

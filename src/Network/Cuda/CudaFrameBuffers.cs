@@ -9,7 +9,7 @@ internal sealed class CudaFrameBuffers : IDisposable
     public CudaFrameBuffers(Accelerator accelerator, ModelArchitecture architecture, int capacity)
     {
         Capacity = capacity;
-        int picture = 3 * architecture.Size * architecture.Size;
+        int picture = architecture.PictureLength();
         Pixels = accelerator.Allocate1D<byte>((long)capacity * picture);
         Images = accelerator.Allocate1D<float>((long)capacity * picture);
         Appearance = accelerator.Allocate1D<float>((long)capacity * architecture.Style);
