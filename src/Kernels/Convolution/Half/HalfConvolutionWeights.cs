@@ -1,0 +1,261 @@
+using Lia.Gpu.Runtime;
+
+namespace Lia.Kernels.Convolution;
+
+/// <summary>What an fp16 convolution does to the resolution.</summary>
+internal enum HalfConvolutionKind
+{
+    /// <summary>Stride 1, zeros around the picture.</summary>
+    Same,
+
+    /// <summary>
+    /// 3x3 with stride 2 over a phase-separated picture of (2h + 1) x (2w + 1), bias, activation, then a 1x1 convolution of a second input of h x w
+    /// added: the second half of a residual block.
+    /// </summary>
+    Down,
+
+    /// <summary>Transposed 3x3 with stride 2: h x w to a phase-separated (2h + 1) x (2w + 1).</summary>
+    Up,
+}
+
+/// <summary>
+/// An fp16 convolution's weights on the device and the steps that walk them.
+/// <code>
+///     w [step][output / 8][chunk / 8][8 outputs][8 inputs]
+///
+///         a step is a tap of a chunk of inputs; 8 x 8 halves are a core matrix (128 bytes), so a block's weights of a step,
+///         any multiple of 8 outputs, are one run of bytes in the order the tensor cores read
+/// </code>
+/// Weights are divided by a power of two that brings the largest to [0.5, 1]; <see cref="Factor"/> undoes it in float32, so that neither small nor
+/// huge weights leave the range of fp16.
+/// </summary>
+internal sealed class HalfConvolutionWeights : IDisposable
+{
+    private readonly MemoryBuffer1D<Half> _buffer;
+    private readonly MemoryBuffer1D<Int4> _steps;
+    private readonly Accelerator _accelerator;
+    private readonly Dictionary<int, MemoryBuffer1D<Int4>> _parts = [];
+
+    private HalfConvolutionWeights(Accelerator accelerator, IReadOnlyList<ConvolutionStep> steps, Half[] packed)
+    {
+        (_accelerator, Steps) = (accelerator, steps);
+        _buffer = accelerator.Allocate1D(packed);
+        _steps = accelerator.Allocate1D<Int4>([.. steps.SelectMany(step => new[] { step.First, step.Second })]);
+    }
+
+    public HalfConvolutionKind Kind { get; private init; }
+
+    /// <summary>Output channels without padding.</summary>
+    public int Outputs { get; private init; }
+
+    /// <summary>Input channels without padding.</summary>
+    public int Inputs { get; private init; }
+
+    public int PaddedOutputs => HalfMap.PaddedChannels(Outputs);
+
+    /// <summary>Rows and columns of the kernel.</summary>
+    public int Kernel { get; private init; }
+
+    /// <summary>Input channels of a step.</summary>
+    public int Chunk { get; private init; }
+
+    /// <summary>What the products are multiplied by.</summary>
+    public float Factor { get; private init; }
+
+    /// <summary>The same for the second input of <see cref="HalfConvolutionKind.Down"/>.</summary>
+    public float SecondFactor { get; private init; } = 1;
+
+    public IReadOnlyList<ConvolutionStep> Steps { get; }
+
+    /// <summary>The first step of each phase; one phase, but four for <see cref="HalfConvolutionKind.Up"/>.</summary>
+    public IReadOnlyList<int> PhaseStarts { get; private init; } = [0];
+
+    public ArrayView<Half> View => _buffer.View;
+
+    public ArrayView<Int4> StepView => _steps.View;
+
+    public long Bytes => _buffer.LengthInBytes;
+
+    /// <summary>
+    /// The shares of the work when K is cut into a number of parts: phases, and within them runs of whole chunks. The skip of
+    /// <see cref="HalfConvolutionKind.Down"/> is then a part of its own, the last.
+    /// </summary>
+    public IReadOnlyList<ConvolutionPart> Parts(int splits)
+    {
+        List<ConvolutionPart> parts = [];
+        for (int phase = 0; phase < PhaseStarts.Count; phase++)
+        {
+            int start = PhaseStarts[phase], end = phase + 1 < PhaseStarts.Count ? PhaseStarts[phase + 1] : Steps.Count;
+            int skip = splits > 1 && Kind == HalfConvolutionKind.Down ? Steps.ToList().FindIndex(step => step.Source == 1) : end;
+            int first = start;
+            for (int split = 0; split < splits; split++)
+            {
+                int next = start + (int)((long)(skip - start) * (split + 1) / splits);
+                while (next < skip && (Steps[next].Flags & ConvolutionStep.LoadsTile) == 0) next++;
+                parts.Add(new(first, next, phase, split));
+                first = next;
+            }
+            if (skip < end) parts.Add(new(skip, end, phase, splits));
+        }
+        return parts;
+    }
+
+    /// <summary>Partial sums that <see cref="Parts"/> leaves.</summary>
+    public int PartialSums(int splits) => splits == 1 ? 0 : splits + (Kind == HalfConvolutionKind.Down ? 1 : 0);
+
+    /// <summary>Most parts K can be cut into.</summary>
+    public int MostSplits => Steps.Take(PhaseStarts.Count > 1 ? PhaseStarts[1] : Steps.Count).Count(step => step.Source == 0 && (step.Flags & ConvolutionStep.LoadsTile) != 0);
+
+    /// <summary><see cref="Parts"/> on the device.</summary>
+    public ArrayView<Int4> PartView(int splits)
+    {
+        if (!_parts.TryGetValue(splits, out MemoryBuffer1D<Int4>? buffer))
+            _parts.Add(splits, buffer = _accelerator.Allocate1D<Int4>([.. Parts(splits).Select(part => part.Packed)]));
+        return buffer.View;
+    }
+
+    /// <summary>The largest chunk that divides a number of input channels.</summary>
+    /// <param name="inputs">Input channels without padding.</param>
+    /// <param name="most">64 or 32.</param>
+    public static int ChunkOf(int inputs, int most)
+    {
+        int padded = HalfMap.PaddedChannels(inputs), chunk = most;
+        while (padded % chunk != 0) chunk /= 2;
+        return chunk;
+    }
+
+    /// <summary>Stride 1, padded by half the kernel.</summary>
+    /// <param name="accelerator">Where they live.</param>
+    /// <param name="weight">[outputs, inputs, kernel, kernel], row-major, before the scale 1 / sqrt(inputs kernel^2).</param>
+    /// <param name="outputs">Output channels.</param>
+    /// <param name="inputs">Input channels.</param>
+    /// <param name="kernel">3 or 1.</param>
+    /// <param name="mostChunk">The deepest step the kernel takes.</param>
+    public static HalfConvolutionWeights Same(Accelerator accelerator, float[] weight, int outputs, int inputs, int kernel, int mostChunk)
+    {
+        Packer packer = new(outputs, inputs, mostChunk);
+        int[] taps = [.. Enumerable.Range(0, kernel)];
+        packer.Add(new(weight, kernel, taps, taps, OriginY: -(kernel / 2), OriginX: -(kernel / 2)));
+        return packer.Finish(accelerator, HalfConvolutionKind.Same, [0]);
+    }
+
+    /// <summary>A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of inputs.</summary>
+    public static HalfConvolutionWeights Down(Accelerator accelerator, float[] weight, float[] skip, int outputs, int inputs, int mostChunk)
+    {
+        Packer packer = new(outputs, inputs, mostChunk);
+        for (int phase = 0; phase < 4; phase++)
+            packer.Add(new(weight, 3, phase >> 1 == 0 ? [0, 2] : [1], (phase & 1) == 0 ? [0, 2] : [1], Plane: phase));
+        packer.Add(new(skip, 1, [0], [0], Source: 1));
+        return packer.Finish(accelerator, HalfConvolutionKind.Down, [0]);
+    }
+
+    /// <summary>
+    /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0, odd ones row 1.
+    /// </summary>
+    public static HalfConvolutionWeights Up(Accelerator accelerator, float[] weight, int outputs, int inputs, int mostChunk)
+    {
+        Packer packer = new(outputs, inputs, mostChunk);
+        int[] phases = new int[4];
+        for (int phase = 0; phase < 4; phase++)
+        {
+            phases[phase] = packer.Steps;
+            bool oddY = phase >> 1 != 0, oddX = (phase & 1) != 0;
+            packer.Add(new(weight, 3, oddY ? [1] : [2, 0], oddX ? [1] : [2, 0], OriginY: oddY ? 0 : -1, OriginX: oddX ? 0 : -1));
+        }
+        return packer.Finish(accelerator, HalfConvolutionKind.Up, phases);
+    }
+
+    public void Dispose()
+    {
+        _buffer.Dispose();
+        _steps.Dispose();
+        foreach (MemoryBuffer1D<Int4> parts in _parts.Values) parts.Dispose();
+    }
+
+    /// <summary>Steps that share an input: the taps <paramref name="Rows"/> x <paramref name="Columns"/> of a kernel, for every chunk.</summary>
+    private sealed record Segment(
+        float[] Weight, int Kernel, int[] Rows, int[] Columns, int Source = 0, int Plane = 0, int OriginY = 0, int OriginX = 0)
+    {
+        public int Taps => Rows.Length * Columns.Length;
+
+        // A power of two greater than any magnitude.
+        public float Peak { get; } = PowerAbove(Weight);
+
+        public float Factor(int inputs) => (float)(Peak / Math.Sqrt(inputs * Kernel * Kernel));
+
+        private static float PowerAbove(ReadOnlySpan<float> weight)
+        {
+            float most = 0;
+            foreach (float value in weight) most = MathF.Max(most, MathF.Abs(value));
+            return most == 0 ? 1 : MathF.ScaleB(1, Math.Clamp(MathF.ILogB(most) + 1, -120, 120));
+        }
+    }
+
+    private sealed class Packer(int outputs, int inputs, int mostChunk)
+    {
+        private readonly int _chunk = ChunkOf(inputs, mostChunk);
+        private readonly int _chunks = HalfMap.PaddedChannels(inputs) / ChunkOf(inputs, mostChunk);
+        private readonly List<Segment> _segments = [];
+
+        public int Steps { get; private set; }
+
+        public void Add(Segment segment)
+        {
+            _segments.Add(segment);
+            Steps += _chunks * segment.Taps;
+        }
+
+        public HalfConvolutionWeights Finish(Accelerator accelerator, HalfConvolutionKind kind, int[] phases)
+        {
+            int block = HalfMap.PaddedChannels(outputs) * _chunk; // Halves of a step.
+            Half[] packed = new Half[Steps * block];
+            List<ConvolutionStep> steps = [];
+            foreach (Segment segment in _segments)
+            {
+                Pack(segment, packed, steps.Count * block, block);
+                AddSteps(segment, steps);
+            }
+            return new(accelerator, steps, packed)
+            {
+                Kind = kind,
+                Outputs = outputs,
+                Inputs = inputs,
+                Kernel = _segments[0].Kernel,
+                Chunk = _chunk,
+                PhaseStarts = phases,
+                Factor = _segments[0].Factor(inputs),
+                SecondFactor = _segments[^1].Factor(inputs),
+            };
+        }
+
+        private void AddSteps(Segment segment, List<ConvolutionStep> steps)
+        {
+            int halo = (segment.Rows.Length - 1) * 256 + segment.Columns.Length - 1;
+            for (int i = 0; i < _chunks * segment.Taps; i++)
+            {
+                int tap = i % segment.Taps;
+                int flags = (tap == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0);
+                steps.Add(new(
+                    segment.Source, segment.Plane, i / segment.Taps * _chunk / 8, flags, segment.OriginY, segment.OriginX, halo,
+                    tap / segment.Columns.Length * 256 + tap % segment.Columns.Length));
+            }
+        }
+
+        private void Pack(Segment segment, Half[] packed, int start, int block)
+        {
+            float scale = 1 / segment.Peak;
+            int kernelSize = segment.Kernel * segment.Kernel;
+            int[] taps = [.. segment.Rows.SelectMany(row => segment.Columns.Select(column => row * segment.Kernel + column))];
+            Parallel.For(0, outputs, output =>
+            {
+                for (int input = 0; input < inputs; input++)
+                {
+                    ReadOnlySpan<float> kernel = segment.Weight.AsSpan((output * inputs + input) * kernelSize, kernelSize);
+                    int inStep = input % _chunk;
+                    int to = start + input / _chunk * taps.Length * block + output / 8 * (8 * _chunk) + inStep / 8 * 64 + output % 8 * 8 + inStep % 8;
+                    for (int tap = 0; tap < taps.Length; tap++) packed[to + tap * block] = (Half)(kernel[taps[tap]] * scale);
+                }
+            });
+        }
+    }
+}
