@@ -13,12 +13,12 @@ public sealed class EmulatorAccelerator : Accelerator
 {
     private const long DefaultBytes = 4L << 30;
 
-    /// <summary>An accelerator that compiles for <paramref name="sm"/>.</summary>
+    /// <summary>An accelerator that compiles for <paramref name="sm"/>; for 90, as on a device, sm_90a.</summary>
     /// <param name="sm">Compute capability times ten.</param>
     /// <param name="options">What the emulator checks; everything by default.</param>
     /// <param name="memoryBytes">Bytes of device memory.</param>
     public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes)
-        : base(Describe(sm, memoryBytes), new CompileTarget(sm)) =>
+        : base(Describe(sm, memoryBytes), sm == 90 ? new CompileTarget(sm, true, 8, 3) : new CompileTarget(sm)) =>
         Emulator = new Emulator(Memory, (options ?? new EmulatorOptions()) with { SharedMemoryLimit = Properties.MaxSharedBytesPerGroup });
 
     /// <summary>The device memory.</summary>
@@ -58,6 +58,9 @@ public sealed class EmulatorAccelerator : Accelerator
 
     /// <inheritdoc/>
     protected override unsafe DeviceMemory AllocatePageLocked(long bytes) => new EmulatorHostMemory(this, (nint)NativeMemory.AllocZeroed((nuint)bytes), bytes);
+
+    /// <inheritdoc/>
+    protected override TensorMap Encode(TensorMapDescription description) => EmulatedTensorMap.Encode(description);
 
     /// <inheritdoc/>
     protected override Kernel Load(CompiledKernel compiled) => EmulatorKernel.Load(this, compiled);

@@ -60,6 +60,12 @@ internal sealed class CudaAccelerator : Accelerator
         return new CudaMemory(Context, Live, address, bytes, onHost: true);
     }
 
+    protected override TensorMap Encode(TensorMapDescription description)
+    {
+        Context.Enter();
+        return CudaTensorMap.Encode(description);
+    }
+
     protected override Kernel Load(CompiledKernel compiled) => CudaKernel.Load(this, compiled);
 
     protected override void Unload(Kernel kernel) => ((CudaKernel)kernel).Unload();

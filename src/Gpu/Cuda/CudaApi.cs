@@ -70,6 +70,7 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Library)]
     internal static partial CudaResult cuLaunchKernel(
         nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** parameters, void** extra);
+    [LibraryImport(Library)] internal static partial CudaResult cuLaunchKernelEx(CudaLaunchConfig* config, nint function, void** parameters, void** extra);
 
     // Graphs
     [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")] internal static partial CudaResult cuStreamBeginCapture(nint stream, int mode);
@@ -78,6 +79,26 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Library)] internal static partial CudaResult cuGraphLaunch(nint executable, nint stream);
     [LibraryImport(Library)] internal static partial CudaResult cuGraphExecDestroy(nint executable);
     [LibraryImport(Library)] internal static partial CudaResult cuGraphDestroy(nint graph);
+}
+
+/// <summary>CUlaunchConfig.</summary>
+internal unsafe struct CudaLaunchConfig
+{
+    public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+    public nint Stream;
+    public CudaLaunchAttribute* Attributes;
+    public uint AttributeCount;
+}
+
+/// <summary>CUlaunchAttribute: a number and, at byte 8, a value of up to 64 bytes, of which we use the first four.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 72)]
+internal struct CudaLaunchAttribute
+{
+    /// <summary>CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION.</summary>
+    public const int ProgrammaticStreamSerialization = 6;
+
+    [FieldOffset(0)] public int Id;
+    [FieldOffset(8)] public int Value;
 }
 
 /// <summary>CUdevice_attribute.</summary>

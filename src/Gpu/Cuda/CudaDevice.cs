@@ -74,18 +74,20 @@ public sealed class CudaDevice
     }
 
     /// <summary>Opens the device. Several accelerators of one device share its primary context.</summary>
-    /// <param name="target">What to compile kernels for; by default the newest plain architecture the compiler names that the device runs.</param>
-    public Accelerator CreateAccelerator(CompileTarget? target = null) => new CudaAccelerator(this, _handle, target ?? new CompileTarget(NewestTarget(Properties.Sm)));
+    /// <param name="target">What to compile kernels for; by default the newest architecture the compiler names that the device runs, sm_90a on compute capability 9.0.</param>
+    public Accelerator CreateAccelerator(CompileTarget? target = null) => new CudaAccelerator(this, _handle, target ?? NewestTarget(Properties.Sm, DriverVersion));
 
-    // PTX ISA 7.8 names these; the driver compiles them for later devices too.
-    internal static int NewestTarget(int sm) => sm switch
+    // PTX ISA 7.8 names the plain ones; the driver compiles them for later devices too. sm_90a came with PTX 8.0 (CUDA 12.0); 8.3 (CUDA 12.3) has the fence of tensor maps.
+    internal static CompileTarget NewestTarget(int sm, int driverVersion) => sm switch
     {
-        >= 90 => 90,
-        89 => 89,
-        87 or 88 => 87,
-        86 => 86,
-        >= 80 => 80,
-        _ => 75,
+        90 when driverVersion >= 12030 => new(90, true, 8, 3),
+        90 when driverVersion >= 12000 => new(90, true, 8, 0),
+        >= 90 => new(90),
+        89 => new(89),
+        87 or 88 => new(87),
+        86 => new(86),
+        >= 80 => new(80),
+        _ => new(75),
     };
 
     private int Read(CudaDeviceAttribute attribute)

@@ -59,6 +59,11 @@ internal sealed unsafe class CudaKernel : Kernel
         nuint bytes = _parameterBytes;
         void** extra = stackalloc void*[] { (void*)1, (void*)block, (void*)2, &bytes, null };
         ObjectDisposedException.ThrowIf(_module.IsClosed, this);
+        if (config.OverlapsPrevious)
+        {
+            LaunchOverlapping(((CudaStream)stream).Enter(), in config, extra);
+            return;
+        }
         CudaResult result = CudaApi.cuLaunchKernel(
             _function,
             (uint)config.GridDim.X, (uint)config.GridDim.Y, (uint)config.GridDim.Z,
@@ -66,6 +71,27 @@ internal sealed unsafe class CudaKernel : Kernel
             (uint)config.SharedMemoryConfig.Bytes, ((CudaStream)stream).Enter(), null, extra);
         if (result != CudaResult.Success)
             throw CudaStatus.Failure(result, $"{Compiled.EntryPoint}, {config}", nameof(CudaApi.cuLaunchKernel));
+    }
+
+    private void LaunchOverlapping(nint stream, in KernelConfig config, void** extra)
+    {
+        var attribute = new CudaLaunchAttribute { Id = CudaLaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
+        var launch = new CudaLaunchConfig
+        {
+            GridX = (uint)config.GridDim.X,
+            GridY = (uint)config.GridDim.Y,
+            GridZ = (uint)config.GridDim.Z,
+            BlockX = (uint)config.GroupDim.X,
+            BlockY = (uint)config.GroupDim.Y,
+            BlockZ = (uint)config.GroupDim.Z,
+            SharedBytes = (uint)config.SharedMemoryConfig.Bytes,
+            Stream = stream,
+            Attributes = &attribute,
+            AttributeCount = 1,
+        };
+        CudaResult result = CudaApi.cuLaunchKernelEx(&launch, _function, null, extra);
+        if (result != CudaResult.Success)
+            throw CudaStatus.Failure(result, $"{Compiled.EntryPoint}, {config}", nameof(CudaApi.cuLaunchKernelEx));
     }
 
     private static nint LoadModule(CompiledKernel compiled)

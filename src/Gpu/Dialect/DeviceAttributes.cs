@@ -40,8 +40,9 @@ internal enum PtxEffect
 /// <summary>
 /// A method that is one or a few PTX instructions. In the template `$d` (or `$d0`, `$d1` ...) is a result: the return value, then every
 /// `out` and `ref` parameter in order; `$0`, `$1` ... are parameters in registers; `$i0` a parameter that must be a compile-time
-/// constant; `$shared0`, `$global0` the address behind a `ref` parameter in that state space, and `$any0` one in either, whose
-/// space `$space0` prints. Parameters and results of type bool are predicates.
+/// constant, `$p0` a predicate in a register or a constant 0 or 1; `$shared0`, `$global0` the address behind a `ref` parameter in that state
+/// space, and `$any0` one in either, whose space `$space0` prints; `$saddr0`, `$gaddr0` a shared or global address in a register of its own,
+/// without offset. Parameters and results of type bool are predicates.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class PtxAttribute(string template) : Attribute
@@ -55,6 +56,18 @@ internal sealed class PtxAttribute(string template) : Attribute
 
     /// <summary>The lowest target that has it.</summary>
     public int MinSm { get; set; } = 75;
+
+    /// <summary>Only the architecture-specific target of that number has it (`sm_90a` for 90).</summary>
+    public bool ArchitectureSpecific { get; set; }
+
+    /// <summary>The PTX ISA version that has it, times ten.</summary>
+    public int MinPtx { get; set; } = 70;
+
+    /// <summary>
+    /// When set, the first parameter is a `ref float` that stands for this many floats from there on, each in a register that the instruction reads and
+    /// writes: `$d` prints them all. An instruction whose text has no `$d` still orders what is computed from them before and after it.
+    /// </summary>
+    public int Accumulators { get; set; }
 }
 
 /// <summary>Operations the compiler itself gives meaning to (`Frontend/Builtins.cs`).</summary>
@@ -65,6 +78,7 @@ internal enum Builtin
     Offset,
     SharedAllocate,
     SharedDynamic,
+    SharedDynamicSwizzled,
     LocalAllocate,
     Shuffle,
     ShuffleUp,
@@ -74,6 +88,7 @@ internal enum Builtin
     HalfToBits,
     LoadNonCoherent,
     TargetSm,
+    TargetIsArchitectureSpecific,
 }
 
 /// <summary>A method whose body on the device is the compiler's.</summary>

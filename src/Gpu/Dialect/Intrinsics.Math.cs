@@ -78,6 +78,11 @@ public static partial class Intrinsics
     /// <summary>The target's compute capability times ten, a compile-time constant in kernels; 0 on the host.</summary>
     public static int TargetSm { [Builtin(Builtin.TargetSm)] get => 0; }
 
+    /// <summary>Whether the target is sm_90a, which has `wgmma` and `setmaxnreg`: a compile-time constant in kernels; false on the host.</summary>
+    public static bool TargetIsHopper => TargetSm == 90 && TargetIsArchitectureSpecific;
+
+    private static bool TargetIsArchitectureSpecific { [Builtin(Builtin.TargetIsArchitectureSpecific)] get => false; }
+
     // PTX takes the high element first.
     [Ptx("cvt.rn.f16x2.f32 $d, $0, $1;", MinSm = 80)]
     private static uint ConvertToHalf2(float high, float low) => throw DeviceOnly.Error();

@@ -13,6 +13,15 @@ public static class SharedMemory
     /// <summary>The dynamic shared memory the launch asked for, aligned to 16 bytes; every call returns the same memory.</summary>
     public static ArrayView<T> GetDynamic<T>() where T : unmanaged => new(DynamicAddress(), DynamicBytes() / Interop.SizeOf<T>());
 
+    /// <summary>
+    /// <see cref="GetDynamic{T}"/>, aligned to 1024 bytes: the pattern of 128-byte swizzled tiles repeats every 1024. Static shared memory of the
+    /// same kernel lies before it and may cost up to 1 KiB of padding.
+    /// </summary>
+    public static ArrayView<T> GetDynamicSwizzled<T>() where T : unmanaged => new(SwizzledAddress(), DynamicBytes() / Interop.SizeOf<T>());
+
+    [Builtin(Builtin.SharedDynamicSwizzled)]
+    private static nint SwizzledAddress() => throw DeviceOnly.Error(nameof(GetDynamicSwizzled));
+
     [Builtin(Builtin.SharedDynamic)]
     private static nint DynamicAddress() => throw DeviceOnly.Error(nameof(GetDynamic));
 

@@ -79,6 +79,21 @@ public abstract partial class Accelerator : IDisposable
         return new(AllocatePageLocked(Math.Max(1, (long)length * Unsafe.SizeOf<T>())), length);
     }
 
+    /// <summary>
+    /// Describes a tensor and its tiles to the copy engine. The map holds the tensor's address: it is of use as long as that memory is. Kernels take it from a buffer, for
+    /// example <c>Allocate1D(new[] { map })</c>.
+    /// </summary>
+    /// <exception cref="ArgumentException">The copy engine cannot copy such tiles; the message names the member and what is wrong.</exception>
+    /// <exception cref="NotSupportedException">The device has no copy engine (compute capability below 9.0), or its driver does not know it.</exception>
+    public TensorMap EncodeTensorMap(TensorMapDescription description)
+    {
+        ArgumentNullException.ThrowIfNull(description);
+        description.Validate();
+        if (Properties.Sm < 90)
+            throw new NotSupportedException($"tensor maps need compute capability 9.0, {Name} has {Properties.Sm / 10}.{Properties.Sm % 10}");
+        return Encode(description);
+    }
+
     /// <summary>A new stream.</summary>
     public abstract AcceleratorStream CreateStream();
 
@@ -118,6 +133,9 @@ public abstract partial class Accelerator : IDisposable
 
     /// <summary>Allocates page-locked host memory.</summary>
     protected abstract DeviceMemory AllocatePageLocked(long bytes);
+
+    /// <summary>The 128 bytes that this device understands, of a description that was checked.</summary>
+    protected abstract TensorMap Encode(TensorMapDescription description);
 
     /// <summary>Hands PTX to the device.</summary>
     protected abstract Kernel Load(CompiledKernel compiled);

@@ -6,6 +6,13 @@ namespace Lia.Gpu.Runtime;
 /// <param name="SharedMemoryConfig">The dynamic shared memory; none by default.</param>
 public readonly record struct KernelConfig(Index3D GridDim, Index3D GroupDim, SharedMemoryConfig SharedMemoryConfig = default)
 {
+    /// <summary>
+    /// Whether the launch may begin before those ahead of it in the stream have ended: as soon as all their groups have called <see cref="Intrinsics.AllowNextLaunch"/> or ended.
+    /// The kernel must call <see cref="Intrinsics.WaitForPreviousLaunches"/> before it touches what they read or write. Needs compute capability 9.0; captured
+    /// launches keep it.
+    /// </summary>
+    public bool OverlapsPrevious { get; init; }
+
     /// <summary>A one-dimensional launch.</summary>
     public KernelConfig(Index1D gridDim, Index1D groupDim, SharedMemoryConfig sharedMemoryConfig = default)
         : this(new Index3D(gridDim.X, 1, 1), new Index3D(groupDim.X, 1, 1), sharedMemoryConfig)

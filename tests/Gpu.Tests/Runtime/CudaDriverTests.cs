@@ -74,9 +74,11 @@ public class CudaDriverTests
     }
 
     [Theory]
-    [InlineData(75, 75), InlineData(86, 86), InlineData(88, 87), InlineData(89, 89), InlineData(90, 90), InlineData(100, 90), InlineData(120, 90)]
-    public void Kernels_are_compiled_for_the_newest_architecture_that_the_device_runs(int device, int target) =>
-        Assert.Equal(target, CudaDevice.NewestTarget(device));
+    [InlineData(75, 13000, "sm_75 (PTX 7.8)"), InlineData(86, 13000, "sm_86 (PTX 7.8)"), InlineData(88, 13000, "sm_87 (PTX 7.8)"), InlineData(89, 13000, "sm_89 (PTX 7.8)")]
+    [InlineData(90, 13000, "sm_90a (PTX 8.3)"), InlineData(90, 12020, "sm_90a (PTX 8.0)"), InlineData(90, 11080, "sm_90 (PTX 7.8)")]
+    [InlineData(100, 13000, "sm_90 (PTX 7.8)"), InlineData(120, 13000, "sm_90 (PTX 7.8)")]
+    public void Kernels_are_compiled_for_the_newest_architecture_that_the_device_runs(int device, int driver, string target) =>
+        Assert.Equal(target, CudaDevice.NewestTarget(device, driver).ToString());
 
     [CudaFact]
     public void A_device_has_a_name_limits_and_memory()

@@ -10,7 +10,7 @@ internal sealed class DeviceMethod
 {
     private static readonly ConcurrentDictionary<MethodBase, DeviceMethod?> s_methods = new();
 
-    public enum Role { Value, Predicate, Address, In, InOut, Out }
+    public enum Role { Value, Predicate, Address, In, InOut, Out, Accumulators }
 
     public required string Name { get; init; }
 
@@ -48,8 +48,13 @@ internal sealed class DeviceMethod
                 roles[i] = (parameter.ParameterType == typeof(bool) ? Role.Predicate : Role.Value, Scalar(parameter.ParameterType));
                 continue;
             }
-            if (template.Template.Contains($"$shared{i}", StringComparison.Ordinal) || template.Template.Contains($"$global{i}", StringComparison.Ordinal)
-                || template.Template.Contains($"$any{i}", StringComparison.Ordinal))
+            if (i == 0 && template.Accumulators > 0)
+            {
+                roles[i] = (Role.Accumulators, MemoryType.F32);
+                for (int k = 0; k < template.Accumulators; k++) results.Add(IRType.F32);
+                continue;
+            }
+            if (Ptx.Template.Of(template.Template).Addresses.Contains(i))
             {
                 roles[i] = (Role.Address, MemoryType.I64);
                 continue;

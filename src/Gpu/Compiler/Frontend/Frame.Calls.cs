@@ -93,6 +93,13 @@ internal sealed partial class Importer
         {
             if (importer._target.Sm < template.MinSm)
                 throw Refuse($"{device.Name} needs sm_{template.MinSm}, the target is {importer._target.Name}: branch on Intrinsics.TargetSm or compile for a newer target");
+            if (template.ArchitectureSpecific && (importer._target.Sm != template.MinSm || !importer._target.ArchitectureSpecific))
+            {
+                throw Refuse($"{device.Name} needs sm_{template.MinSm}a, which only that architecture has, the target is {importer._target.Name}: "
+                    + "branch on Intrinsics.TargetIsHopper or compile for a CompileTarget that is ArchitectureSpecific");
+            }
+            if (importer._target.PtxMajor * 10 + importer._target.PtxMinor < template.MinPtx)
+                throw Refuse($"{device.Name} needs PTX {template.MinPtx / 10}.{template.MinPtx % 10}, the target has {importer._target.PtxVersion}");
             var operands = new List<Value>();
             for (int i = 0; i < device.Parameters.Length; i++)
             {
@@ -108,11 +115,13 @@ internal sealed partial class Importer
                     case DeviceMethod.Role.Address:
                         operands.Add(values[i].Scalar);
                         break;
-                    case DeviceMethod.Role.InOut or DeviceMethod.Role.In:
+                    case DeviceMethod.Role.InOut or DeviceMethod.Role.In or DeviceMethod.Role.Accumulators:
                         operands.Add(_builder.Load(type, values[i].Scalar));
                         break;
                 }
             }
+            // The first accumulator stands where the parameter does, the others follow all parameters: see PtxCall.Accumulator.
+            for (int k = 1; k < template.Accumulators; k++) operands.Add(_builder.Load(MemoryType.F32, importer.AddressPlus(values[0].Scalar, k * sizeof(float))));
             Value call = _function.NewValue(Op.Ptx, device.Results.Length == 1 ? device.Results[0] : IRType.Void, [.. operands]);
             call.Data = new PtxCall(template, device.Name, device.Results, Place);
             _builder.Append(call);
@@ -132,6 +141,7 @@ internal sealed partial class Importer
                 (DeviceMethod.Role role, MemoryType type) = device.Parameters[i];
                 if (role is DeviceMethod.Role.InOut or DeviceMethod.Role.Out) _builder.Store(type, values[i].Scalar, Result());
             }
+            for (int k = 0; k < template.Accumulators; k++) _builder.Store(MemoryType.F32, importer.AddressPlus(values[0].Scalar, k * sizeof(float)), Result());
             return returned;
         }
 
@@ -160,10 +170,12 @@ internal sealed partial class Importer
                     shared.Data = symbol;
                     shared.Space = AddressSpace.Shared;
                     return View(_builder.Append(shared), values[0].Scalar, types[0]);
-                case Builtin.SharedDynamic:
+                case Builtin.SharedDynamic or Builtin.SharedDynamicSwizzled:
                     if (!_function.Shared.Exists(static s => s.IsDynamic)) _function.Shared.Add(new SharedSymbol("dynamic_shared", isDynamic: true));
                     Value all = _function.NewValue(Op.SharedAddress, IRType.I64);
-                    all.Data = _function.Shared.Find(static s => s.IsDynamic);
+                    SharedSymbol dynamic = _function.Shared.Find(static s => s.IsDynamic)!;
+                    if (builtin == Builtin.SharedDynamicSwizzled) dynamic.Alignment = 1024;
+                    all.Data = dynamic;
                     all.Space = AddressSpace.Shared;
                     return new StackValue(_builder.Append(all));
                 case Builtin.Shuffle:
@@ -180,6 +192,8 @@ internal sealed partial class Importer
                     return new StackValue(_builder.Emit(Op.HalfToBits, IRType.I32, values[0].Scalar));
                 case Builtin.LoadNonCoherent:
                     return importer.Load(LayoutOf(types[0]), types[0], values[0].Scalar, nonCoherent: true);
+                case Builtin.TargetIsArchitectureSpecific:
+                    return new StackValue(_function.Int(importer._target.ArchitectureSpecific ? 1 : 0));
                 default:
                     return new StackValue(_function.Int(importer._target.Sm));
             }

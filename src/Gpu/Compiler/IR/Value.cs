@@ -69,7 +69,14 @@ internal sealed class Value(int id, Op op, IRType type, Value[] operands)
 }
 
 /// <summary>A call of a template: what each parameter is, and the types of the results.</summary>
-internal sealed record PtxCall(PtxAttribute Intrinsic, string Name, ImmutableArray<IRType> Results, Frontend.SourcePlace Place);
+internal sealed record PtxCall(PtxAttribute Intrinsic, string Name, ImmutableArray<IRType> Results, Frontend.SourcePlace Place)
+{
+    /// <summary>Whether every result is the new content of an accumulator, which an operand gives the old one of.</summary>
+    public bool HasAccumulators => Intrinsic.Accumulators > 0;
+
+    /// <summary>The operand that goes in where a result comes out: the first stands in the parameters' order, the rest behind all parameters.</summary>
+    public Value Accumulator(Value call, int result) => call.Operands[result == 0 ? 0 : call.Operands.Length - Results.Length + result];
+}
 
 /// <summary>A thread's own memory: a local variable or array, until it is promoted to registers.</summary>
 internal sealed class Slot(string name)
@@ -90,6 +97,8 @@ internal sealed class SharedSymbol(string name, bool isDynamic)
 {
     public readonly string Name = name;
     public readonly bool IsDynamic = isDynamic;
+
+    public int Alignment = 16;
 
     /// <summary>Bytes; -1 while the length (the address's operand) is not known to be constant.</summary>
     public long Size = -1;

@@ -241,18 +241,21 @@ internal sealed partial class PtxEmitter
         PtxCall call = v.Call;
         bool unused = call.Intrinsic.WhenUnused is not null && !_selection.IsUsed(v);
         Template template = Template.Of(unused ? call.Intrinsic.WhenUnused! : call.Intrinsic.Template);
-        string[] results = call.Results.Length == 1 ? [_registers.Of(v)] : Results(v, call.Results.Length, call.Results.AsSpan());
+        string[] results = call.HasAccumulators ? Accumulators(v)
+            : call.Results.Length == 1 ? [_registers.Of(v)]
+            : Results(v, call.Results.Length, call.Results.AsSpan());
         var line = new StringBuilder();
         foreach ((Piece piece, int index, string text) in template.Pieces)
         {
             line.Append(piece switch
             {
                 Piece.Text => text,
-                Piece.Result => results[index],
+                Piece.Result => call.HasAccumulators ? string.Join(", ", results) : results[index],
                 Piece.Register => Register(v.Operands[index]),
                 Piece.Immediate => v.Operands[index].IsConst
                     ? v.Operands[index].Bits.ToString()
                     : throw call.Place.Refuse($"argument {index + 1} of {call.Name} must be a compile-time constant"),
+                Piece.Predicate => v.Operands[index].IsConst ? (v.Operands[index].Bits != 0 ? "1" : "0") : Register(v.Operands[index]),
                 Piece.Space => SpaceOf(v.Operands[index]) == AddressSpace.Shared ? ".shared" : ".global",
                 _ => TemplateAddress(v, index, piece),
             });
@@ -260,13 +263,33 @@ internal sealed partial class PtxEmitter
         foreach (string instruction in line.ToString().Split('\n')) Line(instruction);
     }
 
+    /// <summary>One register each for old and new content; what could not be coalesced is moved there first.</summary>
+    private string[] Accumulators(Value v)
+    {
+        Value[] results = _coalescing.Results(v);
+        var names = new string[results.Length];
+        for (int i = 0; i < names.Length; i++)
+        {
+            names[i] = _registers.Of(results[i]);
+            string before = Operand(v.Call.Accumulator(v, i));
+            if (before != names[i]) Move(IRType.F32, names[i], before);
+        }
+        return names;
+    }
+
     private string TemplateAddress(Value v, int index, Piece piece)
     {
         AddressSpace space = SpaceOf(v.Operands[index]);
-        AddressSpace wanted = piece switch { Piece.Shared => AddressSpace.Shared, Piece.Global => AddressSpace.Global, _ => AddressSpace.None };
+        AddressSpace wanted = piece switch
+        {
+            Piece.Shared or Piece.WholeShared => AddressSpace.Shared,
+            Piece.Global or Piece.WholeGlobal => AddressSpace.Global,
+            _ => AddressSpace.None,
+        };
         if (space == AddressSpace.Local) throw v.Call.Place.Refuse($"{v.Call.Name} needs an element of a view, not a local variable");
         if (wanted != AddressSpace.None && space != wanted)
             throw v.Call.Place.Refuse($"argument {index + 1} of {v.Call.Name} must be in {wanted.ToString().ToLowerInvariant()} memory");
+        if (piece is Piece.WholeShared or Piece.WholeGlobal) return Register(v.Operands[index]);
         (Value origin, long offset) = Selection.Split(v.Operands[index]);
         return BaseAndOffset(origin, offset);
     }

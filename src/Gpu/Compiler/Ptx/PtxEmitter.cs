@@ -12,7 +12,8 @@ internal sealed partial class PtxEmitter
     private readonly string _name;
     private readonly List<KernelParameter> _parameters;
     private readonly Selection _selection;
-    private readonly Registers _registers = new();
+    private readonly Coalescing _coalescing;
+    private readonly Registers _registers;
     private readonly StringBuilder _text = new();
     private readonly Dictionary<Slot, string> _locals = [];
     private readonly Dictionary<SharedSymbol, long> _shared = [];
@@ -23,6 +24,8 @@ internal sealed partial class PtxEmitter
         _name = name;
         _parameters = parameters;
         _selection = new Selection(function);
+        _coalescing = new Coalescing(function);
+        _registers = new Registers(_coalescing);
     }
 
     /// <summary>The module's text, and the bytes of static shared memory.</summary>
@@ -43,7 +46,7 @@ internal sealed partial class PtxEmitter
         foreach (SharedSymbol symbol in _function.Shared)
         {
             if (!_shared.TryGetValue(symbol, out long size)) continue;
-            module.Append(symbol.IsDynamic ? $".extern .shared .align 16 .b8 {symbol.Name}[];\n" : $".shared .align 16 .b8 {symbol.Name}[{size}];\n");
+            module.Append(symbol.IsDynamic ? $".extern .shared .align {symbol.Alignment} .b8 {symbol.Name}[];\n" : $".shared .align 16 .b8 {symbol.Name}[{size}];\n");
             isDynamic |= symbol.IsDynamic;
             if (symbol.IsDynamic) continue;
             staticShared = (staticShared + 15) / 16 * 16 + size;
@@ -136,6 +139,7 @@ internal sealed partial class PtxEmitter
         foreach (Value phi in successor.Phis)
         {
             if (!_selection.IsNeeded(phi) || phi.Operands[index] == phi) continue;
+            if (_coalescing.Representative(phi.Operands[index]) == _coalescing.Representative(phi)) continue;
             string source = Operand(phi.Operands[index]);
             moves.Add((phi, source));
             readers[source] = readers.GetValueOrDefault(source) + 1;

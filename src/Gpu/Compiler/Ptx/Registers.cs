@@ -3,8 +3,8 @@ using Lia.Gpu.Compiler.IR;
 
 namespace Lia.Gpu.Compiler.Ptx;
 
-/// <summary>Virtual registers, numbered per class in the order of their first use.</summary>
-internal sealed class Registers
+/// <summary>Virtual registers, numbered per class in the order of their first use; values that were coalesced share one.</summary>
+internal sealed class Registers(Coalescing coalescing)
 {
     private static readonly (IRType Type, string Declaration, string Prefix)[] s_classes =
     [
@@ -17,6 +17,7 @@ internal sealed class Registers
 
     public string Of(Value value)
     {
+        value = coalescing.Representative(value);
         if (!_names.TryGetValue(value, out string? name)) _names.Add(value, name = New(value.Type));
         return name;
     }

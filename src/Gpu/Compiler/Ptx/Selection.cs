@@ -68,7 +68,7 @@ internal sealed class Selection
         }
         else if (value.Op == Op.Ptx)
         {
-            List<int> addresses = Template.Of(value.Call).Addresses;
+            List<int> addresses = Template.Of(value.Call).Offsettable;
             for (int i = 0; i < value.Operands.Length; i++) Need(addresses.Contains(i) ? Split(value.Operands[i]).Base : value.Operands[i]);
         }
         else if (WideIndex(value) is { } index)
