@@ -34,23 +34,30 @@ internal struct ConvolutionItem
     }
 
     /// <summary>
-    /// Stores two channels of a pixel: through the epilogue, or as a partial sum. The four lanes that share a pixel hold its octet, eight neighbouring
-    /// groups of four hold eight neighbouring pixels: a warp stores 128 bytes in one piece.
+    /// Stores what a thread has of a block of 8 x 8 pixels: channels <paramref name="channel"/> and the next of a pixel (sum X, Y) and the pixel below (Z, W).
+    /// Through the epilogue, or as partial sums. The four lanes that share a pixel hold its octet, eight groups of four neighbouring pixels: a warp stores 128 bytes in one piece.
     /// </summary>
-    public static void Store(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int channel, Float2 sum)
+    public static void Store(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int channel, Float4 sum)
     {
         if (channel < a.OutputOctets * 8)
         {
             int octet = (frame * a.OutputOctets + (channel >> 3)) * a.OutputPlanes + item.Plane;
             int pair = ((octet * a.OutputHeight + row) * a.OutputWidth + column) * 4 + ((channel & 7) >> 1);
+            int below = pair + a.OutputWidth * 4;
+            bool hasBelow = row + 1 < item.Rows;
             if (a.Workspace.Length == 0)
             {
-                a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, sum, frame, channel));
+                HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, frame, channel);
+                ArrayView<uint> output = a.Output.Cast<uint>();
+                output[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, terms, new(sum.X, sum.Y)));
+                if (hasBelow) output[below] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, terms, new(sum.Z, sum.W)));
             }
             else
             {
                 int pairs = a.Frames * a.OutputOctets * a.OutputPlanes * a.OutputHeight * a.OutputWidth * 4;
-                a.Workspace.SubView((long)item.Split * pairs * 2).Cast<Float2>()[pair] = sum;
+                ArrayView<Float2> parts = a.Workspace.SubView((long)item.Split * pairs * 2).Cast<Float2>();
+                parts[pair] = new(sum.X, sum.Y);
+                if (hasBelow) parts[below] = new(sum.Z, sum.W);
             }
         }
     }

@@ -7,7 +7,7 @@ namespace Lia.Kernels.Convolution;
 /// <param name="Source">Which input, 0 or 1.</param>
 /// <param name="Plane">Plane of a phase-separated input.</param>
 /// <param name="Octet">First octet of channels.</param>
-/// <param name="Flags">What happens before the step: <see cref="LoadsTile"/>, <see cref="Activates"/>.</param>
+/// <param name="Flags">What happens before the step: <see cref="LoadsTile"/>, <see cref="Activates"/>; from <see cref="MapShift"/> on the number of the input tile's shape.</param>
 /// <param name="OriginY">Row of the input that the tile starts at, relative to the tile's first output row.</param>
 /// <param name="OriginX">Column, likewise.</param>
 /// <param name="Halo">Rows (times 256) and columns that the input tile has more than the output tile.</param>
@@ -19,6 +19,9 @@ internal readonly record struct ConvolutionStep(int Source, int Plane, int Octet
 
     /// <summary>The sums so far go through bias and activation, then the step adds to the result (a residual block's skip).</summary>
     public const int Activates = 2;
+
+    /// <summary>Above the flags: which of <see cref="HalfConvolutionWeights.TileShapes"/> the input tile has.</summary>
+    public const int MapShift = 8;
 
     public Int4 First => new(Source, Plane, Octet, Flags);
 

@@ -1,3 +1,5 @@
+using Lia.Gpu.Runtime;
+
 namespace Lia.Kernels.Convolution;
 
 /// <summary>An input of an fp16 convolution. Extents are in pixels and octets.</summary>
@@ -13,9 +15,6 @@ internal struct ConvolutionInput
 internal struct HalfConvolutionArguments
 {
     public ConvolutionInput Input0, Input1;
-
-    /// <summary>One tensor map for each halo of each input, 128 bytes each (Hopper only).</summary>
-    public ArrayView<Int4> TensorMaps;
 
     /// <summary>w, packed (<see cref="HalfConvolutionWeights"/>).</summary>
     public ArrayView<Half> Weights;
@@ -54,6 +53,21 @@ internal struct HalfConvolutionArguments
     public int Items;
 }
 
+/// <summary>What <see cref="WgmmaConvolution"/> is passed besides.</summary>
+internal struct WgmmaConvolutionArguments
+{
+    public HalfConvolutionArguments Convolution;
+
+    /// <summary>A map for each of <see cref="HalfConvolutionWeights.TileShapes"/>: [frame][octet][plane][row][8 columns].</summary>
+    public ArrayView<TensorMap> InputMaps;
+
+    /// <summary>The weights as rows of core matrices.</summary>
+    public ArrayView<TensorMap> WeightMap;
+
+    /// <summary>Halves from one input tile in shared memory to the next.</summary>
+    public int InputStage;
+}
+
 /// <summary>
 /// What an fp16 convolution's sums go through, in float32, two channels at a time:
 /// y = act(acc Factor d[frame, c] + b[c]) Gain s'[frame, c], or with a skip y = (act(acc Factor + b[c]) + skip SecondFactor) Gain. Empty views leave a step out.
@@ -89,28 +103,26 @@ internal struct HalfEpilogue
             Activation.LeakyRelu(Intrinsics.Fma(sum.Y, e.Factor, bias.Y)) * inverse);
     }
 
-    /// <summary>Everything else, on channels <paramref name="channel"/> (even) and the next.</summary>
-    public static Float2 Apply(HalfEpilogue e, Float2 sum, int frame, int channel)
+    /// <summary>What <see cref="Apply"/> needs of channels <paramref name="channel"/> (even) and the next.</summary>
+    public static HalfEpilogueTerms Load(HalfEpilogue e, int frame, int channel)
     {
+        HalfEpilogueTerms terms = new() { Scale = new(1f, 1f), Bias = new(0f, 0f), Style = new(1f, 1f) };
+        if (e.Scale.Length != 0) terms.Scale = e.Scale.Cast<Float2>()[(frame * e.ScaleStride + channel) >> 1];
+        if (e.Activate != 0) terms.Bias = e.Bias.Cast<Float2>()[channel >> 1];
+        if (e.NextStyle.Length != 0) terms.Style = e.NextStyle.Cast<Float2>()[(frame * e.NextStyleStride + channel) >> 1];
         float factor = e.HasSkip != 0 ? e.SecondFactor : e.Factor;
-        Float2 value = new(sum.X * factor, sum.Y * factor);
-        if (e.Scale.Length != 0)
-        {
-            Float2 scale = e.Scale.Cast<Float2>()[(frame * e.ScaleStride + channel) >> 1];
-            value = new(value.X * scale.X, value.Y * scale.Y);
-        }
-        if (e.Activate != 0)
-        {
-            Float2 bias = e.Bias.Cast<Float2>()[channel >> 1];
-            value = new(Activation.LeakyRelu(value.X + bias.X), Activation.LeakyRelu(value.Y + bias.Y));
-        }
-        value = new(value.X * e.Gain, value.Y * e.Gain);
-        if (e.NextStyle.Length != 0)
-        {
-            Float2 style = e.NextStyle.Cast<Float2>()[(frame * e.NextStyleStride + channel) >> 1];
-            value = new(value.X * style.X, value.Y * style.Y);
-        }
-        return value;
+        terms.Scale = new(terms.Scale.X * factor, terms.Scale.Y * factor);
+        terms.Style = new(terms.Style.X * e.Gain, terms.Style.Y * e.Gain);
+        return terms;
+    }
+
+    /// <summary>Everything but <see cref="BeforeSkip"/>, on two channels of a pixel.</summary>
+    public static Float2 Apply(HalfEpilogue e, HalfEpilogueTerms terms, Float2 sum)
+    {
+        Float2 value = new(Intrinsics.Fma(sum.X, terms.Scale.X, terms.Bias.X), Intrinsics.Fma(sum.Y, terms.Scale.Y, terms.Bias.Y));
+        Float2 active = new(Activation.LeakyRelu(value.X), Activation.LeakyRelu(value.Y));
+        value = e.Activate != 0 ? active : value;
+        return new(value.X * terms.Style.X, value.Y * terms.Style.Y);
     }
 
     /// <summary>Two channels as halves; what is beyond fp16 becomes its largest number, NaN stays.</summary>
@@ -122,4 +134,16 @@ internal struct HalfEpilogue
         value = value > Most ? Most : value;
         return value < -Most ? -Most : value;
     }
+}
+
+/// <summary>Two channels' share of <see cref="HalfEpilogue"/>: y = act(sum Scale + Bias) Style.</summary>
+internal struct HalfEpilogueTerms
+{
+    /// <summary>Demodulation times the weights' factor.</summary>
+    public Float2 Scale;
+
+    public Float2 Bias;
+
+    /// <summary>The next layer's modulation times the gain.</summary>
+    public Float2 Style;
 }

@@ -70,6 +70,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>The first step of each phase; one phase, but four for <see cref="HalfConvolutionKind.Up"/>.</summary>
     public IReadOnlyList<int> PhaseStarts { get; private init; } = [0];
 
+    /// <summary>The distinct shapes of input tiles: input and halo, as in the steps.</summary>
+    public IReadOnlyList<(int Source, int Halo)> TileShapes { get; private init; } = [];
+
     public ArrayView<Half> View => _buffer.View;
 
     public ArrayView<Int4> StepView => _steps.View;
@@ -210,10 +213,11 @@ internal sealed class HalfConvolutionWeights : IDisposable
             int block = HalfMap.PaddedChannels(outputs) * _chunk; // Halves of a step.
             Half[] packed = new Half[Steps * block];
             List<ConvolutionStep> steps = [];
+            List<(int Source, int Halo)> shapes = [];
             foreach (Segment segment in _segments)
             {
                 Pack(segment, packed, steps.Count * block, block);
-                AddSteps(segment, steps);
+                AddSteps(segment, steps, shapes);
             }
             return new(accelerator, steps, packed)
             {
@@ -223,18 +227,25 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 Kernel = _segments[0].Kernel,
                 Chunk = _chunk,
                 PhaseStarts = phases,
+                TileShapes = shapes,
                 Factor = _segments[0].Factor(inputs),
                 SecondFactor = _segments[^1].Factor(inputs),
             };
         }
 
-        private void AddSteps(Segment segment, List<ConvolutionStep> steps)
+        private void AddSteps(Segment segment, List<ConvolutionStep> steps, List<(int Source, int Halo)> shapes)
         {
             int halo = (segment.Rows.Length - 1) * 256 + segment.Columns.Length - 1;
+            int shape = shapes.IndexOf((segment.Source, halo));
+            if (shape < 0)
+            {
+                shape = shapes.Count;
+                shapes.Add((segment.Source, halo));
+            }
             for (int i = 0; i < _chunks * segment.Taps; i++)
             {
                 int tap = i % segment.Taps;
-                int flags = (tap == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0);
+                int flags = (tap == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0) | shape << ConvolutionStep.MapShift;
                 steps.Add(new(
                     segment.Source, segment.Plane, i / segment.Taps * _chunk / 8, flags, segment.OriginY, segment.OriginX, halo,
                     tap / segment.Columns.Length * 256 + tap % segment.Columns.Length));

@@ -51,7 +51,7 @@ internal static class HalfSplitReduction
                 Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
                 sum = new(before.X + skip.X, before.Y + skip.Y);
             }
-            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, sum, frame, channel));
+            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, HalfEpilogue.Load(a.Epilogue, frame, channel), sum));
         }
     }
 

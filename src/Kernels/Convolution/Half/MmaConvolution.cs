@@ -94,9 +94,9 @@ internal static class MmaConvolution
                 int row = item.Row + blockRow * 8 + 2 * i;
                 for (int j = 0; j < pieces; j++)
                 {
-                    int channel = item.TileN * tileN + warpColumn + 8 * j + 2 * (lane & 3), at = (i * pieces + j) * 4;
-                    if (row < item.Rows) ConvolutionItem.Store(a, item, frame, row, column, channel, new(sum[at], sum[at + 1]));
-                    if (row + 1 < item.Rows) ConvolutionItem.Store(a, item, frame, row + 1, column, channel, new(sum[at + 2], sum[at + 3]));
+                    int at = (i * pieces + j) * 4;
+                    Float4 pixels = new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]);
+                    if (row < item.Rows) ConvolutionItem.Store(a, item, frame, row, column, item.TileN * tileN + warpColumn + 8 * j + 2 * (lane & 3), pixels);
                 }
             }
         }

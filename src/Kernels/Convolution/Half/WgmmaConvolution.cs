@@ -1,0 +1,344 @@
+namespace Lia.Kernels.Convolution;
+
+/// <summary>The compile-time shape of a <see cref="WgmmaConvolution"/> block: two warpgroups, each with its own blocks of 8 x 8 pixels, and the same channels.</summary>
+internal interface IWgmmaTile
+{
+    /// <summary>Blocks of 64 pixels of a warpgroup.</summary>
+    int Blocks { get; }
+
+    /// <summary>Output channels.</summary>
+    int N { get; }
+
+    /// <summary>Input tiles in shared memory.</summary>
+    int InputStages { get; }
+
+    /// <summary>Steps of weights in shared memory.</summary>
+    int WeightStages { get; }
+
+    /// <summary>Groups that share a multiprocessor.</summary>
+    int Groups { get; }
+}
+
+/// <summary>256 pixels x 128 channels: 128 accumulators a thread, one group a multiprocessor.</summary>
+internal readonly struct Wgmma256x128 : IWgmmaTile
+{
+    public int Blocks => 2;
+
+    public int N => 128;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 5;
+
+    public int Groups => 1;
+}
+
+/// <summary>128 pixels x 128 channels: for few pixels.</summary>
+internal readonly struct Wgmma128x128 : IWgmmaTile
+{
+    public int Blocks => 1;
+
+    public int N => 128;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 3;
+
+    public int Groups => 2;
+}
+
+/// <summary>256 pixels x 64 channels: two groups a multiprocessor, one's products beside the other's epilogue.</summary>
+internal readonly struct Wgmma256x64 : IWgmmaTile
+{
+    public int Blocks => 2;
+
+    public int N => 64;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 2;
+
+    public int Groups => 2;
+}
+
+/// <summary>128 pixels x 64 channels: for few pixels.</summary>
+internal readonly struct Wgmma128x64 : IWgmmaTile
+{
+    public int Blocks => 1;
+
+    public int N => 64;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 5;
+
+    public int Groups => 2;
+}
+
+/// <summary>256 pixels x 32 channels: narrow layers.</summary>
+internal readonly struct Wgmma256x32 : IWgmmaTile
+{
+    public int Blocks => 2;
+
+    public int N => 32;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 4;
+
+    public int Groups => 2;
+}
+
+/// <summary>256 pixels x 16 channels: the narrowest layers.</summary>
+internal readonly struct Wgmma256x16 : IWgmmaTile
+{
+    public int Blocks => 2;
+
+    public int N => 16;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 4;
+
+    public int Groups => 2;
+}
+
+/// <summary>
+/// Convolution as an implicit matrix product on Hopper's `wgmma`, fed by the copy engine; same operands, steps and epilogue as <see cref="MmaConvolution"/>.
+/// <code>
+///     warp 8, one lane          ring of input tiles (chunk of channels, with halo)        warpgroups 0 and 1
+///     for each work item          +----------+ +----------+                               for each work item
+///       for each step             | chunk c  | | chunk c+1|   full / empty barriers         for each step
+///         copy a tile if new ---> +----------+ +----------+ -------------------------->       64 pixels x N x 16, Blocks x chunk / 16 times
+///         copy weights      ----> +---+---+---+---+---+                                       the step before is done: release its stage
+///                                 |   |   |   |   |   |  ring of weights, a step each       epilogue, from registers to global memory
+///                                 +---+---+---+---+---+
+///
+///     Neither operand is swizzled: in CHW8 the 8 pixels x 8 channels of a core matrix are 128 neighbouring bytes. A tap is the same tile with the
+///     start address moved by whole pixels (16 bytes); eight rows of a block are a pitch apart (stride), sixteen bytes of channels a plane (leading).
+/// </code>
+/// Groups are persistent: item i, i + grid, ...; the copies of the next item run beside the epilogue of this one. Bound by 2 M N K operations at the rate of
+/// wgmma; with the halo shared by nine taps a 256 x 128 tile moves 20 KB from L2 for 4.2 MFLOP, a third of what nine separate loads would.
+/// </summary>
+internal static class WgmmaConvolution
+{
+    /// <summary>Deepest step.</summary>
+    public const int MostChunk = 64;
+
+    /// <summary>Two warpgroups and the warp that copies.</summary>
+    public const int Threads = 288;
+
+    private const int ConsumerWarps = 8;
+
+    /// <summary>Halves of a step of weights in the box of their tensor map: core matrices.</summary>
+    public static int WeightStage(int n, int chunk) => n * chunk;
+
+    /// <summary>Halves of shared memory.</summary>
+    public static int SharedLength<TTile>(int inputStage, int chunk) where TTile : struct, IWgmmaTile =>
+        default(TTile).InputStages * inputStage + default(TTile).WeightStages * WeightStage(default(TTile).N, chunk);
+
+    /// <summary>Halves of an input tile with room for a halo, whole 128 bytes.</summary>
+    public static int InputStage(int blocksX, int blocksY, int tileFrames, int chunk, int halo) =>
+        ((8 * blocksX + (halo & 255)) * (8 * blocksY + (halo >> 8)) * tileFrames * chunk + 63) / 64 * 64;
+
+    [LaunchBounds(Threads, 1)]
+    public static void RunAlone<TTile, TChunk>(WgmmaConvolutionArguments a)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk => Run<TTile, TChunk>(a);
+
+    [LaunchBounds(Threads, 2)]
+    public static void RunInPairs<TTile, TChunk>(WgmmaConvolutionArguments a)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk => Run<TTile, TChunk>(a);
+
+    private static void Run<TTile, TChunk>(WgmmaConvolutionArguments a)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+    {
+        int inputStages = default(TTile).InputStages, weightStages = default(TTile).WeightStages;
+        ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (default(TTile).InputStages + default(TTile).WeightStages));
+        ArrayView<ulong> inputFull = barriers, inputEmpty = barriers.SubView(inputStages);
+        ArrayView<ulong> weightFull = barriers.SubView(2 * inputStages), weightEmpty = barriers.SubView(2 * inputStages + weightStages);
+        ArrayView<Half> weights = SharedMemory.GetDynamicSwizzled<Half>(); // The copy engine writes to multiples of 128 bytes.
+        ArrayView<Half> inputs = weights.SubView(weightStages * default(TTile).N * default(TChunk).Value);
+        int thread = Group.IdxX;
+        if (thread == 0)
+        {
+            for (int i = 0; i < inputStages; i++)
+            {
+                Intrinsics.MBarrierInit(ref inputFull[i], 1);
+                Intrinsics.MBarrierInit(ref inputEmpty[i], ConsumerWarps);
+            }
+            for (int i = 0; i < weightStages; i++)
+            {
+                Intrinsics.MBarrierInit(ref weightFull[i], 1);
+                Intrinsics.MBarrierInit(ref weightEmpty[i], ConsumerWarps);
+            }
+            Intrinsics.MBarrierInitFence();
+        }
+        Group.Barrier();
+        if (thread >= 32 * ConsumerWarps)
+        {
+            if (thread == 32 * ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+        }
+        else
+        {
+            Multiply<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+        }
+    }
+
+    private static void Copy<TTile, TChunk>(
+        WgmmaConvolutionArguments w, ArrayView<Half> inputs, ArrayView<Half> weights,
+        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+    {
+        HalfConvolutionArguments a = w.Convolution;
+        int chunk = default(TChunk).Value, weightStage = default(TTile).N * chunk;
+        int input = 0, inputParity = 1, weight = 0, weightParity = 1;
+        for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
+        {
+            ConvolutionItem item = ConvolutionItem.At(a, index);
+            int last = item.IsEmpty ? item.FirstStep : item.EndStep;
+            for (int step = item.FirstStep; step < last; step++)
+            {
+                Int4 first = a.Steps[2 * step];
+                if ((first.W & ConvolutionStep.LoadsTile) != 0)
+                {
+                    Int4 second = a.Steps[2 * step + 1];
+                    int bytes = (8 * a.BlocksX + (second.Z & 255)) * (8 * a.BlocksY + (second.Z >> 8)) * a.TileFrames * (2 * chunk);
+                    Intrinsics.MBarrierWait(ref inputEmpty[input], inputParity);
+                    Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], bytes);
+                    Intrinsics.TmaLoad5D(
+                        ref inputs[input * w.InputStage], ref w.InputMaps[first.W >> ConvolutionStep.MapShift],
+                        (item.Column + second.Y) * 8, item.Row + second.X, first.Y, first.Z, item.Frame, ref inputFull[input]);
+                    input++;
+                    if (input == default(TTile).InputStages)
+                    {
+                        input = 0;
+                        inputParity ^= 1;
+                    }
+                }
+                Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
+                Intrinsics.MBarrierArriveExpectTx(ref weightFull[weight], 2 * weightStage);
+                int coreMatrix = (step * a.OutputOctets + item.TileN * (default(TTile).N / 8)) * (chunk / 8);
+                Intrinsics.TmaLoad2D(ref weights[weight * weightStage], ref w.WeightMap[0], 0, coreMatrix, ref weightFull[weight]);
+                weight++;
+                if (weight == default(TTile).WeightStages)
+                {
+                    weight = 0;
+                    weightParity ^= 1;
+                }
+            }
+        }
+    }
+
+    private static void Multiply<TTile, TChunk>(
+        WgmmaConvolutionArguments arguments, ArrayView<Half> inputs, ArrayView<Half> weights,
+        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+    {
+        HalfConvolutionArguments a = arguments.Convolution;
+        int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
+        int lane = Group.IdxX & 31, warp = (Group.IdxX >> 5) & 3, firstBlock = (Group.IdxX >> 7) * blocks;
+        uint inputAddress = Intrinsics.SharedAddress(ref inputs[0]), weightAddress = Intrinsics.SharedAddress(ref weights[0]);
+        ArrayView<float> sum = LocalMemory.Allocate<float>(default(TTile).Blocks * default(TTile).N / 2);
+        int input = -1, inputParity = 1, weight = 0, weightParity = 0;
+        for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
+        {
+            ConvolutionItem item = ConvolutionItem.At(a, index);
+            if (item.IsEmpty) continue;
+            for (int i = 0; i < blocks * n / 2; i++) sum[i] = 0f;
+            int freedInput = -1, freedWeight = -1;
+            for (int step = item.FirstStep; step < item.EndStep; step++)
+            {
+                Int4 first = a.Steps[2 * step], second = a.Steps[2 * step + 1];
+                if ((first.W & ConvolutionStep.LoadsTile) != 0)
+                {
+                    if (step > item.FirstStep) freedInput = input;
+                    input++;
+                    if (input == default(TTile).InputStages) input = 0;
+                    if (input == 0) inputParity ^= 1;
+                    Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
+                }
+                if ((first.W & ConvolutionStep.Activates) != 0 && step > item.FirstStep)
+                {
+                    for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
+                    ActivateSums<TTile>(a, item.TileN * n + 2 * (lane & 3), sum);
+                }
+                Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
+                int pitch = 8 * a.BlocksX + (second.Z & 255), plane = pitch * (8 * a.BlocksY + (second.Z >> 8));
+                int shift = (second.W >> 8) * pitch + (second.W & 255);
+                ulong w = Intrinsics.MatrixDescriptor(weightAddress + (uint)(weight * n * chunk * 2), 128, 16 * chunk, 0);
+                for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
+                for (int b = 0; b < blocks; b++)
+                {
+                    int block = firstBlock + b, line = block / a.BlocksX;
+                    int frame = line / a.BlocksY;
+                    int pixel = frame * (chunk >> 3) * plane + (line - frame * a.BlocksY) * 8 * pitch + (block - line * a.BlocksX) * 8 + shift;
+                    ulong x = Intrinsics.MatrixDescriptor(inputAddress + (uint)(input * arguments.InputStage * 2 + pixel * 16), 16 * plane, 16 * pitch, 0);
+                    for (int k = 0; k < chunk >> 4; k++)
+                        Intrinsics.Wgmma(n, ref sum[b * n / 2], x + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
+                }
+                Intrinsics.WgmmaCommitGroup();
+                Intrinsics.WgmmaWaitGroup(1);
+                // The step before is done, in every lane of this warp: what it read may be overwritten.
+                if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
+                if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
+                freedInput = -1;
+                freedWeight = weight;
+                weight++;
+                if (weight == default(TTile).WeightStages)
+                {
+                    weight = 0;
+                    weightParity ^= 1;
+                }
+            }
+            for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
+            if (lane == 0)
+            {
+                Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
+                Intrinsics.MBarrierArrive(ref inputEmpty[input]);
+            }
+
+            // Lane 4g + t of warp w holds pixels (2w, g) and (2w + 1, g) of each block, channels 8j + 2t and the next.
+            for (int b = 0; b < blocks; b++)
+            {
+                int block = firstBlock + b, line = block / a.BlocksX;
+                int tileFrame = line / a.BlocksY;
+                int frame = item.Frame + tileFrame, row = item.Row + (line - tileFrame * a.BlocksY) * 8 + 2 * warp;
+                int column = item.Column + (block - line * a.BlocksX) * 8 + (lane >> 2);
+                if (frame < a.Frames && row < item.Rows && column < item.Columns)
+                {
+                    for (int j = 0; j < n / 8; j++)
+                    {
+                        int at = b * n / 2 + 4 * j;
+                        ConvolutionItem.Store(
+                            a, item, frame, row, column, item.TileN * n + 8 * j + 2 * (lane & 3), new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]));
+                    }
+                }
+            }
+        }
+    }
+
+    private static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, ArrayView<float> sum) where TTile : struct, IWgmmaTile
+    {
+        int pairs = default(TTile).N / 8;
+        for (int j = 0; j < pairs; j++)
+        {
+            // Channels past the last are not stored; they read its bias.
+            int channel = IntrinsicMath.Min(firstChannel + 8 * j, a.OutputOctets * 8 - 2);
+            for (int b = 0; b < default(TTile).Blocks; b++)
+            {
+                int at = (b * pairs + j) * 4;
+                Float2 upper = HalfEpilogue.BeforeSkip(a.Epilogue, new(sum[at], sum[at + 1]), channel);
+                Float2 lower = HalfEpilogue.BeforeSkip(a.Epilogue, new(sum[at + 2], sum[at + 3]), channel);
+                sum[at] = upper.X;
+                sum[at + 1] = upper.Y;
+                sum[at + 2] = lower.X;
+                sum[at + 3] = lower.Y;
+            }
+        }
+    }
+}
