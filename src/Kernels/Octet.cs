@@ -1,0 +1,96 @@
+using Half = Lia.Gpu.Half;
+
+namespace Lia.Kernels;
+
+/// <summary>
+/// Eight neighbouring channels of a pixel as floats: what every kernel over half maps moves. A map is stored as CHW8,
+/// <code>
+///     [frame][octet of channels][row][column][8 halves]                            one octet = 16 bytes = one access;
+///     [frame][octet of channels][phase][row / 2][column / 2][8 halves]             lanes over columns fill whole lines
+/// </code>
+/// the second form being phase-separated: pixel (y, x) lies in phase 2 (y mod 2) + x mod 2 of ceil(height / 2) x ceil(width / 2) pixels each. Channels are
+/// a multiple of 16; those that pad are zero everywhere. Indices into a map count octets, so that no offset of a map of 2^31 halves overflows an int.
+/// </summary>
+/// <param name="low">Channels 0 to 3.</param>
+/// <param name="high">Channels 4 to 7.</param>
+internal struct Octet(Float4 low, Float4 high)
+{
+    /// <summary>Channels of an octet.</summary>
+    public const int Size = 8;
+
+    /// <summary>Channels 0 to 3.</summary>
+    public Float4 Low = low;
+
+    /// <summary>Channels 4 to 7.</summary>
+    public Float4 High = high;
+
+    /// <summary>Eight zeros.</summary>
+    public static Octet Zero => new(new(0f, 0f, 0f, 0f), new(0f, 0f, 0f, 0f));
+
+    /// <summary>Octet <paramref name="index"/> of a map that no thread writes while the kernel runs, still packed.</summary>
+    public static Half8 LoadPacked(ArrayView<Half> map, int index) => Intrinsics.LoadNonCoherent(ref map.Cast<Half8>()[index]);
+
+    /// <summary>Octet <paramref name="index"/> of a map that no thread writes while the kernel runs.</summary>
+    public static Octet Load(ArrayView<Half> map, int index) => Unpack(LoadPacked(map, index));
+
+    /// <summary>Octet <paramref name="index"/> of a map with the bits of <paramref name="keep"/>: all ones, or zero for zeros. A mask, because a load under a condition waits for it.</summary>
+    public static Octet Load(ArrayView<Half> map, int index, uint keep)
+    {
+        Half8 value = LoadPacked(map, index);
+        return Unpack(new(new(value.A.RawValue & keep), new(value.B.RawValue & keep), new(value.C.RawValue & keep), new(value.D.RawValue & keep)));
+    }
+
+    /// <summary>Octet <paramref name="index"/> of floats that no thread writes while the kernel runs.</summary>
+    public static Octet Load(ArrayView<float> values, int index) => new(
+        Intrinsics.LoadNonCoherent(ref values.Cast<Float4>()[2 * index]), Intrinsics.LoadNonCoherent(ref values.Cast<Float4>()[2 * index + 1]));
+
+    /// <summary>Stores octet <paramref name="index"/> of a map, rounded to nearest even; what lies beyond +-65504 becomes +-65504, NaN stays NaN.</summary>
+    public static void Store(ArrayView<Half> map, int index, Octet value) => map.Cast<Half8>()[index] = Pack(value);
+
+    /// <summary>As floats, exactly.</summary>
+    public static Octet Unpack(Half8 value) => new(new(value.A.X, value.A.Y, value.B.X, value.B.Y), new(value.C.X, value.C.Y, value.D.X, value.D.Y));
+
+    /// <summary>As halves, rounded to nearest even and saturated.</summary>
+    public static Half8 Pack(Octet value) => new(
+        Saturated(value.Low.X, value.Low.Y), Saturated(value.Low.Z, value.Low.W), Saturated(value.High.X, value.High.Y), Saturated(value.High.Z, value.High.W));
+
+    /// <summary>a * b, channel by channel.</summary>
+    public static Octet Multiply(Octet a, Octet b) => new(Quad.Multiply(a.Low, b.Low), Quad.Multiply(a.High, b.High));
+
+    /// <summary>a + b, channel by channel.</summary>
+    public static Octet Add(Octet a, Octet b) => new(Quad.Add(a.Low, b.Low), Quad.Add(a.High, b.High));
+
+    /// <summary>a * factor + c, each rounded once.</summary>
+    public static Octet Fma(Octet a, float factor, Octet c) => new(Quad.Fma(a.Low, factor, c.Low), Quad.Fma(a.High, factor, c.High));
+
+    /// <summary>a * factor.</summary>
+    public static Octet Scale(Octet a, float factor) => new(Quad.Scale(a.Low, factor), Quad.Scale(a.High, factor));
+
+    /// <summary>FusedLeakyReLU of every channel, the bias added already.</summary>
+    public static Octet LeakyRelu(Octet a) => new(
+        new(Activation.LeakyRelu(a.Low.X), Activation.LeakyRelu(a.Low.Y), Activation.LeakyRelu(a.Low.Z), Activation.LeakyRelu(a.Low.W)),
+        new(Activation.LeakyRelu(a.High.X), Activation.LeakyRelu(a.High.Y), Activation.LeakyRelu(a.High.Z), Activation.LeakyRelu(a.High.W)));
+
+    /// <summary>sum + a . b, one multiply-add after the other.</summary>
+    public static float Dot(Octet a, Octet b, float sum)
+    {
+        sum = Intrinsics.Fma(a.Low.X, b.Low.X, sum);
+        sum = Intrinsics.Fma(a.Low.Y, b.Low.Y, sum);
+        sum = Intrinsics.Fma(a.Low.Z, b.Low.Z, sum);
+        sum = Intrinsics.Fma(a.Low.W, b.Low.W, sum);
+        sum = Intrinsics.Fma(a.High.X, b.High.X, sum);
+        sum = Intrinsics.Fma(a.High.Y, b.High.Y, sum);
+        sum = Intrinsics.Fma(a.High.Z, b.High.Z, sum);
+        return Intrinsics.Fma(a.High.W, b.High.W, sum);
+    }
+
+    // Rounding gave infinity (0x7c00 under the sign) to what is too large; one less is 65504. The difference from infinity has 15 bits, so that adding
+    // 0x7fff sets a half's top bit exactly if it is not zero, and never carries into the other half.
+    private static Half2 Saturated(float x, float y)
+    {
+        uint bits = Intrinsics.PackHalf2(x, y);
+        uint difference = (bits & 0x7fff7fff) ^ 0x7c007c00;
+        uint infinite = ~(difference + 0x7fff7fff) & 0x80008000;
+        return new(bits - (infinite >> 15));
+    }
+}

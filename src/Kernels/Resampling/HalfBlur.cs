@@ -1,0 +1,217 @@
+using Half = Lia.Gpu.Half;
+using Lia.Gpu.Runtime;
+
+namespace Lia.Kernels.Resampling;
+
+/// <summary>What a blur of half maps is passed.</summary>
+internal struct HalfBlurArguments
+{
+    /// <summary>x, CHW8; phase-separated before an upsampling layer's blur.</summary>
+    public ArrayView<Half> Input;
+
+    /// <summary>y, CHW8; phase-separated after a downsampling layer's blur (entries outside the picture are not written).</summary>
+    public ArrayView<Half> Output;
+
+    /// <summary>Demodulation d [frame, channel], rows <see cref="ScaleStride"/> (a multiple of 4) apart. Upsampling only, as everything down to the style.</summary>
+    public ArrayView<float> Scale;
+
+    /// <summary>b [channel].</summary>
+    public ArrayView<float> Bias;
+
+    /// <summary>The next layer's modulation s [frame, channel], rows <see cref="StyleStride"/> (a multiple of 4) apart; empty for none.</summary>
+    public ArrayView<float> Style;
+
+    public int ScaleStride, StyleStride;
+
+    /// <summary>Extents of x.</summary>
+    public int Frames, InputHeight, InputWidth, Channels;
+
+    /// <summary>Extents of y, which follow from those of x.</summary>
+    internal int OutputHeight, OutputWidth;
+}
+
+/// <summary>One of the network's blurs, at compile time.</summary>
+internal interface IHalfBlur
+{
+    /// <summary>Input pixels per output pixel.</summary>
+    int Stride { get; }
+
+    /// <summary>Zeros on every side of the input.</summary>
+    int Padding { get; }
+
+    /// <summary>Factor of the FIR kernel outer([1,3,3,1], [1,3,3,1]).</summary>
+    float Gain { get; }
+
+    /// <summary>The input is phase-separated.</summary>
+    bool HasInputPhases { get; }
+
+    /// <summary>The output is phase-separated.</summary>
+    bool HasOutputPhases { get; }
+
+    /// <summary>Demodulation, bias, FusedLeakyReLU and the next layer's style follow.</summary>
+    bool Activates { get; }
+}
+
+/// <summary>Before a residual block's 1x1 skip: every second pixel.</summary>
+internal readonly struct SkipBlur : IHalfBlur
+{
+    public int Stride => 2;
+
+    public int Padding => 1;
+
+    public float Gain => 1 / 64f;
+
+    public bool HasInputPhases => false;
+
+    public bool HasOutputPhases => false;
+
+    public bool Activates => false;
+}
+
+/// <summary>Before a strided 3x3 convolution, which meets one phase of its input with each tap.</summary>
+internal readonly struct DownBlur : IHalfBlur
+{
+    public int Stride => 1;
+
+    public int Padding => 2;
+
+    public float Gain => 1 / 64f;
+
+    public bool HasInputPhases => false;
+
+    public bool HasOutputPhases => true;
+
+    public bool Activates => false;
+}
+
+/// <summary>After a transposed convolution, which makes its output phase by phase.</summary>
+internal readonly struct UpBlur : IHalfBlur
+{
+    public int Stride => 1;
+
+    public int Padding => 1;
+
+    public float Gain => 4 / 64f;
+
+    public bool HasInputPhases => true;
+
+    public bool HasOutputPhases => false;
+
+    public bool Activates => true;
+}
+
+/// <summary>
+/// upfirdn2d with the network's FIR kernel f = outer([1,3,3,1], [1,3,3,1]) * gain on half maps, sums in float32:
+/// <code>
+///     v[p, c] = sum over i, j of f[i, j] x[S p + (i, j) - pad, c],  zero outside         y = v, or after an upsampling
+///                                                                                        y = FusedLeakyReLU(v d[c] + b[c]) s[c]
+///     a thread: eight channels of one column, 8 output rows, top to bottom
+///
+///       x, row by row        h = x0 + 3 x1 + 3 x2 + x3 across      v = h0 + 3 h1 + 3 h2 + h3 down
+///     . . . .                                                      a ring of four rows in registers:
+///     [0 1 2 3]  --------->  h3 (newest)  --+
+///     . . . .                h2 ------------+---->  v row           each row is filtered across once
+///     . . . .                h1 ------------+                      and used by up to four outputs
+///     . . . .                h0 (oldest) ---+
+/// </code>
+/// Neighbouring lanes hold neighbouring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map); the three columns
+/// shared with the neighbours come from the cache. Loads depend on nothing, so that those of the rows to come are under way.
+/// Bound by bytes: input once, output once (16.9 MB a frame for 64 channels at 256).
+/// </summary>
+internal static class HalfBlur
+{
+    private const int RowsPerThread = 8;
+    private const int Threads = 128;
+
+    /// <summary>CHW8 H x W to CHW8 H/2 x W/2.</summary>
+    public static KernelLaunch PrepareSkip(Accelerator accelerator, HalfBlurArguments arguments) => Prepare<SkipBlur>(accelerator, arguments);
+
+    /// <summary>CHW8 H x W to phase-separated (H+1) x (W+1).</summary>
+    public static KernelLaunch PrepareDown(Accelerator accelerator, HalfBlurArguments arguments) => Prepare<DownBlur>(accelerator, arguments);
+
+    /// <summary>Phase-separated H x W to CHW8 (H-1) x (W-1), with the layer's epilogue.</summary>
+    public static KernelLaunch PrepareUp(Accelerator accelerator, HalfBlurArguments arguments) => Prepare<UpBlur>(accelerator, arguments);
+
+    [LaunchBounds(Threads, 5)]
+    public static void Run<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur
+    {
+        int octets = a.Channels / Octet.Size, strips = (a.OutputHeight + RowsPerThread - 1) / RowsPerThread;
+        int index = Grid.IdxX * Group.DimX + Group.IdxX;
+        int rest = index / a.OutputWidth;
+        int column = index - rest * a.OutputWidth;
+        int map = rest / strips; // frame and octet
+        int frame = map / octets;
+        if (frame < a.Frames)
+        {
+            int octet = map - frame * octets;
+            int firstRow = (rest - map * strips) * RowsPerThread;
+            int inputRow = firstRow * default(TBlur).Stride - default(TBlur).Padding, inputColumn = column * default(TBlur).Stride - default(TBlur).Padding;
+            ArrayView<Half> input = a.Input.SubView(Octet.Size * (long)map * Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases));
+            ArrayView<Half> output = a.Output.SubView(Octet.Size * (long)map * Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases));
+            int outputColumn = Column(column, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
+            Octet h0 = Octet.Zero, h1 = h0, h2 = h0;
+            // The first three rows fill the ring; from then on every (stride)th row completes an output row.
+            for (int i = 0; i < (RowsPerThread - 1) * default(TBlur).Stride + 4; i++)
+            {
+                Octet h3 = Across<TBlur>(a, input, inputRow + i, inputColumn);
+                if (i >= 3 && (i - 3) % default(TBlur).Stride == 0)
+                {
+                    int row = firstRow + (i - 3) / default(TBlur).Stride;
+                    Octet value = Octet.Scale(Octet.Fma(Octet.Add(h1, h2), 3f, Octet.Add(h0, h3)), default(TBlur).Gain);
+                    if (default(TBlur).Activates) value = Activate(a, value, frame, octet);
+                    Half8 packed = Octet.Pack(value);
+                    if (row < a.OutputHeight)
+                        output.Cast<Half8>()[Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn] = packed;
+                }
+                h0 = h1;
+                h1 = h2;
+                h2 = h3;
+            }
+        }
+    }
+
+    private static KernelLaunch Prepare<TBlur>(Accelerator accelerator, HalfBlurArguments arguments) where TBlur : struct, IHalfBlur
+    {
+        TBlur blur = default;
+        arguments.OutputHeight = (arguments.InputHeight + 2 * blur.Padding - 4) / blur.Stride + 1;
+        arguments.OutputWidth = (arguments.InputWidth + 2 * blur.Padding - 4) / blur.Stride + 1;
+        int strips = (arguments.OutputHeight + RowsPerThread - 1) / RowsPerThread;
+        double maps = (double)arguments.Frames * arguments.Channels;
+        double inputs = maps * arguments.InputHeight * arguments.InputWidth, outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
+        KernelConfig config = KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
+        return KernelLaunch.Create(accelerator, Run<TBlur>, config, arguments, 16 * outputs, 2 * (inputs + outputs));
+    }
+
+    private static Octet Across<TBlur>(HalfBlurArguments a, ArrayView<Half> input, int row, int column) where TBlur : struct, IHalfBlur
+    {
+        uint keep = row >= 0 && row < a.InputHeight ? 0xffffffff : 0u;
+        int line = Row(IntrinsicMath.Clamp(row, 0, a.InputHeight - 1), a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases);
+        Octet outer = Octet.Add(At<TBlur>(a, input, line, column, keep), At<TBlur>(a, input, line, column + 3, keep));
+        Octet inner = Octet.Add(At<TBlur>(a, input, line, column + 1, keep), At<TBlur>(a, input, line, column + 2, keep));
+        return Octet.Fma(inner, 3f, outer);
+    }
+
+    // A pixel outside is read from the nearest one inside and masked.
+    private static Octet At<TBlur>(HalfBlurArguments a, ArrayView<Half> input, int line, int column, uint keep) where TBlur : struct, IHalfBlur
+    {
+        keep = column >= 0 && column < a.InputWidth ? keep : 0u;
+        int inside = IntrinsicMath.Clamp(column, 0, a.InputWidth - 1);
+        return Octet.Load(input, line + Column(inside, a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases), keep);
+    }
+
+    private static Octet Activate(HalfBlurArguments a, Octet value, int frame, int octet)
+    {
+        value = Octet.Multiply(value, Octet.Load(a.Scale.SubView(frame * a.ScaleStride), octet));
+        value = Octet.LeakyRelu(Octet.Add(value, Octet.Load(a.Bias, octet)));
+        return a.Style.Length != 0 ? Octet.Multiply(value, Octet.Load(a.Style.SubView(frame * a.StyleStride), octet)) : value;
+    }
+
+    // Octets of one map, and where its rows and columns start: the index of a pixel is the sum of its row's and its column's.
+    private static int Area(int height, int width, bool hasPhases) => hasPhases ? 4 * ((height + 1) >> 1) * ((width + 1) >> 1) : height * width;
+
+    private static int Row(int row, int height, int width, bool hasPhases) =>
+        hasPhases ? ((row & 1) * 2 * ((height + 1) >> 1) + (row >> 1)) * ((width + 1) >> 1) : row * width;
+
+    private static int Column(int column, int height, int width, bool hasPhases) =>
+        hasPhases ? (column & 1) * ((height + 1) >> 1) * ((width + 1) >> 1) + (column >> 1) : column;
+}

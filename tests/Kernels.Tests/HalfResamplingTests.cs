@@ -1,0 +1,159 @@
+using Lia.Gpu;
+using Lia.Gpu.Runtime;
+using Lia.Gpu.Tests;
+using Lia.Kernels.Resampling;
+using static Lia.Gpu.Tests.TestAccelerators;
+using Half = Lia.Gpu.Half;
+
+namespace Lia.Kernels.Tests;
+
+/// <summary>The blurs of the half path.</summary>
+public class HalfResamplingTests
+{
+    private static Tensor Skip(Accelerator accelerator, Tensor x)
+    {
+        using DeviceScope scope = new(accelerator);
+        int[] shape = [x.Batch, x.Channels, x.Height / 2, x.Width / 2];
+        HalfBlurArguments arguments = Arguments(scope, x, false) with { Output = HalfMap.Allocate(scope, shape) };
+        scope.Run(HalfBlur.PrepareSkip(accelerator, arguments));
+        return HalfMap.Download(scope, arguments.Output, shape);
+    }
+
+    private static Tensor Down(Accelerator accelerator, Tensor x)
+    {
+        using DeviceScope scope = new(accelerator);
+        int[] shape = [x.Batch, x.Channels, x.Height + 1, x.Width + 1];
+        HalfBlurArguments arguments = Arguments(scope, x, false) with { Output = HalfMap.Allocate(scope, shape, hasPhases: true) };
+        scope.Run(HalfBlur.PrepareDown(accelerator, arguments));
+        return HalfMap.Download(scope, arguments.Output, shape, hasPhases: true);
+    }
+
+    private static Tensor Up(Accelerator accelerator, Tensor x, float[] factors, float[] bias, float[]? style, int stride)
+    {
+        using DeviceScope scope = new(accelerator);
+        int[] shape = [x.Batch, x.Channels, x.Height - 1, x.Width - 1];
+        HalfBlurArguments arguments = Arguments(scope, x, true) with
+        {
+            Output = HalfMap.Allocate(scope, shape),
+            Scale = scope.Upload(factors),
+            ScaleStride = stride,
+            Bias = scope.Upload(bias),
+            Style = style == null ? default : scope.Upload(style),
+            StyleStride = stride,
+        };
+        scope.Run(HalfBlur.PrepareUp(accelerator, arguments));
+        return HalfMap.Download(scope, arguments.Output, shape);
+    }
+
+    private static HalfBlurArguments Arguments(DeviceScope scope, Tensor x, bool hasPhases) => new()
+    {
+        Input = HalfMap.Upload(scope, x, hasPhases), Frames = x.Batch, InputHeight = x.Height, InputWidth = x.Width, Channels = x.Channels,
+    };
+
+    [Theory, EveryAccelerator]
+    public void Downsampling_blurs_match_the_definition(string device)
+    {
+        foreach (var (batch, channels, height, width) in new[] { (1, 16, 2, 2), (2, 48, 4, 6), (3, 16, 18, 10), (1, 32, 8, 40) })
+        {
+            Tensor x = Tensor.Random(1, batch, channels, height, width).Rounded().Padded();
+            HalfMap.AssertRounded(x.Blur(1, 2, 1 / 64.0), Run(device, a => Skip(a, x)), 1);
+            HalfMap.AssertRounded(x.Blur(2, 1, 1 / 64.0), Run(device, a => Down(a, x)), 1);
+        }
+    }
+
+    [Theory, EveryAccelerator]
+    public void The_upsampling_blur_demodulates_activates_and_applies_the_next_style(string device)
+    {
+        foreach (var (batch, channels, height, width) in new[] { (1, 16, 1, 1), (2, 48, 4, 3), (3, 16, 9, 5), (1, 32, 4, 20) })
+        {
+            Tensor x = Tensor.Random(1, batch, channels, 2 * height + 1, 2 * width + 1).Rounded().Padded();
+            int stride = channels + 4; // Rows of factors and styles lie apart.
+            float[] factors = RandomFloats(batch * stride, 2), style = RandomFloats(batch * stride, 3), bias = RandomFloats(channels, 4);
+            Array.Clear(bias, channels - 3, 3);
+            Tensor expected = x.Blur(1, 1, 4 / 64.0).Map((value, n, c) => value * (double)factors[n * stride + c]).Activate(bias);
+            HalfMap.AssertRounded(expected, Run(device, a => Up(a, x, factors, bias, null, stride)), 1);
+            expected = expected.Map((value, n, c) => value * (double)style[n * stride + c]);
+            Tensor actual = Run(device, a => Up(a, x, factors, bias, style, stride));
+            HalfMap.AssertRounded(expected, actual, 1);
+            for (int i = 0; i < 3; i++) Assert.Equal(0f, actual[batch - 1, channels - 1 - i, 0, 0]);
+        }
+    }
+
+    [Theory, EveryAccelerator]
+    public void Frames_do_not_depend_on_their_neighbours(string device)
+    {
+        Tensor x = Tensor.Random(1, 3, 16, 9, 11).Rounded(), second = Tensor.Create(1, 16, 9, 11, (_, c, i, j) => x[1, c, i, j]);
+        float[] factors = RandomFloats(48, 2), bias = RandomFloats(16, 4);
+        Tensor together = Run(device, a => Up(a, x, factors, bias, null, 16)), alone = Run(device, a => Up(a, second, factors[16..32], bias, null, 16));
+        Assert.Equal(alone.Values, together.Values.AsSpan(alone.Values.Length, alone.Values.Length).ToArray());
+    }
+
+    [Theory, EveryAccelerator]
+    public void What_exceeds_the_range_saturates_and_NaN_stays(string device)
+    {
+        Tensor x = Tensor.Create(1, 16, 9, 9, (_, c, y, i) => c == 1 && y == 4 && i == 4 ? float.NaN : c % 2 == 0 ? 60000 : -60000);
+        float[] factors = [.. Enumerable.Range(0, 16).Select(c => c == 4 ? 1e30f : 4f)];
+        Tensor actual = Run(device, a => Up(a, x, factors, new float[16], null, 16));
+        Assert.Equal(65504f, actual[0, 0, 3, 3]);
+        Assert.Equal(65504f, actual[0, 4, 3, 3]);
+        Assert.Equal(-65504f, actual[0, 3, 3, 3]);
+        Assert.True(float.IsNaN(actual[0, 1, 3, 3]) && float.IsNaN(actual[0, 1, 5, 5]));
+        Assert.Equal(-65504f, actual[0, 1, 1, 1]);
+    }
+}
+
+/// <summary>Eight halves to floats and back.</summary>
+public class OctetTests
+{
+    private struct CopyArguments
+    {
+        public ArrayView<float> Input;
+        public ArrayView<Half> Output;
+        public ArrayView<float> Back;
+        public int Octets;
+    }
+
+    private static void CopyKernel(CopyArguments a)
+    {
+        int index = Grid.IdxX * Group.DimX + Group.IdxX;
+        if (index < a.Octets) Octet.Store(a.Output, index, Octet.Load(a.Input, index));
+    }
+
+    private static void BackKernel(CopyArguments a)
+    {
+        int index = Grid.IdxX * Group.DimX + Group.IdxX;
+        if (index < a.Octets)
+        {
+            Octet value = Octet.Load(a.Output, index);
+            a.Back.Cast<Float4>()[2 * index] = value.Low;
+            a.Back.Cast<Float4>()[2 * index + 1] = value.High;
+        }
+    }
+
+    [Theory, EveryAccelerator]
+    public void Stores_round_to_even_and_saturate(string device)
+    {
+        // Every finite half, the midpoints to the next one, and what is too large.
+        float[] finite = [.. Enumerable.Range(0, 0x7c00).Select(bits => (float)Half.FromRawValue((ushort)bits))];
+        float[] positive = [.. finite, .. finite.Zip(finite.Skip(1), (a, b) => (a + b) / 2), 65519f, 65520f, 65536f, 1e10f, float.MaxValue, float.PositiveInfinity];
+        float[] values = [.. positive, .. positive.Select(value => -value), float.NaN, -float.NaN];
+        Array.Resize(ref values, (values.Length + 7) / 8 * 8);
+        (Half[] halves, float[] back) = Run(device, a =>
+        {
+            using DeviceScope scope = new(a);
+            CopyArguments arguments = new()
+            {
+                Input = scope.Upload(values), Output = scope.Allocate<Half>(values.Length), Back = scope.Allocate<float>(values.Length), Octets = values.Length / 8,
+            };
+            scope.Run(KernelLaunch.Create(a, CopyKernel, KernelLaunch.Linear(arguments.Octets), arguments), KernelLaunch.Create(a, BackKernel, KernelLaunch.Linear(arguments.Octets), arguments));
+            return (scope.Download(arguments.Output), scope.Download(arguments.Back));
+        });
+        for (int i = 0; i < values.Length; i++)
+        {
+            System.Half expected = (System.Half)values[i];
+            if (System.Half.IsInfinity(expected)) expected = System.Half.IsPositive(expected) ? System.Half.MaxValue : System.Half.MinValue;
+            if (System.Half.IsNaN(expected)) Assert.True(float.IsNaN(halves[i]) && float.IsNaN(back[i]), $"{values[i]}: {halves[i]}");
+            else Assert.Equal((BitConverter.HalfToUInt16Bits(expected), (float)expected), (halves[i].RawValue, back[i]));
+        }
+    }
+}
