@@ -1,5 +1,3 @@
-using Half = Lia.Gpu.Half;
-
 namespace Lia.Kernels;
 
 /// <summary>

@@ -1,4 +1,3 @@
-using Half = Lia.Gpu.Half;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
