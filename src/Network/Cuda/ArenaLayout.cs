@@ -6,13 +6,16 @@ namespace Lia.Network.Cuda;
 /// Places the activations of a plan in one block of device memory: what was released is given out again, lowest address first. A plan
 /// is laid out once to learn its size and again when the memory is there.
 /// </summary>
-/// <param name="address">The block's device address, or any multiple of 256 while only the size is wanted.</param>
+/// <param name="address">The block's device address, or 0 while only the size is wanted.</param>
 internal sealed class ArenaLayout(nint address)
 {
     private const long Granule = 64; // 256 bytes: whole lines for every map.
 
     private readonly List<(long Start, long End)> _free = [(0, long.MaxValue)];
     private readonly Dictionary<nint, (long Start, long End)> _live = [];
+
+    /// <summary>Whether only the size is wanted: what is prepared for these addresses is never launched.</summary>
+    public bool IsMeasuring => address == 0;
 
     /// <summary>Floats the block needs.</summary>
     public long Length { get; private set; }

@@ -9,13 +9,13 @@ internal sealed class CudaEncodedSource : EncodedSource
 {
     private readonly MemoryBuffer1D<float> _memory;
 
-    public CudaEncodedSource(CudaExecutor owner, Accelerator accelerator, LiaGraph graph)
+    public CudaEncodedSource(CudaExecutor owner, Accelerator accelerator, CudaWeights weights, LiaGraph graph)
     {
         ModelArchitecture architecture = graph.Architecture;
         Owner = owner;
         AppearanceCode = new float[architecture.Style];
         MotionCode = new float[architecture.Motion];
-        (_memory, Features) = AllocateFeatures(accelerator, graph);
+        (_memory, Features) = AllocateFeatures(accelerator, weights, graph);
     }
 
     public CudaExecutor Owner { get; }
@@ -25,7 +25,7 @@ internal sealed class CudaEncodedSource : EncodedSource
     public float[] MotionCode { get; }
 
     /// <summary>From 8x8 up.</summary>
-    public IReadOnlyList<ActivationMap> Features { get; }
+    public IReadOnlyList<ICudaActivation> Features { get; }
 
     public bool IsDisposed { get; private set; }
 
@@ -34,18 +34,12 @@ internal sealed class CudaEncodedSource : EncodedSource
     public override ReadOnlySpan<float> Motion => MotionCode;
 
     /// <summary>Room for the features of one source.</summary>
-    public static (MemoryBuffer1D<float> Memory, ActivationMap[] Maps) AllocateFeatures(Accelerator accelerator, LiaGraph graph)
+    public static (MemoryBuffer1D<float> Memory, ICudaActivation[] Maps) AllocateFeatures(Accelerator accelerator, CudaWeights weights, LiaGraph graph)
     {
         ArenaLayout measured = new(0);
-        _ = Place(measured);
+        _ = weights.PlaceFeatures(measured, graph);
         MemoryBuffer1D<float> memory = accelerator.Allocate1D<float>(measured.Length);
-        return (memory, Place(new(memory.NativePtr)));
-
-        ActivationMap[] Place(ArenaLayout layout) => [.. graph.Synthesis.Levels.Select(level =>
-        {
-            int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
-            return new ActivationMap(layout.Reserve((long)size * size * channels), 1, size, size, channels);
-        })];
+        return (memory, weights.PlaceFeatures(new(memory.NativePtr), graph));
     }
 
     public override void Dispose()

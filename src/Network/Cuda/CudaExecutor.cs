@@ -1,15 +1,29 @@
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
+using Lia.Kernels.Convolution;
 using Lia.Kernels.MotionBasis;
+using Lia.Network.Cuda.Exact;
+using Lia.Network.Cuda.Fast;
 using Lia.Network.Graph;
 using Lia.Weights;
 
 namespace Lia.Network.Cuda;
 
-/// <summary>Runs the network on a GPU, float32 throughout.</summary>
+/// <summary>How a GPU computes.</summary>
+public enum CudaPrecision
+{
+    /// <summary>float32 throughout.</summary>
+    Exact,
+
+    /// <summary>fp16 operands on tensor cores, float32 sums.</summary>
+    Fast,
+}
+
+/// <summary>Runs the network on a GPU.</summary>
 /// <remarks>
 /// For every number of frames the layers become a list of launches once; a call then copies its input, replays the list and copies the result. Activations share one
-/// arena, allocated when a number of frames is first seen. Results are the same from run to run and whatever frames run together. Used by one thread at a time.
+/// arena, allocated when a number of frames is first seen. Results are the same from run to run and, in float32, whatever frames run together; in fp16 their number may
+/// change the order of sums. Used by one thread at a time.
 /// </remarks>
 public sealed partial class CudaExecutor : IExecutor
 {
@@ -23,7 +37,7 @@ public sealed partial class CudaExecutor : IExecutor
     private readonly AcceleratorStream _stream;
     private readonly List<MemoryBuffer1D<float>> _grids = [];
     private readonly MemoryBuffer1D<float> _featureMemory;
-    private readonly ActivationMap[] _features; // What the decoder's plans read: the current source's.
+    private readonly ICudaActivation[] _features; // What the decoder's plans read: the current source's.
     private readonly Dictionary<(CudaPlanKind Kind, int Frames, bool IsTapped), CudaPlan> _plans = [];
     private CudaFrameBuffers? _buffers;
     private MemoryBuffer1D<float>? _arena;
@@ -35,10 +49,11 @@ public sealed partial class CudaExecutor : IExecutor
     /// <param name="accelerator">The device.</param>
     /// <param name="weights">Read during construction only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
+    /// <param name="precision">How it computes.</param>
     /// <param name="ownsAccelerator">Whether disposing the executor (or failing here) disposes the accelerator.</param>
     /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
     /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
-    public CudaExecutor(Accelerator accelerator, ITensorSource weights, ModelArchitecture architecture, bool ownsAccelerator = false)
+    public CudaExecutor(Accelerator accelerator, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision = CudaPrecision.Exact, bool ownsAccelerator = false)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         (_accelerator, _ownsAccelerator) = (accelerator, ownsAccelerator);
@@ -48,9 +63,12 @@ public sealed partial class CudaExecutor : IExecutor
             _graph = LiaGraph.Create(architecture);
             _stream = accelerator.CreateStream();
             Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
-            _weights = new(accelerator, weights, _graph);
+            Precision = precision;
+            _weights = precision == CudaPrecision.Fast
+                ? new FastWeights(accelerator, weights, _graph, HalfConvolutionLauncher.MachineOf(accelerator))
+                : new ExactWeights(accelerator, weights, _graph);
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(accelerator.Allocate1D(Grid(level.Resolution)));
-            (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(accelerator, _graph);
+            (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(accelerator, _weights, _graph);
             _displacement = accelerator.Allocate1D<float>((long)architecture.Style * architecture.Motion);
             _origin = accelerator.Allocate1D<float>(architecture.Style);
         }
@@ -65,7 +83,10 @@ public sealed partial class CudaExecutor : IExecutor
     public ModelArchitecture Architecture => _graph.Architecture;
 
     /// <inheritdoc/>
-    public string DeviceName => _accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_accelerator.Name}, float32)" : _accelerator.Name;
+    public string DeviceName => _accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_accelerator.Name}, {(Precision == CudaPrecision.Fast ? "fp16" : "float32")})" : _accelerator.Name;
+
+    /// <summary>How it computes.</summary>
+    public CudaPrecision Precision { get; }
 
     /// <inheritdoc/>
     public MotionBasis Basis { get; }
@@ -90,7 +111,7 @@ public sealed partial class CudaExecutor : IExecutor
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ExecutorArguments.CheckPicture(Architecture, image.Length, nameof(image));
         CudaPlan plan = Plan(CudaPlanKind.Encoder, 1);
-        CudaEncodedSource source = new(this, _accelerator, _graph);
+        CudaEncodedSource source = new(this, _accelerator, _weights, _graph);
         try
         {
             _stream.CopyFromCPU(_buffers!.Images.View, image);
@@ -200,6 +221,7 @@ public sealed partial class CudaExecutor : IExecutor
             _arena = _accelerator.Allocate1D<float>(length);
         }
         plan = Build(kind, frames, isTapped, new(_arena?.NativePtr ?? 0));
+        _weights.Commit();
         _plans.Add((kind, frames, isTapped), plan);
         return plan;
     }
@@ -210,13 +232,13 @@ public sealed partial class CudaExecutor : IExecutor
         if (source is not CudaEncodedSource own || own.Owner != this) throw new ArgumentException("The source was encoded by another executor.", nameof(source));
         ObjectDisposedException.ThrowIf(own.IsDisposed, own);
         if (_currentSource == source) return;
-        for (int i = 0; i < _features.Length; i++) _stream.Copy(own.Features[i].View, _features[i].View);
+        for (int i = 0; i < _features.Length; i++) _stream.Copy(own.Features[i].Memory, _features[i].Memory);
         _currentSource = source;
     }
 
     private CudaPlan Build(CudaPlanKind kind, int frames, bool isTapped, ArenaLayout arena)
     {
-        CudaPlanBuilder builder = new(_accelerator, _weights, arena, frames, isTapped);
+        CudaPlanBuilder builder = _weights.CreateBuilder(arena, frames, isTapped);
         CudaFrameBuffers buffers = _buffers!;
         switch (kind)
         {
@@ -243,6 +265,7 @@ public sealed partial class CudaExecutor : IExecutor
     {
         _stream.Synchronize();
         _plans.Clear();
+        _weights.ForgetPlans();
     }
 
     private MotionBasis Factor(float[] direction)

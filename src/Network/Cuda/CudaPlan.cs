@@ -23,7 +23,7 @@ internal enum CudaPlanKind
 }
 
 /// <summary>An activation that taps see under a name.</summary>
-internal sealed record CudaTap(string Name, ActivationMap Map);
+internal sealed record CudaTap(string Name, ICudaActivation Map);
 
 /// <summary>A layer: its launches and what they leave.</summary>
 /// <param name="Launches">In order.</param>
@@ -44,25 +44,19 @@ internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength)
     /// <param name="stream">Where it runs.</param>
     /// <param name="tap">Sees the activations, or null.</param>
     /// <param name="features">Receives the encoder's features, or null.</param>
-    public void Enqueue(AcceleratorStream stream, TapHandler? tap = null, IReadOnlyList<ActivationMap>? features = null)
+    public void Enqueue(AcceleratorStream stream, TapHandler? tap = null, IReadOnlyList<ICudaActivation>? features = null)
     {
         for (int i = 0; i < steps.Count; i++)
         {
             CudaStep step = steps[i];
             for (int j = 0; j < step.Launches.Count; j++) step.Launches[j].Enqueue(stream);
             if (tap != null) Show(stream, step, tap);
-            if (features != null && step.Feature >= 0) stream.Copy(step.Taps[0].Map.View, features[step.Feature].View);
+            if (features != null && step.Feature >= 0) stream.Copy(step.Taps[0].Map.Memory, features[step.Feature].Memory);
         }
     }
 
     private static void Show(AcceleratorStream stream, CudaStep step, TapHandler tap)
     {
-        foreach (CudaTap shown in step.Taps)
-        {
-            ActivationMap map = shown.Map;
-            float[] values = new float[map.Length];
-            stream.CopyToCPU(map.View, values.AsSpan());
-            tap(shown.Name, [map.Frames, map.Channels, map.Height, map.Width], map.ToPlanar(values));
-        }
+        foreach (CudaTap shown in step.Taps) tap(shown.Name, shown.Map.Shape, shown.Map.Read(stream));
     }
 }

@@ -1,24 +1,32 @@
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
-using Lia.Kernels.Convolution;
 using Lia.Kernels.Linear;
 using Lia.Kernels.Pixels;
-using Lia.Kernels.Resampling;
+using Lia.Network.Graph;
 
 namespace Lia.Network.Cuda;
 
-/// <summary>Walks the graph and turns its layers into launches, for a number of frames, with activations placed in an arena.</summary>
+/// <summary>
+/// Walks the graph and turns its layers into launches, for a number of frames, with activations placed in an arena. What does not depend on the precision is
+/// here; the two precisions walk the encoder and the synthesis each in their own layout.
+/// </summary>
 /// <param name="accelerator">Where the kernels are loaded.</param>
 /// <param name="weights">The parameters.</param>
 /// <param name="arena">Places activations.</param>
 /// <param name="frames">Frames that run together.</param>
 /// <param name="isTapped">Whether activations that are otherwise not stored are kept for taps.</param>
-internal sealed partial class CudaPlanBuilder(Accelerator accelerator, CudaWeights weights, ArenaLayout arena, int frames, bool isTapped)
+internal abstract class CudaPlanBuilder(Accelerator accelerator, CudaWeights weights, ArenaLayout arena, int frames, bool isTapped)
 {
-    private const float FirGain = 1 / 64f, UpsamplingFirGain = 4 / 64f;
-
     private readonly List<CudaStep> _steps = [];
+
+    protected Accelerator Accelerator => accelerator;
+
+    protected ArenaLayout Arena => arena;
+
+    protected int Frames => frames;
+
+    protected bool IsTapped => isTapped;
 
     /// <summary>What was built.</summary>
     public CudaPlan Finish() => new(_steps, arena.Length);
@@ -35,58 +43,37 @@ internal sealed partial class CudaPlanBuilder(Accelerator accelerator, CudaWeigh
     public void Displacement(ArrayView<float> basis, ArrayView<float> origin, ArrayView<float> codes, int motion, ArrayView<float> latents, int style) =>
         Add("displacement", [Linear(basis, origin, codes, motion, latents, style)]);
 
-    private ActivationMap Reserve(int height, int width, int channels, bool isPlanar = false) =>
-        new(arena.Reserve((long)frames * height * width * channels), frames, height, width, channels, isPlanar);
+    /// <summary>Pictures to appearance and motion codes.</summary>
+    /// <param name="graph">The network.</param>
+    /// <param name="images">Planar [frame, 3, S, S].</param>
+    /// <param name="appearance">Receives wa [frame, style].</param>
+    /// <param name="codes">Receives alpha [frame, motion].</param>
+    public abstract void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes);
 
-    private void Release(ActivationMap map) => arena.Release(map.View);
+    /// <summary>Latents to pictures.</summary>
+    /// <param name="graph">The network.</param>
+    /// <param name="latents">[frame, style].</param>
+    /// <param name="features">The source's features from 8x8 up, one frame each, laid out as the encoder leaves them.</param>
+    /// <param name="grids">linspace(-1, 1) for each level.</param>
+    /// <param name="images">Receives planar [frame, 3, S, S].</param>
+    public abstract void Synthesis(
+        LiaGraph graph, ArrayView<float> latents, IReadOnlyList<ICudaActivation> features, IReadOnlyList<ArrayView<float>> grids, ArrayView<float> images);
 
-    private void Add(string name, IReadOnlyList<KernelLaunch> launches, params ReadOnlySpan<CudaTap> taps) => Add(name, launches, -1, taps);
+    protected void Add(string name, IReadOnlyList<KernelLaunch> launches, params ReadOnlySpan<CudaTap> taps) => Add(name, launches, -1, taps);
 
-    private void Add(string name, IReadOnlyList<KernelLaunch> launches, int feature, params ReadOnlySpan<CudaTap> taps)
+    protected void Add(string name, IReadOnlyList<KernelLaunch> launches, int feature, params ReadOnlySpan<CudaTap> taps)
     {
         foreach (KernelLaunch launch in launches) launch.Name = name;
         _steps.Add(new(launches, taps.ToArray(), feature));
     }
 
-    /// <summary>A convolution; its workspace is given back at once, because the next step runs after it.</summary>
-    private KernelLaunch[] Convolve(
-        ConvolutionWeights kernel, ActivationMap input, ActivationMap output, int stride, int padding, bool transposed, Epilogue epilogue,
-        ArrayView<float> inputScale = default)
-    {
-        ConvolutionShape shape = new(frames, input.Height, input.Width, stride, padding, transposed);
-        long length = ConvolutionLauncher.WorkspaceLength(kernel, shape);
-        ArrayView<float> workspace = length > 0 ? arena.Reserve(length) : default;
-        KernelLaunch[] launches = ConvolutionLauncher.Prepare(accelerator, kernel, shape, new()
-        {
-            Input = input.View,
-            SharesInput = input.Frames != frames,
-            Output = output.View,
-            InputScale = inputScale,
-            InputScaleStride = weights.StyleLength,
-            Workspace = workspace,
-            Epilogue = epilogue,
-        });
-        if (length > 0) arena.Release(workspace);
-        return launches;
-    }
+    /// <summary>An activation outside the convolutions' layout: [frame, row, column, channel], or planar.</summary>
+    protected ActivationMap Reserve(int height, int width, int channels, bool isPlanar = false) =>
+        new(arena.Reserve((long)frames * height * width * channels), frames, height, width, channels, isPlanar);
 
-    private KernelLaunch BlurTo(ActivationMap input, ActivationMap output, int stride, int padding, float gain, Epilogue epilogue = default) =>
-        Blur.Prepare(accelerator, new()
-        {
-            Input = input.View,
-            Output = output.View,
-            Epilogue = epilogue,
-            Gain = gain,
-            Frames = frames,
-            InputHeight = input.Height,
-            InputWidth = input.Width,
-            OutputHeight = output.Height,
-            OutputWidth = output.Width,
-            Channels = input.Channels,
-            Padding = padding,
-        }, stride);
+    protected void Release(ActivationMap map) => arena.Release(map.View);
 
-    private KernelLaunch Linear(ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs, ArrayView<float> output, int outputs) =>
+    protected KernelLaunch Linear(ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs, ArrayView<float> output, int outputs) =>
         LinearKernel.Prepare(accelerator, new()
         {
             Input = input,
@@ -98,4 +85,8 @@ internal sealed partial class CudaPlanBuilder(Accelerator accelerator, CudaWeigh
             Outputs = outputs,
             InputStride = inputs,
         });
+
+    /// <summary>The folded motion head.</summary>
+    protected void Head(LiaGraph graph, ArrayView<float> appearance, ArrayView<float> codes) =>
+        Add(graph.MotionHead.Name, [Linear(weights.Head, weights.HeadOffset, appearance, graph.Architecture.Style, codes, graph.Architecture.Motion)]);
 }

@@ -1,37 +1,25 @@
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
-using Lia.Kernels.Convolution;
 using Lia.Kernels.Modulation;
 using Lia.Network.Graph;
 using Lia.Weights;
 
 namespace Lia.Network.Cuda;
 
-/// <summary>Every parameter of the network on the device, laid out as the kernels read them. The checkpoint is read once, here.</summary>
-internal sealed class CudaWeights : IDisposable
+/// <summary>
+/// Every parameter of the network on the device, laid out as the kernels read them. The checkpoint is read once, here. What does not depend on the
+/// precision is here; derived classes hold the convolutions.
+/// </summary>
+internal abstract class CudaWeights : IDisposable
 {
-    private const int Granule = 4; // Styles and demodulations of a layer start at a multiple of 16 bytes.
-
-    private readonly Accelerator _accelerator;
-    private readonly Dictionary<string, ConvolutionWeights> _convolutions = [];
     private readonly Dictionary<string, MemoryBuffer1D<float>> _vectors = [];
     private readonly Dictionary<string, int> _styleOffsets = [], _demodulationOffsets = [];
     private readonly List<IDisposable> _owned = [];
+    private readonly int _channelGranule;
 
-    public CudaWeights(Accelerator accelerator, ITensorSource weights, LiaGraph graph)
-    {
-        _accelerator = accelerator;
-        try
-        {
-            AddEncoder(weights, graph);
-            AddSynthesis(weights, graph.Synthesis);
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-    }
+    /// <param name="accelerator">Where they live.</param>
+    /// <param name="channelGranule">What vectors over channels are padded to with zeros.</param>
+    protected CudaWeights(Accelerator accelerator, int channelGranule) => (Accelerator, _channelGranule) = (accelerator, channelGranule);
 
     /// <summary>Values of all modulations of one frame.</summary>
     public int StyleLength { get; private set; }
@@ -44,6 +32,9 @@ internal sealed class CudaWeights : IDisposable
 
     /// <summary>Their biases.</summary>
     public ArrayView<float> ModulationBias { get; private set; }
+
+    /// <summary>The demodulated layers among the modulations.</summary>
+    public ArrayView<StyleLayer> DemodulatedLayers { get; private set; }
 
     /// <summary>Squared weights of all demodulated layers.</summary>
     public ArrayView<float> SquaredWeights { get; private set; }
@@ -60,8 +51,7 @@ internal sealed class CudaWeights : IDisposable
     /// <summary>The constant the decoder starts from [4, 4, channel].</summary>
     public ArrayView<float> Constant { get; private set; }
 
-    /// <summary>A convolution by the name of its weight.</summary>
-    public ConvolutionWeights Convolution(string weight) => _convolutions[weight];
+    protected Accelerator Accelerator { get; }
 
     /// <summary>A vector by the name of its parameter.</summary>
     public ArrayView<float> Vector(string parameter) => _vectors[parameter].View;
@@ -72,12 +62,61 @@ internal sealed class CudaWeights : IDisposable
     /// <summary>Where a layer's demodulation starts among all demodulations.</summary>
     public int DemodulationOffset(ModulatedConvolutionLayer layer) => _demodulationOffsets[layer.Name];
 
-    public void Dispose()
+    /// <summary>Places a source's features, from 8x8 up, in the layout the plans work in.</summary>
+    public abstract ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph);
+
+    /// <summary>A plan builder that reads these weights.</summary>
+    public abstract CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped);
+
+    /// <summary>Puts what plans need besides their launches onto the device; after building, before running.</summary>
+    public virtual void Commit()
     {
-        foreach (ConvolutionWeights convolution in _convolutions.Values) convolution.Dispose();
+    }
+
+    /// <summary>Releases what <see cref="Commit"/> put there; no plan built so far may be used any more.</summary>
+    public virtual void ForgetPlans()
+    {
+    }
+
+    public virtual void Dispose()
+    {
         foreach (MemoryBuffer1D<float> vector in _vectors.Values) vector.Dispose();
         foreach (IDisposable owned in _owned) owned.Dispose();
     }
+
+    /// <summary>Reads everything; on failure what was allocated is released.</summary>
+    protected void Load(ITensorSource weights, LiaGraph graph)
+    {
+        try
+        {
+            AddEncoder(weights, graph);
+            AddSynthesis(weights, graph.Synthesis);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    protected abstract void AddBlock(ITensorSource weights, ResBlock block);
+
+    /// <summary>The encoder's 4x4 convolution of a 4x4 map.</summary>
+    protected abstract void AddLast(ITensorSource weights, ConvolutionLayer layer);
+
+    /// <param name="layer">3x3.</param>
+    /// <param name="weight">[outputs, inputs, 3, 3].</param>
+    protected abstract void AddModulated(ModulatedConvolutionLayer layer, float[] weight);
+
+    protected T Own<T>(T resource) where T : IDisposable
+    {
+        _owned.Add(resource);
+        return resource;
+    }
+
+    protected ArrayView<T> Upload<T>(T[] values) where T : unmanaged => Own(Accelerator.Allocate1D(values)).View;
+
+    private int Padded(int channels) => (channels + _channelGranule - 1) / _channelGranule * _channelGranule;
 
     private void AddEncoder(ITensorSource weights, LiaGraph graph)
     {
@@ -86,27 +125,23 @@ internal sealed class CudaWeights : IDisposable
         AddVector(weights, first.Bias!, first.Outputs);
         foreach (ResBlock block in graph.Encoder.Blocks)
         {
-            foreach (ConvolutionLayer layer in new[] { block.Conv1, block.Conv2, block.Skip })
-            {
-                AddConvolution(weights, layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, transposed: false);
-                if (layer.Bias is { } bias) AddVector(weights, bias, layer.Outputs);
-            }
+            AddBlock(weights, block);
+            foreach (ConvolutionLayer layer in new[] { block.Conv1, block.Conv2 }) AddVector(weights, layer.Bias!, layer.Outputs);
         }
-        ConvolutionLayer last = graph.Encoder.Last;
-        AddConvolution(weights, last.Weight, last.Outputs, last.Inputs, last.Kernel, transposed: false);
+        AddLast(weights, graph.Encoder.Last);
         (double[] head, double[] offset) = graph.MotionHead.Fold(weights);
-        Head = Own<float>([.. head.Select(value => (float)value)]);
-        HeadOffset = Own<float>([.. offset.Select(value => (float)value)]);
+        Head = Upload<float>([.. head.Select(value => (float)value)]);
+        HeadOffset = Upload<float>([.. offset.Select(value => (float)value)]);
     }
 
     private void AddSynthesis(ITensorSource weights, Synthesis synthesis)
     {
-        int channels = synthesis.Conv1.Convolution.Inputs;
-        float[] planar = weights.ReadParameter(synthesis.Constant, channels, 4, 4), constant = new float[planar.Length];
-        for (int i = 0; i < planar.Length; i++) constant[i % 16 * channels + i / 16] = planar[i];
-        Constant = Own(constant);
+        int channels = synthesis.Conv1.Convolution.Inputs, padded = Padded(channels);
+        float[] planar = weights.ReadParameter(synthesis.Constant, channels, 4, 4), constant = new float[16 * padded];
+        for (int i = 0; i < planar.Length; i++) constant[i % 16 * padded + i / 16] = planar[i];
+        Constant = Upload(constant);
 
-        ModulationStack stack = new(weights);
+        ModulationStack stack = new(weights, Math.Max(ModulationStack.LeastGranule, _channelGranule));
         AddStyled(weights, synthesis.Conv1, stack);
         foreach (SynthesisLevel level in synthesis.Levels)
         {
@@ -120,84 +155,43 @@ internal sealed class CudaWeights : IDisposable
             AddVector(weights, level.ToRgb.Bias, 3);
         }
         (StyleLength, DemodulationLength) = (stack.Bias.Count, stack.DemodulationLength);
-        Modulation = Own<float>([.. stack.Matrix]);
-        ModulationBias = Own<float>([.. stack.Bias]);
-        SquaredWeights = Own<float>([.. stack.Squared]);
-        DemodulationRows = Own<DemodulationRow>([.. stack.Rows]);
+        Modulation = Upload<float>([.. stack.Matrix]);
+        ModulationBias = Upload<float>([.. stack.Bias]);
+        SquaredWeights = Upload<float>([.. stack.Squared]);
+        DemodulationRows = Upload<DemodulationRow>([.. stack.Rows]);
+        DemodulatedLayers = Upload<StyleLayer>([.. stack.Layers]);
     }
 
     private void AddStyled(ITensorSource weights, StyledConvolutionLayer layer, ModulationStack stack)
     {
         ModulatedConvolutionLayer convolution = layer.Convolution;
-        float[] weight = AddConvolution(
-            weights, convolution.Weight, convolution.Outputs, convolution.Inputs, convolution.Kernel, convolution.Resampling == Resampling.Up);
+        float[] weight = weights.ReadParameter(convolution.Weight, convolution.Outputs, convolution.Inputs, convolution.Kernel, convolution.Kernel);
+        AddModulated(convolution, weight);
         AddVector(weights, layer.Bias, convolution.Outputs);
         int style = stack.AddModulation(convolution.Modulation);
         _styleOffsets[convolution.Name] = style;
         _demodulationOffsets[convolution.Name] = stack.AddDemodulation(convolution, style, weight);
     }
 
-    private float[] AddConvolution(ITensorSource weights, string name, int outputs, int inputs, int kernel, bool transposed)
-    {
-        float[] weight = weights.ReadParameter(name, outputs, inputs, kernel, kernel);
-        _convolutions.Add(name, new(_accelerator, weight, outputs, inputs, kernel, transposed));
-        return weight;
-    }
-
-    /// <summary>A 1x1 convolution as a scaled matrix [outputs, inputs], or transposed.</summary>
+    /// <summary>A 1x1 convolution as a scaled matrix [outputs, inputs], or transposed; the channels of the network are padded.</summary>
     private void AddRows(ITensorSource weights, string name, int outputs, int inputs, bool transpose)
     {
-        float[] weight = weights.ReadParameter(name, outputs, inputs, 1, 1), rows = new float[weight.Length];
+        float[] weight = weights.ReadParameter(name, outputs, inputs, 1, 1);
+        int columns = Padded(transpose ? outputs : inputs);
+        float[] rows = new float[(transpose ? inputs : outputs) * columns];
         double scale = 1 / Math.Sqrt(inputs);
-        for (int i = 0; i < weight.Length; i++) rows[transpose ? i % inputs * outputs + i / inputs : i] = (float)(weight[i] * scale);
-        _vectors.Add(name, _accelerator.Allocate1D(rows));
+        for (int i = 0; i < weight.Length; i++)
+        {
+            int output = i / inputs, input = i % inputs;
+            rows[transpose ? input * columns + output : output * columns + input] = (float)(weight[i] * scale);
+        }
+        _vectors.Add(name, Accelerator.Allocate1D(rows));
     }
 
-    private void AddVector(ITensorSource weights, string name, int length) => _vectors.Add(name, _accelerator.Allocate1D(weights.ReadParameter(name, length)));
-
-    private ArrayView<T> Own<T>(T[] values) where T : unmanaged
+    private void AddVector(ITensorSource weights, string name, int length)
     {
-        MemoryBuffer1D<T> buffer = _accelerator.Allocate1D(values);
-        _owned.Add(buffer);
-        return buffer.View;
-    }
-
-    /// <summary>Stacks the modulations of all layers, and the demodulations.</summary>
-    private sealed class ModulationStack(ITensorSource weights)
-    {
-        public List<float> Matrix { get; } = [];
-
-        public List<float> Bias { get; } = [];
-
-        public List<float> Squared { get; } = [];
-
-        public List<DemodulationRow> Rows { get; } = [];
-
-        public int DemodulationLength { get; private set; }
-
-        /// <summary>Appends a modulation, padded with zero rows; returns where its outputs start.</summary>
-        public int AddModulation(LinearLayer layer)
-        {
-            int offset = Bias.Count, padding = (Granule - layer.Outputs % Granule) % Granule;
-            double scale = layer.LrMul / Math.Sqrt(layer.Inputs);
-            Matrix.AddRange(weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs).Select(value => (float)(value * scale)));
-            Matrix.AddRange(new float[padding * layer.Inputs]);
-            Bias.AddRange(weights.ReadParameter(layer.Bias, layer.Outputs).Select(value => value * layer.LrMul));
-            Bias.AddRange(new float[padding]);
-            return offset;
-        }
-
-        /// <summary>Appends a demodulation; returns where its factors start.</summary>
-        public int AddDemodulation(ModulatedConvolutionLayer layer, int style, float[] weight)
-        {
-            int offset = DemodulationLength;
-            for (int output = 0; output < layer.Outputs; output++)
-            {
-                Rows.Add(new() { Style = style, Inputs = layer.Inputs, Weights = Squared.Count + output * layer.Inputs, Output = offset + output });
-            }
-            Squared.AddRange(ConvolutionWeights.SquaredSums(weight, layer.Outputs, layer.Inputs, layer.Kernel));
-            DemodulationLength += (layer.Outputs + Granule - 1) / Granule * Granule;
-            return offset;
-        }
+        float[] values = weights.ReadParameter(name, length);
+        Array.Resize(ref values, Padded(length));
+        _vectors.Add(name, Accelerator.Allocate1D(values));
     }
 }

@@ -10,6 +10,9 @@ internal enum ConvolutionMachine
 
     /// <summary>sm_80 and up: `mma.sync` of 16 of K, asynchronous copies.</summary>
     Ampere,
+
+    /// <summary>sm_90a: `wgmma` and the copy engine.</summary>
+    Hopper,
 }
 
 /// <summary>The device arrays of an fp16 convolution.</summary>
@@ -24,30 +27,53 @@ internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, Ha
 
 /// <summary>How a convolution is cut into work for the device.</summary>
 /// <param name="TileN">Output channels of a tile.</param>
+/// <param name="Blocks">Blocks of 8 x 8 pixels of a tile: the product of the next three.</param>
 /// <param name="BlocksX">Blocks of 8 x 8 pixels of a tile along x.</param>
 /// <param name="BlocksY">Along y.</param>
 /// <param name="TileFrames">Frames of a tile.</param>
 /// <param name="Splits">Parts of K.</param>
-internal readonly record struct ConvolutionCut(int TileN, int BlocksX, int BlocksY, int TileFrames, int Splits);
+internal readonly record struct ConvolutionCut(int TileN, int Blocks, int BlocksX, int BlocksY, int TileFrames, int Splits);
 
 /// <summary>Chooses how an fp16 convolution is cut and binds its launches.</summary>
-internal sealed class HalfConvolutionLauncher(Accelerator accelerator, ConvolutionMachine machine)
+/// <remarks>Not thread-safe. Disposing releases what launches read: use none afterwards.</remarks>
+internal sealed class HalfConvolutionLauncher(Accelerator accelerator, ConvolutionMachine machine) : IDisposable
 {
-    /// <summary>The machine of a device.</summary>
-    public static ConvolutionMachine MachineOf(Accelerator accelerator) => accelerator.Properties.Sm >= 80 ? ConvolutionMachine.Ampere : ConvolutionMachine.Turing;
+    private readonly TensorMapTable _maps = new(accelerator);
 
-    /// <summary>The deepest step of the kernels: what weights must be packed for.</summary>
-    public const int MostChunk = MmaConvolution.MostChunk;
+    /// <summary>The machine of a device.</summary>
+    public static ConvolutionMachine MachineOf(Accelerator accelerator) =>
+        accelerator.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
+        : accelerator.Properties.Sm >= 80 ? ConvolutionMachine.Ampere
+        : ConvolutionMachine.Turing;
+
+    /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
+    public int MostChunk => machine == ConvolutionMachine.Hopper ? WgmmaConvolution.MostChunk : MmaConvolution.MostChunk;
 
     /// <summary>How to cut a convolution for so many frames. More parts of K for fewer frames: results then differ in the order of additions.</summary>
     public ConvolutionCut Cut(HalfConvolutionWeights weights, HalfMap output)
     {
         int outputs = weights.PaddedOutputs;
         int tileN = outputs % 128 == 0 ? 128 : outputs % 64 == 0 ? 64 : outputs % 32 == 0 ? 32 : 16;
-        ConvolutionCut cut = output.Width > 8 ? new(tileN, 2, 1, 1, 1) : new(tileN, 1, 1, 2, 1);
-        int most = Math.Min(8, weights.MostSplits);
-        while (2 * cut.Splits <= most && Items(weights, output, cut) < accelerator.Properties.Multiprocessors) cut = cut with { Splits = 2 * cut.Splits };
-        return cut;
+        ConvolutionCut best = default;
+        double least = double.MaxValue;
+        foreach ((int n, int blocks) in machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)])
+        {
+            for (int splits = 1; splits <= Math.Min(8, weights.MostSplits); splits *= 2)
+            {
+                ConvolutionCut cut = Shape(output, n, blocks, splits);
+                double time = Time(weights, output, cut);
+                if (time < least) (least, best) = (time, cut);
+            }
+        }
+        return best;
+    }
+
+    /// <summary>A cut with a given tile.</summary>
+    public static ConvolutionCut Shape(HalfMap output, int tileN, int blocks, int splits)
+    {
+        // Frames of 8 x 8 and less have one block; larger ones two across, or as many as are left over.
+        int x = output.Width > 8 ? 2 : 1, y = output.Height > 8 ? blocks / x : 1;
+        return new(tileN, blocks, x, Math.Max(1, y), blocks / (x * Math.Max(1, y)), splits);
     }
 
     /// <summary>Floats of partial sums.</summary>
@@ -63,6 +89,12 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
         HalfConvolutionArguments arguments = Arguments(weights, operands, cut, workspace);
         KernelLaunch launch = (machine, cut.TileN) switch
         {
+            (ConvolutionMachine.Hopper, 128) when cut.Blocks == 4 => BindWgmma<Wgmma256x128>(weights, operands, arguments),
+            (ConvolutionMachine.Hopper, 128) => BindWgmma<Wgmma128x128>(weights, operands, arguments),
+            (ConvolutionMachine.Hopper, 64) when cut.Blocks == 4 => BindWgmma<Wgmma256x64>(weights, operands, arguments),
+            (ConvolutionMachine.Hopper, 64) => BindWgmma<Wgmma128x64>(weights, operands, arguments),
+            (ConvolutionMachine.Hopper, 32) => BindWgmma<Wgmma256x32>(weights, operands, arguments),
+            (ConvolutionMachine.Hopper, _) => BindWgmma<Wgmma256x16>(weights, operands, arguments),
             (ConvolutionMachine.Ampere, 128) => BindMma<Mma128x128, AmpereMachine>(weights, operands, arguments),
             (ConvolutionMachine.Ampere, 64) => BindMma<Mma128x64, AmpereMachine>(weights, operands, arguments),
             (ConvolutionMachine.Ampere, 32) => BindMma<Mma128x32, AmpereMachine>(weights, operands, arguments),
@@ -91,6 +123,14 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
         ];
     }
 
+    /// <summary>Makes the tensor maps of what was prepared known to the device; before the first launch.</summary>
+    public void Commit() => _maps.Upload();
+
+    /// <summary>Forgets what was prepared: its launches must not be used any more.</summary>
+    public void Clear() => _maps.Clear();
+
+    public void Dispose() => _maps.Dispose();
+
     private KernelLaunch BindMma<TTile, TMachine>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
         where TTile : struct, IMmaTile
         where TMachine : struct, IMmaMachine
@@ -102,6 +142,82 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
         return weights.Chunk == 32
             ? KernelLaunch.Create(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
             : KernelLaunch.Create(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
+    }
+
+    private KernelLaunch BindWgmma<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IWgmmaTile => weights.Chunk switch
+        {
+            64 => BindWgmma<TTile, Chunk64>(weights, operands, arguments),
+            32 => BindWgmma<TTile, Chunk32>(weights, operands, arguments),
+            _ => BindWgmma<TTile, Chunk16>(weights, operands, arguments),
+        };
+
+    private KernelLaunch BindWgmma<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+    {
+        int stage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo));
+        WgmmaConvolutionArguments all = new()
+        {
+            Convolution = arguments,
+            InputMaps = _maps.Add(weights.TileShapes.Select(shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
+            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
+            InputStage = stage,
+        };
+        int groups = Math.Min(arguments.Items, default(TTile).Groups * accelerator.Properties.Multiprocessors);
+        KernelConfig config = new(
+            new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(stage, weights.Chunk)));
+        (double operations, double bytes) = Cost(weights, operands);
+        return default(TTile).Groups == 1
+            ? KernelLaunch.Create(accelerator, WgmmaConvolution.RunAlone<TTile, TChunk>, config, all, operations, bytes)
+            : KernelLaunch.Create(accelerator, WgmmaConvolution.RunInPairs<TTile, TChunk>, config, all, operations, bytes);
+    }
+
+    // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
+    private static TensorMapDescription InputMap(HalfMap map, HalfConvolutionArguments a, int chunk, int halo)
+    {
+        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.Planes;
+        return new()
+        {
+            Element = TensorElement.Half,
+            Address = map.View.Address,
+            Dimensions = [map.Width * 8, map.Height, map.Planes, map.Octets, map.Frames],
+            Strides = [row, plane, octet, octet * map.Octets],
+            Box = [(8 * a.BlocksX + (halo & 255)) * 8, 8 * a.BlocksY + (halo >> 8), 1, chunk / 8, a.TileFrames],
+        };
+    }
+
+    // Rows of core matrices; a box is a step of a tile's channels.
+    private static TensorMapDescription WeightMap(HalfConvolutionWeights weights, int n) => new()
+    {
+        Element = TensorElement.Half,
+        Address = weights.View.Address,
+        Dimensions = [64, weights.View.Length / 64],
+        Strides = [128],
+        Box = [64, n / 8 * (weights.Chunk / 8)],
+    };
+
+    // The tiles that could serve, as channels and blocks.
+    private static (int N, int Blocks)[] WgmmaTiles(int tileN) => tileN switch
+    {
+        128 => [(128, 4), (128, 2), (64, 2)],
+        64 => [(64, 4), (64, 2)],
+        _ => [(tileN, 4)],
+    };
+
+    // Cycles, roughly: rounds of work items, each with its products at the rate of the tensor cores and a fixed cost; then the sum of the parts.
+    private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
+    {
+        int multiprocessors = accelerator.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
+        bool isAlone = cut.TileN == 128 && cut.Blocks == 4 || machine != ConvolutionMachine.Hopper;
+        int places = multiprocessors * (isAlone ? 1 : 2);
+        double rounds = Math.Ceiling((double)Items(weights, output, cut) / places);
+        double steps = (double)weights.Steps.Count / weights.PhaseStarts.Count / cut.Splits;
+        // A step moves its weights from L2 (32 bytes a cycle) while it multiplies (8192 operations a cycle, shared by the groups that run together).
+        double products = pixels * cut.TileN * weights.Chunk * 2.0 / 6500, weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
+        double item = steps * Math.Max(products, weightsIn) * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
+        double reduction = cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (multiprocessors * 12);
+        return rounds * item + reduction;
     }
 
     private static HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)

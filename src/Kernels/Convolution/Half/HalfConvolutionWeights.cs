@@ -168,6 +168,14 @@ internal sealed class HalfConvolutionWeights : IDisposable
         return packer.Finish(accelerator, HalfConvolutionKind.Up, phases);
     }
 
+    /// <summary>A power of two greater than any magnitude, within what float32 can divide by.</summary>
+    public static float PowerAbove(ReadOnlySpan<float> weight)
+    {
+        float most = 0;
+        foreach (float value in weight) most = MathF.Max(most, MathF.Abs(value));
+        return most == 0 ? 1 : MathF.ScaleB(1, Math.Clamp(MathF.ILogB(most) + 1, -120, 120));
+    }
+
     public void Dispose()
     {
         _buffer.Dispose();
@@ -181,17 +189,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
     {
         public int Taps => Rows.Length * Columns.Length;
 
-        // A power of two greater than any magnitude.
         public float Peak { get; } = PowerAbove(Weight);
 
         public float Factor(int inputs) => (float)(Peak / Math.Sqrt(inputs * Kernel * Kernel));
-
-        private static float PowerAbove(ReadOnlySpan<float> weight)
-        {
-            float most = 0;
-            foreach (float value in weight) most = MathF.Max(most, MathF.Abs(value));
-            return most == 0 ? 1 : MathF.ScaleB(1, Math.Clamp(MathF.ILogB(most) + 1, -120, 120));
-        }
     }
 
     private sealed class Packer(int outputs, int inputs, int mostChunk)

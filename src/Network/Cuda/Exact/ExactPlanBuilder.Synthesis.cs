@@ -4,39 +4,34 @@ using Lia.Kernels.Modulation;
 using Lia.Kernels.Warping;
 using Lia.Network.Graph;
 
-namespace Lia.Network.Cuda;
+namespace Lia.Network.Cuda.Exact;
 
-internal sealed partial class CudaPlanBuilder
+internal sealed partial class ExactPlanBuilder
 {
-    /// <summary>Latents to pictures.</summary>
-    /// <param name="graph">The network.</param>
-    /// <param name="latents">[frame, style].</param>
-    /// <param name="features">The source's features from 8x8 up, one frame each.</param>
-    /// <param name="grids">linspace(-1, 1) for each level.</param>
-    /// <param name="images">Receives planar [frame, 3, S, S].</param>
-    public void Synthesis(
-        LiaGraph graph, ArrayView<float> latents, IReadOnlyList<ActivationMap> features, IReadOnlyList<ArrayView<float>> grids, ArrayView<float> images)
+    /// <inheritdoc/>
+    public override void Synthesis(
+        LiaGraph graph, ArrayView<float> latents, IReadOnlyList<ICudaActivation> features, IReadOnlyList<ArrayView<float>> grids, ArrayView<float> images)
     {
         Synthesis synthesis = graph.Synthesis;
-        ArrayView<float> styles = arena.Reserve((long)frames * weights.StyleLength);
-        ArrayView<float> demodulations = arena.Reserve((long)frames * weights.DemodulationLength);
-        Add("dec.modulation", [Linear(weights.Modulation, weights.ModulationBias, latents, graph.Architecture.Style, styles, weights.StyleLength)]);
+        ArrayView<float> styles = Arena.Reserve((long)Frames * _weights.StyleLength);
+        ArrayView<float> demodulations = Arena.Reserve((long)Frames * _weights.DemodulationLength);
+        Add("dec.modulation", [Linear(_weights.Modulation, _weights.ModulationBias, latents, graph.Architecture.Style, styles, _weights.StyleLength)]);
         Add("dec.demodulation",
         [
-            Demodulation.Prepare(accelerator, new()
+            Demodulation.Prepare(Accelerator, new()
             {
                 Styles = styles,
-                SquaredWeights = weights.SquaredWeights,
-                Rows = weights.DemodulationRows,
+                SquaredWeights = _weights.SquaredWeights,
+                Rows = _weights.DemodulationRows,
                 Output = demodulations,
-                Frames = frames,
-                RowCount = weights.DemodulationRows.IntLength,
-                StyleStride = weights.StyleLength,
-                OutputStride = weights.DemodulationLength,
+                Frames = Frames,
+                RowCount = _weights.DemodulationRows.IntLength,
+                StyleStride = _weights.StyleLength,
+                OutputStride = _weights.DemodulationLength,
             }),
         ]);
 
-        ActivationMap constant = new(weights.Constant, 1, 4, 4, synthesis.Conv1.Convolution.Inputs);
+        ActivationMap constant = new(_weights.Constant, 1, 4, 4, synthesis.Conv1.Convolution.Inputs);
         ActivationMap x = Styled(synthesis.Conv1, constant, styles, demodulations);
         ActivationMap? flow = null, rgb = null;
         for (int i = 0; i < synthesis.Levels.Length; i++)
@@ -48,19 +43,19 @@ internal sealed partial class CudaPlanBuilder
             ActivationMap conv = Styled(level.Conv, up, styles, demodulations);
             Release(up);
             ActivationMap nextFlow = Reserve(conv.Height, conv.Width, 3, isPlanar: true);
-            ActivationMap nextRgb = isLast ? new(images, frames, conv.Height, conv.Width, 3, IsPlanar: true) : Reserve(conv.Height, conv.Width, 3, isPlanar: true);
-            ActivationMap? blended = isLast && !isTapped ? null : Reserve(conv.Height, conv.Width, conv.Channels);
-            ActivationMap? warped = isTapped ? Reserve(conv.Height, conv.Width, conv.Channels) : null;
-            KernelLaunch launch = FlowWarp.Prepare(accelerator, new()
+            ActivationMap nextRgb = isLast ? new(images, Frames, conv.Height, conv.Width, 3, IsPlanar: true) : Reserve(conv.Height, conv.Width, 3, isPlanar: true);
+            ActivationMap? blended = isLast && !IsTapped ? null : Reserve(conv.Height, conv.Width, conv.Channels);
+            ActivationMap? warped = IsTapped ? Reserve(conv.Height, conv.Width, conv.Channels) : null;
+            KernelLaunch launch = FlowWarp.Prepare(Accelerator, new()
             {
                 Input = conv.View,
-                Feature = features[i].View,
-                Style = styles.SubView(weights.StyleOffset(level.ToFlow.Convolution)),
-                FlowWeights = weights.Vector(level.ToFlow.Convolution.Weight),
-                FlowBias = weights.Vector(level.ToFlow.Bias),
-                RgbWeights = weights.Vector(level.ToRgb.Convolution.Weight),
-                RgbBias = weights.Vector(level.ToRgb.Convolution.Bias!),
-                RgbOffset = weights.Vector(level.ToRgb.Bias),
+                Feature = features[i].Memory,
+                Style = styles.SubView(_weights.StyleOffset(level.ToFlow.Convolution)),
+                FlowWeights = _weights.Vector(level.ToFlow.Convolution.Weight),
+                FlowBias = _weights.Vector(level.ToFlow.Bias),
+                RgbWeights = _weights.Vector(level.ToRgb.Convolution.Weight),
+                RgbBias = _weights.Vector(level.ToRgb.Convolution.Bias!),
+                RgbOffset = _weights.Vector(level.ToRgb.Bias),
                 PreviousFlow = flow?.View ?? default,
                 PreviousRgb = rgb?.View ?? default,
                 GridX = grids[i],
@@ -69,13 +64,13 @@ internal sealed partial class CudaPlanBuilder
                 Rgb = nextRgb.View,
                 Blended = blended?.View ?? default,
                 Warped = warped?.View ?? default,
-                Frames = frames,
+                Frames = Frames,
                 Height = conv.Height,
                 Width = conv.Width,
                 Channels = conv.Channels,
-                StyleStride = weights.StyleLength,
+                StyleStride = _weights.StyleLength,
             });
-            CudaTap[] taps = isTapped
+            CudaTap[] taps = IsTapped
                 ? [new($"{level.ToFlow.Name}.flow", nextFlow), new($"{level.ToFlow.Name}.warped", warped!), new($"{level.ToFlow.Name}.blended", blended!), new(level.ToRgb.Name, nextRgb)]
                 : [];
             Add(level.ToFlow.Name, [launch], taps);
@@ -92,8 +87,8 @@ internal sealed partial class CudaPlanBuilder
         ModulatedConvolutionLayer convolution = layer.Convolution;
         ActivationMap output = Reserve(input.Height, input.Width, convolution.Outputs);
         Add(layer.Name, Convolve(
-            weights.Convolution(convolution.Weight), input, output, 1, convolution.Kernel / 2, false, Activated(layer, demodulations),
-            styles.SubView(weights.StyleOffset(convolution))), new CudaTap(layer.Name, output));
+            _weights.Convolution(convolution.Weight), input, output, 1, convolution.Kernel / 2, false, Activated(layer, demodulations),
+            styles.SubView(_weights.StyleOffset(convolution))), new CudaTap(layer.Name, output));
         return output;
     }
 
@@ -103,7 +98,7 @@ internal sealed partial class CudaPlanBuilder
         ModulatedConvolutionLayer convolution = layer.Convolution;
         ActivationMap wide = Reserve(2 * input.Height + 1, 2 * input.Width + 1, convolution.Outputs);
         KernelLaunch[] transposed = Convolve(
-            weights.Convolution(convolution.Weight), input, wide, 1, 0, true, default, styles.SubView(weights.StyleOffset(convolution)));
+            _weights.Convolution(convolution.Weight), input, wide, 1, 0, true, default, styles.SubView(_weights.StyleOffset(convolution)));
         ActivationMap output = Reserve(2 * input.Height, 2 * input.Width, convolution.Outputs);
         Add(layer.Name, [.. transposed, BlurTo(wide, output, stride: 1, padding: 1, UpsamplingFirGain, Activated(layer, demodulations))], new CudaTap(layer.Name, output));
         Release(wide);
@@ -112,9 +107,9 @@ internal sealed partial class CudaPlanBuilder
 
     private Epilogue Activated(StyledConvolutionLayer layer, ArrayView<float> demodulations) => new()
     {
-        Scale = demodulations.SubView(weights.DemodulationOffset(layer.Convolution)),
-        ScaleStride = weights.DemodulationLength,
-        Bias = weights.Vector(layer.Bias),
+        Scale = demodulations.SubView(_weights.DemodulationOffset(layer.Convolution)),
+        ScaleStride = _weights.DemodulationLength,
+        Bias = _weights.Vector(layer.Bias),
         Activate = 1,
     };
 

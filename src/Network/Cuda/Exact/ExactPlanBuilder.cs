@@ -1,0 +1,55 @@
+using Lia.Gpu;
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
+using Lia.Kernels.Convolution;
+using Lia.Kernels.Resampling;
+
+namespace Lia.Network.Cuda.Exact;
+
+/// <summary>The network in float32, NHWC: every operation a kernel of its own.</summary>
+/// <inheritdoc cref="CudaPlanBuilder"/>
+internal sealed partial class ExactPlanBuilder(Accelerator accelerator, ExactWeights weights, ArenaLayout arena, int frames, bool isTapped)
+    : CudaPlanBuilder(accelerator, weights, arena, frames, isTapped)
+{
+    private const float FirGain = 1 / 64f, UpsamplingFirGain = 4 / 64f;
+
+    private readonly ExactWeights _weights = weights;
+
+    /// <summary>A convolution; its workspace is given back at once, because the next step runs after it.</summary>
+    private KernelLaunch[] Convolve(
+        ConvolutionWeights kernel, ActivationMap input, ActivationMap output, int stride, int padding, bool transposed, Epilogue epilogue,
+        ArrayView<float> inputScale = default)
+    {
+        ConvolutionShape shape = new(Frames, input.Height, input.Width, stride, padding, transposed);
+        long length = ConvolutionLauncher.WorkspaceLength(kernel, shape);
+        ArrayView<float> workspace = length > 0 ? Arena.Reserve(length) : default;
+        KernelLaunch[] launches = ConvolutionLauncher.Prepare(Accelerator, kernel, shape, new()
+        {
+            Input = input.View,
+            SharesInput = input.Frames != Frames,
+            Output = output.View,
+            InputScale = inputScale,
+            InputScaleStride = _weights.StyleLength,
+            Workspace = workspace,
+            Epilogue = epilogue,
+        });
+        if (length > 0) Arena.Release(workspace);
+        return launches;
+    }
+
+    private KernelLaunch BlurTo(ActivationMap input, ActivationMap output, int stride, int padding, float gain, Epilogue epilogue = default) =>
+        Blur.Prepare(Accelerator, new()
+        {
+            Input = input.View,
+            Output = output.View,
+            Epilogue = epilogue,
+            Gain = gain,
+            Frames = Frames,
+            InputHeight = input.Height,
+            InputWidth = input.Width,
+            OutputHeight = output.Height,
+            OutputWidth = output.Width,
+            Channels = input.Channels,
+            Padding = padding,
+        }, stride);
+}

@@ -1,0 +1,42 @@
+using Lia.Gpu.Runtime;
+using Lia.Kernels.Convolution;
+using Lia.Network.Graph;
+using Lia.Weights;
+
+namespace Lia.Network.Cuda.Exact;
+
+/// <summary>The parameters in float32.</summary>
+internal sealed class ExactWeights : CudaWeights
+{
+    private readonly Dictionary<string, ConvolutionWeights> _convolutions = [];
+
+    public ExactWeights(Accelerator accelerator, ITensorSource weights, LiaGraph graph)
+        : base(accelerator, channelGranule: 1) => Load(weights, graph);
+
+    /// <summary>A convolution by the name of its weight.</summary>
+    public ConvolutionWeights Convolution(string weight) => _convolutions[weight];
+
+    public override ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph) => [.. graph.Synthesis.Levels.Select(level =>
+    {
+        int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
+        return new ActivationMap(layout.Reserve((long)size * size * channels), 1, size, size, channels);
+    })];
+
+    public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new ExactPlanBuilder(Accelerator, this, arena, frames, isTapped);
+
+    protected override void AddBlock(ITensorSource weights, ResBlock block)
+    {
+        foreach (ConvolutionLayer layer in new[] { block.Conv1, block.Conv2, block.Skip }) AddConvolution(weights, layer);
+    }
+
+    protected override void AddLast(ITensorSource weights, ConvolutionLayer layer) => AddConvolution(weights, layer);
+
+    protected override void AddModulated(ModulatedConvolutionLayer layer, float[] weight) =>
+        Add(layer.Weight, weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Resampling == Resampling.Up);
+
+    private void AddConvolution(ITensorSource weights, ConvolutionLayer layer) =>
+        Add(layer.Weight, weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs, layer.Kernel, transposed: false);
+
+    private void Add(string name, float[] weight, int outputs, int inputs, int kernel, bool transposed) =>
+        _convolutions.Add(name, Own(new ConvolutionWeights(Accelerator, weight, outputs, inputs, kernel, transposed)));
+}

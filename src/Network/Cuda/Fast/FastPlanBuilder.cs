@@ -1,0 +1,41 @@
+using Lia.Gpu;
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
+using Lia.Kernels.Convolution;
+
+namespace Lia.Network.Cuda.Fast;
+
+/// <summary>
+/// The network with fp16 operands and float32 sums, CHW8. What surrounds a convolution is folded into its neighbours:
+/// <code>
+///     encoder block    x ------------------> skip blur (every 2nd pixel) ------------------+
+///                      x --> conv1, bias, act --> blur (into 4 phases) --> conv2, bias, act, + 1x1 skip, / sqrt 2
+///
+///     decoder level    blended s --> transposed conv (4 phases) --> blur, d, bias, act, s' --> conv, d, bias, act
+///                      --> ToFlow, warp, mask, ToRGB, blend, s''         (s, s', s'': the modulation of the layer that reads it)
+/// </code>
+/// Modulations are divided by their largest value, which demodulation takes out again, so that modulated activations stay in the range of fp16.
+/// </summary>
+/// <inheritdoc cref="CudaPlanBuilder"/>
+internal sealed partial class FastPlanBuilder(Accelerator accelerator, FastWeights weights, ArenaLayout arena, int frames, bool isTapped)
+    : CudaPlanBuilder(accelerator, weights, arena, frames, isTapped)
+{
+    private const float HalfPower = 0.70710678f; // 1 / sqrt(2)
+
+    private readonly FastWeights _weights = weights;
+
+    private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) => HalfActivation.Reserve(Arena, Frames, channels, height, width, planes);
+
+    private void Release(HalfMap map) => Arena.Release(map.View.Cast<float>());
+
+    /// <summary>A convolution; its workspace is given back at once, because the next step runs after it.</summary>
+    private KernelLaunch[] Convolve(HalfConvolutionWeights kernel, HalfMap input, HalfMap output, HalfEpilogue epilogue, HalfMap? skip = null)
+    {
+        ConvolutionCut cut = _weights.Launcher.Cut(kernel, output);
+        long length = HalfConvolutionLauncher.WorkspaceLength(kernel, output, cut);
+        ArrayView<float> workspace = length > 0 ? Arena.Reserve(length) : default;
+        KernelLaunch[] launches = Arena.IsMeasuring ? [] : _weights.Launcher.Prepare(kernel, new(input, output, epilogue) { Skip = skip }, cut, workspace);
+        if (length > 0) Arena.Release(workspace);
+        return launches;
+    }
+}

@@ -1,0 +1,90 @@
+using Lia.Gpu;
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
+using Lia.Kernels.Convolution;
+using Lia.Network.Graph;
+using Lia.Weights;
+using Half = Lia.Gpu.Half;
+
+namespace Lia.Network.Cuda.Fast;
+
+/// <summary>The parameters with convolutions in fp16, packed for the device's tensor cores.</summary>
+internal sealed class FastWeights : CudaWeights
+{
+    private readonly Dictionary<string, HalfConvolutionWeights> _convolutions = [];
+
+    public FastWeights(Accelerator accelerator, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine)
+        : base(accelerator, HalfMap.ChannelGranule)
+    {
+        Launcher = new(accelerator, machine);
+        Load(weights, graph);
+        float[] ones = new float[DemodulatedLayers.IntLength];
+        Array.Fill(ones, 1f);
+        UnitFactors = Upload(ones);
+    }
+
+    /// <summary>Factors of the layers' demodulations: the convolutions undo the scale of their weights themselves.</summary>
+    public ArrayView<float> UnitFactors { get; }
+
+    /// <summary>What launches the convolutions.</summary>
+    public HalfConvolutionLauncher Launcher { get; }
+
+    /// <summary>The encoder's last convolution as a matrix [style, octet, row, column, 8], divided by <see cref="LastFactor"/>.</summary>
+    public ArrayView<Half> Last { get; private set; }
+
+    /// <summary>What its sums are multiplied by.</summary>
+    public float LastFactor { get; private set; }
+
+    /// <summary>A convolution by the name of its weight; a residual block's second one holds its skip too.</summary>
+    public HalfConvolutionWeights Convolution(string weight) => _convolutions[weight];
+
+    public override ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph) => [.. graph.Synthesis.Levels.Select(level =>
+    {
+        int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
+        return new HalfActivation(HalfActivation.Reserve(layout, 1, channels, size, size));
+    })];
+
+    public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Accelerator, this, arena, frames, isTapped);
+
+    public override void Commit() => Launcher.Commit();
+
+    public override void ForgetPlans() => Launcher.Clear();
+
+    public override void Dispose()
+    {
+        Launcher.Dispose();
+        base.Dispose();
+    }
+
+    protected override void AddBlock(ITensorSource weights, ResBlock block)
+    {
+        ConvolutionLayer first = block.Conv1, second = block.Conv2;
+        Add(first.Weight, HalfConvolutionWeights.Same(Accelerator, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk));
+        Add(second.Weight, HalfConvolutionWeights.Down(
+            Accelerator, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk));
+    }
+
+    protected override void AddLast(ITensorSource weights, ConvolutionLayer layer)
+    {
+        float[] weight = Read(weights, layer);
+        int pixels = layer.Kernel * layer.Kernel, padded = HalfMap.PaddedChannels(layer.Inputs);
+        float peak = HalfConvolutionWeights.PowerAbove(weight);
+        Half[] matrix = new Half[layer.Outputs * padded * pixels];
+        Parallel.For(0, layer.Outputs * layer.Inputs, i =>
+        {
+            int output = i / layer.Inputs, input = i % layer.Inputs;
+            int to = (output * (padded / 8) + input / 8) * pixels * 8 + input % 8;
+            for (int pixel = 0; pixel < pixels; pixel++) matrix[to + pixel * 8] = (Half)(weight[i * pixels + pixel] / peak);
+        });
+        Last = Upload(matrix);
+        LastFactor = (float)(peak / Math.Sqrt(layer.Inputs * pixels));
+    }
+
+    protected override void AddModulated(ModulatedConvolutionLayer layer, float[] weight) => Add(layer.Weight, layer.Resampling == Resampling.Up
+        ? HalfConvolutionWeights.Up(Accelerator, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk)
+        : HalfConvolutionWeights.Same(Accelerator, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk));
+
+    private static float[] Read(ITensorSource weights, ConvolutionLayer layer) => weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);
+
+    private void Add(string name, HalfConvolutionWeights weights) => _convolutions.Add(name, Own(weights));
+}
