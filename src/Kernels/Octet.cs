@@ -1,13 +1,8 @@
 namespace Lia.Kernels;
 
 /// <summary>
-/// Eight neighbouring channels of a pixel as floats: what every kernel over half maps moves. A map is stored as CHW8,
-/// <code>
-///     [frame][octet of channels][row][column][8 halves]                            one octet = 16 bytes = one access;
-///     [frame][octet of channels][phase][row / 2][column / 2][8 halves]             lanes over columns fill whole lines
-/// </code>
-/// the second form being phase-separated: pixel (y, x) lies in phase 2 (y mod 2) + x mod 2 of ceil(height / 2) x ceil(width / 2) pixels each. Channels are
-/// a multiple of 16; those that pad are zero everywhere. Indices into a map count octets, so that no offset of a map of 2^31 halves overflows an int.
+/// Eight neighbouring channels of a pixel as floats: what every kernel over half maps (<see cref="HalfMap"/>) moves, 16 bytes and one access each, neighbouring lanes
+/// neighbouring columns. Indices into a map count octets, so that no offset in a map of less than 2^31 octets overflows an int.
 /// </summary>
 /// <param name="low">Channels 0 to 3.</param>
 /// <param name="high">Channels 4 to 7.</param>

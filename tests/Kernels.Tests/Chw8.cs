@@ -9,6 +9,9 @@ internal static class Chw8
     /// <summary>Every value rounded to fp16.</summary>
     public static Tensor Round(Tensor tensor) => tensor.Map((value, _, _) => (float)(Half)value);
 
+    /// <summary>The tensor with its last channels set to zero, as padding is.</summary>
+    public static Tensor ClearLast(Tensor tensor, int zeros = 3) => tensor.Map((value, _, c) => c < tensor.Channels - zeros ? value : 0);
+
     public static HalfMap Allocate(DeviceScope scope, int frames, int channels, int height, int width, int planes = 1)
     {
         Half[] poison = new Half[HalfMap.LengthOf(frames, channels, height, width, planes)];

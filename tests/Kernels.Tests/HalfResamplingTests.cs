@@ -13,41 +13,37 @@ public class HalfResamplingTests
     private static Tensor Skip(Accelerator accelerator, Tensor x)
     {
         using DeviceScope scope = new(accelerator);
-        int[] shape = [x.Batch, x.Channels, x.Height / 2, x.Width / 2];
-        HalfBlurArguments arguments = Arguments(scope, x, false) with { Output = HalfMap.Allocate(scope, shape) };
-        scope.Run(HalfBlur.PrepareSkip(accelerator, arguments));
-        return HalfMap.Download(scope, arguments.Output, shape);
+        HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height / 2, x.Width / 2);
+        scope.Run(HalfBlur.PrepareSkip(accelerator, Arguments(Chw8.Upload(scope, x), x, output)));
+        return Chw8.Download(scope, output);
     }
 
     private static Tensor Down(Accelerator accelerator, Tensor x)
     {
         using DeviceScope scope = new(accelerator);
-        int[] shape = [x.Batch, x.Channels, x.Height + 1, x.Width + 1];
-        HalfBlurArguments arguments = Arguments(scope, x, false) with { Output = HalfMap.Allocate(scope, shape, hasPhases: true) };
-        scope.Run(HalfBlur.PrepareDown(accelerator, arguments));
-        return HalfMap.Download(scope, arguments.Output, shape, hasPhases: true);
+        HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height / 2 + 1, x.Width / 2 + 1, planes: 4);
+        scope.Run(HalfBlur.PrepareDown(accelerator, Arguments(Chw8.Upload(scope, x), x, output)));
+        return Chw8.DownloadPhases(scope, output);
     }
 
     private static Tensor Up(Accelerator accelerator, Tensor x, float[] factors, float[] bias, float[]? style, int stride)
     {
         using DeviceScope scope = new(accelerator);
-        int[] shape = [x.Batch, x.Channels, x.Height - 1, x.Width - 1];
-        HalfBlurArguments arguments = Arguments(scope, x, true) with
+        HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height - 1, x.Width - 1);
+        scope.Run(HalfBlur.PrepareUp(accelerator, Arguments(Chw8.UploadPhases(scope, x), x, output) with
         {
-            Output = HalfMap.Allocate(scope, shape),
             Scale = scope.Upload(factors),
             ScaleStride = stride,
             Bias = scope.Upload(bias),
             Style = style == null ? default : scope.Upload(style),
             StyleStride = stride,
-        };
-        scope.Run(HalfBlur.PrepareUp(accelerator, arguments));
-        return HalfMap.Download(scope, arguments.Output, shape);
+        }));
+        return Chw8.Download(scope, output);
     }
 
-    private static HalfBlurArguments Arguments(DeviceScope scope, Tensor x, bool hasPhases) => new()
+    private static HalfBlurArguments Arguments(HalfMap input, Tensor x, HalfMap output) => new()
     {
-        Input = HalfMap.Upload(scope, x, hasPhases), Frames = x.Batch, InputHeight = x.Height, InputWidth = x.Width, Channels = x.Channels,
+        Input = input.View, Output = output.View, Frames = x.Batch, InputHeight = x.Height, InputWidth = x.Width, Channels = x.Channels,
     };
 
     [Theory, EveryAccelerator]
@@ -55,9 +51,9 @@ public class HalfResamplingTests
     {
         foreach (var (batch, channels, height, width) in new[] { (1, 16, 2, 2), (2, 48, 4, 6), (3, 16, 18, 10), (1, 32, 8, 40) })
         {
-            Tensor x = Tensor.Random(1, batch, channels, height, width).Rounded().Padded();
-            HalfMap.AssertRounded(x.Blur(1, 2, 1 / 64.0), Run(device, a => Skip(a, x)), 1);
-            HalfMap.AssertRounded(x.Blur(2, 1, 1 / 64.0), Run(device, a => Down(a, x)), 1);
+            Tensor x = Chw8.ClearLast(Chw8.Round(Tensor.Random(1, batch, channels, height, width)));
+            Near.Rounded(x.Blur(1, 2, 1 / 64.0), Run(device, a => Skip(a, x)), 1);
+            Near.Rounded(x.Blur(2, 1, 1 / 64.0), Run(device, a => Down(a, x)), 1);
         }
     }
 
@@ -66,15 +62,15 @@ public class HalfResamplingTests
     {
         foreach (var (batch, channels, height, width) in new[] { (1, 16, 1, 1), (2, 48, 4, 3), (3, 16, 9, 5), (1, 32, 4, 20) })
         {
-            Tensor x = Tensor.Random(1, batch, channels, 2 * height + 1, 2 * width + 1).Rounded().Padded();
+            Tensor x = Chw8.ClearLast(Chw8.Round(Tensor.Random(1, batch, channels, 2 * height + 1, 2 * width + 1)));
             int stride = channels + 4; // Rows of factors and styles lie apart.
             float[] factors = RandomFloats(batch * stride, 2), style = RandomFloats(batch * stride, 3), bias = RandomFloats(channels, 4);
             Array.Clear(bias, channels - 3, 3);
             Tensor expected = x.Blur(1, 1, 4 / 64.0).Map((value, n, c) => value * (double)factors[n * stride + c]).Activate(bias);
-            HalfMap.AssertRounded(expected, Run(device, a => Up(a, x, factors, bias, null, stride)), 1);
+            Near.Rounded(expected, Run(device, a => Up(a, x, factors, bias, null, stride)), 1);
             expected = expected.Map((value, n, c) => value * (double)style[n * stride + c]);
             Tensor actual = Run(device, a => Up(a, x, factors, bias, style, stride));
-            HalfMap.AssertRounded(expected, actual, 1);
+            Near.Rounded(expected, actual, 1);
             for (int i = 0; i < 3; i++) Assert.Equal(0f, actual[batch - 1, channels - 1 - i, 0, 0]);
         }
     }
@@ -82,7 +78,7 @@ public class HalfResamplingTests
     [Theory, EveryAccelerator]
     public void Frames_do_not_depend_on_their_neighbours(string device)
     {
-        Tensor x = Tensor.Random(1, 3, 16, 9, 11).Rounded(), second = Tensor.Create(1, 16, 9, 11, (_, c, i, j) => x[1, c, i, j]);
+        Tensor x = Chw8.Round(Tensor.Random(1, 3, 16, 9, 11)), second = Tensor.Create(1, 16, 9, 11, (_, c, i, j) => x[1, c, i, j]);
         float[] factors = RandomFloats(48, 2), bias = RandomFloats(16, 4);
         Tensor together = Run(device, a => Up(a, x, factors, bias, null, 16)), alone = Run(device, a => Up(a, second, factors[16..32], bias, null, 16));
         Assert.Equal(alone.Values, together.Values.AsSpan(alone.Values.Length, alone.Values.Length).ToArray());

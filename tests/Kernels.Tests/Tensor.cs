@@ -112,6 +112,20 @@ internal static class Near
         Assert.True(error <= limit, $"relative error {error:E2}, limit {limit:E2}");
     }
 
+    /// <summary>
+    /// Fails unless every element is the nearest half of a number that is within <paramref name="slack"/> * (|expected| + <paramref name="scale"/>) of the expected one:
+    /// rounding moves it by half an ulp (2^-11 of it, 2^-25 among the subnormals), the rest is for float32 sums over terms of that scale.
+    /// </summary>
+    public static void Rounded(Tensor expected, Tensor actual, double scale = 0, double slack = 1e-6)
+    {
+        Assert.Equal(expected.Shape, actual.Shape);
+        for (int i = 0; i < expected.Values.Length; i++)
+        {
+            double magnitude = Math.Abs(expected.Values[i]), limit = magnitude * Math.Pow(2, -11) + Math.Pow(2, -25) + slack * (magnitude + scale);
+            Assert.True(Math.Abs(actual.Values[i] - (double)expected.Values[i]) <= limit, $"element {i}: {actual.Values[i]:R}, expected {expected.Values[i]:R}");
+        }
+    }
+
     /// <inheritdoc cref="Equal(ReadOnlySpan{float}, ReadOnlySpan{float}, double)"/>
     public static void Equal(Tensor expected, Tensor actual, double limit = 1e-5)
     {
