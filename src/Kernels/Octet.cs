@@ -17,9 +17,6 @@ internal struct Octet(Float4 low, Float4 high)
     /// <summary>Channels 4 to 7.</summary>
     public Float4 High = high;
 
-    /// <summary>Eight zeros.</summary>
-    public static Octet Zero => new(new(0f, 0f, 0f, 0f), new(0f, 0f, 0f, 0f));
-
     /// <summary>Octet <paramref name="index"/> of a map that no thread writes while the kernel runs, still packed.</summary>
     public static Half8 LoadPacked(ArrayView<Half> map, int index) => Intrinsics.LoadNonCoherent(ref map.Cast<Half8>()[index]);
 
