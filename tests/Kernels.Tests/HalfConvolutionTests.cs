@@ -29,13 +29,13 @@ public class HalfConvolutionTests
         Func<DeviceScope, HalfEpilogue>? epilogue = null, int splits = 0) => Run(device, accelerator =>
     {
         using DeviceScope scope = new(accelerator);
-        HalfConvolutionLauncher launcher = new(accelerator, Enum.Parse<ConvolutionMachine>(machine));
+        HalfConvolutionLauncher launcher = scope.Own(new HalfConvolutionLauncher(accelerator, Enum.Parse<ConvolutionMachine>(machine)));
         int outputs = weight.Batch, inputs = weight.Channels;
         HalfConvolutionWeights weights = scope.Own(kind switch
         {
-            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(accelerator, weight.Values, outputs, inputs, weight.Width, HalfConvolutionLauncher.MostChunk),
-            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(accelerator, weight.Values, skipWeight!.Values, outputs, inputs, HalfConvolutionLauncher.MostChunk),
-            _ => HalfConvolutionWeights.Up(accelerator, weight.Values, outputs, inputs, HalfConvolutionLauncher.MostChunk),
+            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(accelerator, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk),
+            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(accelerator, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk),
+            _ => HalfConvolutionWeights.Up(accelerator, weight.Values, outputs, inputs, launcher.MostChunk),
         });
         HalfMap input = kind == HalfConvolutionKind.Down ? Chw8.UploadPhases(scope, x) : Chw8.Upload(scope, x);
         HalfMap output = kind switch
@@ -48,7 +48,9 @@ public class HalfConvolutionTests
         ConvolutionCut cut = launcher.Cut(weights, output) with { Splits = 1 };
         if (splits > 0) cut = cut with { Splits = splits };
         ArrayView<float> workspace = scope.Allocate<float>(Math.Max(1, HalfConvolutionLauncher.WorkspaceLength(weights, output, cut)));
-        scope.Run(launcher.Prepare(weights, new(input, output, applied) { Skip = skip == null ? null : Chw8.Upload(scope, skip) }, cut, workspace));
+        KernelLaunch[] launches = launcher.Prepare(weights, new(input, output, applied) { Skip = skip == null ? null : Chw8.Upload(scope, skip) }, cut, workspace);
+        launcher.Commit();
+        scope.Run(launches);
         return kind == HalfConvolutionKind.Up ? Chw8.DownloadPhases(scope, output) : Chw8.Download(scope, output);
     });
 
