@@ -19,6 +19,16 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
     public override bool SupportsDiscoveryEnumeration() => true;
 }
 
+/// <summary>As <see cref="EveryAcceleratorAttribute"/>, where CUDA devices are of compute capability 9.0.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class EveryHopperAttribute : DataAttribute
+{
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([.. TestAccelerators.HopperNames.Select(name => new TheoryDataRow(name))]);
+
+    public override bool SupportsDiscoveryEnumeration() => true;
+}
+
 /// <summary>A test of what only a CUDA device shows. Without a device there is no such test.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer(typeof(CudaFactDiscoverer))]
@@ -40,6 +50,8 @@ internal static class TestAccelerators
     private static readonly Lazy<Accelerator?> Device = new(() => CudaDevice.TryEnumerate(out var devices, out _) ? devices[0].CreateAccelerator() : null);
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
+
+    public static IEnumerable<string> HopperNames => Device.Value is { Properties.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
 
     /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
     public static T Run<T>(string name, Func<Accelerator, T> program)

@@ -45,6 +45,24 @@ public enum EmulationErrorKind
     /// <summary>Access to bytes that a cp.async is still going to write.</summary>
     MissingAsyncCopyWait,
 
+    /// <summary>Something touches what an asynchronous product, not yet waited for, reads or writes: an accumulator, or an operand in shared memory.</summary>
+    ProductInFlight,
+
+    /// <summary>A product whose accumulators were touched after the last wgmma.fence, or that has none before it.</summary>
+    MissingProductFence,
+
+    /// <summary>The copy engine or a product reads shared memory that a thread wrote without a fence.proxy.async behind it.</summary>
+    MissingProxyFence,
+
+    /// <summary>An mbarrier used before it was initialised, as data, or beyond its counts.</summary>
+    BarrierMisuse,
+
+    /// <summary>A tensor map, matrix descriptor or tile address that the hardware does not take.</summary>
+    InvalidOperand,
+
+    /// <summary>No warp can go on: each waits for an mbarrier, a barrier or the other warps of its warpgroup.</summary>
+    Deadlock,
+
     /// <summary>A warp ran more instructions than the budget: an endless loop or a wait that nobody ends.</summary>
     StepBudgetExceeded,
 

@@ -113,6 +113,7 @@ public sealed class PtxEntry
         Layout = new RegisterLayout(entry.Registers);
         var scope = new DecodeScope { Module = module, Entry = entry, Layout = Layout, Symbols = symbols };
         (Program, TrackedRegisters) = Decoder.DecodeEntry(scope);
+        Accumulators = AccumulatorUse.Names(Program);
 
         void Declare(VariableSyntax variable, long address)
         {
@@ -145,6 +146,9 @@ public sealed class PtxEntry
     internal Allocation Constants { get; }
 
     internal int TrackedRegisters { get; }
+
+    /// <summary>The registers that products accumulate in, by their numbers.</summary>
+    internal string[] Accumulators { get; }
 
     /// <summary>The state of every byte of shared memory at the start of a block.</summary>
     internal byte[] SharedState(int dynamicBytes)

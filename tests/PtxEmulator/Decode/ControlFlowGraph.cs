@@ -20,7 +20,7 @@ internal sealed class ControlFlowGraph
         for (int b = 0; b < Count; b++)
         {
             Op last = program[End(program, b) - 1];
-            bool falls = last.Flow is Flow.Next or Flow.Barrier || last.Guard >= 0;
+            bool falls = last.Flow is Flow.Next or Flow.Barrier or Flow.Wait || last.Guard >= 0;
             var next = new List<int>();
             if (falls) next.Add(b + 1);
             if (last.Flow == Flow.Branch && !next.Contains(BlockOf(last.Target))) next.Add(BlockOf(last.Target));

@@ -22,7 +22,10 @@ internal static class Decoder
         Add(WarpInstructions.Decode, "shfl", "vote", "redux", "activemask");
         Add(AtomicInstructions.Decode, "atom", "red");
         Add(AsyncCopyInstructions.Decode, "cp");
-        Add(MatrixInstructions.Decode, "ldmatrix", "mma");
+        Add(MatrixInstructions.Decode, "ldmatrix", "stmatrix", "mma");
+        Add(MBarrierInstructions.Decode, "mbarrier");
+        Add(WarpgroupInstructions.Decode, "wgmma");
+        Add(LaunchControlInstructions.Decode, "setmaxnreg", "griddepcontrol", "prefetch");
         return families;
 
         void Add(Func<InstructionReader, Op?> family, params string[] opcodes)
@@ -83,6 +86,7 @@ internal static class Decoder
         if (!program.Any(op => op.Flow == Flow.Exit)) throw new PtxSyntaxException(entry.Line, $"{entry.Name} never returns");
         var graph = new ControlFlowGraph(program);
         graph.SetReconvergence(program);
+        AccumulatorUse.Instrument(program, uses, definitions, scope.Layout);
         int followed = DefiniteAssignment.Instrument(program, guards, uses, definitions, graph, scope.Layout);
         return (program, followed);
     }

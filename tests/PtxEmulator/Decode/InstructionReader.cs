@@ -92,6 +92,20 @@ internal sealed class InstructionReader(DecodeScope scope, InstructionSyntax syn
         if (scope.Module.Sm < sm) throw Error($"needs sm_{sm} or later, the target is sm_{scope.Module.Sm}");
     }
 
+    /// <summary>What only the architecture-specific target (sm_90a) has.</summary>
+    public void RequireArchitecture(int sm)
+    {
+        if (scope.Module.Sm != sm || !scope.Module.ArchitectureSpecific)
+            throw Error($"needs sm_{sm}a, the target is sm_{scope.Module.Sm}{(scope.Module.ArchitectureSpecific ? "a" : "")}");
+    }
+
+    /// <summary>The PTX version, times ten, that has the instruction.</summary>
+    public void RequireVersion(int version)
+    {
+        if (scope.Module.VersionMajor * 10 + scope.Module.VersionMinor < version)
+            throw Error($"needs PTX {version / 10}.{version % 10}, the module has {scope.Module.VersionMajor}.{scope.Module.VersionMinor}");
+    }
+
     // ---- operands ----
 
     public Operand this[int index]
@@ -173,7 +187,21 @@ internal sealed class InstructionReader(DecodeScope scope, InstructionSyntax syn
     /// <summary><c>[register+offset]</c>, <c>[variable+offset]</c> or <c>[number]</c>; a variable must live in the instruction's space.</summary>
     public AddressOperand Address(int index, StateSpace space)
     {
+        if (this[index].Coordinates is not null) throw Error($"'{this[index].Text}' has coordinates, which only a tensor map takes");
+        return AddressOf(this[index], space);
+    }
+
+    /// <summary><c>[map, {x, y, ...}]</c>: a generic address and as many coordinates as the tensor has dimensions.</summary>
+    public (AddressOperand Map, int[] Coordinates) Tile(int index, int dimensions)
+    {
         Operand operand = this[index];
+        if (operand.Coordinates is not { } coordinates || coordinates.Elements.Length != dimensions)
+            throw Error($"'{operand.Text}' must have {dimensions} coordinates");
+        return (AddressOf(operand, StateSpace.Generic), [.. coordinates.Elements.Select(e => Source(e, PtxType.S32, wider: false))]);
+    }
+
+    private AddressOperand AddressOf(Operand operand, StateSpace space)
+    {
         if (operand.Kind != OperandKind.Address) throw Error($"'{operand.Text}' is not an address");
         if (operand.Name is null) return new AddressOperand(scope.Layout.Constant(0, 8), true, operand.Integer);
         if (scope.Layout.TryGet(operand.Name, out Register register))

@@ -11,6 +11,10 @@ namespace Lia.PtxEmulator.Detectors;
 /// they converge the lanes, order no memory (PTX ISA). Two atomic or volatile accesses never race with each other.
 /// </para>
 /// <para>
+/// An arrival at an mbarrier orders what its warp did before for those who wait for the phase; a copy's bytes are written where it was issued, and heard of with the phase they complete. Both
+/// count for the whole warp: that the lanes of a warp are ordered among themselves is not checked across an arrival.
+/// </para>
+/// <para>
 /// Barriers are followed with vector clocks: a warp counts its barriers, and a barrier tells every participant the counts of the others. Each word of shared memory
 /// remembers its last writer and up to two reading warps; a word accessed in parts keeps that record for each byte from then on.
 /// A third reader is dropped only while two others stand in the same place, so with barriers of the whole block nothing is missed.
@@ -52,6 +56,20 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
             for (int v = 0; v < warps; v++) joined[v] = Math.Max(joined[v], _heard[w][v]);
         }
         foreach (int w in participants) joined.CopyTo(_heard[w], 0);
+    }
+
+    /// <summary>What a warp has done and heard so far, for others to acquire; what it does from now on is not part of it.</summary>
+    public uint[] Release(int warp)
+    {
+        _heard[warp][warp]++;
+        return [.. _heard[warp]];
+    }
+
+    /// <summary>What was released is ordered before what the warp does from now on.</summary>
+    public void Acquire(int warp, ReadOnlySpan<uint> released)
+    {
+        uint[] heard = _heard[warp];
+        for (int v = 0; v < released.Length; v++) heard[v] = Math.Max(heard[v], released[v]);
     }
 
     /// <summary>A bar.warp.sync of these lanes.</summary>

@@ -13,6 +13,7 @@ internal static class AsyncCopyInstructions
     public static Op? Decode(InstructionReader r)
     {
         r.Require("async");
+        if (r.Take("bulk")) return BulkCopyInstructions.Decode(r);
         r.RequireSm(80);
         switch (r.Require("ca", "cg", "commit_group", "wait_group", "wait_all"))
         {

@@ -36,9 +36,13 @@ internal sealed unsafe class BlockExecutor : IDisposable
 {
     private const int Turn = 20_000;
 
+    // Rounds in which all warps fail their waits before that is a deadlock: some programs count tries.
+    private const int PatientRounds = 10_000;
+
     private readonly Warp[] _warps;
     private readonly int[] _order;
     private readonly Random? _random;
+    private int _stalledRounds;
 
     public BlockExecutor(Launch launch)
     {
@@ -47,8 +51,12 @@ internal sealed unsafe class BlockExecutor : IDisposable
         int warps = (int)((launch.BlockSize.Count + 31) / 32);
         byte[] state = launch.Entry.SharedState(launch.DynamicSharedBytes);
         SharedRaceDetector? races = launch.Options.DetectSharedRaces && state.Length > 0 ? new SharedRaceDetector(warps, state.Length) : null;
-        Shared = new SharedMemory(state, races);
+        AsyncProxy? proxy = Array.Exists(launch.Entry.Program, op => op.ReadsByAsyncProxy) ? new AsyncProxy(state.Length, warps * 32) : null;
+        Shared = new SharedMemory(state, races, proxy);
         Barriers = new BlockBarriers(this);
+        MBarriers = new MBarriers(this);
+        TileLoads = new TileLoads(this);
+        Warpgroups = [.. Enumerable.Range(0, (warps + 3) / 4).Select(i => new Warpgroup(this, i))];
         _warps = new Warp[warps];
         for (int i = 0; i < warps; i++) _warps[i] = new Warp(this, i);
         _order = [.. Enumerable.Range(0, warps)];
@@ -61,6 +69,12 @@ internal sealed unsafe class BlockExecutor : IDisposable
     public SharedMemory Shared { get; }
 
     public BlockBarriers Barriers { get; }
+
+    public MBarriers MBarriers { get; }
+
+    public TileLoads TileLoads { get; }
+
+    public Warpgroup[] Warpgroups { get; }
 
     public StatisticsCollector Statistics { get; }
 
@@ -87,27 +101,60 @@ internal sealed unsafe class BlockExecutor : IDisposable
         Shared.Reset();
         Shared.Races?.BeginBlock();
         Barriers.Reset();
+        MBarriers.Reset();
+        TileLoads.Reset();
+        foreach (Warpgroup group in Warpgroups) group.Reset();
+        _stalledRounds = 0;
         while (RunTurn())
         {
         }
+        TileLoads.RequireNone();
+        foreach (Warp warp in _warps) warp.TileStores.Flush(warp);
+    }
+
+    /// <summary>The last lane of a warp exits: what it started must not need it any more.</summary>
+    public void FinishWarp(Warp warp)
+    {
+        warp.TileStores.RequireRead(warp);
+        Warpgroups[warp.Index / 4].RequireNone(warp);
     }
 
     // One turn of every warp that can run; false when the block is done.
     private bool RunTurn()
     {
         _random?.Shuffle(_order);
-        bool ran = false;
+        bool ran = false, moved = false;
         foreach (int index in _order)
         {
             Warp warp = _warps[index];
             if (warp.Status != WarpStatus.Runnable) continue;
             ran = true;
             warp.Run(_random is null ? Turn : _random.Next(1, 200));
+            moved |= !warp.IsStalled;
             if (warp.Status == WarpStatus.AtBarrier) Barriers.Open();
+        }
+        if (moved) _stalledRounds = 0;
+        else if (ran)
+        {
+            // Copies arrive when nobody can do without them: a missing wait then finds the old content.
+            if (TileLoads.Deliver()) _stalledRounds = 0;
+            else if (++_stalledRounds > PatientRounds) throw Stuck();
         }
         if (ran) return true;
         if (Array.TrueForAll(_warps, w => w.Status == WarpStatus.Done)) return false;
         throw Barriers.Deadlock();
+    }
+
+    private EmulationException Stuck()
+    {
+        IEnumerable<string> all = _warps.Select(w => w.Status switch
+        {
+            WarpStatus.Done => $"warp {w.Index} has exited",
+            WarpStatus.AtBarrier => $"warp {w.Index} waits at the barrier in line {w.CurrentLine}",
+            _ => $"warp {w.Index} waits in line {w.FailedWait!.Syntax.Line} for {w.FailedWait.Describe(w)}",
+        });
+        Warp first = Array.Find(_warps, w => w.IsStalled) ?? _warps[0];
+        return Fault(EmulationErrorKind.Deadlock, first.FailedWait, null, $"warp {first.Index}", $"no warp can go on: {string.Join("; ", all)}", null);
     }
 
     private void FillLaunchRegisters()

@@ -9,7 +9,7 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// ldmatrix and mma.sync. With g = lane / 4 and t = lane % 4 the fragments of the PTX manual are, for 16-bit operands and an 8 x 8 tile, elements (g, 2t) and
+/// ldmatrix, stmatrix and mma.sync. With g = lane / 4 and t = lane % 4 the fragments of the PTX manual are, for 16-bit operands and an 8 x 8 tile, elements (g, 2t) and
 /// (g, 2t + 1) in one register: a register's 32 lanes, read as 64 consecutive 16-bit values, are the tile in row-major order. A is tiles (0,0) (1,0) (0,1) (1,1) of its 16 rows and k
 /// columns; B is tiles of k, transposed (column by column); C and D hold (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
 /// <para>
@@ -19,7 +19,26 @@ namespace Lia.PtxEmulator.Execute;
 /// </summary>
 internal static class MatrixInstructions
 {
-    public static Op? Decode(InstructionReader r) => r.Syntax.Opcode == "ldmatrix" ? LoadMatrix(r) : Multiply(r);
+    public static Op? Decode(InstructionReader r) => r.Syntax.Opcode switch
+    {
+        "ldmatrix" => LoadMatrix(r),
+        "stmatrix" => StoreMatrix(r),
+        _ => Multiply(r),
+    };
+
+    private static StoreMatrixOp StoreMatrix(InstructionReader r)
+    {
+        r.RequireSm(90);
+        r.Require("sync");
+        r.Require("aligned");
+        r.Require("m8n8");
+        int count = r.Require("x1", "x2", "x4")[1] - '0';
+        bool transposes = r.Take("trans");
+        r.Require("shared", "shared::cta");
+        r.TakeType(B16);
+        AddressOperand address = r.Address(0, StateSpace.Shared);
+        return new StoreMatrixOp([.. r.Elements(1, count).Select(e => r.Source(e, B32, wider: false))], address, transposes);
+    }
 
     private static LoadMatrixOp LoadMatrix(InstructionReader r)
     {
@@ -81,6 +100,28 @@ internal static class MatrixInstructions
             }
             uint lanes = d.Length == 4 ? LaneMask.Full : (1u << (8 * d.Length)) - 1;
             warp.Block.Statistics.AddShared(Traffic.Matrix, addresses, lanes, 16);
+        }
+    }
+
+    private sealed unsafe class StoreMatrixOp(int[] sources, AddressOperand address, bool transposes) : Op
+    {
+        public override void Execute(Warp warp, uint mask)
+        {
+            RequireAll(warp, mask);
+            warp.ComputeAddresses(address);
+            Allocation? none = null;
+            for (int matrix = 0; matrix < sources.Length; matrix++)
+            {
+                ushort* tile = (ushort*)(warp.Registers + sources[matrix]);
+                for (int row = 0; row < 8; row++)
+                {
+                    int lane = (matrix * 8) + row;
+                    ushort* elements = (ushort*)SharedSpace.Write(warp, lane, warp.Addresses[lane], 16, strong: false, ref none);
+                    for (int column = 0; column < 8; column++) elements[column] = transposes ? tile[(column * 8) + row] : tile[(row * 8) + column];
+                }
+            }
+            uint lanes = sources.Length == 4 ? LaneMask.Full : (1u << (8 * sources.Length)) - 1;
+            warp.Block.Statistics.AddShared(Traffic.Matrix, warp.Addresses, lanes, 16);
         }
     }
 

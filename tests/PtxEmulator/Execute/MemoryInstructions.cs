@@ -160,9 +160,17 @@ internal static class MemoryInstructions
         return new BitsUnary(d, 8, a, 8, x => x + offset);
     }
 
-    private static NoOperation Fence(InstructionReader r)
+    private static Op Fence(InstructionReader r)
     {
         if (r.Syntax.Opcode == "membar") r.Require("cta", "gl", "sys");
+        else if (r.Take("proxy")) return BulkCopyInstructions.ProxyFence(r);
+        else if (r.Take("mbarrier_init"))
+        {
+            r.Require("release");
+            r.Require("cluster");
+            r.RequireSm(90);
+            return new MBarrierInstructions.InitFence();
+        }
         else
         {
             r.TakeAny("acq_rel", "sc");

@@ -16,6 +16,7 @@ internal enum WarpStatus : byte { Runnable, AtBarrier, Done }
 internal sealed unsafe class Warp : IDisposable
 {
     private const int MaximumDepth = 4096;
+    private const int LongestSpin = 64;
 
     private struct Frame
     {
@@ -31,6 +32,10 @@ internal sealed unsafe class Warp : IDisposable
     private int _depth;
     private int _pc;
     private int _reconverge;
+    private int _turn;
+    private WaitOp? _failedWait;
+    private long _failedAt;
+    private bool _repeats;
 
     public Warp(BlockExecutor block, int index)
     {
@@ -47,6 +52,7 @@ internal sealed unsafe class Warp : IDisposable
         Written = new uint[entry.TrackedRegisters];
         Local = new LocalMemoryOfWarp(entry.LocalBytes);
         AsyncCopies = new AsyncCopies();
+        Accumulators = new AccumulatorState(entry.Accumulators);
     }
 
     public BlockExecutor Block { get; }
@@ -66,6 +72,12 @@ internal sealed unsafe class Warp : IDisposable
 
     public AsyncCopies AsyncCopies { get; }
 
+    /// <summary>Stores of tiles that have not arrived.</summary>
+    public TileStores TileStores { get; } = new();
+
+    /// <summary>Which accumulators are in flight.</summary>
+    public AccumulatorState Accumulators { get; }
+
     /// <summary>Lanes that exist: the last warp of a block may be short.</summary>
     public uint Existing { get; private set; }
 
@@ -80,6 +92,12 @@ internal sealed unsafe class Warp : IDisposable
     public long Steps { get; private set; }
 
     public WarpStatus Status { get; private set; }
+
+    /// <summary>Whether it only repeats a wait that does not pass.</summary>
+    public bool IsStalled => Status == WarpStatus.Runnable && _failedWait is not null && _repeats && Steps - _failedAt < LongestSpin;
+
+    /// <summary>The wait that it last failed to pass.</summary>
+    public WaitOp? FailedWait => _failedWait;
 
     public int CurrentLine => _ops[_pc].Syntax.Line;
 
@@ -99,11 +117,15 @@ internal sealed unsafe class Warp : IDisposable
         Array.Clear(Written);
         Local.Reset();
         AsyncCopies.Reset();
+        TileStores.Reset();
+        Accumulators.Reset();
+        _failedWait = null;
     }
 
     /// <summary>Runs until a barrier, the end, or the quota is used up.</summary>
     public void Run(int quota)
     {
+        _turn = quota;
         Steps += quota - RunUntilStop(quota);
         if (Steps > _budget)
             throw Fault(EmulationErrorKind.StepBudgetExceeded, null, $"the warp ran more than {_budget} instructions: a loop that does not end, or a wait for something that never comes");
@@ -129,6 +151,7 @@ internal sealed unsafe class Warp : IDisposable
                 mask &= op.GuardNegated ? ~guard : guard;
             }
             op.Following?.Check(this, Active, mask);
+            if (mask != 0) op.Touches?.Check(this);
             switch (op.Flow)
             {
                 case Flow.Next:
@@ -141,6 +164,11 @@ internal sealed unsafe class Warp : IDisposable
                 case Flow.Exit:
                     if (!Exit(mask)) return quota;
                     break;
+                case Flow.Wait:
+                    WaitOutcome outcome = mask == 0 ? WaitOutcome.Passed : ((WaitOp)op).Try(this, mask);
+                    if (outcome != WaitOutcome.Blocked) _pc++;
+                    if (!NoteWait((WaitOp)op, outcome, Steps + _turn - quota + 1)) return quota - 1;
+                    break;
                 default:
                     if (mask == 0) { _pc++; break; }
                     op.Execute(this, mask);
@@ -149,6 +177,20 @@ internal sealed unsafe class Warp : IDisposable
             }
         }
         return 0;
+    }
+
+    // Whether the warp may go on.
+    private bool NoteWait(WaitOp op, WaitOutcome outcome, long step)
+    {
+        if (outcome == WaitOutcome.Passed)
+        {
+            _failedWait = null;
+            return true;
+        }
+        _repeats = _failedWait == op && step - _failedAt < LongestSpin;
+        _failedWait = op;
+        _failedAt = step;
+        return false;
     }
 
     /// <summary>The barrier is open.</summary>
@@ -206,6 +248,7 @@ internal sealed unsafe class Warp : IDisposable
             _reconverge = frame.Reconverge;
             return true;
         }
+        Block.FinishWarp(this);
         Status = WarpStatus.Done;
         return false;
     }

@@ -8,8 +8,11 @@ internal static unsafe class ByteState
     public const byte Uninitialized = 0;
     public const byte Initialized = 1;
 
-    /// <summary>A cp.async is under way to this byte.</summary>
+    /// <summary>An asynchronous copy is under way to this byte.</summary>
     public const byte Pending = 2;
+
+    /// <summary>Part of an mbarrier.</summary>
+    public const byte Barrier = 8;
 
     /// <summary>Between variables: belongs to nobody.</summary>
     public const byte RedZone = 4;

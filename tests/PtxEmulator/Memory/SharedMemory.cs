@@ -8,13 +8,14 @@ internal sealed unsafe class SharedMemory : IDisposable
 {
     private readonly byte[] _initialState;
 
-    public SharedMemory(byte[] initialState, SharedRaceDetector? races)
+    public SharedMemory(byte[] initialState, SharedRaceDetector? races, AsyncProxy? proxy)
     {
         _initialState = initialState;
         Bytes = (ulong)initialState.Length;
         Data = (byte*)NativeMemory.AlignedAlloc((nuint)initialState.Length + 16, 256);
         State = (byte*)NativeMemory.AlignedAlloc((nuint)initialState.Length + 16, 256);
         Races = races;
+        Proxy = proxy;
     }
 
     public ulong Bytes { get; }
@@ -25,11 +26,15 @@ internal sealed unsafe class SharedMemory : IDisposable
 
     public SharedRaceDetector? Races { get; }
 
+    /// <summary>What the copy engine and products may read; null when the kernel has neither.</summary>
+    public AsyncProxy? Proxy { get; }
+
     /// <summary>What a block finds when it starts: nothing initialised.</summary>
     public void Reset()
     {
         _initialState.CopyTo(new Span<byte>(State, _initialState.Length));
         new Span<byte>(Data, _initialState.Length).Fill(0xCD);
+        Proxy?.Reset();
     }
 
     public void Dispose()

@@ -94,6 +94,7 @@ internal readonly unsafe struct SharedSpace : ISpace
         if (!ByteState.Writable(shared.State + address, bytes)) throw Refuse(warp, shared, lane, address, bytes, "writes");
         ByteState.MarkInitialized(shared.State + address, bytes);
         shared.Races?.Write(warp, lane, address, bytes, strong);
+        shared.Proxy?.Write(warp, lane, address, bytes);
         return shared.Data + address;
     }
 
@@ -105,13 +106,15 @@ internal readonly unsafe struct SharedSpace : ISpace
         if ((address & (ulong)(bytes - 1)) != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{does} {bytes} bytes of shared memory", address);
     }
 
-    private static EmulationException Refuse(Warp warp, SharedMemory shared, int lane, ulong address, int bytes, string does)
+    public static EmulationException Refuse(Warp warp, SharedMemory shared, int lane, ulong address, int bytes, string does)
     {
         var states = new ReadOnlySpan<byte>(shared.State + address, bytes);
         if (states.Contains(ByteState.RedZone))
             return warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"{does} {bytes} bytes of shared memory between two variables", address);
+        if (states.Contains(ByteState.Barrier))
+            return warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"{does} {bytes} bytes of shared memory that hold an mbarrier", address);
         if (states.Contains(ByteState.Pending))
-            return warp.Fault(EmulationErrorKind.MissingAsyncCopyWait, lane, $"{does} {bytes} bytes of shared memory that a cp.async, not yet waited for, will write", address);
+            return warp.Fault(EmulationErrorKind.MissingAsyncCopyWait, lane, $"{does} {bytes} bytes of shared memory that an asynchronous copy, not yet waited for, will write", address);
         return warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"{does} {bytes} bytes of shared memory that are not all written", address);
     }
 }

@@ -278,8 +278,14 @@ internal sealed class PtxParser
                 else if (Current.Is("-")) throw Error(Current, "a negative offset is written [register+-4]");   // as ptxas wants it
             }
             else offset = SignedInteger();
+            Operand? coordinates = null;
+            if (Accept(","))
+            {
+                if (!Current.Is("{")) throw Error(Current, $"expected the coordinates of a tile, found '{Current.Text}'");
+                coordinates = ParseOperand();
+            }
             Expect("]");
-            return new Operand(OperandKind.Address, Slice(start)) { Name = name, Integer = offset };
+            return new Operand(OperandKind.Address, Slice(start)) { Name = name, Integer = offset, Coordinates = coordinates };
         }
         if (Accept("!")) return new Operand(OperandKind.Register, Slice(start)) { Name = Word("a predicate").Text, Negated = true };
         if (Current.Kind == TokenKind.Number || Current.Is("-")) return ParseNumber();

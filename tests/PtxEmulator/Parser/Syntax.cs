@@ -27,6 +27,9 @@ internal sealed record Operand(OperandKind Kind, string Text)
 
     /// <summary>The second destination of <c>d|p</c>.</summary>
     public Operand? Pair { get; init; }
+
+    /// <summary>The coordinates of a tile, in <c>[map, {x, y}]</c>.</summary>
+    public Operand? Coordinates { get; init; }
 }
 
 /// <summary>An instruction as written.</summary>

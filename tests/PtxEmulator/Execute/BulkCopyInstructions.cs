@@ -1,0 +1,152 @@
+using Lia.PtxEmulator.Decode;
+using Lia.PtxEmulator.Memory;
+using Lia.PtxEmulator.Parser;
+using static Lia.PtxEmulator.Parser.PtxType;
+
+namespace Lia.PtxEmulator.Execute;
+
+/// <summary>cp.async.bulk.tensor in both directions, its groups and waits, and the proxy fences. See <see cref="TileLoads"/> and <see cref="TileStores"/> for when the data arrives.</summary>
+internal static unsafe class BulkCopyInstructions
+{
+    /// <summary>Behind <c>cp.async.bulk</c>.</summary>
+    public static Op Decode(InstructionReader r)
+    {
+        r.RequireSm(90);
+        switch (r.Require("tensor", "commit_group", "wait_group"))
+        {
+            case "commit_group":
+                return new CommitGroup();
+            case "wait_group":
+                bool readsOnly = r.Take("read");
+                long newest = r.Immediate(0);
+                return newest is >= 0 and <= int.MaxValue ? new WaitGroup((uint)newest, readsOnly) : throw r.Error("the number of groups must not be negative");
+        }
+        int dimensions = r.Require("1d", "2d", "3d", "4d", "5d")[0] - '0';
+        if (r.Require("shared::cluster", "global") == "global")
+        {
+            r.Require("shared::cta");
+            r.Take("tile");
+            r.Require("bulk_group");
+            (AddressOperand target, int[] to) = r.Tile(0, dimensions);
+            return new StoreTile(target, to, r.Address(1, StateSpace.Shared));
+        }
+        r.Require("global");
+        r.Take("tile");
+        r.Require("mbarrier::complete_tx::bytes");
+        AddressOperand destination = r.Address(0, StateSpace.Shared);
+        (AddressOperand map, int[] from) = r.Tile(1, dimensions);
+        return new LoadTile(destination, map, from, r.Address(2, StateSpace.Shared));
+    }
+
+    /// <summary>Behind <c>fence.proxy</c>.</summary>
+    public static Op ProxyFence(InstructionReader r)
+    {
+        r.RequireSm(90);
+        if (r.Take("tensormap::generic"))
+        {
+            r.RequireVersion(83);
+            r.Require("acquire");
+            r.Require("cta", "cluster", "gpu", "sys");
+            AddressOperand map = r.Address(0, StateSpace.Generic);
+            if (r.Immediate(1) != Lia.Gpu.Runtime.TensorMap.Bytes) throw r.Error("a tensor map has 128 bytes");
+            return new UseMap(map);
+        }
+        r.Require("async");
+        string? space = r.TakeAny("shared::cta", "shared::cluster", "global");
+        return space == "global" ? new NoOperation() : new AsyncFence();
+    }
+
+    /// <summary>Reads the map at a lane's generic address.</summary>
+    public static EmulatedTensorMap ReadMap(Warp warp, int lane, ulong address)
+    {
+        if (address % Lia.Gpu.Runtime.TensorMap.Alignment != 0)
+            throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, "a tensor map lies at a multiple of 64", address);
+        byte[] bytes = new byte[Lia.Gpu.Runtime.TensorMap.Bytes];
+        Allocation? hint = null;
+        for (int i = 0; i < bytes.Length; i += 16)
+            new ReadOnlySpan<byte>(GlobalSpace.Read(warp, lane, address + (ulong)i, 16, strong: false, ref hint), 16).CopyTo(bytes.AsSpan(i));
+        return EmulatedTensorMap.Decode(bytes) ?? throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, "there is no tensor map at this address", address);
+    }
+
+    private static ulong Lane(Warp warp, AddressOperand operand, int lane)
+    {
+        warp.ComputeAddresses(operand);
+        return warp.Addresses[lane];
+    }
+
+    /// <summary>The map and coordinates of a lane; the shared address must be aligned as the map's swizzle wants it.</summary>
+    private static (EmulatedTensorMap Map, int[] Coordinates) Tile(Warp warp, int lane, AddressOperand operand, int[] slots, ulong shared)
+    {
+        EmulatedTensorMap map = ReadMap(warp, lane, Lane(warp, operand, lane));
+        if (map.Rank != slots.Length) throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, $"the tensor map has {map.Rank} dimensions, the instruction {slots.Length}");
+        int alignment = Math.Max(128, 8 * map.SwizzleSpan);
+        if (shared % (ulong)alignment != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"a tile with a swizzle of {map.SwizzleSpan} bytes lies at a multiple of {alignment}", shared);
+        return (map, [.. slots.Select(slot => ((int*)(warp.Registers + slot))[lane])]);
+    }
+
+    private sealed class LoadTile(AddressOperand destination, AddressOperand map, int[] coordinates, AddressOperand barrier) : Op
+    {
+        public override void Execute(Warp warp, uint mask)
+        {
+            for (; mask != 0; mask &= mask - 1)
+            {
+                int lane = Warp.FirstLane(mask);
+                MBarrier counter = warp.Block.MBarriers.Find(warp, lane, Lane(warp, barrier, lane));
+                if (!counter.Fenced)
+                    throw warp.Fault(EmulationErrorKind.MissingProxyFence, lane, "the barrier was initialised without a fence.mbarrier_init behind it", counter.Address);
+                ulong target = Lane(warp, destination, lane);
+                (EmulatedTensorMap tensor, int[] from) = Tile(warp, lane, map, coordinates, target);
+                warp.Block.TileLoads.Issue(warp, lane, Syntax.Line, tensor, from, target, counter);
+            }
+        }
+    }
+
+    private sealed class StoreTile(AddressOperand map, int[] coordinates, AddressOperand source) : Op
+    {
+        public override bool ReadsByAsyncProxy => true;
+
+        public override void Execute(Warp warp, uint mask)
+        {
+            for (; mask != 0; mask &= mask - 1)
+            {
+                int lane = Warp.FirstLane(mask);
+                ulong from = Lane(warp, source, lane);
+                (EmulatedTensorMap tensor, int[] to) = Tile(warp, lane, map, coordinates, from);
+                warp.TileStores.Issue(warp, lane, Syntax.Line, tensor, to, from);
+            }
+        }
+    }
+
+    private sealed class CommitGroup : Op
+    {
+        public override void Execute(Warp warp, uint mask) => warp.TileStores.Commit(mask);
+    }
+
+    private sealed class WaitGroup(uint newest, bool readsOnly) : Op
+    {
+        public override void Execute(Warp warp, uint mask) => warp.TileStores.Wait(warp, mask, newest, readsOnly);
+    }
+
+    private sealed class AsyncFence : Op
+    {
+        public override void Execute(Warp warp, uint mask)
+        {
+            for (; mask != 0; mask &= mask - 1)
+            {
+                int lane = Warp.FirstLane(mask);
+                warp.Block.Shared.Proxy?.Fence((warp.Index * 32) + lane);
+                warp.Block.MBarriers.Fence(warp, lane);
+            }
+        }
+    }
+
+    /// <summary>Prefetches or fences a map: there must be one.</summary>
+    public sealed class UseMap(AddressOperand map) : Op
+    {
+        public override void Execute(Warp warp, uint mask)
+        {
+            warp.ComputeAddresses(map);
+            for (; mask != 0; mask &= mask - 1) ReadMap(warp, Warp.FirstLane(mask), warp.Addresses[Warp.FirstLane(mask)]);
+        }
+    }
+}
