@@ -23,6 +23,7 @@ internal static class CudaLayers
         int size = int.Parse(Option(arguments, "--size") ?? "256", CultureInfo.InvariantCulture);
         int runs = int.Parse(Option(arguments, "--runs") ?? "21", CultureInfo.InvariantCulture);
         int[] batches = [.. (Option(arguments, "--batches") ?? "1,8,32").Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
+        CudaPrecision precision = Enum.Parse<CudaPrecision>(Option(arguments, "--precision") ?? "Fast", ignoreCase: true);
         bool hasLayers = arguments.Contains("--layers");
 
         long start = Stopwatch.GetTimestamp();
@@ -30,7 +31,7 @@ internal static class CudaLayers
         long free = accelerator.MemoryInfo.Free;
         ModelArchitecture architecture = ModelArchitecture.Official(size);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        using CudaExecutor executor = new(accelerator, weights, architecture);
+        using CudaExecutor executor = new(accelerator, weights, architecture, precision);
         Random random = new(1);
         float[] picture = new float[3 * size * size];
         for (int i = 0; i < picture.Length; i++) picture[i] = random.NextSingle() * 2 - 1;

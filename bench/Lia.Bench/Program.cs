@@ -15,7 +15,7 @@ internal static class Program
                 return CpuMicro.Run(arguments[1..]);
             default:
                 Console.Error.WriteLine("usage: Lia.Bench cpu [--size S] [--threads N] [--simd Auto|Vector128|Vector256|Vector512] [--runs N] [--brief]");
-                Console.Error.WriteLine("       Lia.Bench cuda [--size S] [--batches 1,8,32] [--runs N] [--layers]");
+                Console.Error.WriteLine("       Lia.Bench cuda [--size S] [--precision fast|exact] [--batches 1,8,32] [--runs N] [--layers]");
                 Console.Error.WriteLine("       Lia.Bench micro [BenchmarkDotNet options, for example --filter *Convolution*]");
                 return 2;
         }

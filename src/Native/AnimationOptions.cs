@@ -92,7 +92,7 @@ public enum Device
 /// <summary>How a device computes.</summary>
 public enum Precision
 {
-    /// <summary>The device's default: exact on the CPU.</summary>
+    /// <summary>The device's default: fast on CUDA, exact on the CPU.</summary>
     Auto,
     /// <summary>float32.</summary>
     Exact,

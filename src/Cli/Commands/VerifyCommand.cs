@@ -23,7 +23,7 @@ internal static class VerifyCommand
         {
             DeviceSelection.Demand(parsed.GetValue(device));
             using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!);
-            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => DeviceSelection.Open(weights, architecture, parsed.GetValue(device), parsed.GetValue(threads), context.Error.WriteLine));
+            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => DeviceSelection.Open(weights, architecture, parsed.GetValue(device), parsed.GetValue(precision), parsed.GetValue(threads), context.Error.WriteLine));
             if (parsed.GetValue(json)) WriteJson(context.Output, file, report);
             else WriteText(context.Output, file, report);
             return report.IsWithin ? ExitCode.Success : ExitCode.Failure;

@@ -21,17 +21,18 @@ internal static class DeviceSelection
     /// <param name="weights">Read during the call only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
     /// <param name="device"><see cref="Device.Auto"/> takes CUDA where there is a device that can hold the network, else the CPU.</param>
+    /// <param name="precision"><see cref="Precision.Auto"/> is fast on CUDA, exact on the CPU, which has nothing else.</param>
     /// <param name="threads">CPU threads; 0 takes every core.</param>
     /// <param name="onFallback">Is told why <see cref="Device.Auto"/> took the CPU although there is an NVIDIA driver.</param>
     /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used; the message says why.</exception>
     /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
-    public static IExecutor Open(ITensorSource weights, ModelArchitecture architecture, Device device, int threads, Action<string>? onFallback = null)
+    public static IExecutor Open(ITensorSource weights, ModelArchitecture architecture, Device device, Precision precision, int threads, Action<string>? onFallback = null)
     {
         if (device != Device.Cpu)
         {
             try
             {
-                return new CudaExecutor(CudaDevice.Enumerate()[0].CreateAccelerator(), weights, architecture, ownsAccelerator: true);
+                return new CudaExecutor(CudaDevice.Enumerate()[0].CreateAccelerator(), weights, architecture, precision == Precision.Exact ? CudaPrecision.Exact : CudaPrecision.Fast, ownsAccelerator: true);
             }
             catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException)
             {

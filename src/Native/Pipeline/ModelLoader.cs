@@ -35,7 +35,7 @@ internal static class ModelLoader
     {
         ModelIdentity identity = ModelManifest.Identify(weights, path);
         ILogger log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
-        IExecutor executor = DeviceSelection.Open(weights, identity.Architecture, options.Device, options.Threads, log.DeviceFellBack);
+        IExecutor executor = DeviceSelection.Open(weights, identity.Architecture, options.Device, options.Precision, options.Threads, log.DeviceFellBack);
         return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name);
     }
 

@@ -55,12 +55,7 @@ public sealed partial class CudaExecutor
     }
 
     /// <summary>Puts frames whose planes are on the device into the stream: planes in, planes out.</summary>
-    internal void EnqueueFrames(int count)
-    {
-        Plan(CudaPlanKind.Encoder, count).Enqueue(_stream);
-        Plan(CudaPlanKind.Displacement, count).Enqueue(_stream);
-        Plan(CudaPlanKind.Synthesis, count).Enqueue(_stream);
-    }
+    internal void EnqueueFrames(int count) => Plan(CudaPlanKind.Frames, count).Enqueue(_stream);
 
     /// <summary>Makes all plans for a number of frames, so that none of them moves the memory once a frame is on its way.</summary>
     internal void Prepare(int count)

@@ -89,6 +89,9 @@ public sealed partial class CudaExecutor : IExecutor
     public CudaPrecision Precision { get; }
 
     /// <inheritdoc/>
+    public bool IsExact => Precision == CudaPrecision.Exact;
+
+    /// <inheritdoc/>
     public MotionBasis Basis { get; }
 
     /// <inheritdoc/>
@@ -170,7 +173,7 @@ public sealed partial class CudaExecutor : IExecutor
     {
         if (_isDisposed) return;
         _isDisposed = true;
-        _plans.Clear();
+        foreach (CudaPlan plan in _plans.Values) plan.Dispose();
         _arena?.Dispose();
         _buffers?.Dispose();
         _featureMemory?.Dispose();
@@ -254,6 +257,11 @@ public sealed partial class CudaExecutor : IExecutor
             case CudaPlanKind.Synthesis:
                 builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
                 break;
+            case CudaPlanKind.Frames:
+                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View);
+                builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
+                builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
+                break;
             case CudaPlanKind.PixelsOut:
                 builder.PixelsOut(Architecture.Size, buffers.Frames.View, buffers.Pixels.View);
                 break;
@@ -264,6 +272,7 @@ public sealed partial class CudaExecutor : IExecutor
     private void Forget()
     {
         _stream.Synchronize();
+        foreach (CudaPlan plan in _plans.Values) plan.Dispose();
         _plans.Clear();
         _weights.ForgetPlans();
     }

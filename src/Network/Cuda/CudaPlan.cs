@@ -18,6 +18,9 @@ internal enum CudaPlanKind
     /// <summary>Latents to planes.</summary>
     Synthesis,
 
+    /// <summary>Planes to planes: encoder, displacement and synthesis in one.</summary>
+    Frames,
+
     /// <summary>Planes to RGB bytes.</summary>
     PixelsOut,
 }
@@ -31,11 +34,16 @@ internal sealed record CudaTap(string Name, ICudaActivation Map);
 /// <param name="Feature">The index of the encoder feature that the first tap is, or -1.</param>
 internal sealed record CudaStep(IReadOnlyList<KernelLaunch> Launches, IReadOnlyList<CudaTap> Taps, int Feature = -1);
 
-/// <summary>Half of the network for a number of frames, bound to addresses: a list of launches that is only replayed.</summary>
+/// <summary>
+/// A part of the network for a number of frames, bound to addresses: a list of launches that is only replayed, from the second time on as a captured graph.
+/// </summary>
 /// <param name="steps">In order.</param>
 /// <param name="arenaLength">Floats of the arena it works in.</param>
-internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength)
+internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength) : IDisposable
 {
+    private AcceleratorGraph? _captured;
+    private bool _hasRun;
+
     public IReadOnlyList<CudaStep> Steps => steps;
 
     public long ArenaLength => arenaLength;
@@ -46,12 +54,41 @@ internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength)
     /// <param name="features">Receives the encoder's features, or null.</param>
     public void Enqueue(AcceleratorStream stream, TapHandler? tap = null, IReadOnlyList<ICudaActivation>? features = null)
     {
+        if (tap == null && features == null)
+        {
+            Replay(stream);
+            return;
+        }
         for (int i = 0; i < steps.Count; i++)
         {
             CudaStep step = steps[i];
             for (int j = 0; j < step.Launches.Count; j++) step.Launches[j].Enqueue(stream);
             if (tap != null) Show(stream, step, tap);
             if (features != null && step.Feature >= 0) stream.Copy(step.Taps[0].Map.Memory, features[step.Feature].Memory);
+        }
+    }
+
+    public void Dispose() => _captured?.Dispose();
+
+    // The first run loads whatever is loaded at a first launch; the second is captured.
+    private void Replay(AcceleratorStream stream)
+    {
+        if (_captured == null && _hasRun && !stream.IsCapturing)
+        {
+            stream.BeginCapture();
+            EnqueueAll(stream);
+            _captured = stream.EndCapture();
+        }
+        _hasRun = true;
+        if (_captured != null) _captured.Launch(stream);
+        else EnqueueAll(stream);
+    }
+
+    private void EnqueueAll(AcceleratorStream stream)
+    {
+        foreach (CudaStep step in steps)
+        {
+            foreach (KernelLaunch launch in step.Launches) launch.Enqueue(stream);
         }
     }
 
