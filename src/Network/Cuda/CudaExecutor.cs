@@ -113,7 +113,7 @@ public sealed partial class CudaExecutor : IExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ExecutorArguments.CheckPicture(Architecture, image.Length, nameof(image));
-        CudaPlan plan = Plan(CudaPlanKind.Encoder, 1);
+        CudaPlan plan = Plan(CudaPlanKind.Source, 1);
         CudaEncodedSource source = new(this, _accelerator, _weights, _graph);
         try
         {
@@ -248,8 +248,8 @@ public sealed partial class CudaExecutor : IExecutor
             case CudaPlanKind.PixelsIn:
                 builder.PixelsIn(Architecture.Size, buffers.Pixels.View, buffers.Images.View);
                 break;
-            case CudaPlanKind.Encoder:
-                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View);
+            case CudaPlanKind.Source or CudaPlanKind.Encoder:
+                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, isSource: kind == CudaPlanKind.Source);
                 break;
             case CudaPlanKind.Displacement:
                 builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
@@ -258,7 +258,7 @@ public sealed partial class CudaExecutor : IExecutor
                 builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
                 break;
             case CudaPlanKind.Frames:
-                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View);
+                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, isSource: false);
                 builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
                 builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
                 break;

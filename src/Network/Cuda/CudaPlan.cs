@@ -9,7 +9,10 @@ internal enum CudaPlanKind
     /// <summary>RGB bytes to planes.</summary>
     PixelsIn,
 
-    /// <summary>Planes to appearance and motion codes.</summary>
+    /// <summary>Planes of sources to codes and features.</summary>
+    Source,
+
+    /// <summary>Planes of driving frames to appearance and motion codes.</summary>
     Encoder,
 
     /// <summary>Motion codes to latents.</summary>

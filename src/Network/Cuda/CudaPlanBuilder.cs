@@ -48,7 +48,8 @@ internal abstract class CudaPlanBuilder(Accelerator accelerator, CudaWeights wei
     /// <param name="images">Planar [frame, 3, S, S].</param>
     /// <param name="appearance">Receives wa [frame, style].</param>
     /// <param name="codes">Receives alpha [frame, motion].</param>
-    public abstract void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes);
+    /// <param name="isSource">Whether the pictures are sources, whose features are kept.</param>
+    public abstract void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes, bool isSource);
 
     /// <summary>Latents to pictures.</summary>
     /// <param name="graph">The network.</param>

@@ -105,8 +105,9 @@ internal abstract class CudaWeights : IDisposable
     protected abstract void AddLast(ITensorSource weights, ConvolutionLayer layer);
 
     /// <param name="layer">3x3.</param>
+    /// <param name="resolution">Side of its output.</param>
     /// <param name="weight">[outputs, inputs, 3, 3].</param>
-    protected abstract void AddModulated(ModulatedConvolutionLayer layer, float[] weight);
+    protected abstract void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight);
 
     protected T Own<T>(T resource) where T : IDisposable
     {
@@ -142,11 +143,11 @@ internal abstract class CudaWeights : IDisposable
         Constant = Upload(constant);
 
         ModulationStack stack = new(weights, Math.Max(ModulationStack.LeastGranule, _channelGranule));
-        AddStyled(weights, synthesis.Conv1, stack);
+        AddStyled(weights, synthesis.Conv1, 4, stack);
         foreach (SynthesisLevel level in synthesis.Levels)
         {
-            AddStyled(weights, level.Up, stack);
-            AddStyled(weights, level.Conv, stack);
+            AddStyled(weights, level.Up, level.Resolution, stack);
+            AddStyled(weights, level.Conv, level.Resolution, stack);
             _styleOffsets[level.ToFlow.Convolution.Name] = stack.AddModulation(level.ToFlow.Convolution.Modulation);
             AddRows(weights, level.ToFlow.Convolution.Weight, 3, level.ToFlow.Convolution.Inputs, transpose: false);
             AddVector(weights, level.ToFlow.Bias, 3);
@@ -162,11 +163,11 @@ internal abstract class CudaWeights : IDisposable
         DemodulatedLayers = Upload<StyleLayer>([.. stack.Layers]);
     }
 
-    private void AddStyled(ITensorSource weights, StyledConvolutionLayer layer, ModulationStack stack)
+    private void AddStyled(ITensorSource weights, StyledConvolutionLayer layer, int resolution, ModulationStack stack)
     {
         ModulatedConvolutionLayer convolution = layer.Convolution;
         float[] weight = weights.ReadParameter(convolution.Weight, convolution.Outputs, convolution.Inputs, convolution.Kernel, convolution.Kernel);
-        AddModulated(convolution, weight);
+        AddModulated(convolution, resolution, weight);
         AddVector(weights, layer.Bias, convolution.Outputs);
         int style = stack.AddModulation(convolution.Modulation);
         _styleOffsets[convolution.Name] = style;

@@ -33,6 +33,9 @@ internal struct HalfConvolutionArguments
 
     public HalfEpilogue Epilogue;
 
+    /// <summary>For <see cref="FlowResult"/>.</summary>
+    public FlowOperands Flow;
+
     public int Frames, OutputOctets, OutputPlanes, OutputHeight, OutputWidth;
 
     /// <summary>Output rows and columns of plane 0: all there are, unless the output is phase-separated.</summary>

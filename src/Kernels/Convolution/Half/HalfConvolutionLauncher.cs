@@ -21,6 +21,9 @@ internal enum ConvolutionMachine
 /// <param name="Epilogue">What follows the sum; its factors are the weights'.</param>
 internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, HalfEpilogue Epilogue)
 {
+    /// <summary>ToFlow's operands where its sums replace the map (<see cref="HalfConvolutionLauncher.CanEndInFlow"/>); the output then only says the extents.</summary>
+    public FlowOperands? Flow { get; init; }
+
     /// <summary>The skip's input of <see cref="HalfConvolutionKind.Down"/>.</summary>
     public HalfMap? Skip { get; init; }
 }
@@ -50,15 +53,19 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
     public int MostChunk => machine == ConvolutionMachine.Hopper ? WgmmaConvolution.MostChunk : MmaConvolution.MostChunk;
 
     /// <summary>How to cut a convolution for so many frames. More parts of K for fewer frames: results then differ in the order of additions.</summary>
-    public ConvolutionCut Cut(HalfConvolutionWeights weights, HalfMap output)
+    /// <param name="weights">The convolution.</param>
+    /// <param name="output">Its output.</param>
+    /// <param name="isWhole">Whether a tile must hold all channels and all of K.</param>
+    public ConvolutionCut Cut(HalfConvolutionWeights weights, HalfMap output, bool isWhole = false)
     {
         int outputs = weights.PaddedOutputs;
         int tileN = outputs % 128 == 0 ? 128 : outputs % 64 == 0 ? 64 : outputs % 32 == 0 ? 32 : 16;
         ConvolutionCut best = default;
         double least = double.MaxValue;
-        foreach ((int n, int blocks) in machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)])
+        foreach ((int n, int blocks) in IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)] : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)])
         {
-            for (int splits = 1; splits <= Math.Min(8, weights.MostSplits); splits *= 2)
+            if (isWhole && n != outputs) continue;
+            for (int splits = 1; splits <= (isWhole ? 1 : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits)); splits *= 2)
             {
                 ConvolutionCut cut = Shape(output, n, blocks, splits);
                 double time = Time(weights, output, cut);
@@ -67,6 +74,9 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
         }
         return best;
     }
+
+    /// <summary>Whether a convolution's tile can hold all channels of its pixels, so that ToFlow's sums can be made at its end.</summary>
+    public bool CanEndInFlow(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.PaddedOutputs is 16 or 32 or 64 or 128;
 
     /// <summary>A cut with a given tile.</summary>
     public static ConvolutionCut Shape(HalfMap output, int tileN, int blocks, int splits)
@@ -87,14 +97,14 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
     public KernelLaunch[] Prepare(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
         HalfConvolutionArguments arguments = Arguments(weights, operands, cut, workspace);
-        KernelLaunch launch = (machine, cut.TileN) switch
+        KernelLaunch launch = IsFused(weights) ? BindUp(weights, operands, arguments, cut) : (machine, cut.TileN) switch
         {
-            (ConvolutionMachine.Hopper, 128) when cut.Blocks == 4 => BindWgmma<Wgmma256x128>(weights, operands, arguments),
-            (ConvolutionMachine.Hopper, 128) => BindWgmma<Wgmma128x128>(weights, operands, arguments),
-            (ConvolutionMachine.Hopper, 64) when cut.Blocks == 4 => BindWgmma<Wgmma256x64>(weights, operands, arguments),
-            (ConvolutionMachine.Hopper, 64) => BindWgmma<Wgmma128x64>(weights, operands, arguments),
-            (ConvolutionMachine.Hopper, 32) => BindWgmma<Wgmma256x32>(weights, operands, arguments),
-            (ConvolutionMachine.Hopper, _) => BindWgmma<Wgmma256x16>(weights, operands, arguments),
+            (ConvolutionMachine.Hopper, 128) when cut.Blocks == 4 => BindWgmma<Wgmma256x128>(weights, operands, arguments, cut),
+            (ConvolutionMachine.Hopper, 128) => BindWgmma<Wgmma128x128>(weights, operands, arguments, cut),
+            (ConvolutionMachine.Hopper, 64) when cut.Blocks == 4 => BindWgmma<Wgmma256x64>(weights, operands, arguments, cut),
+            (ConvolutionMachine.Hopper, 64) => BindWgmma<Wgmma128x64>(weights, operands, arguments, cut),
+            (ConvolutionMachine.Hopper, 32) => BindWgmma<Wgmma256x32>(weights, operands, arguments, cut),
+            (ConvolutionMachine.Hopper, _) => BindWgmma<Wgmma256x16>(weights, operands, arguments, cut),
             (ConvolutionMachine.Ampere, 128) => BindMma<Mma128x128, AmpereMachine>(weights, operands, arguments),
             (ConvolutionMachine.Ampere, 64) => BindMma<Mma128x64, AmpereMachine>(weights, operands, arguments),
             (ConvolutionMachine.Ampere, 32) => BindMma<Mma128x32, AmpereMachine>(weights, operands, arguments),
@@ -144,18 +154,24 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             : KernelLaunch.Create(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
     }
 
-    private KernelLaunch BindWgmma<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
-        where TTile : struct, IWgmmaTile => weights.Chunk switch
+    private KernelLaunch BindWgmma<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile => (weights.Chunk, operands.Flow is null) switch
         {
-            64 => BindWgmma<TTile, Chunk64>(weights, operands, arguments),
-            32 => BindWgmma<TTile, Chunk32>(weights, operands, arguments),
-            _ => BindWgmma<TTile, Chunk16>(weights, operands, arguments),
+            (64, true) => BindWgmma<TTile, Chunk64, MapResult>(weights, operands, arguments, cut),
+            (32, true) => BindWgmma<TTile, Chunk32, MapResult>(weights, operands, arguments, cut),
+            (_, true) => BindWgmma<TTile, Chunk16, MapResult>(weights, operands, arguments, cut),
+            (64, _) => BindWgmma<TTile, Chunk64, FlowResult>(weights, operands, arguments, cut),
+            (32, _) => BindWgmma<TTile, Chunk32, FlowResult>(weights, operands, arguments, cut),
+            _ => BindWgmma<TTile, Chunk16, FlowResult>(weights, operands, arguments, cut),
         };
 
-    private KernelLaunch BindWgmma<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+    private KernelLaunch BindWgmma<TTile, TChunk, TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
     {
+        arguments.Steps = weights.WgmmaSteps(cut);
         int stage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo));
         WgmmaConvolutionArguments all = new()
         {
@@ -169,8 +185,42 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(stage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return default(TTile).Groups == 1
-            ? KernelLaunch.Create(accelerator, WgmmaConvolution.RunAlone<TTile, TChunk>, config, all, operations, bytes)
-            : KernelLaunch.Create(accelerator, WgmmaConvolution.RunInPairs<TTile, TChunk>, config, all, operations, bytes);
+            ? KernelLaunch.Create(accelerator, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
+            : KernelLaunch.Create(accelerator, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
+    }
+
+    private KernelLaunch BindUp(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => (cut.TileN, weights.Chunk) switch
+    {
+        (64, 64) => BindUp<WgmmaUp64, Chunk64>(weights, operands, arguments),
+        (64, 32) => BindUp<WgmmaUp64, Chunk32>(weights, operands, arguments),
+        (64, _) => BindUp<WgmmaUp64, Chunk16>(weights, operands, arguments),
+        (32, 64) => BindUp<WgmmaUp32, Chunk64>(weights, operands, arguments),
+        (32, 32) => BindUp<WgmmaUp32, Chunk32>(weights, operands, arguments),
+        (32, _) => BindUp<WgmmaUp32, Chunk16>(weights, operands, arguments),
+        (_, 64) => BindUp<WgmmaUp16, Chunk64>(weights, operands, arguments),
+        (_, 32) => BindUp<WgmmaUp16, Chunk32>(weights, operands, arguments),
+        _ => BindUp<WgmmaUp16, Chunk16>(weights, operands, arguments),
+    };
+
+    private KernelLaunch BindUp<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk
+    {
+        const int Halo = 257; // A row and a column.
+        WgmmaUpArguments all = new()
+        {
+            Convolution = arguments,
+            InputMap = _maps.Add([InputMap(operands.Input, arguments, weights.Chunk, Halo)]),
+            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
+            Chunks = weights.Chunks,
+            Passes = weights.Passes,
+        };
+        int stage = WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, Halo);
+        KernelConfig config = new(
+            new Index1D(Math.Min(arguments.Items, accelerator.Properties.Multiprocessors)), new Index1D(WgmmaUpConvolution.Threads),
+            SharedMemoryConfig.RequestDynamic<Half>(WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk)));
+        (double operations, double bytes) = Cost(weights, operands);
+        return KernelLaunch.Create(accelerator, WgmmaUpConvolution.Run<TTile, TChunk>, config, all, operations, bytes);
     }
 
     // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
@@ -209,10 +259,10 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
     private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
         int multiprocessors = accelerator.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
-        bool isAlone = cut.TileN == 128 && cut.Blocks == 4 || machine != ConvolutionMachine.Hopper;
+        bool isAlone = cut is { TileN: 128, Blocks: 4 } || machine != ConvolutionMachine.Hopper || IsFused(weights);
         int places = multiprocessors * (isAlone ? 1 : 2);
         double rounds = Math.Ceiling((double)Items(weights, output, cut) / places);
-        double steps = (double)weights.Steps.Count / weights.PhaseStarts.Count / cut.Splits;
+        double steps = (double)weights.Steps.Count / (IsFused(weights) ? 1 : weights.PhaseStarts.Count) / cut.Splits;
         // A step moves its weights from L2 (32 bytes a cycle) while it multiplies (8192 operations a cycle, shared by the groups that run together).
         double products = pixels * cut.TileN * weights.Chunk * 2.0 / 6500, weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
         double item = steps * Math.Max(products, weightsIn) * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
@@ -220,7 +270,7 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
         return rounds * item + reduction;
     }
 
-    private static HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
+    private HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
         HalfMap output = operands.Output;
         HalfEpilogue epilogue = operands.Epilogue;
@@ -236,8 +286,9 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             Output = output.View,
             Workspace = cut.Splits == 1 ? default : workspace,
             Steps = weights.StepView,
-            Parts = weights.PartView(cut.Splits),
+            Parts = weights.Upload(Parts(weights, cut.Splits), cut.Splits),
             Epilogue = epilogue,
+            Flow = operands.Flow ?? default,
             Frames = output.Frames,
             OutputOctets = output.Octets,
             OutputPlanes = output.Planes,
@@ -252,21 +303,25 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             TilesY = y,
             TilesFrames = frames,
             TilesN = TilesN(weights, cut),
-            PartCount = weights.Parts(cut.Splits).Count,
+            PartCount = Parts(weights, cut.Splits).Count,
             Items = Items(weights, output, cut),
         };
     }
 
     private static ConvolutionInput InputOf(HalfMap map) => new() { View = map.View, Octets = map.Octets, Planes = map.Planes, Height = map.Height, Width = map.Width };
 
-    private static int Items(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
+    private int Items(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
         (int x, int y, int frames) = Tiles(output, cut);
-        return checked(x * y * frames * TilesN(weights, cut) * weights.Parts(cut.Splits).Count);
+        return checked(x * y * frames * TilesN(weights, cut) * Parts(weights, cut.Splits).Count);
     }
 
     private static (int X, int Y, int Frames) Tiles(HalfMap output, ConvolutionCut cut) => (
         Ceiling(output.Width, 8 * cut.BlocksX), Ceiling(output.Height, 8 * cut.BlocksY), Ceiling(output.Frames, cut.TileFrames));
+
+    private bool IsFused(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.Kind == HalfConvolutionKind.Up;
+
+    private IReadOnlyList<ConvolutionPart> Parts(HalfConvolutionWeights weights, int splits) => IsFused(weights) ? weights.ChunkParts(splits) : weights.Parts(splits);
 
     private static int TilesN(HalfConvolutionWeights weights, ConvolutionCut cut) => Ceiling(weights.PaddedOutputs, cut.TileN);
 

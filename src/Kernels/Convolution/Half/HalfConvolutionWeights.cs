@@ -26,7 +26,7 @@ internal enum HalfConvolutionKind
 ///         a step is a tap of a chunk of inputs; 8 x 8 halves are a core matrix (128 bytes), so a block's weights of a step,
 ///         any multiple of 8 outputs, are one run of bytes in the order the tensor cores read
 /// </code>
-/// Weights are divided by a power of two that brings the largest to [0.5, 1]; <see cref="Factor"/> undoes it in float32, so that neither small nor
+/// A fine layer takes every chunk twice, with the weights rounded to halves and with what the rounding left over. Weights are divided by a power of two that brings the largest to [0.5, 1]; <see cref="Factor"/> undoes it in float32, so that neither small nor
 /// huge weights leave the range of fp16.
 /// </summary>
 internal sealed class HalfConvolutionWeights : IDisposable
@@ -35,6 +35,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     private readonly MemoryBuffer1D<Int4> _steps;
     private readonly Accelerator _accelerator;
     private readonly Dictionary<int, MemoryBuffer1D<Int4>> _parts = [];
+    private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<Int4>> _wgmmaSteps = [];
 
     private HalfConvolutionWeights(Accelerator accelerator, IReadOnlyList<ConvolutionStep> steps, Half[] packed)
     {
@@ -103,17 +104,58 @@ internal sealed class HalfConvolutionWeights : IDisposable
         return parts;
     }
 
+    /// <summary>Chunks of input channels.</summary>
+    public int Chunks => HalfMap.PaddedChannels(Inputs) / Chunk;
+
+    /// <summary>Passes over a chunk: two for fine weights.</summary>
+    public int Passes { get; private init; }
+
     /// <summary>Partial sums that <see cref="Parts"/> leaves.</summary>
     public int PartialSums(int splits) => splits == 1 ? 0 : splits + (Kind == HalfConvolutionKind.Down ? 1 : 0);
 
     /// <summary>Most parts K can be cut into.</summary>
     public int MostSplits => Steps.Take(PhaseStarts.Count > 1 ? PhaseStarts[1] : Steps.Count).Count(step => step.Source == 0 && (step.Flags & ConvolutionStep.LoadsTile) != 0);
 
-    /// <summary><see cref="Parts"/> on the device.</summary>
-    public ArrayView<Int4> PartView(int splits)
+    /// <summary>
+    /// The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape, four vectors each. What copies: flags and map, plane, octet, bytes of the tile; origin
+    /// row and column (in halves). What multiplies, in pixels of 16 bytes: flags, shift of the tap, from row to row (stride), from octet to octet (leading); from
+    /// one warpgroup's first block to the other's, from block to block.
+    /// </summary>
+    public ArrayView<Int4> WgmmaSteps(ConvolutionCut cut)
     {
-        if (!_parts.TryGetValue(splits, out MemoryBuffer1D<Int4>? buffer))
-            _parts.Add(splits, buffer = _accelerator.Allocate1D<Int4>([.. Parts(splits).Select(part => part.Packed)]));
+        (int, int, int, int) key = (cut.BlocksX, cut.BlocksY, cut.TileFrames, cut.Blocks);
+        if (!_wgmmaSteps.TryGetValue(key, out MemoryBuffer1D<Int4>? buffer))
+        {
+            Int4[] table = new Int4[4 * Steps.Count];
+            for (int i = 0; i < Steps.Count; i++)
+            {
+                ConvolutionStep step = Steps[i];
+                int pitch = 8 * cut.BlocksX + (step.Halo & 255), rows = 8 * cut.BlocksY + (step.Halo >> 8), plane = pitch * rows;
+                int tileFrame = plane * Chunk / 8, blocks = cut.Blocks / 2;
+                table[4 * i] = new(step.Flags, step.Plane, step.Octet, tileFrame * cut.TileFrames * 16);
+                table[4 * i + 1] = new(step.OriginY, step.OriginX * 8, 0, 0);
+                table[4 * i + 2] = new(step.Flags, (step.Shift >> 8) * pitch + (step.Shift & 255), pitch, plane);
+                table[4 * i + 3] = new(Block(blocks), Block(1), 0, 0);
+
+                int Block(int block)
+                {
+                    int line = block / cut.BlocksX;
+                    return line / cut.BlocksY * tileFrame + line % cut.BlocksY * 8 * pitch + block % cut.BlocksX * 8;
+                }
+            }
+            _wgmmaSteps.Add(key, buffer = _accelerator.Allocate1D(table));
+        }
+        return buffer.View;
+    }
+
+    /// <summary>The shares of <see cref="WgmmaUpConvolution"/>, which computes all phases together: runs of chunks.</summary>
+    public IReadOnlyList<ConvolutionPart> ChunkParts(int splits) =>
+        [.. Enumerable.Range(0, splits).Select(split => new ConvolutionPart(Chunks * split / splits, Chunks * (split + 1) / splits, 0, split))];
+
+    /// <summary>Parts on the device; made once for a number of splits.</summary>
+    public ArrayView<Int4> Upload(IReadOnlyList<ConvolutionPart> parts, int splits)
+    {
+        if (!_parts.TryGetValue(splits, out MemoryBuffer1D<Int4>? buffer)) _parts.Add(splits, buffer = _accelerator.Allocate1D<Int4>([.. parts.Select(part => part.Packed)]));
         return buffer.View;
     }
 
@@ -134,18 +176,19 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">3 or 1.</param>
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
-    public static HalfConvolutionWeights Same(Accelerator accelerator, float[] weight, int outputs, int inputs, int kernel, int mostChunk)
+    /// <param name="isFine">Weights as sums of two halves, 22 bits: twice the steps, no rounding of weights.</param>
+    public static HalfConvolutionWeights Same(Accelerator accelerator, float[] weight, int outputs, int inputs, int kernel, int mostChunk, bool isFine = false)
     {
-        Packer packer = new(outputs, inputs, mostChunk);
+        Packer packer = new(outputs, inputs, mostChunk, isFine);
         int[] taps = [.. Enumerable.Range(0, kernel)];
         packer.Add(new(weight, kernel, taps, taps, OriginY: -(kernel / 2), OriginX: -(kernel / 2)));
         return packer.Finish(accelerator, HalfConvolutionKind.Same, [0]);
     }
 
     /// <summary>A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of inputs.</summary>
-    public static HalfConvolutionWeights Down(Accelerator accelerator, float[] weight, float[] skip, int outputs, int inputs, int mostChunk)
+    public static HalfConvolutionWeights Down(Accelerator accelerator, float[] weight, float[] skip, int outputs, int inputs, int mostChunk, bool isFine = false)
     {
-        Packer packer = new(outputs, inputs, mostChunk);
+        Packer packer = new(outputs, inputs, mostChunk, isFine);
         for (int phase = 0; phase < 4; phase++)
             packer.Add(new(weight, 3, phase >> 1 == 0 ? [0, 2] : [1], (phase & 1) == 0 ? [0, 2] : [1], Plane: phase));
         packer.Add(new(skip, 1, [0], [0], Source: 1));
@@ -155,9 +198,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>
     /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0, odd ones row 1.
     /// </summary>
-    public static HalfConvolutionWeights Up(Accelerator accelerator, float[] weight, int outputs, int inputs, int mostChunk)
+    public static HalfConvolutionWeights Up(Accelerator accelerator, float[] weight, int outputs, int inputs, int mostChunk, bool isFine = false)
     {
-        Packer packer = new(outputs, inputs, mostChunk);
+        Packer packer = new(outputs, inputs, mostChunk, isFine);
         int[] phases = new int[4];
         for (int phase = 0; phase < 4; phase++)
         {
@@ -180,7 +223,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     {
         _buffer.Dispose();
         _steps.Dispose();
-        foreach (MemoryBuffer1D<Int4> parts in _parts.Values) parts.Dispose();
+        foreach (MemoryBuffer1D<Int4> table in _parts.Values.Concat(_wgmmaSteps.Values)) table.Dispose();
     }
 
     /// <summary>Steps that share an input: the taps <paramref name="Rows"/> x <paramref name="Columns"/> of a kernel, for every chunk.</summary>
@@ -194,18 +237,19 @@ internal sealed class HalfConvolutionWeights : IDisposable
         public float Factor(int inputs) => (float)(Peak / Math.Sqrt(inputs * Kernel * Kernel));
     }
 
-    private sealed class Packer(int outputs, int inputs, int mostChunk)
+    private sealed class Packer(int outputs, int inputs, int mostChunk, bool isFine)
     {
         private readonly int _chunk = ChunkOf(inputs, mostChunk);
         private readonly int _chunks = HalfMap.PaddedChannels(inputs) / ChunkOf(inputs, mostChunk);
         private readonly List<Segment> _segments = [];
+        private readonly int _passes = isFine ? 2 : 1;
 
         public int Steps { get; private set; }
 
         public void Add(Segment segment)
         {
             _segments.Add(segment);
-            Steps += _chunks * segment.Taps;
+            Steps += _chunks * _passes * segment.Taps;
         }
 
         public HalfConvolutionWeights Finish(Accelerator accelerator, HalfConvolutionKind kind, int[] phases)
@@ -228,6 +272,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 Chunk = _chunk,
                 PhaseStarts = phases,
                 TileShapes = shapes,
+                Passes = _passes,
                 Factor = _segments[0].Factor(inputs),
                 SecondFactor = _segments[^1].Factor(inputs),
             };
@@ -242,12 +287,13 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 shape = shapes.Count;
                 shapes.Add((segment.Source, halo));
             }
-            for (int i = 0; i < _chunks * segment.Taps; i++)
+            for (int i = 0; i < _chunks * _passes * segment.Taps; i++)
             {
-                int tap = i % segment.Taps;
-                int flags = (tap == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0) | shape << ConvolutionStep.MapShift;
+                // The second pass meets the input tile of the first.
+                int inChunk = i % (_passes * segment.Taps), tap = inChunk % segment.Taps;
+                int flags = (inChunk == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0) | shape << ConvolutionStep.MapShift;
                 steps.Add(new(
-                    segment.Source, segment.Plane, i / segment.Taps * _chunk / 8, flags, segment.OriginY, segment.OriginX, halo,
+                    segment.Source, segment.Plane, i / (_passes * segment.Taps) * _chunk / 8, flags, segment.OriginY, segment.OriginX, halo,
                     tap / segment.Columns.Length * 256 + tap % segment.Columns.Length));
             }
         }
@@ -263,8 +309,14 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 {
                     ReadOnlySpan<float> kernel = segment.Weight.AsSpan((output * inputs + input) * kernelSize, kernelSize);
                     int inStep = input % _chunk;
-                    int to = start + input / _chunk * taps.Length * block + output / 8 * (8 * _chunk) + inStep / 8 * 64 + output % 8 * 8 + inStep % 8;
-                    for (int tap = 0; tap < taps.Length; tap++) packed[to + tap * block] = (Half)(kernel[taps[tap]] * scale);
+                    int to = start + input / _chunk * (_passes * taps.Length) * block + output / 8 * (8 * _chunk) + inStep / 8 * 64 + output % 8 * 8 + inStep % 8;
+                    for (int tap = 0; tap < taps.Length; tap++)
+                    {
+                        float value = kernel[taps[tap]] * scale;
+                        Half rounded = (Half)value;
+                        packed[to + tap * block] = rounded;
+                        if (isFine) packed[to + (taps.Length + tap) * block] = (Half)(value - rounded);
+                    }
                 }
             });
         }

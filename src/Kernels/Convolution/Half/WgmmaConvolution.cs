@@ -26,9 +26,9 @@ internal readonly struct Wgmma256x128 : IWgmmaTile
 
     public int N => 128;
 
-    public int InputStages => 2;
+    public int InputStages => 3;
 
-    public int WeightStages => 5;
+    public int WeightStages => 4;
 
     public int Groups => 1;
 }
@@ -142,18 +142,21 @@ internal static class WgmmaConvolution
         ((8 * blocksX + (halo & 255)) * (8 * blocksY + (halo >> 8)) * tileFrames * chunk + 63) / 64 * 64;
 
     [LaunchBounds(Threads, 1)]
-    public static void RunAlone<TTile, TChunk>(WgmmaConvolutionArguments a)
-        where TTile : struct, IWgmmaTile
-        where TChunk : struct, IChunk => Run<TTile, TChunk>(a);
-
-    [LaunchBounds(Threads, 2)]
-    public static void RunInPairs<TTile, TChunk>(WgmmaConvolutionArguments a)
-        where TTile : struct, IWgmmaTile
-        where TChunk : struct, IChunk => Run<TTile, TChunk>(a);
-
-    private static void Run<TTile, TChunk>(WgmmaConvolutionArguments a)
+    public static void RunAlone<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult => Run<TTile, TChunk, TResult>(a);
+
+    [LaunchBounds(Threads, 2)]
+    public static void RunInPairs<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult => Run<TTile, TChunk, TResult>(a);
+
+    private static void Run<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
     {
         int inputStages = default(TTile).InputStages, weightStages = default(TTile).WeightStages;
         ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (default(TTile).InputStages + default(TTile).WeightStages));
@@ -183,7 +186,7 @@ internal static class WgmmaConvolution
         }
         else
         {
-            Multiply<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            Multiply<TTile, TChunk, TResult>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
         }
     }
 
@@ -202,16 +205,15 @@ internal static class WgmmaConvolution
             int last = item.IsEmpty ? item.FirstStep : item.EndStep;
             for (int step = item.FirstStep; step < last; step++)
             {
-                Int4 first = a.Steps[2 * step];
-                if ((first.W & ConvolutionStep.LoadsTile) != 0)
+                Int4 first = a.Steps[4 * step];
+                if ((first.X & ConvolutionStep.LoadsTile) != 0)
                 {
-                    Int4 second = a.Steps[2 * step + 1];
-                    int bytes = (8 * a.BlocksX + (second.Z & 255)) * (8 * a.BlocksY + (second.Z >> 8)) * a.TileFrames * (2 * chunk);
+                    Int4 origin = a.Steps[4 * step + 1];
                     Intrinsics.MBarrierWait(ref inputEmpty[input], inputParity);
-                    Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], bytes);
+                    Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], first.W);
                     Intrinsics.TmaLoad5D(
-                        ref inputs[input * w.InputStage], ref w.InputMaps[first.W >> ConvolutionStep.MapShift],
-                        (item.Column + second.Y) * 8, item.Row + second.X, first.Y, first.Z, item.Frame, ref inputFull[input]);
+                        ref inputs[input * w.InputStage], ref w.InputMaps[first.X >> ConvolutionStep.MapShift],
+                        item.Column * 8 + origin.Y, item.Row + origin.X, first.Y, first.Z, item.Frame, ref inputFull[input]);
                     input++;
                     if (input == default(TTile).InputStages)
                     {
@@ -233,16 +235,18 @@ internal static class WgmmaConvolution
         }
     }
 
-    private static void Multiply<TTile, TChunk>(
+    private static void Multiply<TTile, TChunk, TResult>(
         WgmmaConvolutionArguments arguments, ArrayView<Half> inputs, ArrayView<Half> weights,
         ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
     {
         HalfConvolutionArguments a = arguments.Convolution;
         int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
-        int lane = Group.IdxX & 31, warp = (Group.IdxX >> 5) & 3, firstBlock = (Group.IdxX >> 7) * blocks;
-        uint inputAddress = Intrinsics.SharedAddress(ref inputs[0]), weightAddress = Intrinsics.SharedAddress(ref weights[0]);
+        int lane = Group.IdxX & 31, group = Group.IdxX >> 7;
+        // In units of 16 bytes, as descriptors count.
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref inputs[0]) >> 4), weightAddress = (int)(Intrinsics.SharedAddress(ref weights[0]) >> 4);
         ArrayView<float> sum = LocalMemory.Allocate<float>(default(TTile).Blocks * default(TTile).N / 2);
         int input = -1, inputParity = 1, weight = 0, weightParity = 0;
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
@@ -253,8 +257,8 @@ internal static class WgmmaConvolution
             int freedInput = -1, freedWeight = -1;
             for (int step = item.FirstStep; step < item.EndStep; step++)
             {
-                Int4 first = a.Steps[2 * step], second = a.Steps[2 * step + 1];
-                if ((first.W & ConvolutionStep.LoadsTile) != 0)
+                Int4 tap = a.Steps[4 * step + 2], apart = a.Steps[4 * step + 3];
+                if ((tap.X & ConvolutionStep.LoadsTile) != 0)
                 {
                     if (step > item.FirstStep) freedInput = input;
                     input++;
@@ -262,24 +266,20 @@ internal static class WgmmaConvolution
                     if (input == 0) inputParity ^= 1;
                     Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
                 }
-                if ((first.W & ConvolutionStep.Activates) != 0 && step > item.FirstStep)
+                if ((tap.X & ConvolutionStep.Activates) != 0 && step > item.FirstStep)
                 {
                     for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
                     ActivateSums<TTile>(a, item.TileN * n + 2 * (lane & 3), sum);
                 }
+                int x = inputAddress + input * (arguments.InputStage / 8) + tap.Y + group * apart.X;
+                ulong w = Descriptor(weightAddress + weight * (n * chunk / 8), 8, chunk);
                 Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
-                int pitch = 8 * a.BlocksX + (second.Z & 255), plane = pitch * (8 * a.BlocksY + (second.Z >> 8));
-                int shift = (second.W >> 8) * pitch + (second.W & 255);
-                ulong w = Intrinsics.MatrixDescriptor(weightAddress + (uint)(weight * n * chunk * 2), 128, 16 * chunk, 0);
                 for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
                 for (int b = 0; b < blocks; b++)
                 {
-                    int block = firstBlock + b, line = block / a.BlocksX;
-                    int frame = line / a.BlocksY;
-                    int pixel = frame * (chunk >> 3) * plane + (line - frame * a.BlocksY) * 8 * pitch + (block - line * a.BlocksX) * 8 + shift;
-                    ulong x = Intrinsics.MatrixDescriptor(inputAddress + (uint)(input * arguments.InputStage * 2 + pixel * 16), 16 * plane, 16 * pitch, 0);
+                    ulong tile = Descriptor(x + b * apart.Y, tap.W, tap.Z);
                     for (int k = 0; k < chunk >> 4; k++)
-                        Intrinsics.Wgmma(n, ref sum[b * n / 2], x + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
+                        Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * tap.W), w + (ulong)(uint)(k * 16), true);
                 }
                 Intrinsics.WgmmaCommitGroup();
                 Intrinsics.WgmmaWaitGroup(1);
@@ -305,22 +305,43 @@ internal static class WgmmaConvolution
             // Lane 4g + t of warp w holds pixels (2w, g) and (2w + 1, g) of each block, channels 8j + 2t and the next.
             for (int b = 0; b < blocks; b++)
             {
-                int block = firstBlock + b, line = block / a.BlocksX;
-                int tileFrame = line / a.BlocksY;
+                int block = group * blocks + b, line = block / a.BlocksX;
+                int tileFrame = line / a.BlocksY, warp = (Group.IdxX >> 5) & 3;
                 int frame = item.Frame + tileFrame, row = item.Row + (line - tileFrame * a.BlocksY) * 8 + 2 * warp;
                 int column = item.Column + (block - line * a.BlocksX) * 8 + (lane >> 2);
                 if (frame < a.Frames && row < item.Rows && column < item.Columns)
-                {
-                    for (int j = 0; j < n / 8; j++)
-                    {
-                        int at = b * n / 2 + 4 * j;
-                        ConvolutionItem.Store(
-                            a, item, frame, row, column, item.TileN * n + 8 * j + 2 * (lane & 3), new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]));
-                    }
-                }
+                    Finish<TTile, TResult>(a, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
             }
         }
     }
+
+    // A thread's share of a block: two pixels, a fourth of the channels.
+    private static void Finish<TTile, TResult>(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int pair, ArrayView<float> sum)
+        where TTile : struct, IWgmmaTile
+        where TResult : struct, IConvolutionResult
+    {
+        int pieces = default(TTile).N / 8, channel = item.TileN * default(TTile).N + pair;
+        if (default(TResult).IsFlow)
+        {
+            FlowSums upper = default, lower = default;
+            for (int j = 0; j < pieces; j++)
+            {
+                HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, frame, channel + 8 * j);
+                upper = FlowSums.Add(a.Flow, upper, HalfEpilogue.Apply(a.Epilogue, terms, new(sum[4 * j], sum[4 * j + 1])), frame, channel + 8 * j);
+                lower = FlowSums.Add(a.Flow, lower, HalfEpilogue.Apply(a.Epilogue, terms, new(sum[4 * j + 2], sum[4 * j + 3])), frame, channel + 8 * j);
+            }
+            FlowSums.Store(a, upper, frame, row, column, pair >> 1, row < item.Rows);
+            FlowSums.Store(a, lower, frame, row + 1, column, pair >> 1, row + 1 < item.Rows);
+        }
+        else
+        {
+            for (int j = 0; j < pieces; j++)
+                ConvolutionItem.Store(a, item, frame, row, column, channel + 8 * j, new(sum[4 * j], sum[4 * j + 1], sum[4 * j + 2], sum[4 * j + 3]));
+        }
+    }
+
+    /// <summary>A matrix descriptor without swizzle, everything in units of 16 bytes.</summary>
+    public static ulong Descriptor(int start, int leading, int stride) => (uint)(start | leading << 16) | (ulong)(uint)stride << 32;
 
     private static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, ArrayView<float> sum) where TTile : struct, IWgmmaTile
     {

@@ -10,7 +10,7 @@ internal sealed partial class ExactPlanBuilder
     private const float HalfPower = 0.70710678f; // 1 / sqrt(2)
 
     /// <inheritdoc/>
-    public override void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes)
+    public override void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes, bool isSource)
     {
         Encoder encoder = graph.Encoder;
         int size = graph.Architecture.Size, feature = encoder.Blocks.Length - 1; // Features are numbered from 8x8 up.

@@ -31,7 +31,7 @@ internal sealed class ExactWeights : CudaWeights
 
     protected override void AddLast(ITensorSource weights, ConvolutionLayer layer) => AddConvolution(weights, layer);
 
-    protected override void AddModulated(ModulatedConvolutionLayer layer, float[] weight) =>
+    protected override void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight) =>
         Add(layer.Weight, weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Resampling == Resampling.Up);
 
     private void AddConvolution(ITensorSource weights, ConvolutionLayer layer) =>

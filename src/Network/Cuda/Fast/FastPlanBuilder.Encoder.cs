@@ -3,6 +3,7 @@ using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Kernels.Linear;
 using Lia.Kernels.Resampling;
+using Lia.Kernels.Warping;
 using Lia.Network.Graph;
 
 namespace Lia.Network.Cuda.Fast;
@@ -10,7 +11,7 @@ namespace Lia.Network.Cuda.Fast;
 internal sealed partial class FastPlanBuilder
 {
     /// <inheritdoc/>
-    public override void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes)
+    public override void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes, bool isSource)
     {
         Encoder encoder = graph.Encoder;
         int size = graph.Architecture.Size, feature = encoder.Blocks.Length - 1; // Features are numbered from 8x8 up.
@@ -26,6 +27,7 @@ internal sealed partial class FastPlanBuilder
             Channels = x.Octets * 8,
         });
         Add(encoder.First.Name, [first], feature--, new CudaTap(encoder.First.Name, new HalfActivation(x)));
+        if (isSource) Project(graph.Synthesis, x);
         foreach (ResBlock block in encoder.Blocks) x = Residual(block, x, feature--);
 
         KernelLaunch last = HalfLinear.Prepare(Accelerator, new()
@@ -41,6 +43,24 @@ internal sealed partial class FastPlanBuilder
         Add(encoder.Last.Name, [last], new CudaTap(encoder.Last.Name, new ActivationMap(appearance, Frames, 1, 1, encoder.Last.Outputs)));
         Release(x);
         Head(graph, appearance, codes);
+    }
+
+    // What the last level's ToRGB makes of the widest feature: a 1x1 convolution commutes with the warp, so it is done once for a source.
+    private void Project(Synthesis synthesis, HalfMap feature)
+    {
+        ToRgbLayer last = synthesis.Levels[^1].ToRgb;
+        ActivationMap projection = Reserve(feature.Height, feature.Width, 3, isPlanar: true);
+        KernelLaunch launch = HalfRgbProjection.Prepare(Accelerator, new()
+        {
+            Feature = feature.View,
+            Weights = _weights.Vector(last.Convolution.Weight),
+            Output = projection.View,
+            Frames = Frames,
+            PixelsPerFrame = feature.Height * feature.Width,
+            Channels = feature.Octets * 8,
+        });
+        Add($"{last.Name}.projection", [launch], synthesis.Levels.Length, new CudaTap($"{last.Name}.projection", projection));
+        Release(projection);
     }
 
     // (conv2(conv1(x)) + skip(x)) / sqrt(2). Releases the input.

@@ -39,9 +39,14 @@ internal sealed partial class FastPlanBuilder
             ModulatedConvolutionLayer? next = i + 1 < synthesis.Levels.Length ? synthesis.Levels[i + 1].Up.Convolution : null;
             HalfMap up = Upsampled(level.Up, x, modulations, level.Conv.Convolution);
             Release(x);
+            ActivationMap nextFlow = Reserve(up.Height, up.Width, 3, isPlanar: true);
+            if (next == null && !IsTapped && _weights.Launcher.CanEndInFlow(_weights.Convolution(level.Conv.Convolution.Weight)))
+            {
+                Last(level, up, modulations, (ActivationMap)features[i + 1], nextFlow, flow, rgb, grids[i], images);
+                break;
+            }
             HalfMap conv = Styled(level.Conv, up, modulations, null);
             Release(up);
-            ActivationMap nextFlow = Reserve(conv.Height, conv.Width, 3, isPlanar: true);
             ActivationMap nextRgb = next == null ? new(images, Frames, conv.Height, conv.Width, 3, IsPlanar: true) : Reserve(conv.Height, conv.Width, 3, isPlanar: true);
             HalfMap? blended = next == null && !IsTapped ? null : ReserveMap(conv.Height, conv.Width, conv.Channels);
             HalfMap? warped = IsTapped ? ReserveMap(conv.Height, conv.Width, conv.Channels) : null;
@@ -87,6 +92,43 @@ internal sealed partial class FastPlanBuilder
         }
     }
 
+    // The last level: nobody reads its map, so the convolution ends in ToFlow's sums and the warp moves the feature's projection to RGB.
+    private void Last(
+        SynthesisLevel level, HalfMap input, Modulations modulations, ActivationMap projection, ActivationMap sums, ActivationMap? flow, ActivationMap? rgb,
+        ArrayView<float> grid, ArrayView<float> images)
+    {
+        ModulatedConvolutionLayer convolution = level.Conv.Convolution;
+        HalfMap extents = new(default, Frames, convolution.Outputs, input.Height, input.Width);
+        FlowOperands operands = new()
+        {
+            Weights = _weights.Vector(level.ToFlow.Convolution.Weight),
+            Style = modulations.Style(level.ToFlow.Convolution),
+            Output = sums.View,
+            StyleStride = _weights.StyleLength,
+            Channels = extents.Octets * 8,
+        };
+        Add(level.Conv.Name, Convolve(_weights.Convolution(convolution.Weight), input, extents, Activated(level.Conv, modulations, null), flow: operands));
+        Add(level.ToFlow.Name,
+        [
+            HalfRgbWarp.Prepare(Accelerator, new()
+            {
+                FlowSums = sums.View,
+                Projection = projection.View,
+                FlowBias = _weights.Vector(level.ToFlow.Bias),
+                RgbBias = _weights.Vector(level.ToRgb.Convolution.Bias!),
+                RgbOffset = _weights.Vector(level.ToRgb.Bias),
+                PreviousFlow = flow?.View ?? default,
+                PreviousRgb = rgb?.View ?? default,
+                GridX = grid,
+                GridY = grid,
+                Rgb = images,
+                Frames = Frames,
+                Height = input.Height,
+                Width = input.Width,
+            }),
+        ]);
+    }
+
     private Modulations Modulate(LiaGraph graph, ArrayView<float> latents)
     {
         int layers = _weights.DemodulatedLayers.IntLength;
@@ -130,17 +172,7 @@ internal sealed partial class FastPlanBuilder
     {
         ModulatedConvolutionLayer convolution = layer.Convolution;
         HalfMap output = ReserveMap(input.Height, input.Width, convolution.Outputs);
-        HalfEpilogue epilogue = new()
-        {
-            Scale = modulations.Demodulation(convolution),
-            ScaleStride = _weights.DemodulationLength,
-            Bias = _weights.Vector(layer.Bias),
-            Activate = 1,
-            NextStyle = next == null ? default : modulations.Style(next),
-            NextStyleStride = _weights.StyleLength,
-            Gain = 1,
-        };
-        Add(layer.Name, Convolve(_weights.Convolution(convolution.Weight), input, output, epilogue), new CudaTap(layer.Name, Scaled(output, modulations, next)));
+        Add(layer.Name, Convolve(_weights.Convolution(convolution.Weight), input, output, Activated(layer, modulations, next)), new CudaTap(layer.Name, Scaled(output, modulations, next)));
         return output;
     }
 
@@ -163,6 +195,17 @@ internal sealed partial class FastPlanBuilder
         Release(wide);
         return output;
     }
+
+    private HalfEpilogue Activated(StyledConvolutionLayer layer, Modulations modulations, ModulatedConvolutionLayer? next) => new()
+    {
+        Scale = modulations.Demodulation(layer.Convolution),
+        ScaleStride = _weights.DemodulationLength,
+        Bias = _weights.Vector(layer.Bias),
+        Activate = 1,
+        NextStyle = next == null ? default : modulations.Style(next),
+        NextStyleStride = _weights.StyleLength,
+        Gain = 1,
+    };
 
     private HalfActivation Scaled(HalfMap map, Modulations modulations, ModulatedConvolutionLayer? next) =>
         new(map) { Style = next == null ? default : modulations.Style(next), StyleStride = _weights.StyleLength };

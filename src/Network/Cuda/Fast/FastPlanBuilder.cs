@@ -29,12 +29,12 @@ internal sealed partial class FastPlanBuilder(Accelerator accelerator, FastWeigh
     private void Release(HalfMap map) => Arena.Release(map.View.Cast<float>());
 
     /// <summary>A convolution; its workspace is given back at once, because the next step runs after it.</summary>
-    private KernelLaunch[] Convolve(HalfConvolutionWeights kernel, HalfMap input, HalfMap output, HalfEpilogue epilogue, HalfMap? skip = null)
+    private KernelLaunch[] Convolve(HalfConvolutionWeights kernel, HalfMap input, HalfMap output, HalfEpilogue epilogue, HalfMap? skip = null, FlowOperands? flow = null)
     {
-        ConvolutionCut cut = _weights.Launcher.Cut(kernel, output);
+        ConvolutionCut cut = _weights.Launcher.Cut(kernel, output, isWhole: flow != null);
         long length = HalfConvolutionLauncher.WorkspaceLength(kernel, output, cut);
         ArrayView<float> workspace = length > 0 ? Arena.Reserve(length) : default;
-        KernelLaunch[] launches = Arena.IsMeasuring ? [] : _weights.Launcher.Prepare(kernel, new(input, output, epilogue) { Skip = skip }, cut, workspace);
+        KernelLaunch[] launches = Arena.IsMeasuring ? [] : _weights.Launcher.Prepare(kernel, new(input, output, epilogue) { Skip = skip, Flow = flow }, cut, workspace);
         if (length > 0) Arena.Release(workspace);
         return launches;
     }

@@ -11,6 +11,8 @@ namespace Lia.Network.Cuda.Fast;
 /// <summary>The parameters with convolutions in fp16, packed for the device's tensor cores.</summary>
 internal sealed class FastWeights : CudaWeights
 {
+    public static int FinestResolution = int.Parse(Environment.GetEnvironmentVariable("LIA_FINE") ?? "0");
+
     private readonly Dictionary<string, HalfConvolutionWeights> _convolutions = [];
 
     public FastWeights(Accelerator accelerator, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine)
@@ -38,11 +40,17 @@ internal sealed class FastWeights : CudaWeights
     /// <summary>A convolution by the name of its weight; a residual block's second one holds its skip too.</summary>
     public HalfConvolutionWeights Convolution(string weight) => _convolutions[weight];
 
-    public override ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph) => [.. graph.Synthesis.Levels.Select(level =>
+    /// <summary>Behind the features, the widest one's projection to RGB [3, S, S].</summary>
+    public override ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph)
     {
-        int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
-        return new HalfActivation(HalfActivation.Reserve(layout, 1, channels, size, size));
-    })];
+        int widest = graph.Architecture.Size;
+        IEnumerable<ICudaActivation> features = graph.Synthesis.Levels.Select(level =>
+        {
+            int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
+            return new HalfActivation(HalfActivation.Reserve(layout, 1, channels, size, size));
+        });
+        return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
+    }
 
     public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Accelerator, this, arena, frames, isTapped);
 
@@ -59,9 +67,9 @@ internal sealed class FastWeights : CudaWeights
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {
         ConvolutionLayer first = block.Conv1, second = block.Conv2;
-        Add(first.Weight, HalfConvolutionWeights.Same(Accelerator, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk));
+        Add(first.Weight, HalfConvolutionWeights.Same(Accelerator, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, block.Resolution <= FinestResolution));
         Add(second.Weight, HalfConvolutionWeights.Down(
-            Accelerator, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk));
+            Accelerator, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, block.Resolution <= FinestResolution));
     }
 
     protected override void AddLast(ITensorSource weights, ConvolutionLayer layer)
@@ -80,8 +88,8 @@ internal sealed class FastWeights : CudaWeights
         LastFactor = (float)(peak / Math.Sqrt(layer.Inputs * pixels));
     }
 
-    protected override void AddModulated(ModulatedConvolutionLayer layer, float[] weight) => Add(layer.Weight, layer.Resampling == Resampling.Up
-        ? HalfConvolutionWeights.Up(Accelerator, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk)
+    protected override void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight) => Add(layer.Weight, layer.Resampling == Resampling.Up
+        ? HalfConvolutionWeights.Up(Accelerator, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, resolution <= FinestResolution)
         : HalfConvolutionWeights.Same(Accelerator, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk));
 
     private static float[] Read(ITensorSource weights, ConvolutionLayer layer) => weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);

@@ -1,0 +1,260 @@
+using Lia.Gpu.Runtime;
+
+namespace Lia.Kernels.Convolution;
+
+/// <summary>The compile-time shape of a <see cref="WgmmaUpConvolution"/> block: two warpgroups with one block of 8 x 8 input pixels each.</summary>
+internal interface IWgmmaUpTile
+{
+    /// <summary>Output channels.</summary>
+    int N { get; }
+}
+
+/// <summary>64 channels in four phases: 128 accumulators a thread.</summary>
+internal readonly struct WgmmaUp64 : IWgmmaUpTile
+{
+    public int N => 64;
+}
+
+/// <summary>32 channels: narrow layers.</summary>
+internal readonly struct WgmmaUp32 : IWgmmaUpTile
+{
+    public int N => 32;
+}
+
+/// <summary>16 channels: the narrowest layers.</summary>
+internal readonly struct WgmmaUp16 : IWgmmaUpTile
+{
+    public int N => 16;
+}
+
+/// <summary>What the kernel is passed. Parts are runs of chunks, not of steps.</summary>
+internal struct WgmmaUpArguments
+{
+    public HalfConvolutionArguments Convolution;
+
+    public ArrayView<TensorMap> InputMap;
+
+    /// <summary>The weights as rows of core matrices.</summary>
+    public ArrayView<TensorMap> WeightMap;
+
+    /// <summary>Chunks of input channels, and passes over each (two for fine weights).</summary>
+    public int Chunks, Passes;
+}
+
+/// <summary>
+/// The transposed 3x3 convolution with stride 2 on `wgmma`, all four phases of the output from one input tile:
+/// <code>
+///     out[2y + i, 2x + j] += w[i, j] x[y, x]           phase (oddY, oddX) of the output, at (y, x):
+///
+///     input tile with a row above and a column left     (even, even): w[2,2] x[y-1,x-1] + w[2,0] x[y-1,x] + w[0,2] x[y,x-1] + w[0,0] x[y,x]
+///       . . . . .                                       (even, odd):  w[2,1] x[y-1,x] + w[0,1] x[y,x]
+///       . +-----+     nine steps a chunk, each into     (odd, even):  w[1,2] x[y,x-1] + w[1,0] x[y,x]
+///       . | 8x8 |     the accumulators of one phase:    (odd, odd):   w[1,1] x[y,x]
+///       . +-----+     neighbouring steps use others
+/// </code>
+/// Copies, barriers and layout are those of <see cref="WgmmaConvolution"/>. Four phases apart would load every input tile four times and end in four
+/// short sums.
+/// </summary>
+internal static class WgmmaUpConvolution
+{
+    /// <summary>Two warpgroups and the warp that copies.</summary>
+    public const int Threads = 288;
+
+    /// <summary>Blocks of 8 x 8 pixels: one a warpgroup.</summary>
+    public const int Blocks = 2;
+
+    private const int ConsumerWarps = 8, InputStages = 3, WeightStages = 6, Taps = 9, Phases = 4;
+
+    /// <summary>Halves of shared memory.</summary>
+    public static int SharedLength<TTile>(int inputStage, int chunk) where TTile : struct, IWgmmaUpTile =>
+        InputStages * inputStage + WeightStages * default(TTile).N * chunk;
+
+    [LaunchBounds(Threads, 1)]
+    public static void Run<TTile, TChunk>(WgmmaUpArguments a)
+        where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk
+    {
+        ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (InputStages + WeightStages));
+        ArrayView<ulong> inputFull = barriers, inputEmpty = barriers.SubView(InputStages);
+        ArrayView<ulong> weightFull = barriers.SubView(2 * InputStages), weightEmpty = barriers.SubView(2 * InputStages + WeightStages);
+        ArrayView<Half> weights = SharedMemory.GetDynamicSwizzled<Half>(); // The copy engine writes to multiples of 128 bytes.
+        ArrayView<Half> inputs = weights.SubView(WeightStages * default(TTile).N * default(TChunk).Value);
+        int thread = Group.IdxX;
+        if (thread == 0)
+        {
+            for (int i = 0; i < InputStages; i++)
+            {
+                Intrinsics.MBarrierInit(ref inputFull[i], 1);
+                Intrinsics.MBarrierInit(ref inputEmpty[i], ConsumerWarps);
+            }
+            for (int i = 0; i < WeightStages; i++)
+            {
+                Intrinsics.MBarrierInit(ref weightFull[i], 1);
+                Intrinsics.MBarrierInit(ref weightEmpty[i], ConsumerWarps);
+            }
+            Intrinsics.MBarrierInitFence();
+        }
+        Group.Barrier();
+        if (thread >= 32 * ConsumerWarps)
+        {
+            if (thread == 32 * ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+        }
+        else
+        {
+            Multiply<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+        }
+    }
+
+    // The nine steps of a chunk, in an order that alternates between phases: which phase, and which of its taps.
+    private static int PhaseOf(int step) => step switch { 1 or 7 => 1, 3 or 8 => 2, 5 => 3, _ => 0 };
+
+    private static int TapOf(int step) => step switch { 0 or 1 or 3 or 5 => 0, 2 or 7 or 8 => 1, 4 => 2, _ => 3 };
+
+    private static int TapsOf(int phase) => phase == 0 ? 4 : phase == 3 ? 1 : 2;
+
+    // Taps of the phases before.
+    private static int FirstTapOf(int phase) => phase == 0 ? 0 : 2 + 2 * phase;
+
+    // Where a tap lies in the input tile, which starts a row above and a column left of the output's place.
+    private static int RowOf(int phase, int tap) => phase >> 1 != 0 ? 1 : phase == 0 ? tap >> 1 : tap;
+
+    private static int ColumnOf(int phase, int tap) => (phase & 1) != 0 ? 1 : phase == 0 ? tap & 1 : tap;
+
+    private static int Pitch(HalfConvolutionArguments a) => 8 * a.BlocksX + 1;
+
+    private static int Plane(HalfConvolutionArguments a) => Pitch(a) * (8 * a.BlocksY + 1);
+
+    private static void Copy<TTile, TChunk>(
+        WgmmaUpArguments u, ArrayView<Half> inputs, ArrayView<Half> weights,
+        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+        where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk
+    {
+        HalfConvolutionArguments a = u.Convolution;
+        int chunk = default(TChunk).Value, weightStage = default(TTile).N * chunk, inputBytes = Plane(a) * a.TileFrames * (2 * chunk), inputStage = InputStage(inputBytes);
+        int input = 0, inputParity = 1, weight = 0, weightParity = 1;
+        for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
+        {
+            ConvolutionItem item = ConvolutionItem.At(a, index);
+            for (int c = item.FirstStep; c < item.EndStep; c++)
+            {
+                Intrinsics.MBarrierWait(ref inputEmpty[input], inputParity);
+                Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], inputBytes);
+                Intrinsics.TmaLoad5D(
+                    ref inputs[input * inputStage], ref u.InputMap[0], (item.Column - 1) * 8, item.Row - 1, 0, c * (chunk / 8), item.Frame, ref inputFull[input]);
+                input++;
+                if (input == InputStages)
+                {
+                    input = 0;
+                    inputParity ^= 1;
+                }
+                for (int pass = 0; pass < u.Passes; pass++)
+                {
+                    for (int i = 0; i < Taps; i++)
+                    {
+                        int phase = PhaseOf(i);
+                        int step = u.Chunks * u.Passes * FirstTapOf(phase) + (c * u.Passes + pass) * TapsOf(phase) + TapOf(i);
+                        Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
+                        Intrinsics.MBarrierArriveExpectTx(ref weightFull[weight], 2 * weightStage);
+                        int coreMatrix = (step * a.OutputOctets + item.TileN * (default(TTile).N / 8)) * (chunk / 8);
+                        Intrinsics.TmaLoad2D(ref weights[weight * weightStage], ref u.WeightMap[0], 0, coreMatrix, ref weightFull[weight]);
+                        weight++;
+                        if (weight == WeightStages)
+                        {
+                            weight = 0;
+                            weightParity ^= 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static void Multiply<TTile, TChunk>(
+        WgmmaUpArguments u, ArrayView<Half> inputs, ArrayView<Half> weights,
+        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+        where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk
+    {
+        HalfConvolutionArguments a = u.Convolution;
+        int chunk = default(TChunk).Value, n = default(TTile).N, sums = default(TTile).N / 2;
+        int lane = Group.IdxX & 31, block = Group.IdxX >> 7;
+        int pitch = Pitch(a), plane = Plane(a), inputStage = InputStage(plane * a.TileFrames * (2 * chunk)) / 8;
+        // Where this warpgroup's block lies: beside, below, or in the next frame.
+        int line = block / a.BlocksX;
+        int blockFrame = line / a.BlocksY, blockRow = (line - blockFrame * a.BlocksY) * 8, blockColumn = (block - line * a.BlocksX) * 8;
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref inputs[0]) >> 4) + blockFrame * (plane * chunk / 8) + blockRow * pitch + blockColumn;
+        int weightAddress = (int)(Intrinsics.SharedAddress(ref weights[0]) >> 4);
+        ArrayView<float> sum = LocalMemory.Allocate<float>(Phases * default(TTile).N / 2);
+        int input = 0, inputParity = 0, weight = 0, weightParity = 0;
+        for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
+        {
+            ConvolutionItem item = ConvolutionItem.At(a, index);
+            for (int i = 0; i < Phases * sums; i++) sum[i] = 0f;
+            int freedInput = -1, freedWeight = -1;
+            for (int c = item.FirstStep; c < item.EndStep; c++)
+            {
+                Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
+                for (int pass = 0; pass < u.Passes; pass++)
+                {
+                    for (int i = 0; i < Taps; i++)
+                    {
+                        int phase = PhaseOf(i), tap = TapOf(i);
+                        int x = inputAddress + input * inputStage + RowOf(phase, tap) * pitch + ColumnOf(phase, tap);
+                        ulong tile = WgmmaConvolution.Descriptor(x, plane, pitch);
+                        ulong w = WgmmaConvolution.Descriptor(weightAddress + weight * (n * chunk / 8), 8, chunk);
+                        Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
+                        Intrinsics.WgmmaFence(n, ref sum[phase * sums]);
+                        for (int k = 0; k < chunk >> 4; k++)
+                            Intrinsics.Wgmma(n, ref sum[phase * sums], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
+                        Intrinsics.WgmmaCommitGroup();
+                        Intrinsics.WgmmaWaitGroup(1);
+                        if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
+                        if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
+                        freedInput = -1;
+                        freedWeight = weight;
+                        weight++;
+                        if (weight == WeightStages)
+                        {
+                            weight = 0;
+                            weightParity ^= 1;
+                        }
+                    }
+                }
+                freedInput = input;
+                input++;
+                if (input == InputStages)
+                {
+                    input = 0;
+                    inputParity ^= 1;
+                }
+            }
+            for (int phase = 0; phase < Phases; phase++) Intrinsics.WgmmaWait(n, ref sum[phase * sums], 0);
+            if (lane == 0)
+            {
+                Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
+                Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
+            }
+
+            int frame = item.Frame + blockFrame, row = item.Row + blockRow + 2 * ((Group.IdxX >> 5) & 3), column = item.Column + blockColumn + (lane >> 2);
+            for (int phase = 0; phase < Phases; phase++)
+            {
+                item.Plane = phase;
+                item.Rows = a.Rows - (phase >> 1);
+                item.Columns = a.Columns - (phase & 1);
+                if (frame < a.Frames && row < item.Rows && column < item.Columns)
+                {
+                    for (int j = 0; j < n / 8; j++)
+                    {
+                        int at = phase * sums + 4 * j;
+                        ConvolutionItem.Store(
+                            a, item, frame, row, column, item.TileN * n + 8 * j + 2 * (lane & 3), new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]));
+                    }
+                }
+            }
+        }
+    }
+
+    // Halves of an input tile, whole 128 bytes.
+    private static int InputStage(int bytes) => (bytes + 127) / 128 * 64;
+}
