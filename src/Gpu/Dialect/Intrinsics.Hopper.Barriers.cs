@@ -14,7 +14,7 @@ public static partial class Intrinsics
     public static void MBarrierInit(ref ulong barrier, int arrivals) => throw DeviceOnly.Error();
 
     /// <summary>Makes this thread's barrier initialisations visible to the copy engine (`fence.mbarrier_init.release.cluster`).</summary>
-    [Ptx("fence.mbarrier_init.release.cluster;", Effect = PtxEffect.Writes, MinSm = 90)]
+    [Ptx("fence.mbarrier_init.release.cluster;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void MBarrierInitFence() => throw DeviceOnly.Error();
 
     /// <summary>Arrives once (`mbarrier.arrive`).</summary>
@@ -22,7 +22,7 @@ public static partial class Intrinsics
     public static void MBarrierArrive(ref ulong barrier) => throw DeviceOnly.Error();
 
     /// <summary>Lets the current phase expect <paramref name="bytes"/> more copied bytes, then arrives once (`mbarrier.arrive.expect_tx`).</summary>
-    [Ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$shared0], $1;", Effect = PtxEffect.Writes, MinSm = 90)]
+    [Ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$shared0], $1;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void MBarrierArriveExpectTx(ref ulong barrier, int bytes) => throw DeviceOnly.Error();
 
     /// <summary>

@@ -91,6 +91,32 @@ public class HopperCodeTests
         Assert.DoesNotContain(lines.Skip(fence), l => l.StartsWith("mov.f32", StringComparison.Ordinal));
     }
 
+    // The same where the loop lies between, in which the old content is not mentioned.
+    [LaunchBounds(128, 1)]
+    private static void KeptBehindALoop(ArrayView<float> c, ulong a, ulong b, int steps)
+    {
+        ArrayView<float> d = LocalMemory.Allocate<float>(4), kept = LocalMemory.Allocate<float>(4);
+        for (int i = 0; i < 4; i++) kept[i] = d[i] = c[Group.IdxX * 4 + i];
+        for (int step = 0; step < steps; step++)
+        {
+            Intrinsics.WgmmaFence64x8(ref d[0]);
+            Intrinsics.Wgmma64x8x16(ref d[0], a, b, true);
+            Intrinsics.WgmmaCommitGroup();
+            Intrinsics.WgmmaWait64x8(ref d[0], 0);
+        }
+        for (int i = 0; i < 4; i++) c[Group.IdxX * 4 + i] = d[i] - kept[i];
+    }
+
+    [Fact]
+    public void Content_that_is_read_behind_a_loop_is_kept_through_it()
+    {
+        string ptx = Hopper(KeptBehindALoop);
+        string[] differences = [.. Lines(ptx).Where(l => l.StartsWith("sub.rn.f32", StringComparison.Ordinal))];
+        Assert.Equal(4, differences.Length);
+        Assert.All(differences, l => Assert.NotEqual(l.Split(", ")[1], l.Split(", ")[2].TrimEnd(';')));
+        Assert.Equal((4, 0), (Count(ptx, "mov.f32"), Count(Loop(ptx), "mov.f32")));
+    }
+
     // Two accumulators change places around the loop: one register each is impossible without moves, whatever is merged.
     [LaunchBounds(128, 1)]
     private static void Exchanged(ArrayView<float> c, ulong a, ulong b, int steps)

@@ -12,6 +12,7 @@ internal static unsafe class BulkCopyInstructions
     public static Op Decode(InstructionReader r)
     {
         r.RequireSm(90);
+        r.RequireVersion(80);
         switch (r.Require("tensor", "commit_group", "wait_group"))
         {
             case "commit_group":
@@ -42,6 +43,7 @@ internal static unsafe class BulkCopyInstructions
     public static Op ProxyFence(InstructionReader r)
     {
         r.RequireSm(90);
+        r.RequireVersion(80);
         if (r.Take("tensormap::generic"))
         {
             r.RequireVersion(83);

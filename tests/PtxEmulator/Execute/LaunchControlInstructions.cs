@@ -24,6 +24,7 @@ internal static class LaunchControlInstructions
                 return new NoOperation();
             default:
                 r.Require("tensormap");
+                r.RequireVersion(80);
                 return new BulkCopyInstructions.UseMap(r.Address(0, StateSpace.Generic));
         }
     }

@@ -121,6 +121,7 @@ internal static unsafe class MBarrierInstructions
                 return new InitOp(r.Address(0, StateSpace.Shared), r.Source(1, U32));
             case "arrive":
                 bool expects = r.Take("expect_tx");
+                if (expects) r.RequireVersion(80);
                 Space(r);
                 if (r[0].Kind != OperandKind.Sink) throw r.Error("the state of an arrival is not kept: write _");
                 AddressOperand address = r.Address(1, StateSpace.Shared);

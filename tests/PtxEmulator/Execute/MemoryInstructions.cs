@@ -169,6 +169,7 @@ internal static class MemoryInstructions
             r.Require("release");
             r.Require("cluster");
             r.RequireSm(90);
+            r.RequireVersion(80);
             return new MBarrierInstructions.InitFence();
         }
         else
