@@ -25,6 +25,8 @@ internal static class Application
         RootCommand root = new(Description)
         {
             AnimateCommand.Create(context),
+            BatchCommand.Create(context),
+            MotionCommand.Create(context),
             ManipulateCommand.Create(context),
             VerifyCommand.Create(context),
             ConvertCommand.Create(context),
@@ -38,8 +40,7 @@ internal static class Application
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (Misuse(parsed) is { } misuse)
         {
-            string command = parsed.CommandResult.Command is RootCommand ? "lia" : $"lia {parsed.CommandResult.Command.Name}";
-            return Fail(context, ExitCode.BadInput, $"{misuse} Try {command} --help.");
+            return Fail(context, ExitCode.BadInput, $"{misuse} Try {Name(parsed.CommandResult)} --help.");
         }
         try
         {
@@ -88,6 +89,9 @@ internal static class Application
         // A word too many often makes other complaints; it is the cause.
         return parsed.UnmatchedTokens.Count > 0 ? $"'{parsed.UnmatchedTokens[0]}' is not understood." : parsed.Errors[0].Message;
     }
+
+    /// <summary>A command as it is typed: <c>lia motion extract</c>.</summary>
+    private static string Name(CommandResult result) => result.Parent is CommandResult parent ? $"{Name(parent)} {result.Command.Name}" : "lia";
 
     private static int Fail(CliContext context, int status, string message)
     {

@@ -47,6 +47,14 @@ internal static class Options
         return option;
     }
 
+    public static Option<string> Model() => new("--model", "-m") { Description = "the checkpoint: safetensors, or a PyTorch file of the official program", HelpName = "FILE", Required = true };
+
+    public static Option<string> Motion() => new("--motion") { Description = "the motion from a motion file (lia motion extract) instead of a driving clip", HelpName = "FILE.safetensors" };
+
+    public static Option<Fit> Fit() => Choice<Fit>("--fit", "how pictures become square: crop to the centre, stretch, or pad with black");
+
+    public static Option<int> Batch() => Number("--batch", "frames computed together [default: the device's choice]", 1, 256);
+
     public static Option<Device> Device() => Choice<Device>("--device", "what computes");
 
     public static Option<Precision> Precision() => Choice<Precision>("--precision", "exact: float32; fast: half-precision operands where the device has them");
@@ -78,6 +86,14 @@ internal static class Options
             }
         },
     };
+
+    /// <summary>Reads the number of a start frame.</summary>
+    public static bool TryParseFrame(string text, out StartFrame frame)
+    {
+        bool isNumber = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number);
+        frame = isNumber ? StartFrame.At(number) : default;
+        return isNumber;
+    }
 
     /// <summary>A rate such as <c>25</c> or <c>30000/1001</c>.</summary>
     public static Option<FrameRate?> Rate(string description) => new("--fps")

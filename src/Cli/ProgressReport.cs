@@ -17,7 +17,8 @@ internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposab
     {
         string total = progress.Total is { } count ? $"/{count}" : "";
         string left = progress.Remaining is { } remaining ? $", {Duration(remaining)} left" : "";
-        return $"{progress.Frames}{total} frames, {progress.FramesPerSecond:0.00} frames/s{left}";
+        string what = progress.Stage == AnimationStage.Encoding ? "driving frames encoded" : "frames";
+        return $"{progress.Frames}{total} {what}, {progress.FramesPerSecond:0.00} frames/s{left}";
     }
 
     /// <summary>A time to a second: <c>1:02:03</c>, <c>2:03</c>.</summary>

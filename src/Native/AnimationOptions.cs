@@ -1,4 +1,5 @@
 using Lia.Media;
+using Lia.Motion;
 using Microsoft.Extensions.Logging;
 
 namespace Lia;
@@ -27,6 +28,22 @@ public sealed record AnimationOptions
     /// <summary>Factor on the motion: 1 is the driving motion, more exaggerates. In relative mode 0 keeps the source still; in absolute mode
     /// the factor is on the driving pose itself, and 0 is the model's neutral pose.</summary>
     public float MotionStrength { get; init; } = 1;
+
+    /// <summary>Frames in the window over which motion codes are smoothed, odd and at most 255: each code becomes the mean of those around it with the raised
+    /// cosine weights <c>(1 + cos(2 pi j / (N + 1))) / (N + 1)</c>; beyond its ends the clip stands still. 1 leaves the motion as it is. Nothing is delayed, but a
+    /// frame is computed only when half a window after it has been read.</summary>
+    public int SmoothingWindow { get; init; } = 1;
+
+    /// <summary>Where relative motion starts. Null: at the first frame used, or at the one that a motion clip names if that is used. Anything else lets all driving
+    /// frames through the encoder before the first is animated.</summary>
+    public StartFrame? StartFrame { get; init; }
+
+    /// <summary>How often the motion is played. With more than once, all driving frames go through the encoder (once) before the first is animated, and the sound is left out.</summary>
+    public int Loops { get; init; } = 1;
+
+    /// <summary>Whether the motion is played backwards after forwards: n frames become 2n - 2, the turning points shown once, so that repetitions join smoothly.
+    /// All driving frames go through the encoder before the first is animated, and the sound is left out.</summary>
+    public bool PingPong { get; init; }
 
     /// <summary>How pictures that are not square become square.</summary>
     public Fit Fit { get; init; }
@@ -58,6 +75,9 @@ public sealed record AnimationOptions
     /// <summary>The end of the range, excluded; null when open.</summary>
     internal int? EndFrame => Frames.End.IsFromEnd ? null : Frames.End.Value;
 
+    /// <summary>Whether all driving codes must be known before the first frame is animated.</summary>
+    internal bool NeedsWholeMotion => StartFrame is not null || Loops > 1 || PingPong;
+
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
     internal void Validate()
     {
@@ -67,6 +87,10 @@ public sealed record AnimationOptions
             throw new ArgumentException($"The frame range {Frames} is empty.");
         if (!float.IsFinite(MotionStrength))
             throw new ArgumentException($"The motion strength is {MotionStrength}; it must be a finite number.");
+        if (SmoothingWindow is < 1 or > MotionSmoothing.LongestWindow || SmoothingWindow % 2 == 0)
+            throw new ArgumentException($"The smoothing window is {SmoothingWindow}; it must be odd and from 1 to {MotionSmoothing.LongestWindow}.");
+        if (Loops < 1)
+            throw new ArgumentException($"The number of loops is {Loops}; it must be 1 or more.");
         if (Batch is < 0 or > 256)
             throw new ArgumentException($"The batch is {Batch}; it must be from 1 to 256, or 0 for the device's choice.");
         if (Threads is < 0 or > 1024)

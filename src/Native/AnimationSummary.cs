@@ -13,4 +13,8 @@ namespace Lia;
 /// <param name="Warning">What the decoder complained of without giving up, in one line; null when it had no complaint.</param>
 public sealed record AnimationSummary(
     string Output, int Frames, FrameRate FrameRate, int Width, int Height, bool HasAudio, MotionMode Mode, string DeviceName, TimeSpan Elapsed,
-    string? Warning);
+    string? Warning)
+{
+    /// <summary>The driving frame where relative motion started, counted from 0 in the whole clip; null for absolute motion.</summary>
+    public int? StartFrame { get; init; }
+}

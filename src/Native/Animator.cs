@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Lia.Media;
+using Lia.Motion;
 using Lia.Network;
 using Lia.Pipeline;
 using Lia.Weights;
@@ -20,6 +21,7 @@ public sealed partial class Animator : IDisposable
 {
     private readonly IExecutor _executor;
     private readonly string _modelName;
+    private readonly Lazy<string> _fingerprint;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _gate = new();
@@ -42,7 +44,7 @@ public sealed partial class Animator : IDisposable
 
     internal Animator(LoadedModel model, AnimationOptions options)
     {
-        (_executor, DefaultMode, _modelName) = (model.Executor, model.DefaultMode, model.Name);
+        (_executor, DefaultMode, _modelName, _fingerprint) = (model.Executor, model.DefaultMode, model.Name, model.Fingerprint);
         Options = options;
         _log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
         _log.ModelLoaded(_modelName, Size, DeviceName);
@@ -78,17 +80,8 @@ public sealed partial class Animator : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(output);
         options = ForClip(options);
         using Occupation clip = Occupy(cancellationToken);
-        Stopwatch watch = Stopwatch.StartNew();
         Outputs.CheckDistinct(source, driving, output, options.Dump);
-        return clip.Explain(() =>
-        {
-            RgbImage picture = FrameReaders.ReadPicture(source, clip.Token);
-            using ClipPipeline pipeline = new(_executor, _modelName, picture, token => FrameReaders.Open(driving, options, token), options, Mode(options), progress, clip.Token);
-            AnimationSummary summary = pipeline.WriteTo(output) with { Elapsed = watch.Elapsed };
-            if (summary.Warning is not null) _log.DecoderComplained(summary.Warning);
-            _log.ClipWritten(output, summary.Frames, watch.Elapsed.TotalSeconds);
-            return summary;
-        });
+        return clip.Explain(() => WriteClip(source, Driving(token => FrameReaders.Open(driving, options, token), options, progress), output, options, progress, clip.Token));
     }
 
     /// <summary>Animates a picture with driving frames, all in memory.</summary>
@@ -109,7 +102,7 @@ public sealed partial class Animator : IDisposable
         using Occupation clip = Occupy(cancellationToken);
         return clip.Explain(() =>
         {
-            using ClipPipeline pipeline = new(_executor, _modelName, source, _ => new MemoryReader(driving), options, Mode(options), progress, clip.Token);
+            using ClipPipeline pipeline = new(_executor, _modelName, source, Driving(_ => new MemoryReader(driving), options, progress), options, Mode(options), progress, clip.Token);
             return pipeline.Frames().ToList();
         });
     }
@@ -144,7 +137,7 @@ public sealed partial class Animator : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(driving);
         options = ForClip(options);
         Outputs.CheckDistinct(source, driving, null, options.Dump);
-        return Stream(token => FrameReaders.ReadPicture(source, token), token => FrameReaders.Open(driving, options, token), options, progress, cancellationToken);
+        return Stream(token => FrameReaders.ReadPicture(source, token), Driving(token => FrameReaders.Open(driving, options, token), options, progress), options, progress, cancellationToken);
     }
 
     /// <summary>Animates a picture with driving frames in memory, frame by frame as they are computed; the network runs on the thread pool.</summary>
@@ -161,7 +154,8 @@ public sealed partial class Animator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(driving);
-        return Stream(_ => source, _ => new MemoryReader(driving), ForClip(options), progress, cancellationToken);
+        options = ForClip(options);
+        return Stream(_ => source, Driving(_ => new MemoryReader(driving), options, progress), options, progress, cancellationToken);
     }
 
     /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws <see cref="ObjectDisposedException"/>.</summary>
@@ -178,14 +172,27 @@ public sealed partial class Animator : IDisposable
         else _disposing.Cancel();
     }
 
+    /// <summary>Animates a picture file into a file or folder.</summary>
+    private AnimationSummary WriteClip(
+        string source, Func<CancellationToken, IMotion> motion, string output, AnimationOptions options, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+    {
+        Stopwatch watch = Stopwatch.StartNew();
+        RgbImage picture = FrameReaders.ReadPicture(source, cancellationToken);
+        using ClipPipeline pipeline = new(_executor, _modelName, picture, motion, options, Mode(options), progress, cancellationToken);
+        AnimationSummary summary = pipeline.WriteTo(output) with { Elapsed = watch.Elapsed };
+        if (summary.Warning is not null) _log.DecoderComplained(summary.Warning);
+        _log.ClipWritten(output, summary.Frames, watch.Elapsed.TotalSeconds);
+        return summary;
+    }
+
     private async IAsyncEnumerable<RgbImage> Stream(
-        Func<CancellationToken, RgbImage> source, Func<CancellationToken, IFrameReader> driving, AnimationOptions options,
+        Func<CancellationToken, RgbImage> source, Func<CancellationToken, IMotion> motion, AnimationOptions options,
         IProgress<AnimationProgress>? progress, CancellationToken parameterToken, [EnumeratorCancellation] CancellationToken enumeratorToken = default)
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(parameterToken, enumeratorToken);
         using Occupation clip = Occupy(either.Token);
         using ClipPipeline pipeline = await Task.Run(() => clip.Explain(() =>
-            new ClipPipeline(_executor, _modelName, source(clip.Token), driving, options, Mode(options), progress, clip.Token))).ConfigureAwait(false);
+            new ClipPipeline(_executor, _modelName, source(clip.Token), motion, options, Mode(options), progress, clip.Token))).ConfigureAwait(false);
         using IEnumerator<RgbImage> frames = pipeline.Frames().GetEnumerator();
         while (await Task.Run(() => clip.Explain(frames.MoveNext)).ConfigureAwait(false))
             yield return frames.Current;
@@ -208,7 +215,13 @@ public sealed partial class Animator : IDisposable
         }
     }
 
-    private MotionMode Mode(AnimationOptions options) => options.Mode == MotionMode.Auto ? DefaultMode : options.Mode;
+    private MotionMode Mode(AnimationOptions options)
+    {
+        MotionMode mode = options.Mode == MotionMode.Auto ? DefaultMode : options.Mode;
+        if (mode == MotionMode.Absolute && options.StartFrame is not null)
+            throw new ArgumentException("A start frame is where relative motion starts, and the motion here is absolute.");
+        return mode;
+    }
 
     private Occupation Occupy(CancellationToken cancellationToken)
     {

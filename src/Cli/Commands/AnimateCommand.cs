@@ -3,71 +3,70 @@ using System.Text.Json;
 
 namespace Lia.Cli.Commands;
 
-/// <summary><c>lia animate SOURCE DRIVING -o OUT --model FILE</c></summary>
+/// <summary><c>lia animate SOURCE DRIVING -o OUT --model FILE</c>, or <c>--motion FILE</c> instead of DRIVING</summary>
 internal static class AnimateCommand
 {
     public static Command Create(CliContext context)
     {
         Argument<string> source = new("SOURCE") { Description = "the picture to animate: PNG; with ffmpeg any picture" };
-        Argument<string> driving = new("DRIVING") { Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture" };
+        Argument<string?> driving = new("DRIVING")
+        {
+            Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture; absent with --motion",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         Option<string> output = new("--output", "-o")
         {
             Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), NAME%05d.png or a folder (a picture for each frame)",
             HelpName = "OUT",
             Required = true,
         };
-        Option<string> model = new("--model", "-m") { Description = "the checkpoint: safetensors, or a PyTorch file of the official program", HelpName = "FILE", Required = true };
-        Option<Device> device = Options.Device();
-        Option<Precision> precision = Options.Precision();
-        Option<int> threads = Options.Threads();
-        Option<MotionMode> mode = Options.Choice<MotionMode>("--mode", "relative: the motion since the first driving frame; absolute: the driving pose itself; auto: what the model was trained for");
-        Option<Fit> fit = Options.Choice<Fit>("--fit", "how pictures become square: crop to the centre, stretch, or pad with black");
-        Option<Range?> frames = Options.Frames();
-        Option<int> batch = Options.Number("--batch", "frames computed together [default: the device's choice]", 1, 256);
-        Option<float> strength = Options.Number("--strength", "factor on the motion: 0 is still, more than 1 exaggerates", -100f, 100f).Or(1);
-        Option<bool> sideBySide = new("--side-by-side") { Description = "show source, driving frame and result next to each other" };
-        Option<Normalization> normalise = Options.Choice<Normalization>("--normalise", "colours: fixed, or minmax, which stretches the whole clip's range as the official demonstration does");
-        normalise.Aliases.Add("--normalize");
-        Option<bool> noAudio = new("--no-audio") { Description = "leave the driving clip's sound out" };
-        Option<FrameRate?> rate = Options.Rate("frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]");
+        Option<string> motion = Options.Motion();
         Option<string> dump = new("--dump") { Description = "also write the float32 frames [N, 3, S, S] before clamping, as tensor 'frames'", HelpName = "FILE.safetensors" };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
-        Command command = new("animate", "Animates a picture with the motion of a video.")
-        {
-            source, driving, output, model, device, precision, threads, mode, fit, frames, batch, strength, sideBySide, normalise, noAudio, rate, dump, quiet, json,
-        };
+        Command command = new("animate", "Animates a picture with the motion of a video.") { source, driving, output, motion };
+        ClipOptions clip = new(command);
+        command.Add(dump);
+        command.Add(quiet);
+        command.Add(json);
         command.SetAction(parsed =>
         {
+            string picture = parsed.GetValue(source)!, target = parsed.GetValue(output)!;
+            string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion);
+            RequireOne(video, "DRIVING", codes);
             using WarningLog log = new(context.Error);
-            AnimationOptions options = new()
-            {
-                Model = parsed.GetValue(model),
-                Device = parsed.GetValue(device),
-                Precision = parsed.GetValue(precision),
-                Threads = parsed.GetValue(threads),
-                Mode = parsed.GetValue(mode),
-                Fit = parsed.GetValue(fit),
-                Frames = parsed.GetValue(frames) ?? Range.All,
-                Batch = parsed.GetValue(batch),
-                MotionStrength = parsed.GetValue(strength),
-                SideBySide = parsed.GetValue(sideBySide),
-                Normalization = parsed.GetValue(normalise),
-                Audio = !parsed.GetValue(noAudio),
-                FrameRate = parsed.GetValue(rate),
-                Dump = parsed.GetValue(dump),
-                LoggerFactory = log,
-            };
+            AnimationOptions options = clip.Read(parsed, log) with { Dump = parsed.GetValue(dump) };
             AnimationSummary summary;
             using (ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet)))
             {
-                summary = Native.Animate(parsed.GetValue(source)!, parsed.GetValue(driving)!, parsed.GetValue(output)!, options, progress, context.Cancellation);
+                MotionClip? recorded = codes is null ? null : MotionClip.Load(codes);
+                using Animator animator = new(options);
+                summary = recorded is null
+                    ? animator.Animate(picture, video!, target, null, progress, context.Cancellation)
+                    : animator.Animate(picture, recorded, target, null, progress, context.Cancellation);
             }
-            if (parsed.GetValue(json)) WriteJson(context, summary, options);
-            else if (!parsed.GetValue(quiet)) context.Output.WriteLine(Describe(summary));
+            if (parsed.GetValue(json))
+            {
+                JsonOutput.Write(context.Output, json =>
+                {
+                    WriteSummary(json, summary, options);
+                    if (options.Dump is { } dump) json.WriteString("dump", dump);
+                });
+            }
+            else if (!parsed.GetValue(quiet))
+            {
+                context.Output.WriteLine(Describe(summary));
+            }
             return ExitCode.Success;
         });
         return command;
+    }
+
+    /// <exception cref="ArgumentException">The motion is given twice, or not at all.</exception>
+    public static void RequireOne(string? driving, string name, string? motion)
+    {
+        if (driving is null && motion is null) throw new ArgumentException($"There is no motion: give {name} or --motion.");
+        if (driving is not null && motion is not null) throw new ArgumentException($"There are two motions: give {name} or --motion, not both.");
     }
 
     /// <summary>The summary in one line.</summary>
@@ -80,7 +79,8 @@ internal static class AnimateCommand
             + $"in {summary.Elapsed.TotalSeconds:0.0} s ({pace:0.00} frames/s) on {summary.DeviceName}";
     }
 
-    private static void WriteJson(CliContext context, AnimationSummary summary, AnimationOptions options) => JsonOutput.Write(context.Output, json =>
+    /// <summary>The summary as members of a JSON object.</summary>
+    public static void WriteSummary(Utf8JsonWriter json, AnimationSummary summary, AnimationOptions options)
     {
         json.WriteString("output", summary.Output);
         json.WriteString("model", options.Model);
@@ -90,9 +90,9 @@ internal static class AnimateCommand
         json.WriteNumber("height", summary.Height);
         json.WriteBoolean("audio", summary.HasAudio);
         json.WriteString("mode", summary.Mode.ToString().ToLowerInvariant());
+        if (summary.StartFrame is { } start) json.WriteNumber("startFrame", start);
         json.WriteString("device", summary.DeviceName);
         json.WriteNumber("seconds", Math.Round(summary.Elapsed.TotalSeconds, 3));
-        if (options.Dump is { } dump) json.WriteString("dump", dump);
         if (summary.Warning is { } warning) json.WriteString("warning", warning);
-    });
+    }
 }

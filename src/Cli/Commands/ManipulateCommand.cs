@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Lia.Cli.Commands;
@@ -34,15 +35,16 @@ internal static class ManipulateCommand
             CustomParser = result => Each(result, ParseSweep),
         };
         Option<bool> sheet = new("--sheet") { Description = $"one labelled picture instead of a clip: a row for each sweep, or for every direction from -{DefaultDelta} to {DefaultDelta}; a column for each delta" };
-        Option<Fit> fit = Options.Choice<Fit>("--fit", "how the picture becomes square: crop to the centre, stretch, or pad with black");
+        Option<Fit> fit = Options.Fit();
         Option<FrameRate?> rate = Options.Rate("frames a second of a sweep: 25, 30000/1001 [default: 10]");
         Option<Device> device = Options.Device();
-        Option<int> threads = Options.Threads();
-        Option<bool> quiet = Options.Quiet();
+        Option<Precision> precision = Options.Precision();
+        Option<int> threads = Options.Threads(), batch = Options.Batch();
+        Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("manipulate", "Moves a picture along the model's motion directions, without a driving clip.")
         {
-            source, output, model, direction, sweep, sheet, fit, rate, device, threads, quiet,
+            source, output, model, direction, sweep, sheet, fit, rate, device, precision, threads, batch, quiet, json,
         };
         command.SetAction(parsed =>
         {
@@ -57,37 +59,59 @@ internal static class ManipulateCommand
 
             using WarningLog log = new(context.Error);
             using ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet));
+            Stopwatch watch = Stopwatch.StartNew();
             RgbImage picture = RgbImage.Load(from);
             using Animator animator = new(new AnimationOptions
             {
                 Model = parsed.GetValue(model) ?? DemoFiles.Model,
                 Device = parsed.GetValue(device),
+                Precision = parsed.GetValue(precision),
                 Threads = parsed.GetValue(threads),
+                Batch = parsed.GetValue(batch),
                 Fit = parsed.GetValue(fit),
                 LoggerFactory = log,
             });
+            FrameRate framesPerSecond = parsed.GetValue(rate) ?? DefaultRate;
             string written;
+            int pictures;
             if (isSheet)
             {
                 if (sweeps.Length == 0) sweeps = [.. Enumerable.Range(0, animator.Directions).Select(i => MotionEdit.Sweep(i, -DefaultDelta, DefaultDelta, SheetSteps))];
                 DirectionSheet drawn = new(sweeps, animator.Size);
                 foreach (RgbImage frame in Moved(sweeps)) drawn.Add(frame);
                 drawn.Save(to);
+                pictures = sweeps.Length * sweeps[0].Count;
                 written = $"{sweeps.Length} direction{(sweeps.Length == 1 ? "" : "s")}, {sweeps[0].Count} pictures each";
             }
             else if (isClip)
             {
-                using ClipWriter writer = new(to, animator.Size, animator.Size, parsed.GetValue(rate) ?? DefaultRate, context.Cancellation);
+                using ClipWriter writer = new(to, animator.Size, animator.Size, framesPerSecond, context.Cancellation);
                 foreach (RgbImage frame in Moved(sweeps)) writer.Write(frame);
                 writer.Complete();
-                written = $"{sweeps.Sum(one => one.Count)} frames";
+                pictures = sweeps.Sum(one => one.Count);
+                written = $"{pictures} frames";
             }
             else
             {
                 animator.Manipulate(picture, fixedEdits, null, context.Cancellation).Save(to);
+                pictures = 1;
                 written = "1 picture";
             }
-            if (!parsed.GetValue(quiet)) context.Output.WriteLine($"{to}: {written} of {animator.Size}x{animator.Size} on {animator.DeviceName}");
+            if (parsed.GetValue(json))
+            {
+                JsonOutput.Write(context.Output, json =>
+                {
+                    json.WriteString("output", to);
+                    json.WriteString("model", animator.Options.Model);
+                    json.WriteString("kind", isSheet ? "sheet" : isClip ? "sweep" : "picture");
+                    json.WriteNumber("pictures", pictures);
+                    if (isClip) json.WriteString("frameRate", framesPerSecond.ToString());
+                    json.WriteNumber("size", animator.Size);
+                    json.WriteString("device", animator.DeviceName);
+                    json.WriteNumber("seconds", Math.Round(watch.Elapsed.TotalSeconds, 3));
+                });
+            }
+            else if (!parsed.GetValue(quiet)) context.Output.WriteLine($"{to}: {written} of {animator.Size}x{animator.Size} on {animator.DeviceName}");
             return ExitCode.Success;
 
             IEnumerable<RgbImage> Moved(IEnumerable<IReadOnlyList<MotionEdit[]>> sweeps)

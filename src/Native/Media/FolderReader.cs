@@ -15,17 +15,7 @@ internal sealed class FolderReader : IFrameReader
     /// <exception cref="MediaException">There is no picture in the folder.</exception>
     public FolderReader(string folder, CancellationToken cancellationToken)
     {
-        (Name, _token) = (folder, cancellationToken);
-        try
-        {
-            _files = [.. Directory.EnumerateFiles(folder).Where(file => Extensions.Contains(Path.GetExtension(file)) && !Path.GetFileName(file).StartsWith('.'))];
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new MediaException($"{folder}: cannot be read: {Outputs.OneLine(failure.Message)}", failure);
-        }
-        if (_files.Length == 0) throw new MediaException($"{folder}: there is no picture in the folder.");
-        Array.Sort(_files, (a, b) => CompareNumbered(Path.GetFileName(a), Path.GetFileName(b)));
+        (Name, _token, _files) = (folder, cancellationToken, Pictures(folder));
     }
 
     public string Name { get; }
@@ -41,6 +31,24 @@ internal sealed class FolderReader : IFrameReader
     public RgbImage? Read() => _next < _files.Length ? FrameReaders.ReadPicture(_files[_next++], _token) : null;
 
     public void Dispose() { }
+
+    /// <summary>The picture files of a folder in the order of their numbers.</summary>
+    /// <exception cref="MediaException">There is none.</exception>
+    public static string[] Pictures(string folder)
+    {
+        string[] files;
+        try
+        {
+            files = [.. Directory.EnumerateFiles(folder).Where(file => Extensions.Contains(Path.GetExtension(file)) && !Path.GetFileName(file).StartsWith('.'))];
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new MediaException($"{folder}: cannot be read: {Outputs.OneLine(failure.Message)}", failure);
+        }
+        if (files.Length == 0) throw new MediaException($"{folder}: there is no picture in the folder.");
+        Array.Sort(files, (a, b) => CompareNumbered(Path.GetFileName(a), Path.GetFileName(b)));
+        return files;
+    }
 
     /// <summary>Orders names by their letters, except that a run of digits counts as a number.</summary>
     internal static int CompareNumbered(string a, string b)

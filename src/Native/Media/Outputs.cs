@@ -8,9 +8,12 @@ internal static class Outputs
 
     /// <summary>Refuses outputs that would replace an input or each other.</summary>
     /// <exception cref="MediaException">They would.</exception>
-    public static void CheckDistinct(string source, string driving, string? output, string? dump)
+    public static void CheckDistinct(string source, string driving, string? output, string? dump) =>
+        CheckDistinct([(source, "the source"), (driving, "the driving file")], output, dump);
+
+    /// <inheritdoc cref="CheckDistinct(string, string, string?, string?)"/>
+    public static void CheckDistinct(IReadOnlyList<(string Path, string What)> inputs, string? output, string? dump)
     {
-        (string path, string what)[] inputs = [(source, "the source"), (driving, "the driving file")];
         foreach (string? target in new[] { output, dump })
         {
             if (target is null) continue;
@@ -52,7 +55,8 @@ internal static class Outputs
 
     private static bool Same(string a, string b) => string.Equals(Full(a), Full(b), PathComparison);
 
-    private static string Full(string path)
+    /// <summary>A path that is the same for the same file, links followed.</summary>
+    public static string Full(string path)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         FileSystemInfo entry = Directory.Exists(full) ? new DirectoryInfo(full) : new FileInfo(full);

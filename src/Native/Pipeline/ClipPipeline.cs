@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Lia.Imaging;
 using Lia.Media;
+using Lia.Motion;
 using Lia.Network;
 using Lia.Weights;
 
@@ -25,12 +26,13 @@ internal sealed class ClipPipeline : IDisposable
     private readonly CancellationToken _token;
     private readonly int _size, _batch;
     private readonly byte[] _source;
-    private readonly DrivingFrames _driving;
+    private readonly IMotion _motion;
     private readonly FrameDump? _dump;
     private readonly FramePool _pool;
+    private int? _startFrame;
 
     public ClipPipeline(
-        IExecutor executor, string model, RgbImage source, Func<CancellationToken, IFrameReader> open, AnimationOptions options, MotionMode mode,
+        IExecutor executor, string model, RgbImage source, Func<CancellationToken, IMotion> open, AnimationOptions options, MotionMode mode,
         IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
     {
         (_executor, _model, _options, _mode, _progress, _token) = (executor, model, options, mode, progress, cancellationToken);
@@ -42,7 +44,7 @@ internal sealed class ClipPipeline : IDisposable
         _dump = options.Dump is null ? null : new FrameDump(options.Dump, _size);
         try
         {
-            _driving = new DrivingFrames(open, options, _size, 2 * _batch + 2, cancellationToken);
+            _motion = open(cancellationToken);
         }
         catch
         {
@@ -65,8 +67,8 @@ internal sealed class ClipPipeline : IDisposable
     /// <summary>Computes the clip into a file or folder.</summary>
     public AnimationSummary WriteTo(string output)
     {
-        FrameRate rate = _options.FrameRate ?? _driving.Rate;
-        AudioTrack? audio = _options.Audio && _options.FrameRate is null ? _driving.Audio : null;
+        FrameRate rate = _options.FrameRate ?? _motion.Rate;
+        AudioTrack? audio = _options.Audio && _options.FrameRate is null ? _motion.Audio : null;
         if (audio is not null) audio = audio with { FirstFrame = audio.FirstFrame + rate.Seconds(_options.FirstFrame) };
         int frames = 0;
         using IFrameWriter writer = FrameWriters.Open(output, Width, Height, rate, audio, _token);
@@ -81,12 +83,12 @@ internal sealed class ClipPipeline : IDisposable
         }
         bool hasAudio = writer.Complete();
         _dump?.Complete();
-        return new AnimationSummary(output, frames, rate, Width, Height, hasAudio, _mode, _executor.DeviceName, default, _driving.Warning);
+        return new AnimationSummary(output, frames, rate, Width, Height, hasAudio, _mode, _executor.DeviceName, default, _motion.Warning) { StartFrame = _startFrame };
     }
 
     public void Dispose()
     {
-        _driving.Dispose();
+        _motion.Dispose();
         _dump?.Dispose();
     }
 
@@ -105,7 +107,7 @@ internal sealed class ClipPipeline : IDisposable
 
     private IEnumerable<byte[]> StretchedPixels()
     {
-        using FrameSpool spool = new(_size);
+        using FrameSpool spool = new(_size, _options.SideBySide);
         float minimum = float.PositiveInfinity, maximum = float.NegativeInfinity;
         foreach (NetworkFrame frame in NetworkFrames())
         {
@@ -123,39 +125,34 @@ internal sealed class ClipPipeline : IDisposable
         }
     }
 
-    /// <summary>Runs the network over the driving frames. A frame is valid until the next is asked for.</summary>
+    /// <summary>Runs the network over the motion. A frame is valid until the next is asked for.</summary>
     private IEnumerable<NetworkFrame> NetworkFrames()
     {
-        int values = 3 * _size * _size, motion = _executor.Architecture.Motion;
-        float[] images = new float[_batch * values], frames = new float[_batch * values];
-        float[] codes = new float[_batch * motion], latents = new float[_batch * _executor.Architecture.Style];
-        byte[][] pixels = new byte[_batch][];
-        Planes.FromPixels(_source, images.AsSpan(0, values));
-        using EncodedSource source = _executor.EncodeSource(images.AsSpan(0, values));
-        MotionTransfer transfer = new(_executor.Basis, source, _mode == MotionMode.Relative, _options.MotionStrength);
-        int? expected = _driving.Expected;
+        int values = 3 * _size * _size, style = _executor.Architecture.Style;
+        float[] latents = new float[_batch * style], frames = new float[_batch * values];
+        Planes.FromPixels(_source, frames.AsSpan(0, values));
+        using EncodedSource source = _executor.EncodeSource(frames.AsSpan(0, values));
+        MotionStart start = _motion.Begin(source.Motion);
+        _startFrame = _mode == MotionMode.Relative ? start.Frame : null;
+        MotionTransfer transfer = new(_executor.Basis, source, _mode == MotionMode.Relative, start.Code, _options.MotionStrength);
+        int? expected = _motion.Count;
         int done = 0;
         Stopwatch watch = Stopwatch.StartNew();
-        for (bool more = true; more;)
+        foreach (MotionFrame[] batch in _motion.Frames().Chunk(_batch))
         {
-            int count = 0;
-            while (count < _batch && (more = _driving.Take() is byte[] frame && (pixels[count] = frame) is not null))
-                Planes.FromPixels(pixels[count], images.AsSpan(count++ * values, values));
-            if (count == 0) break;
             _token.ThrowIfCancellationRequested();
-            _executor.EncodeMotion(images.AsSpan(0, count * values), count, codes.AsSpan(0, count * motion));
-            transfer.Transfer(codes, count, latents);
-            _executor.Synthesize(source, latents.AsSpan(0, count * _executor.Architecture.Style), count, frames.AsSpan(0, count * values));
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < batch.Length; i++) transfer.Transfer(batch[i].Code, latents.AsSpan(i * style, style));
+            _executor.Synthesize(source, latents.AsSpan(0, batch.Length * style), batch.Length, frames.AsSpan(0, batch.Length * values));
+            for (int i = 0; i < batch.Length; i++)
             {
                 ReadOnlyMemory<float> frame = frames.AsMemory(i * values, values);
                 if (!Planes.AllFinite(frame.Span))
                     throw new WeightsException($"{_model}: frame {_options.FirstFrame + done + i} came out of the network with values that are not finite numbers; the weights are damaged.");
                 _dump?.Add(frame.Span);
-                yield return new NetworkFrame(frame, pixels[i]);
-                _driving.Return(pixels[i]);
+                yield return new NetworkFrame(frame, batch[i].Pixels);
+                _motion.Return(batch[i]);
             }
-            done += count;
+            done += batch.Length;
             _progress?.Report(new AnimationProgress(done, expected, watch.Elapsed));
         }
     }
@@ -172,7 +169,7 @@ internal sealed class ClipPipeline : IDisposable
         for (int y = 0; y < _size; y++)
         {
             _source.AsSpan(y * row, row).CopyTo(pixels[(3 * y * row)..]);
-            frame.Driving.AsSpan(y * row, row).CopyTo(pixels[((3 * y + 1) * row)..]);
+            frame.Driving!.AsSpan(y * row, row).CopyTo(pixels[((3 * y + 1) * row)..]);
         }
         map.ToPixels(frame.Values.Span, _size, pixels[(2 * row)..], 3 * row);
     }
@@ -180,5 +177,5 @@ internal sealed class ClipPipeline : IDisposable
 
 /// <summary>What the network made of a driving frame.</summary>
 /// <param name="Values">[3, S, S], not clamped.</param>
-/// <param name="Driving">The driving frame as the network saw it [S, S, 3].</param>
-internal readonly record struct NetworkFrame(ReadOnlyMemory<float> Values, byte[] Driving);
+/// <param name="Driving">The driving frame as the network saw it [S, S, 3], where it is to be shown.</param>
+internal readonly record struct NetworkFrame(ReadOnlyMemory<float> Values, byte[]? Driving);

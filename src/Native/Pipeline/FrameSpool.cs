@@ -4,7 +4,9 @@ using Lia.Media;
 namespace Lia.Pipeline;
 
 /// <summary>Network frames waiting in a temporary file until the whole clip is known. The file goes when this is disposed, or the process ends.</summary>
-internal sealed class FrameSpool(int size) : IDisposable
+/// <param name="size">S.</param>
+/// <param name="hasDriving">Whether frames bring the driving frame's pixels.</param>
+internal sealed class FrameSpool(int size, bool hasDriving) : IDisposable
 {
     private readonly FileStream _file = Outputs.Guard("the temporary file for the clip's frames", () => new FileStream(
         Path.Combine(Path.GetTempPath(), $"lia-{Guid.NewGuid():N}.frames"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None,
@@ -14,20 +16,20 @@ internal sealed class FrameSpool(int size) : IDisposable
     public void Add(NetworkFrame frame) => Outputs.Guard(_file.Name, () =>
     {
         _file.Write(MemoryMarshal.AsBytes(frame.Values.Span));
-        _file.Write(frame.Driving);
+        if (hasDriving) _file.Write(frame.Driving);
     });
 
     /// <summary>The frames added, in order; each is valid until the next is asked for.</summary>
     public IEnumerable<NetworkFrame> Frames()
     {
         float[] values = new float[3 * size * size];
-        byte[] driving = new byte[3 * size * size];
+        byte[]? driving = hasDriving ? new byte[3 * size * size] : null;
         long length = _file.Length;
         _file.Position = 0;
         while (_file.Position < length)
         {
             _file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
-            _file.ReadExactly(driving);
+            if (driving is not null) _file.ReadExactly(driving);
             yield return new NetworkFrame(values, driving);
         }
     }

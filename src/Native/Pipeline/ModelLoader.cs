@@ -9,7 +9,8 @@ namespace Lia.Pipeline;
 /// <param name="Executor">Owned by whoever holds this.</param>
 /// <param name="DefaultMode">Relative or absolute: what the model was trained for.</param>
 /// <param name="Name">The model in error messages.</param>
-internal sealed record LoadedModel(IExecutor Executor, MotionMode DefaultMode, string Name);
+/// <param name="Fingerprint">What motion clips know the model by.</param>
+internal sealed record LoadedModel(IExecutor Executor, MotionMode DefaultMode, string Name, Lazy<string> Fingerprint);
 
 /// <summary>From options to a network ready to run.</summary>
 internal static class ModelLoader
@@ -20,7 +21,8 @@ internal static class ModelLoader
         Check(options);
         if (string.IsNullOrEmpty(options.Model)) throw new ArgumentException("No model is named: set AnimationOptions.Model to a checkpoint file.");
         using ITensorSource weights = Checkpoint.Open(options.Model);
-        return Load(weights, options.Model, options);
+        // Hashing reads all of the encoder: only where a motion clip asks for it.
+        return Load(weights, options.Model, options, architecture => new Lazy<string>(() => Reopen(options.Model, architecture)));
     }
 
     /// <summary>Loads from tensors.</summary>
@@ -28,15 +30,21 @@ internal static class ModelLoader
     {
         ArgumentNullException.ThrowIfNull(weights);
         Check(options);
-        return Load(weights, null, options);
+        return Load(weights, null, options, architecture => new Lazy<string>(MotionFingerprint.Compute(weights, architecture)));
     }
 
-    private static LoadedModel Load(ITensorSource weights, string? path, AnimationOptions options)
+    private static string Reopen(string path, ModelArchitecture architecture)
+    {
+        using ITensorSource weights = Checkpoint.Open(path);
+        return MotionFingerprint.Compute(weights, architecture);
+    }
+
+    private static LoadedModel Load(ITensorSource weights, string? path, AnimationOptions options, Func<ModelArchitecture, Lazy<string>> fingerprint)
     {
         ModelIdentity identity = ModelManifest.Identify(weights, path);
         ILogger log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
         IExecutor executor = DeviceSelection.Open(weights, identity.Architecture, options.Device, options.Precision, options.Threads, log.DeviceFellBack);
-        return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name);
+        return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name, fingerprint(identity.Architecture));
     }
 
     private static void Check(AnimationOptions options)

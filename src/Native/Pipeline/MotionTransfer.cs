@@ -2,24 +2,22 @@ using Lia.Network;
 
 namespace Lia.Pipeline;
 
-/// <summary>From the motion codes of a clip's frames to latents; remembers the first frame's, where relative motion starts.</summary>
-internal sealed class MotionTransfer(MotionBasis basis, EncodedSource source, bool relative, float strength)
+/// <summary>From the motion codes of a clip's frames to latents.</summary>
+/// <param name="basis">Q.</param>
+/// <param name="source">Whose pose is moved.</param>
+/// <param name="relative">Whether motion is transferred relative to a start.</param>
+/// <param name="start">The code where relative motion starts; null takes the first frame's.</param>
+/// <param name="strength">Factor on the motion.</param>
+internal sealed class MotionTransfer(MotionBasis basis, EncodedSource source, bool relative, float[]? start, float strength)
 {
-    private float[]? _start;
+    private float[]? _start = start;
 
-    /// <param name="codes">alpha of consecutive driving frames [count, motion].</param>
-    /// <param name="count">Number of frames.</param>
-    /// <param name="latents">Receives [count, style].</param>
-    public void Transfer(ReadOnlySpan<float> codes, int count, Span<float> latents)
+    /// <param name="code">alpha of the next frame [motion].</param>
+    /// <param name="latent">Receives its latent [style].</param>
+    public void Transfer(float[] code, Span<float> latent)
     {
-        int motion = basis.Motion, style = basis.Style;
-        _start ??= codes[..motion].ToArray();
-        for (int i = 0; i < count; i++)
-        {
-            ReadOnlySpan<float> drive = codes.Slice(i * motion, motion);
-            Span<float> latent = latents.Slice(i * style, style);
-            if (relative) Latents.Relative(basis, source.Appearance, source.Motion, _start, drive, strength, latent);
-            else Latents.Absolute(basis, source.Appearance, source.Motion, drive, strength, latent);
-        }
+        _start ??= code;
+        if (relative) Latents.Relative(basis, source.Appearance, source.Motion, _start, code, strength, latent);
+        else Latents.Absolute(basis, source.Appearance, source.Motion, code, strength, latent);
     }
 }

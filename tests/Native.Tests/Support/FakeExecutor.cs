@@ -21,6 +21,9 @@ internal sealed class FakeExecutor : IExecutor
 
     private int _frames;
 
+    /// <summary>What motion clips know the fake model by.</summary>
+    public const string Fingerprint = "fafafafafafafafafafafafafafafafafafafafafafafafafafafafafafafafa";
+
     public bool IsDisposed { get; private set; }
 
     public ModelArchitecture Architecture { get; }
@@ -33,7 +36,7 @@ internal sealed class FakeExecutor : IExecutor
 
     /// <summary>An animator on this executor.</summary>
     public Animator Animator(AnimationOptions? options = null) =>
-        new(new LoadedModel(this, MotionMode.Relative, "fake model"), options ?? new AnimationOptions());
+        new(new LoadedModel(this, MotionMode.Relative, "fake model", new(Fingerprint)), options ?? new AnimationOptions());
 
     public EncodedSource EncodeSource(ReadOnlySpan<float> image)
     {

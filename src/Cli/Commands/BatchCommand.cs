@@ -1,0 +1,122 @@
+using System.CommandLine;
+
+namespace Lia.Cli.Commands;
+
+/// <summary><c>lia batch SOURCE... --driving CLIP -o FOLDER --model FILE</c>, or <c>--motion FILE</c> instead of <c>--driving</c></summary>
+internal static class BatchCommand
+{
+    public static Command Create(CliContext context)
+    {
+        Argument<string[]> sources = new("SOURCE") { Description = "the pictures to animate, and folders of pictures", Arity = ArgumentArity.OneOrMore };
+        Option<string> driving = new("--driving") { Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture", HelpName = "CLIP" };
+        Option<string> motion = Options.Motion();
+        Option<string> output = new("--output", "-o") { Description = "the folder to write to; faces/anna.png becomes FOLDER/anna.mp4", HelpName = "FOLDER", Required = true };
+        Option<OutputFormat> format = Options.Choice<OutputFormat>("--format", "what to write for each source; frames is a folder of pictures");
+        Option<bool> overwrite = new("--overwrite") { Description = "do again what is there already; outputs appear complete or not at all, so that what is there is whole and else skipped" };
+        Option<bool> quiet = Options.Quiet(), json = Options.Json();
+
+        Command command = new("batch", "Animates many pictures with one motion. What is there already is skipped: run it again to go on.") { sources, driving, motion, output, format, overwrite };
+        ClipOptions clip = new(command);
+        command.Add(quiet);
+        command.Add(json);
+        command.SetAction(parsed =>
+        {
+            string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion);
+            AnimateCommand.RequireOne(video, "--driving", codes);
+            string folder = parsed.GetValue(output)!;
+            if (File.Exists(folder)) throw new MediaException($"{folder}: it is a file; the output is a folder.");
+            bool isQuiet = parsed.GetValue(quiet), isJson = parsed.GetValue(json);
+            OutputFormat kind = parsed.GetValue(format);
+            IReadOnlyList<AnimationJob> jobs = AnimationJob.ForEach(parsed.GetValue(sources)!, folder, kind == OutputFormat.Frames ? "" : $".{kind.ToString().ToLowerInvariant()}");
+
+            using WarningLog log = new(context.Error);
+            AnimationOptions options = clip.Read(parsed, log);
+            List<AnimationJobResult> results = [];
+            bool isCancelled = false;
+            using (JobProgress progress = new(context, isQuiet))
+            {
+                MotionClip? recorded = codes is null ? null : MotionClip.Load(codes);
+                using Animator animator = new(options);
+                bool again = parsed.GetValue(overwrite);
+                try
+                {
+                    foreach (AnimationJobResult result in recorded is null
+                        ? animator.AnimateMany(jobs, video!, again, null, progress, context.Cancellation)
+                        : animator.AnimateMany(jobs, recorded, again, null, progress, context.Cancellation))
+                    {
+                        progress.EndJob();
+                        results.Add(result);
+                        if (!isJson && !isQuiet && result.Failure is null)
+                            context.Output.WriteLine(result.Summary is { } summary ? AnimateCommand.Describe(summary) : $"{result.Job.Output}: there already, skipped");
+                    }
+                }
+                catch (OperationCanceledException) when (context.Cancellation.IsCancellationRequested && results.Count > 0)
+                {
+                    isCancelled = true;
+                }
+            }
+            return Conclude(context, results, jobs.Count, options, isCancelled, isQuiet, isJson);
+        });
+        return command;
+    }
+
+    private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, AnimationOptions options, bool isCancelled, bool isQuiet, bool isJson)
+    {
+        int written = results.Count(result => result.Summary is not null), skipped = results.Count(result => result.IsSkipped), failed = results.Count(result => result.Failure is not null);
+        foreach (AnimationJobResult result in results.Where(result => result.Failure is not null)) context.Error.WriteLine($"lia: {result.Failure!.Message}");
+        if (isJson) WriteJson(context.Output, results, options, (written, skipped, failed));
+        else if (!isQuiet) context.Output.WriteLine($"{jobs} source{(jobs == 1 ? "" : "s")}: {written} written, {skipped} skipped, {failed} failed");
+        if (isCancelled)
+        {
+            context.Error.WriteLine($"lia: stopped with {jobs - results.Count} of {jobs} sources to go; the same command goes on from there");
+            return ExitCode.Cancelled;
+        }
+        return failed > 0 ? ExitCode.BadInput : ExitCode.Success;
+    }
+
+    private static void WriteJson(TextWriter output, List<AnimationJobResult> results, AnimationOptions options, (int Written, int Skipped, int Failed) counts) => JsonOutput.Write(output, json =>
+    {
+        json.WriteNumber("written", counts.Written);
+        json.WriteNumber("skipped", counts.Skipped);
+        json.WriteNumber("failed", counts.Failed);
+        json.WriteStartArray("sources");
+        foreach (AnimationJobResult result in results)
+        {
+            json.WriteStartObject();
+            json.WriteString("source", result.Job.Source);
+            json.WriteString("status", result.Summary is not null ? "written" : result.IsSkipped ? "skipped" : "failed");
+            if (result.Summary is { } summary) AnimateCommand.WriteSummary(json, summary, options);
+            else json.WriteString("output", result.Job.Output);
+            if (result.Failure is { } failure) json.WriteString("problem", failure.Message);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
+    /// <summary>What a batch can write for each source; unset is mp4.</summary>
+    private enum OutputFormat
+    {
+        Mp4,
+        Gif,
+        WebP,
+        Png,
+        Apng,
+        Frames,
+    }
+
+    /// <summary>A report for each job, so that a bar is wiped before the job's line is written.</summary>
+    private sealed class JobProgress(CliContext context, bool isQuiet) : IProgress<AnimationProgress>, IDisposable
+    {
+        private ProgressReport? _job;
+
+        public void Report(AnimationProgress value) => (_job ??= ProgressReport.Create(context, isQuiet)).Report(value);
+
+        public void EndJob()
+        {
+            _job?.Dispose();
+            _job = null;
+        }
+
+        public void Dispose() => EndJob();
+    }
+}
