@@ -14,7 +14,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Help_lists_the_commands_and_the_exit_statuses(params string[] arguments)
     {
         string help = CliRunner.Succeed(arguments).Output;
-        foreach (string command in new[] { "animate", "manipulate", "verify", "convert", "inspect", "synthesize", "info", "demo" }) Assert.Contains($"  {command} ", help);
+        foreach (string command in new[] { "animate", "batch", "motion", "manipulate", "verify", "convert", "inspect", "synthesize", "info", "demo" }) Assert.Contains($"  {command} ", help);
         foreach (string status in new[] { "0 done", "1 a verification failed", "2 something given cannot be used", "130 stopped by Ctrl-C" }) Assert.Contains(status, help);
     }
 
@@ -89,6 +89,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         string[] before = Directory.GetFileSystemEntries(files.Folder);
         foreach (string[] arguments in (string[][])[["demo", "-o", files.At("no.png")], ["synthesize", "--size", "64", "-o", files.At("no.safetensors")],
+            ["motion", "extract", files.Driving, "-o", files.At("no.safetensors"), "-m", files.Model], ["batch", files.Source, "--driving", files.Driving, "-o", files.At("no"), "-m", files.Model],
             ["manipulate", files.Source, "-o", files.At("no.png"), "-s", "1", "-m", files.Model], ["convert", files.Model, files.At("no.safetensors")], ["animate", files.Source, files.Driving, "-o", files.At("no.png"), "-m", files.Model]])
         {
             Outcome outcome = CliRunner.Run(new CancellationToken(true), arguments);

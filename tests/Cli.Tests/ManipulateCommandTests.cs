@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Lia.Testing;
 
 namespace Lia.Cli.Tests;
@@ -100,6 +101,31 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
             ReadOnlySpan<byte> delay = png.AsSpan(png.AsSpan().IndexOf("fcTL"u8) + 4 + 20, 4);
             Assert.Equal(expected, $"{delay[0] * 256 + delay[1]} / {delay[2] * 256 + delay[3]}");
         }
+    }
+
+    [Theory]
+    [InlineData("picture", 1, "-d", "1")]
+    [InlineData("sweep", 4, "-s", "1:0:1:4", "--fps", "25/2")]
+    [InlineData("sheet", 35, "--sheet")]
+    public void Json_is_for_machines(string kind, int pictures, params string[] arguments)
+    {
+        string output = files.At("json.png");
+        Outcome outcome = Manipulate(output, ["--json", "-q", .. arguments]);
+        Assert.Equal("", outcome.Error);
+        JsonElement json = JsonDocument.Parse(outcome.Output).RootElement;
+        Assert.Equal((output, files.Model, kind, pictures, 64), (json.GetProperty("output").GetString(), json.GetProperty("model").GetString(), json.GetProperty("kind").GetString(),
+            json.GetProperty("pictures").GetInt32(), json.GetProperty("size").GetInt32()));
+        Assert.Equal(kind == "sweep", json.TryGetProperty("frameRate", out JsonElement rate) && rate.GetString() == "25/2");
+    }
+
+    [Fact]
+    public void Batch_and_precision_do_not_change_the_pictures()
+    {
+        string plain = files.At("plain.png"), other = files.At("other.png");
+        Manipulate(plain, "-s", "2:-1:1:7");
+        Outcome outcome = Manipulate(other, "-s", "2:-1:1:7", "--batch", "3", "--precision", "exact");
+        Assert.Equal(["3/7 frames", "7/7 frames"], outcome.ErrorLines.Select(line => line.Split(',')[0])); // Told after every batch.
+        Assert.Equal(File.ReadAllBytes(plain), File.ReadAllBytes(other));
     }
 
     private Animator Animator() => new(new AnimationOptions { Model = files.Model });

@@ -134,14 +134,14 @@ internal sealed class ClipPipeline : IDisposable
         using EncodedSource source = _executor.EncodeSource(frames.AsSpan(0, values));
         MotionStart start = _motion.Begin(source.Motion);
         _startFrame = _mode == MotionMode.Relative ? start.Frame : null;
-        MotionTransfer transfer = new(_executor.Basis, source, _mode == MotionMode.Relative, start.Code, _options.MotionStrength);
+        MotionTransfer transfer = new(_executor.Basis, _mode == MotionMode.Relative, start.Code, _options.MotionStrength);
         int? expected = _motion.Count;
         int done = 0;
         Stopwatch watch = Stopwatch.StartNew();
         foreach (MotionFrame[] batch in _motion.Frames().Chunk(_batch))
         {
             _token.ThrowIfCancellationRequested();
-            for (int i = 0; i < batch.Length; i++) transfer.Transfer(batch[i].Code, latents.AsSpan(i * style, style));
+            for (int i = 0; i < batch.Length; i++) transfer.Transfer(source, batch[i].Code, latents.AsSpan(i * style, style));
             _executor.Synthesize(source, latents.AsSpan(0, batch.Length * style), batch.Length, frames.AsSpan(0, batch.Length * values));
             for (int i = 0; i < batch.Length; i++)
             {

@@ -4,17 +4,17 @@ namespace Lia.Pipeline;
 
 /// <summary>From the motion codes of a clip's frames to latents.</summary>
 /// <param name="basis">Q.</param>
-/// <param name="source">Whose pose is moved.</param>
 /// <param name="relative">Whether motion is transferred relative to a start.</param>
 /// <param name="start">The code where relative motion starts; null takes the first frame's.</param>
 /// <param name="strength">Factor on the motion.</param>
-internal sealed class MotionTransfer(MotionBasis basis, EncodedSource source, bool relative, float[]? start, float strength)
+internal sealed class MotionTransfer(MotionBasis basis, bool relative, float[]? start, float strength)
 {
     private float[]? _start = start;
 
+    /// <param name="source">What is animated.</param>
     /// <param name="code">alpha of the next frame [motion].</param>
     /// <param name="latent">Receives its latent [style].</param>
-    public void Transfer(float[] code, Span<float> latent)
+    public void Transfer(EncodedSource source, float[] code, Span<float> latent)
     {
         _start ??= code;
         if (relative) Latents.Relative(basis, source.Appearance, source.Motion, _start, code, strength, latent);

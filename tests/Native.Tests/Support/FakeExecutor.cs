@@ -19,6 +19,12 @@ internal sealed class FakeExecutor : IExecutor
     /// <summary>Number of a frame that comes out as NaN.</summary>
     public int Poison { get; init; } = -1;
 
+    /// <summary>Number of a driving frame whose motion code comes out as NaN.</summary>
+    public int PoisonedCode { get; init; } = -1;
+
+    /// <summary>Frames whose motion was asked for, the source's not counted.</summary>
+    public int DrivingFrames { get; private set; }
+
     private int _frames;
 
     /// <summary>What motion clips know the fake model by.</summary>
@@ -41,11 +47,18 @@ internal sealed class FakeExecutor : IExecutor
     public EncodedSource EncodeSource(ReadOnlySpan<float> image)
     {
         float[] code = new float[3];
-        EncodeMotion(image, 1, code);
+        Encode(image, 1, code);
         return new Source(image.ToArray(), code);
     }
 
     public void EncodeMotion(ReadOnlySpan<float> images, int count, Span<float> codes)
+    {
+        Encode(images, count, codes);
+        if (PoisonedCode >= DrivingFrames && PoisonedCode < DrivingFrames + count) codes[3 * (PoisonedCode - DrivingFrames)] = float.NaN;
+        DrivingFrames += count;
+    }
+
+    private void Encode(ReadOnlySpan<float> images, int count, Span<float> codes)
     {
         int plane = Architecture.Size * Architecture.Size;
         for (int i = 0; i < 3 * count; i++)
