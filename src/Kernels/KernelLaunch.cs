@@ -37,6 +37,12 @@ internal abstract class KernelLaunch
         where TArguments : unmanaged =>
         new Bound<TArguments>(accelerator.LoadKernel(kernel.Method), config, arguments) { Operations = operations, Bytes = bytes };
 
+    /// <summary>The same for a kernel that may be set up while the launch before it runs; it calls <see cref="Overlap.Begin"/>.</summary>
+    public static KernelLaunch CreateOverlapping<TArguments>(
+        Accelerator accelerator, Action<TArguments> kernel, KernelConfig config, TArguments arguments, double operations = 0, double bytes = 0)
+        where TArguments : unmanaged =>
+        Create(accelerator, kernel, config with { OverlapsPrevious = accelerator.Properties.Sm >= 90 }, arguments, operations, bytes);
+
     /// <summary>A one-dimensional launch of at least <paramref name="threads"/> threads.</summary>
     public static KernelConfig Linear(long threads, int group = 256) =>
         new(new Index1D(checked((int)((threads + group - 1) / group))), new Index1D(group));

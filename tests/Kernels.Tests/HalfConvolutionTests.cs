@@ -111,7 +111,6 @@ public class HalfConvolutionTests
                 Scale = scope.Upload(scale),
                 ScaleStride = Channels,
                 Bias = scope.Upload(bias),
-                Activate = 1,
                 NextStyle = scope.Upload(style),
                 NextStyleStride = Channels,
                 Gain = 1,

@@ -58,13 +58,14 @@ internal static class HalfFirstLayer
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
         double operations = 6 * pixels * arguments.Channels, bytes = pixels * (3 * (hasBytes ? 1 : sizeof(float)) + 2 * arguments.Channels);
         return hasBytes
-            ? KernelLaunch.Create(accelerator, Run<BytePicture>, config, arguments, operations, bytes)
-            : KernelLaunch.Create(accelerator, Run<PlanarPicture>, config, arguments, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(accelerator, Run<BytePicture>, config, arguments, operations, bytes)
+            : KernelLaunch.CreateOverlapping(accelerator, Run<PlanarPicture>, config, arguments, operations, bytes);
     }
 
     [LaunchBounds(Threads)]
     public static void Run<TSource>(HalfFirstLayerArguments a) where TSource : struct, IPictureSource
     {
+        Overlap.Begin();
         int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY;
         if (pixel < a.PixelsPerFrame)
         {

@@ -42,7 +42,7 @@ internal static class HalfLinear
     {
         Index3D grid = new((arguments.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (arguments.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
         double weights = (double)arguments.Outputs * arguments.Inputs;
-        return KernelLaunch.Create(
+        return KernelLaunch.CreateOverlapping(
             accelerator, Run, new KernelConfig(grid, new Index3D(Warp.WarpSize * Warps, 1, 1)), arguments, 2 * weights * arguments.Frames,
             2 * (weights + (double)arguments.Frames * arguments.Inputs) + sizeof(float) * (double)arguments.Frames * arguments.Outputs);
     }
@@ -50,6 +50,7 @@ internal static class HalfLinear
     [LaunchBounds(32 * Warps, 2)]
     public static void Run(HalfLinearArguments a)
     {
+        Overlap.Begin();
         int firstOutput = Grid.IdxX * OutputsPerBlock, firstFrame = Grid.IdxY * FramesPerBlock, octets = a.Inputs / Octet.Size;
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
         ArrayView<float> sums = LocalMemory.Allocate<float>(Sums);

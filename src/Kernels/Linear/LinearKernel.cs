@@ -41,13 +41,14 @@ internal static class LinearKernel
     {
         Index3D grid = new((arguments.Outputs + Warps - 1) / Warps, (arguments.Frames + FramesPerWarp - 1) / FramesPerWarp, 1);
         double weights = (double)arguments.Outputs * arguments.Inputs;
-        return KernelLaunch.Create(
+        return KernelLaunch.CreateOverlapping(
             accelerator, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments,
             2 * weights * arguments.Frames, sizeof(float) * (weights + (double)arguments.Frames * (arguments.Inputs + arguments.Outputs)));
     }
 
     public static void Run(LinearArguments a)
     {
+        Overlap.Begin();
         int lane = Group.IdxX & 31, output = Grid.IdxX * Warps + (Group.IdxX >> 5), firstFrame = Grid.IdxY * FramesPerWarp;
         if (output >= a.Outputs) return; // Whole warps leave together.
         ArrayView<float> sums = LocalMemory.Allocate<float>(FramesPerWarp);

@@ -23,11 +23,12 @@ internal static class ConstantInput
     public static KernelLaunch Prepare(Accelerator accelerator, ConstantInputArguments arguments)
     {
         double elements = (double)arguments.Frames * arguments.Pixels * arguments.Channels;
-        return KernelLaunch.Create(accelerator, Run, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * elements);
+        return KernelLaunch.CreateOverlapping(accelerator, Run, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * elements);
     }
 
     public static void Run(ConstantInputArguments a)
     {
+        Overlap.Begin();
         int octets = a.Channels / Octet.Size, index = Grid.IdxX * Group.DimX + Group.IdxX;
         int map = index / a.Pixels; // frame and octet
         int pixel = index - map * a.Pixels;

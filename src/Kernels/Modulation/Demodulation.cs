@@ -60,12 +60,13 @@ internal static class Demodulation
     public static KernelLaunch Prepare(Accelerator accelerator, DemodulationArguments arguments)
     {
         Index3D grid = new((arguments.RowCount + Warps - 1) / Warps, (arguments.Frames + FramesPerWarp - 1) / FramesPerWarp, 1);
-        return KernelLaunch.Create(
+        return KernelLaunch.CreateOverlapping(
             accelerator, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, bytes: arguments.SquaredWeights.LengthInBytes);
     }
 
     public static void Run(DemodulationArguments a)
     {
+        Overlap.Begin();
         int lane = Group.IdxX & 31, index = Grid.IdxX * Warps + (Group.IdxX >> 5), firstFrame = Grid.IdxY * FramesPerWarp;
         if (index >= a.RowCount) return; // Whole warps leave together.
         DemodulationRow row = a.Rows[index];

@@ -38,13 +38,14 @@ internal static class StyleNormalization
     public static KernelLaunch Prepare(Accelerator accelerator, StyleNormalizationArguments arguments)
     {
         int warps = arguments.Frames * arguments.LayerCount;
-        return KernelLaunch.Create(
+        return KernelLaunch.CreateOverlapping(
             accelerator, Run, new KernelConfig(new Index1D((warps + Warps - 1) / Warps), new Index1D(32 * Warps)), arguments,
             bytes: 2.0 * sizeof(float) * arguments.Frames * arguments.StyleStride);
     }
 
     public static void Run(StyleNormalizationArguments a)
     {
+        Overlap.Begin();
         int lane = Group.IdxX & 31, index = Grid.IdxX * Warps + (Group.IdxX >> 5);
         int frame = index / a.LayerCount;
         if (frame >= a.Frames) return; // Whole warps leave together.

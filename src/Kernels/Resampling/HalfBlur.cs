@@ -136,6 +136,7 @@ internal static class HalfBlur
     [LaunchBounds(Threads, 5)]
     public static void Run<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur
     {
+        Overlap.Begin();
         int octets = a.Channels / Octet.Size, strips = (a.OutputHeight + RowsPerThread - 1) / RowsPerThread;
         int index = Grid.IdxX * Group.DimX + Group.IdxX;
         int rest = index / a.OutputWidth;
@@ -194,7 +195,7 @@ internal static class HalfBlur
         double maps = (double)arguments.Frames * arguments.Channels;
         double inputs = maps * arguments.InputHeight * arguments.InputWidth, outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
         KernelConfig config = KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
-        return KernelLaunch.Create(accelerator, Run<TBlur>, config, arguments, 16 * outputs, 2 * (inputs + outputs));
+        return KernelLaunch.CreateOverlapping(accelerator, Run<TBlur>, config, arguments, 16 * outputs, 2 * (inputs + outputs));
     }
 
     private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;

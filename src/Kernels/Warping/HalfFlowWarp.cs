@@ -123,12 +123,13 @@ internal static class HalfFlowWarp
         double operations = 27 * pixels * arguments.Channels;
         double bytes = pixels * (2 * arguments.Channels * (arguments.Blended.Length != 0 ? 2 : 1) + sizeof(float) * 6) + 2.0 * plane * arguments.Channels;
         Action<HalfFlowWarpArguments> kernel = each switch { 4 => Run<FourOctets>, 2 => Run<TwoOctets>, _ => Run<OneOctet> };
-        return KernelLaunch.Create(accelerator, kernel, config, arguments, operations, bytes);
+        return KernelLaunch.CreateOverlapping(accelerator, kernel, config, arguments, operations, bytes);
     }
 
     [LaunchBounds(Threads, 3)]
     public static void Run<TOctets>(HalfFlowWarpArguments a) where TOctets : struct, IOctetsPerThread
     {
+        Overlap.Begin();
         int pixels = 1 << a.TileShift, slices = Threads >> a.TileShift, paddedChannels = slices * default(TOctets).Value * Octet.Size;
         ArrayView<float> flowWeights = SharedMemory.GetDynamic<float>(), rgbWeights = flowWeights.SubView(3 * paddedChannels);
         ArrayView<float> sums = rgbWeights.SubView(3 * paddedChannels), corners = sums.SubView(IntrinsicMath.Min(slices, MostSums) * 3 * pixels);

@@ -59,12 +59,13 @@ internal static class HalfRgbWarp
         double pixels = (double)arguments.Frames * plane;
         KernelConfig config = new(new Index2D((plane + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double bytes = pixels * (18 + (arguments.Rgb.Length != 0 ? 12 : 0) + (arguments.Pixels.Length != 0 ? 3 : 0) + (arguments.Flow.Length != 0 ? 12 : 0));
-        return KernelLaunch.Create(accelerator, Run, config, arguments, bytes: bytes);
+        return KernelLaunch.CreateOverlapping(accelerator, Run, config, arguments, bytes: bytes);
     }
 
     [LaunchBounds(Threads)]
     public static void Run(HalfRgbWarpArguments a)
     {
+        Overlap.Begin();
         int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY, plane = a.Height * a.Width;
         if (pixel < plane)
         {
@@ -128,11 +129,12 @@ internal static class HalfRgbProjection
     {
         KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        return KernelLaunch.Create(accelerator, Run, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * arguments.Channels + 12));
+        return KernelLaunch.CreateOverlapping(accelerator, Run, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * arguments.Channels + 12));
     }
 
     public static void Run(HalfRgbProjectionArguments a)
     {
+        Overlap.Begin();
         int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY;
         if (pixel < a.PixelsPerFrame)
         {

@@ -34,31 +34,37 @@ internal struct ConvolutionItem
     }
 
     /// <summary>
-    /// Stores what a thread has of a block of 8 x 8 pixels: channels <paramref name="channel"/> and the next of a pixel (sum X, Y) and the pixel below (Z, W).
-    /// Through the epilogue, or as partial sums. The four lanes that share a pixel hold its octet, eight groups of four neighbouring pixels: a warp stores 128 bytes in one piece.
+    /// Where a thread puts its pairs of channels: the pixel's octet of the tile's first channels, in pairs; the octets after it are <see cref="PairsPerOctet"/> apart.
+    /// The four lanes that share a pixel hold its octet, eight groups of four neighbouring pixels: a warp stores 128 bytes in one piece.
     /// </summary>
-    public static void Store(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int channel, Float4 sum)
+    public static int PairAt(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int channel)
     {
-        if (channel < a.OutputOctets * 8)
+        int octet = (frame * a.OutputOctets + (channel >> 3)) * a.OutputPlanes + item.Plane;
+        return ((octet * a.OutputHeight + row) * a.OutputWidth + column) * 4 + ((channel & 7) >> 1);
+    }
+
+    /// <summary>Pairs from an octet to the next.</summary>
+    public static int PairsPerOctet(HalfConvolutionArguments a) => a.OutputPlanes * a.OutputHeight * a.OutputWidth * 4;
+
+    /// <summary>
+    /// Stores channels <paramref name="channel"/> and the next of a pixel (sum X, Y) and, where it is inside, of the pixel below (Z, W): through the epilogue, or as partial sums.
+    /// </summary>
+    public static void Store(HalfConvolutionArguments a, int parts, ConvolutionItem item, int frame, int pair, bool hasBelow, int channel, Float4 sum)
+    {
+        int below = pair + a.OutputWidth * 4;
+        if ((parts & EpilogueParts.Partial) != 0)
         {
-            int octet = (frame * a.OutputOctets + (channel >> 3)) * a.OutputPlanes + item.Plane;
-            int pair = ((octet * a.OutputHeight + row) * a.OutputWidth + column) * 4 + ((channel & 7) >> 1);
-            int below = pair + a.OutputWidth * 4;
-            bool hasBelow = row + 1 < item.Rows;
-            if (a.Workspace.Length == 0)
-            {
-                HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, frame, channel);
-                ArrayView<uint> output = a.Output.Cast<uint>();
-                output[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, terms, new(sum.X, sum.Y)));
-                if (hasBelow) output[below] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, terms, new(sum.Z, sum.W)));
-            }
-            else
-            {
-                int pairs = a.Frames * a.OutputOctets * a.OutputPlanes * a.OutputHeight * a.OutputWidth * 4;
-                ArrayView<Float2> parts = a.Workspace.SubView((long)item.Split * pairs * 2).Cast<Float2>();
-                parts[pair] = new(sum.X, sum.Y);
-                if (hasBelow) parts[below] = new(sum.Z, sum.W);
-            }
+            int pairs = a.Frames * a.OutputOctets * PairsPerOctet(a);
+            ArrayView<Float2> partial = a.Workspace.SubView((long)item.Split * pairs * 2).Cast<Float2>();
+            partial[pair] = new(sum.X, sum.Y);
+            if (hasBelow) partial[below] = new(sum.Z, sum.W);
+        }
+        else
+        {
+            HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, parts, frame, channel);
+            ArrayView<uint> output = a.Output.Cast<uint>();
+            output[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.X, sum.Y)));
+            if (hasBelow) output[below] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.Z, sum.W)));
         }
     }
 }

@@ -1,24 +1,5 @@
 namespace Lia.Kernels.Convolution;
 
-/// <summary>What becomes of a convolution's result, at compile time.</summary>
-internal interface IConvolutionResult
-{
-    /// <summary>True: only ToFlow's sums over its channels are kept (the network's last level). False: the map.</summary>
-    bool IsFlow { get; }
-}
-
-/// <summary>The map is stored.</summary>
-internal readonly struct MapResult : IConvolutionResult
-{
-    public bool IsFlow => false;
-}
-
-/// <summary>ToFlow's sums are stored.</summary>
-internal readonly struct FlowResult : IConvolutionResult
-{
-    public bool IsFlow => true;
-}
-
 /// <summary>What ToFlow's sums are made with.</summary>
 internal struct FlowOperands
 {

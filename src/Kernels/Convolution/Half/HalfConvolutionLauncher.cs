@@ -124,7 +124,7 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             {
                 Parts = workspace,
                 Output = output.View,
-                Epilogue = arguments.Epilogue,
+                Epilogue = arguments.Epilogue with { Parts = Parts(weights, operands) },
                 Splits = cut.Splits,
                 Pairs = pairs,
                 PairsPerOctet = pairsPerOctet,
@@ -150,19 +150,28 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
         KernelConfig config = new(new Index1D(arguments.Items), new Index1D(threads), SharedMemoryConfig.RequestDynamic<Half>(shared));
         (double operations, double bytes) = Cost(weights, operands);
         return weights.Chunk == 32
-            ? KernelLaunch.Create(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
-            : KernelLaunch.Create(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
+            : KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
     }
 
     private KernelLaunch BindWgmma<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
-        where TTile : struct, IWgmmaTile => (weights.Chunk, operands.Flow is null) switch
+        where TTile : struct, IWgmmaTile => weights.Chunk switch
         {
-            (64, true) => BindWgmma<TTile, Chunk64, MapResult>(weights, operands, arguments, cut),
-            (32, true) => BindWgmma<TTile, Chunk32, MapResult>(weights, operands, arguments, cut),
-            (_, true) => BindWgmma<TTile, Chunk16, MapResult>(weights, operands, arguments, cut),
-            (64, _) => BindWgmma<TTile, Chunk64, FlowResult>(weights, operands, arguments, cut),
-            (32, _) => BindWgmma<TTile, Chunk32, FlowResult>(weights, operands, arguments, cut),
-            _ => BindWgmma<TTile, Chunk16, FlowResult>(weights, operands, arguments, cut),
+            64 => BindWgmma<TTile, Chunk64>(weights, operands, arguments, cut),
+            32 => BindWgmma<TTile, Chunk32>(weights, operands, arguments, cut),
+            _ => BindWgmma<TTile, Chunk16>(weights, operands, arguments, cut),
+        };
+
+    private KernelLaunch BindWgmma<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
+        {
+            EpilogueParts.Partial => BindWgmma<TTile, TChunk, PartialResult>(weights, operands, arguments, cut),
+            EpilogueParts.Activation => BindWgmma<TTile, TChunk, ActivatedResult>(weights, operands, arguments, cut),
+            EpilogueParts.Skip | EpilogueParts.Gain => BindWgmma<TTile, TChunk, SkipResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation => BindWgmma<TTile, TChunk, StyledResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow => BindWgmma<TTile, TChunk, FlowResult>(weights, operands, arguments, cut),
+            _ => BindWgmma<TTile, TChunk, AnyResult>(weights, operands, arguments, cut),
         };
 
     private KernelLaunch BindWgmma<TTile, TChunk, TResult>(
@@ -185,8 +194,8 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(stage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return default(TTile).Groups == 1
-            ? KernelLaunch.Create(accelerator, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
-            : KernelLaunch.Create(accelerator, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(accelerator, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
+            : KernelLaunch.CreateOverlapping(accelerator, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
 
     private KernelLaunch BindUp(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => (cut.TileN, weights.Chunk) switch
@@ -204,7 +213,17 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
 
     private KernelLaunch BindUp<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
         where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
+        {
+            0 => BindUp<TTile, TChunk, RawResult>(weights, operands, arguments),
+            EpilogueParts.Partial => BindUp<TTile, TChunk, PartialResult>(weights, operands, arguments),
+            _ => BindUp<TTile, TChunk, AnyResult>(weights, operands, arguments),
+        };
+
+    private KernelLaunch BindUp<TTile, TChunk, TResult>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
     {
         const int Halo = 257; // A row and a column.
         WgmmaUpArguments all = new()
@@ -220,7 +239,7 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             new Index1D(Math.Min(arguments.Items, accelerator.Properties.Multiprocessors)), new Index1D(WgmmaUpConvolution.Threads),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
-        return KernelLaunch.Create(accelerator, WgmmaUpConvolution.Run<TTile, TChunk>, config, all, operations, bytes);
+        return KernelLaunch.CreateOverlapping(accelerator, WgmmaUpConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
 
     // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
@@ -273,10 +292,8 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
     private HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
         HalfMap output = operands.Output;
-        HalfEpilogue epilogue = operands.Epilogue;
-        epilogue.Factor = weights.Factor;
-        epilogue.SecondFactor = weights.SecondFactor;
-        epilogue.HasSkip = weights.Kind == HalfConvolutionKind.Down ? 1 : 0;
+        HalfEpilogue epilogue = operands.Epilogue with { Factor = weights.Factor, SecondFactor = weights.SecondFactor, Parts = Parts(weights, operands) };
+        if (cut.Splits > 1) epilogue.Parts = EpilogueParts.Partial;
         (int x, int y, int frames) = Tiles(output, cut);
         return new()
         {
@@ -318,6 +335,15 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
 
     private static (int X, int Y, int Frames) Tiles(HalfMap output, ConvolutionCut cut) => (
         Ceiling(output.Width, 8 * cut.BlocksX), Ceiling(output.Height, 8 * cut.BlocksY), Ceiling(output.Frames, cut.TileFrames));
+
+    private static int Parts(HalfConvolutionWeights weights, HalfConvolutionOperands operands)
+    {
+        HalfEpilogue epilogue = operands.Epilogue;
+        bool hasSkip = weights.Kind == HalfConvolutionKind.Down;
+        return (epilogue.Scale.Length != 0 ? EpilogueParts.Scale : 0) | (epilogue.Bias.Length != 0 && !hasSkip ? EpilogueParts.Activation : 0)
+            | (epilogue.NextStyle.Length != 0 ? EpilogueParts.Style : 0) | (hasSkip ? EpilogueParts.Skip : 0) | (epilogue.Gain != 1 ? EpilogueParts.Gain : 0)
+            | (operands.Flow != null ? EpilogueParts.Flow : 0);
+    }
 
     private bool IsFused(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.Kind == HalfConvolutionKind.Up;
 

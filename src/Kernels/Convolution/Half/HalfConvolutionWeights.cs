@@ -117,25 +117,25 @@ internal sealed class HalfConvolutionWeights : IDisposable
     public int MostSplits => Steps.Take(PhaseStarts.Count > 1 ? PhaseStarts[1] : Steps.Count).Count(step => step.Source == 0 && (step.Flags & ConvolutionStep.LoadsTile) != 0);
 
     /// <summary>
-    /// The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape, four vectors each. What copies: flags and map, plane, octet, bytes of the tile; origin
-    /// row and column (in halves). What multiplies, in pixels of 16 bytes: flags, shift of the tap, from row to row (stride), from octet to octet (leading); from
-    /// one warpgroup's first block to the other's, from block to block.
+    /// The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape, three vectors each. What copies: flags and map, plane, octet, bytes of the tile; origin row
+    /// and column (in halves). What multiplies, in pixels of 16 bytes: flags and the tap's shift; from row to row and (upper half) from octet to octet; from
+    /// one warpgroup's first block to the other's; from block to block. Another step follows the last.
     /// </summary>
     public ArrayView<Int4> WgmmaSteps(ConvolutionCut cut)
     {
         (int, int, int, int) key = (cut.BlocksX, cut.BlocksY, cut.TileFrames, cut.Blocks);
         if (!_wgmmaSteps.TryGetValue(key, out MemoryBuffer1D<Int4>? buffer))
         {
-            Int4[] table = new Int4[4 * Steps.Count];
+            Int4[] table = new Int4[3 * (Steps.Count + 1)];
             for (int i = 0; i < Steps.Count; i++)
             {
                 ConvolutionStep step = Steps[i];
                 int pitch = 8 * cut.BlocksX + (step.Halo & 255), rows = 8 * cut.BlocksY + (step.Halo >> 8), plane = pitch * rows;
                 int tileFrame = plane * Chunk / 8, blocks = cut.Blocks / 2;
-                table[4 * i] = new(step.Flags, step.Plane, step.Octet, tileFrame * cut.TileFrames * 16);
-                table[4 * i + 1] = new(step.OriginY, step.OriginX * 8, 0, 0);
-                table[4 * i + 2] = new(step.Flags, (step.Shift >> 8) * pitch + (step.Shift & 255), pitch, plane);
-                table[4 * i + 3] = new(Block(blocks), Block(1), 0, 0);
+                table[3 * i] = new(step.Flags, step.Plane, step.Octet, tileFrame * cut.TileFrames * 16);
+                table[3 * i + 1] = new(step.OriginY, step.OriginX * 8, 0, 0);
+                int shift = (step.Shift >> 8) * pitch + (step.Shift & 255);
+                table[3 * i + 2] = new((step.Flags & 255) | shift << 8, pitch | plane << 16, Block(blocks), Block(1));
 
                 int Block(int block)
                 {

@@ -28,12 +28,13 @@ internal struct HalfSplitReductionArguments
 /// </summary>
 internal static class HalfSplitReduction
 {
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfSplitReductionArguments arguments) => KernelLaunch.Create(
+    public static KernelLaunch Prepare(Accelerator accelerator, HalfSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
         accelerator, Run, KernelLaunch.Linear(arguments.Pairs, 128), arguments,
-        bytes: (double)arguments.Pairs * (8 * (arguments.Splits + arguments.Epilogue.HasSkip) + 4));
+        bytes: (double)arguments.Pairs * (8 * arguments.Splits + 4));
 
     public static void Run(HalfSplitReductionArguments a)
     {
+        Overlap.Begin();
         int pair = Grid.IdxX * Group.DimX + Group.IdxX;
         if (pair < a.Pairs)
         {
@@ -46,12 +47,12 @@ internal static class HalfSplitReduction
                 Float2 part = At(a, split, pair);
                 sum = new(sum.X + part.X, sum.Y + part.Y);
             }
-            if (a.Epilogue.HasSkip != 0)
+            if ((a.Epilogue.Parts & EpilogueParts.Skip) != 0)
             {
                 Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
                 sum = new(before.X + skip.X, before.Y + skip.Y);
             }
-            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(a.Epilogue, HalfEpilogue.Load(a.Epilogue, frame, channel), sum));
+            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum));
         }
     }
 

@@ -36,6 +36,7 @@ internal static class MmaConvolution
         where TMachine : struct, IMmaMachine
         where TChunk : struct, IChunk
     {
+        Overlap.Begin();
         int chunk = default(TChunk).Value;
         int tileN = default(TTile).WarpsN * default(TTile).WarpN, pieces = default(TTile).WarpN / 8;
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5;
@@ -94,9 +95,13 @@ internal static class MmaConvolution
                 int row = item.Row + blockRow * 8 + 2 * i;
                 for (int j = 0; j < pieces; j++)
                 {
-                    int at = (i * pieces + j) * 4;
-                    Float4 pixels = new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]);
-                    if (row < item.Rows) ConvolutionItem.Store(a, item, frame, row, column, item.TileN * tileN + warpColumn + 8 * j + 2 * (lane & 3), pixels);
+                    int at = (i * pieces + j) * 4, channel = item.TileN * tileN + warpColumn + 8 * j + 2 * (lane & 3);
+                    if (row < item.Rows && channel < a.OutputOctets * 8)
+                    {
+                        ConvolutionItem.Store(
+                            a, a.Epilogue.Parts, item, frame, ConvolutionItem.PairAt(a, item, frame, row, column, channel), row + 1 < item.Rows, channel,
+                            new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]));
+                    }
                 }
             }
         }

@@ -165,6 +165,7 @@ internal static class WgmmaConvolution
         ArrayView<Half> weights = SharedMemory.GetDynamicSwizzled<Half>(); // The copy engine writes to multiples of 128 bytes.
         ArrayView<Half> inputs = weights.SubView(weightStages * default(TTile).N * default(TChunk).Value);
         int thread = Group.IdxX;
+        Overlap.Allow();
         if (thread == 0)
         {
             for (int i = 0; i < inputStages; i++)
@@ -186,6 +187,7 @@ internal static class WgmmaConvolution
         }
         else
         {
+            Overlap.Wait();
             Multiply<TTile, TChunk, TResult>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
         }
     }
@@ -197,18 +199,22 @@ internal static class WgmmaConvolution
         where TChunk : struct, IChunk
     {
         HalfConvolutionArguments a = w.Convolution;
-        int chunk = default(TChunk).Value, weightStage = default(TTile).N * chunk;
         int input = 0, inputParity = 1, weight = 0, weightParity = 1;
+        // Weights are nobody's result: the first are on their way before the launch ahead has ended.
+        ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
+        int early = start.IsEmpty ? 0 : IntrinsicMath.Min(default(TTile).WeightStages, start.EndStep - start.FirstStep);
+        for (int i = 0; i < early; i++) CopyWeights<TTile, TChunk>(w, start, start.FirstStep + i, weights, ref weightFull[i], i);
+        Overlap.Wait();
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
             int last = item.IsEmpty ? item.FirstStep : item.EndStep;
             for (int step = item.FirstStep; step < last; step++)
             {
-                Int4 first = a.Steps[4 * step];
+                Int4 first = a.Steps[3 * step];
                 if ((first.X & ConvolutionStep.LoadsTile) != 0)
                 {
-                    Int4 origin = a.Steps[4 * step + 1];
+                    Int4 origin = a.Steps[3 * step + 1];
                     Intrinsics.MBarrierWait(ref inputEmpty[input], inputParity);
                     Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], first.W);
                     Intrinsics.TmaLoad5D(
@@ -221,10 +227,15 @@ internal static class WgmmaConvolution
                         inputParity ^= 1;
                     }
                 }
-                Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
-                Intrinsics.MBarrierArriveExpectTx(ref weightFull[weight], 2 * weightStage);
-                int coreMatrix = (step * a.OutputOctets + item.TileN * (default(TTile).N / 8)) * (chunk / 8);
-                Intrinsics.TmaLoad2D(ref weights[weight * weightStage], ref w.WeightMap[0], 0, coreMatrix, ref weightFull[weight]);
+                if (early > 0)
+                {
+                    early--;
+                }
+                else
+                {
+                    Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
+                    CopyWeights<TTile, TChunk>(w, item, step, weights, ref weightFull[weight], weight);
+                }
                 weight++;
                 if (weight == default(TTile).WeightStages)
                 {
@@ -233,6 +244,17 @@ internal static class WgmmaConvolution
                 }
             }
         }
+    }
+
+    private static void CopyWeights<TTile, TChunk>(
+        WgmmaConvolutionArguments w, ConvolutionItem item, int step, ArrayView<Half> weights, ref ulong full, int stage)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+    {
+        int n = default(TTile).N, chunk = default(TChunk).Value;
+        Intrinsics.MBarrierArriveExpectTx(ref full, 2 * n * chunk);
+        int coreMatrix = (step * w.Convolution.OutputOctets + item.TileN * (n / 8)) * (chunk / 8);
+        Intrinsics.TmaLoad2D(ref weights[stage * n * chunk], ref w.WeightMap[0], 0, coreMatrix, ref full);
     }
 
     private static void Multiply<TTile, TChunk, TResult>(
@@ -244,7 +266,7 @@ internal static class WgmmaConvolution
     {
         HalfConvolutionArguments a = arguments.Convolution;
         int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
-        int lane = Group.IdxX & 31, group = Group.IdxX >> 7;
+        int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
         // In units of 16 bytes, as descriptors count.
         int inputAddress = (int)(Intrinsics.SharedAddress(ref inputs[0]) >> 4), weightAddress = (int)(Intrinsics.SharedAddress(ref weights[0]) >> 4);
         ArrayView<float> sum = LocalMemory.Allocate<float>(default(TTile).Blocks * default(TTile).N / 2);
@@ -255,10 +277,11 @@ internal static class WgmmaConvolution
             if (item.IsEmpty) continue;
             for (int i = 0; i < blocks * n / 2; i++) sum[i] = 0f;
             int freedInput = -1, freedWeight = -1;
+            Int4 tap = a.Steps[3 * item.FirstStep + 2];
             for (int step = item.FirstStep; step < item.EndStep; step++)
             {
-                Int4 tap = a.Steps[4 * step + 2], apart = a.Steps[4 * step + 3];
-                if ((tap.X & ConvolutionStep.LoadsTile) != 0)
+                int flags = tap.X & 255, pitch = tap.Y & 0xffff, plane = tap.Y >> 16;
+                if ((flags & ConvolutionStep.LoadsTile) != 0)
                 {
                     if (step > item.FirstStep) freedInput = input;
                     input++;
@@ -266,22 +289,23 @@ internal static class WgmmaConvolution
                     if (input == 0) inputParity ^= 1;
                     Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
                 }
-                if ((tap.X & ConvolutionStep.Activates) != 0 && step > item.FirstStep)
+                if ((parts & EpilogueParts.Skip) != 0 && (flags & ConvolutionStep.Activates) != 0 && step > item.FirstStep)
                 {
                     for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
                     ActivateSums<TTile>(a, item.TileN * n + 2 * (lane & 3), sum);
                 }
-                int x = inputAddress + input * (arguments.InputStage / 8) + tap.Y + group * apart.X;
+                int x = inputAddress + input * (arguments.InputStage / 8) + (tap.X >> 8) + group * tap.Z;
                 ulong w = Descriptor(weightAddress + weight * (n * chunk / 8), 8, chunk);
                 Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
                 for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
                 for (int b = 0; b < blocks; b++)
                 {
-                    ulong tile = Descriptor(x + b * apart.Y, tap.W, tap.Z);
+                    ulong tile = Descriptor(x + b * tap.W, plane, pitch);
                     for (int k = 0; k < chunk >> 4; k++)
-                        Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * tap.W), w + (ulong)(uint)(k * 16), true);
+                        Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
                 }
                 Intrinsics.WgmmaCommitGroup();
+                tap = a.Steps[3 * step + 5]; // The next step's, while the products run; there is one more than needed.
                 Intrinsics.WgmmaWaitGroup(1);
                 // The step before is done, in every lane of this warp: what it read may be overwritten.
                 if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
@@ -310,33 +334,37 @@ internal static class WgmmaConvolution
                 int frame = item.Frame + tileFrame, row = item.Row + (line - tileFrame * a.BlocksY) * 8 + 2 * warp;
                 int column = item.Column + (block - line * a.BlocksX) * 8 + (lane >> 2);
                 if (frame < a.Frames && row < item.Rows && column < item.Columns)
-                    Finish<TTile, TResult>(a, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
+                    Finish(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
             }
         }
     }
 
-    // A thread's share of a block: two pixels, a fourth of the channels.
-    private static void Finish<TTile, TResult>(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int pair, ArrayView<float> sum)
-        where TTile : struct, IWgmmaTile
-        where TResult : struct, IConvolutionResult
+    /// <summary>A thread's share of a block of 8 x 8 pixels: two pixels, a fourth of the <paramref name="n"/> channels.</summary>
+    public static void Finish(
+        int n, HalfConvolutionArguments a, int parts, ConvolutionItem item, int frame, int row, int column, int pair, ArrayView<float> sum)
     {
-        int pieces = default(TTile).N / 8, channel = item.TileN * default(TTile).N + pair;
-        if (default(TResult).IsFlow)
+        int channel = item.TileN * n + pair;
+        bool hasBelow = row + 1 < item.Rows;
+        if ((parts & EpilogueParts.Flow) != 0)
         {
             FlowSums upper = default, lower = default;
-            for (int j = 0; j < pieces; j++)
+            for (int j = 0; j < n / 8; j++)
             {
-                HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, frame, channel + 8 * j);
-                upper = FlowSums.Add(a.Flow, upper, HalfEpilogue.Apply(a.Epilogue, terms, new(sum[4 * j], sum[4 * j + 1])), frame, channel + 8 * j);
-                lower = FlowSums.Add(a.Flow, lower, HalfEpilogue.Apply(a.Epilogue, terms, new(sum[4 * j + 2], sum[4 * j + 3])), frame, channel + 8 * j);
+                HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, parts, frame, channel + 8 * j);
+                upper = FlowSums.Add(a.Flow, upper, HalfEpilogue.Apply(terms, parts, new(sum[4 * j], sum[4 * j + 1])), frame, channel + 8 * j);
+                lower = FlowSums.Add(a.Flow, lower, HalfEpilogue.Apply(terms, parts, new(sum[4 * j + 2], sum[4 * j + 3])), frame, channel + 8 * j);
             }
-            FlowSums.Store(a, upper, frame, row, column, pair >> 1, row < item.Rows);
-            FlowSums.Store(a, lower, frame, row + 1, column, pair >> 1, row + 1 < item.Rows);
+            FlowSums.Store(a, upper, frame, row, column, pair >> 1, true);
+            FlowSums.Store(a, lower, frame, row + 1, column, pair >> 1, hasBelow);
         }
         else
         {
-            for (int j = 0; j < pieces; j++)
-                ConvolutionItem.Store(a, item, frame, row, column, channel + 8 * j, new(sum[4 * j], sum[4 * j + 1], sum[4 * j + 2], sum[4 * j + 3]));
+            int at = ConvolutionItem.PairAt(a, item, frame, row, column, channel), step = ConvolutionItem.PairsPerOctet(a);
+            for (int j = 0; j < n / 8; j++)
+            {
+                ConvolutionItem.Store(a, parts, item, frame, at, hasBelow, channel + 8 * j, new(sum[4 * j], sum[4 * j + 1], sum[4 * j + 2], sum[4 * j + 3]));
+                at += step;
+            }
         }
     }
 

@@ -70,9 +70,10 @@ internal static class WgmmaUpConvolution
         InputStages * inputStage + WeightStages * default(TTile).N * chunk;
 
     [LaunchBounds(Threads, 1)]
-    public static void Run<TTile, TChunk>(WgmmaUpArguments a)
+    public static void Run<TTile, TChunk, TResult>(WgmmaUpArguments a)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
     {
         ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (InputStages + WeightStages));
         ArrayView<ulong> inputFull = barriers, inputEmpty = barriers.SubView(InputStages);
@@ -80,6 +81,7 @@ internal static class WgmmaUpConvolution
         ArrayView<Half> weights = SharedMemory.GetDynamicSwizzled<Half>(); // The copy engine writes to multiples of 128 bytes.
         ArrayView<Half> inputs = weights.SubView(WeightStages * default(TTile).N * default(TChunk).Value);
         int thread = Group.IdxX;
+        Overlap.Allow();
         if (thread == 0)
         {
             for (int i = 0; i < InputStages; i++)
@@ -101,7 +103,8 @@ internal static class WgmmaUpConvolution
         }
         else
         {
-            Multiply<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            Overlap.Wait();
+            Multiply<TTile, TChunk, TResult>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
         }
     }
 
@@ -131,8 +134,13 @@ internal static class WgmmaUpConvolution
         where TChunk : struct, IChunk
     {
         HalfConvolutionArguments a = u.Convolution;
-        int chunk = default(TChunk).Value, weightStage = default(TTile).N * chunk, inputBytes = Plane(a) * a.TileFrames * (2 * chunk), inputStage = InputStage(inputBytes);
+        int chunk = default(TChunk).Value, inputBytes = Plane(a) * a.TileFrames * (2 * chunk), inputStage = InputStage(inputBytes);
         int input = 0, inputParity = 1, weight = 0, weightParity = 1;
+        // Weights are nobody's result: the first are on their way before the launch ahead has ended.
+        ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
+        for (int i = 0; i < WeightStages; i++) CopyWeights<TTile, TChunk>(u, start, start.FirstStep, 0, i, weights, ref weightFull[i], i);
+        int early = WeightStages;
+        Overlap.Wait();
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
@@ -152,12 +160,15 @@ internal static class WgmmaUpConvolution
                 {
                     for (int i = 0; i < Taps; i++)
                     {
-                        int phase = PhaseOf(i);
-                        int step = u.Chunks * u.Passes * FirstTapOf(phase) + (c * u.Passes + pass) * TapsOf(phase) + TapOf(i);
-                        Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
-                        Intrinsics.MBarrierArriveExpectTx(ref weightFull[weight], 2 * weightStage);
-                        int coreMatrix = (step * a.OutputOctets + item.TileN * (default(TTile).N / 8)) * (chunk / 8);
-                        Intrinsics.TmaLoad2D(ref weights[weight * weightStage], ref u.WeightMap[0], 0, coreMatrix, ref weightFull[weight]);
+                        if (early > 0)
+                        {
+                            early--;
+                        }
+                        else
+                        {
+                            Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
+                            CopyWeights<TTile, TChunk>(u, item, c, pass, i, weights, ref weightFull[weight], weight);
+                        }
                         weight++;
                         if (weight == WeightStages)
                         {
@@ -170,11 +181,24 @@ internal static class WgmmaUpConvolution
         }
     }
 
-    private static void Multiply<TTile, TChunk>(
+    private static void CopyWeights<TTile, TChunk>(
+        WgmmaUpArguments u, ConvolutionItem item, int c, int pass, int i, ArrayView<Half> weights, ref ulong full, int stage)
+        where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk
+    {
+        int n = default(TTile).N, chunk = default(TChunk).Value, phase = PhaseOf(i);
+        int step = u.Chunks * u.Passes * FirstTapOf(phase) + (c * u.Passes + pass) * TapsOf(phase) + TapOf(i);
+        Intrinsics.MBarrierArriveExpectTx(ref full, 2 * n * chunk);
+        int coreMatrix = (step * u.Convolution.OutputOctets + item.TileN * (n / 8)) * (chunk / 8);
+        Intrinsics.TmaLoad2D(ref weights[stage * n * chunk], ref u.WeightMap[0], 0, coreMatrix, ref full);
+    }
+
+    private static void Multiply<TTile, TChunk, TResult>(
         WgmmaUpArguments u, ArrayView<Half> inputs, ArrayView<Half> weights,
         ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
     {
         HalfConvolutionArguments a = u.Convolution;
         int chunk = default(TChunk).Value, n = default(TTile).N, sums = default(TTile).N / 2;
@@ -243,14 +267,7 @@ internal static class WgmmaUpConvolution
                 item.Rows = a.Rows - (phase >> 1);
                 item.Columns = a.Columns - (phase & 1);
                 if (frame < a.Frames && row < item.Rows && column < item.Columns)
-                {
-                    for (int j = 0; j < n / 8; j++)
-                    {
-                        int at = phase * sums + 4 * j;
-                        ConvolutionItem.Store(
-                            a, item, frame, row, column, item.TileN * n + 8 * j + 2 * (lane & 3), new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]));
-                    }
-                }
+                    WgmmaConvolution.Finish(n, a, default(TResult).Parts(a.Epilogue), item, frame, row, column, 2 * (lane & 3), sum.SubView(phase * sums));
             }
         }
     }

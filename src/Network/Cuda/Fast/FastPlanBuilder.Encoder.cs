@@ -72,7 +72,7 @@ internal sealed partial class FastPlanBuilder
 
         HalfMap inner = ReserveMap(input.Height, input.Width, block.Conv1.Outputs);
         Add(block.Conv1.Name, Convolve(
-            _weights.Convolution(block.Conv1.Weight), input, inner, new() { Bias = _weights.Vector(block.Conv1.Bias!), Activate = 1, Gain = 1 }),
+            _weights.Convolution(block.Conv1.Weight), input, inner, new() { Bias = _weights.Vector(block.Conv1.Bias!), Gain = 1 }),
             new CudaTap(block.Conv1.Name, new HalfActivation(inner)));
         Release(input);
 

@@ -201,7 +201,6 @@ internal sealed partial class FastPlanBuilder
         Scale = modulations.Demodulation(layer.Convolution),
         ScaleStride = _weights.DemodulationLength,
         Bias = _weights.Vector(layer.Bias),
-        Activate = 1,
         NextStyle = next == null ? default : modulations.Style(next),
         NextStyleStride = _weights.StyleLength,
         Gain = 1,
