@@ -44,7 +44,7 @@ def golden(P, meta, path):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     P, meta = tensors.load(f"{sys.argv[1]}/ema.safetensors")
-    step = tensors.load(f"{sys.argv[1]}/adam_m.safetensors")[1]["step"]
+    step = int(tensors.load(f"{sys.argv[1]}/adam_m.safetensors")[1]["step"]) + int(meta.get("earlier", 0))
     P = {n: t.half() for n, t in P.items() if not n.startswith("aux.")}
     assert {n: tuple(t.shape) for n, t in P.items()} == lia.names(**lia.DEMO)
     path = f"{sys.argv[2]}/demo.safetensors"

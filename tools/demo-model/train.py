@@ -1,6 +1,6 @@
 """Trains the demonstration model on portraits drawn as it goes.
 
-    python3 train.py --out FOLDER --seconds 300 [--resume FOLDER] [--lr 0.01] [--lr-end 0.0005]
+    python3 train.py --out FOLDER --seconds 300 [--resume FOLDER | --init MODEL] [--lr 0.01] [--lr-end 0.0005] [--adversarial W]
 
 Every batch holds pictures of three kinds (shares in --mix):
   self      source and driving frame of one person, the paper's scheme: reconstruct the driving frame;
@@ -8,7 +8,8 @@ Every batch holds pictures of three kinds (shares in --mix):
   relative  the animation as it is used: source, another person's first frame and a later one, the codes combined as in
             relative mode; the right answer is the source moved as the driver moved.
 
-FOLDER receives params, ema, adam_m, adam_v (.safetensors, float32), log.txt and sheet.png; --resume goes on from there.
+FOLDER receives params, ema, adam_m, adam_v (.safetensors, float32), log.txt and sheet.png; --resume goes on from there; with --adversarial
+also critic_params and so on (begun afresh where the folder resumed from has none). --init starts from an exported model, with a fresh optimiser.
 The run ends by the clock: learning rate flat for --flat of the time, then a cosine down to --lr-end.
 """
 import argparse
@@ -20,6 +21,7 @@ import time
 import torch
 import torch.nn.functional as F
 
+import critic
 import fuse
 import lia
 import people
@@ -113,13 +115,36 @@ def warp_loss(taps, depth, target, source):
     return total
 
 
-def make_loss(Q, shares, dtype):
+def adversarial_loss(P, out, target, weight, dtype):
+    """Of the critic P on pictures `out` beside `target`, both towards what the map of importance says: the generator's two terms
+    (non-saturating logistic loss; L1 distance of the critic's features) and the critic's logistic loss."""
+    W = critic.normalised(P)
+    fake, seen = critic.judge(W, out.to(dtype))
+    real, wanted = critic.judge(W, target.to(dtype))
+    pooled = lambda x: F.avg_pool2d(weight, weight.shape[2] // x.shape[2]) / weight.mean()
+    w = pooled(fake)
+    matching = sum(((a - b.detach()).float().abs() * pooled(a)).mean() for a, b in zip(seen, wanted))
+    return (F.softplus(-fake) * w).mean(), matching, ((F.softplus(fake) + F.softplus(-real)) * w).mean()
+
+
+def scaled(terms, picture, out):
+    """The gradient at `out` of each (term, weight), scaled to `weight` times the length of the picture loss's; summed. So no term outgrows it."""
+    at = lambda t: torch.autograd.grad(t, out, retain_graph=True)[0]
+    length, total = at(picture).norm(), 0.0
+    for term, weight in terms:
+        g = at(term)
+        total = total + g * (weight * length / (g.norm() + 1e-12))
+    return torch.nan_to_num(total.detach(), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def make_loss(Q, shares, dtype, parts):
     B, R = sum(shares), shares[2]
     spread = people.RANGE.to(Q)
 
     def loss(P, pictures, poses, guide):
         """pictures uint8 [3B + R, 5, S, S]: sources, driving frames, start frames of the last R, targets, with their poses.
-        guide: weight of the two helps at the start (motion codes and warps told the truth); the rest is the pictures' loss."""
+        guide: weight of the two helps at the start (motion codes and warps told the truth).
+        Returns the pictures' loss, the helps, what to report, and (result, target, weight), the pictures in [-1, 1]."""
         x = pictures.to(torch.float32) / 255
         rgb = (x[:, :3] * 2 - 1).to(dtype)
         goal = x[2 * B + R:]
@@ -131,10 +156,11 @@ def make_loss(Q, shares, dtype):
         taps = []
         out = lia.decode(P, wa[:B] + a @ Q.t(), [f[:B] for f in features], taps)
         importance = goal[:, 3:4]
-        weight = 0.5 + 0.8 * importance + 12 * (importance - 0.72).clamp(min=0)
-        picture = picture_loss(out, goal[:, :3] * 2 - 1, weight)
+        weight = 0.5 + 0.8 * importance + parts * (importance - 0.72).clamp(min=0)
+        target = goal[:, :3] * 2 - 1
+        picture = picture_loss(out, target, weight)
         warp = warp_loss(taps, goal[:, 4], poses[2 * B + R:], poses[:B])
-        return picture + guide * (8 * told + 3 * warp), picture.detach(), told.detach(), warp.detach()
+        return picture, guide * (8 * told + 3 * warp), [picture.detach(), told.detach(), warp.detach()], (out, target, weight)
 
     return loss
 
@@ -142,8 +168,8 @@ def make_loss(Q, shares, dtype):
 # --- state: every parameter is a view of one flat vector -----------------------------------------------------------
 
 class State:
-    def __init__(self, P, device):
-        self.names = [n for n in P if lia.trained(n)]
+    def __init__(self, P, device, trained=lia.trained, prefix=""):
+        self.prefix, self.names = prefix, [n for n in P if trained(n)]
         self.shapes = {n: P[n].shape for n in P}
         self.flat = self.join(P).to(device)
         self.grad = torch.zeros_like(self.flat)
@@ -170,8 +196,8 @@ class State:
         out = self.fixed | dict(self.split(flat))
         return {n: out[n] for n in self.shapes}
 
-    def gradient(self, loss):
-        g = torch.autograd.grad(loss, self.leaves)
+    def gradient(self, loss, retain_graph=False):
+        g = torch.autograd.grad(loss, self.leaves, retain_graph=retain_graph)
         self.grad.copy_(self.join(dict(zip(self.names, g))))
 
     def adam(self, b1=0.9, b2=0.99, decay=0.998):
@@ -187,19 +213,28 @@ class State:
 
     def save(self, folder, meta):
         for name, t in (("params", self.flat), ("ema", self.ema)):
-            tensors.save(f"{folder}/{name}.safetensors", self.view(t), meta)
+            tensors.save(f"{folder}/{self.prefix}{name}.safetensors", self.view(t), meta)
         for name, t in (("adam_m", self.m), ("adam_v", self.v)):
-            tensors.save(f"{folder}/{name}.safetensors", {"flat": t}, meta | {"step": int(self.step)})
+            tensors.save(f"{folder}/{self.prefix}{name}.safetensors", {"flat": t}, meta | {"step": int(self.step)})
 
     def load(self, folder):
         for name, t in (("params", self.flat), ("ema", self.ema)):
-            P, meta = tensors.load(f"{folder}/{name}.safetensors")
+            P, _ = tensors.load(f"{folder}/{self.prefix}{name}.safetensors")
             t.copy_(self.join(P))
-        m, meta = tensors.load(f"{folder}/adam_m.safetensors")
+        m, meta = tensors.load(f"{folder}/{self.prefix}adam_m.safetensors")
         self.m.copy_(m["flat"])
-        self.v.copy_(tensors.load(f"{folder}/adam_v.safetensors")[0]["flat"])
+        self.v.copy_(tensors.load(f"{folder}/{self.prefix}adam_v.safetensors")[0]["flat"])
         self.step.fill_(float(meta["step"]))
-        return {n: P[n] for n in self.shapes if n not in self.names}
+        for n, t in self.fixed.items():
+            t.copy_(P[n])
+        return meta
+
+    def snapshot(self):
+        return [t.clone() for t in (self.flat, self.ema, self.m, self.v, self.step)]
+
+    def restore(self, snapshot):
+        for t, kept in zip((self.flat, self.ema, self.m, self.v, self.step), snapshot):
+            t.copy_(kept)
 
 
 # --- the run -------------------------------------------------------------------------------------------------------
@@ -228,10 +263,24 @@ def validate(P, pool, path=None):
     return [psnr(z[0], z[3], face), psnr(z[1], z[3], face), psnr(z[2], z[3], face), psnr(z[0], z[3], part), psnr(z[1], z[3], part)]
 
 
+@torch.no_grad()
+def fit_probe(P, pictures, poses):
+    """The linear probe [motions, codes] that tells the drawn poses best from the motion codes of `pictures`: least squares."""
+    codes = [lia.motion(P, lia.encode(P, lia._nhwc(x[:, :3].float() / 127.5 - 1))[0]) for x in pictures.split(64)]
+    told = poses / people.RANGE.to(poses)
+    return torch.linalg.lstsq(torch.cat(codes).double().cpu(), told.double().cpu()).solution.t().float()
+
+
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--out", required=True)
     a.add_argument("--resume")
+    a.add_argument("--init", help="an exported model to start from")
+    a.add_argument("--adversarial", type=float, default=0.0, help="length of the adversarial gradient at the picture, of the picture loss's")
+    a.add_argument("--matching", type=float, default=0.0, help="the same of the match of the critic's features; goes with --adversarial")
+    a.add_argument("--critic-lr", type=float, default=0.002)
+    a.add_argument("--parts", type=float, default=12.0, help="extra weight of eyes and mouth")
+    a.add_argument("--keep-best", action="store_true", help="saves the best held-out weights if the last are worse than those at the start")
     a.add_argument("--seconds", type=float, default=300)
     a.add_argument("--lr", type=float, default=0.01)
     a.add_argument("--lr-end", type=float, default=0.0005)
@@ -268,13 +317,21 @@ def main():
     if a.size != 128 or a.widths:
         config = dict(size=a.size, widths={4 << k: int(w) for k, w in enumerate(a.widths.split(","))}, style=a.style, motion=20)
     fresh = lia.create(a.seed, **config) | {"aux.probe": torch.zeros(len(people.MOTION), config["motion"])}
+    meta = {"seed": a.seed, "size": a.size, "earlier": 0}       # earlier: steps before the optimiser's count began
+    if a.init:
+        given, info = tensors.load(a.init)
+        assert all(fresh[n].shape == t.shape for n, t in given.items()), f"{a.init} has other tensors than the network to train"
+        fresh.update({n: t.float() for n, t in given.items()})
+        meta["earlier"] = int(info.get("steps", 0))
     state = State(fresh, device)
     if a.resume:
-        for n, t in state.load(a.resume).items():
-            state.fixed[n].copy_(t)
+        meta["earlier"] = int(state.load(a.resume).get("earlier", 0))
+    judge = State(critic.create(a.seed), device, critic.trained, "critic_") if a.adversarial else None
+    if judge and a.resume and os.path.exists(f"{a.resume}/critic_params.safetensors"):
+        judge.load(a.resume)
     Q = lia.basis({"dec.direction.weight": state.fixed["dec.direction.weight"].cpu()}).to(device)
-    meta = {"seed": a.seed, "size": a.size}
-    say(f"{state.flat.numel()} trained parameters, step {int(state.step)}, seed {a.seed}")
+    say(f"{state.flat.numel()} trained parameters, step {int(state.step)}, seed {a.seed}"
+        + (f"; critic of {judge.flat.numel()}, step {int(judge.step)}" if judge else ""))
 
     try:
         held, _ = draw_pool(4, 0, a.size, a.samples, device, a.chunk)
@@ -295,18 +352,32 @@ def main():
     pictures = pool.view(-1, 5, a.size, a.size)
     poses = poses[:, None].expand(-1, PEOPLE, -1, -1).reshape(-1, len(people.MOTION))
     index = torch.zeros(3 * B + R, dtype=torch.int64, device=device)
-    loss_fn = make_loss(Q, shares, dtype)
-    last = torch.zeros(3, device=device)
-    guide = torch.ones((), device=device)
+    loss_fn = make_loss(Q, shares, dtype, a.parts)
+    last = torch.zeros(6 if judge else 3, device=device)
+    guide, press = torch.ones((), device=device), torch.zeros((), device=device)
+    if a.init:
+        some = slice(None, None, max(1, len(pictures) // 2048))
+        with torch.no_grad():
+            state.P["aux.probe"].copy_(fit_probe(state.P, pictures[some], poses[some]))
+            state.ema.copy_(state.flat)
 
     def fetch():
         s, d, c, t = draw_indices(pool.shape[0], 0, shares, rng)
         index.copy_(torch.tensor(s + d + c[B - R:] + t), non_blocking=True)
 
     def step():
-        value, *parts = loss_fn(state.P, pictures[index], poses[index], guide)
+        picture, helps, parts, (out, target, weight) = loss_fn(state.P, pictures[index], poses[index], guide)
+        value = picture + helps
+        if judge:
+            fooling, matching, judging = adversarial_loss(judge.P, out, target, weight, dtype)
+            pull = scaled([(fooling, press * a.adversarial), (matching, press * a.matching)], picture, out)
+            judge.gradient(judging, retain_graph=True)
+            value = value + (out * pull).sum()
+            parts += [fooling.detach(), matching.detach(), judging.detach()]
         state.gradient(value)
         state.adam()
+        if judge:
+            judge.adam(b1=0.0)
         last.copy_(torch.stack(parts))
 
     run = step
@@ -336,11 +407,16 @@ def main():
     def checkpoint(tag):
         v = validate(state.view(state.ema), held, f"{a.out}/sheet.png" if tag == "final" else None)
         w = validate(state.view(state.flat), held)
-        mean = (total / max(1, count // 20)).tolist() if count else [0, 0, 0]
+        mean = (total / max(1, count // 20)).tolist()
         say(f"{tag} step {int(state.step)} loss {mean[0]:.3f} motion {mean[1]:.3f} warp {mean[2]:.4f} lr {float(state.lr):.5f} | face PSNR: average {v[0]:.2f} weights {w[0]:.2f}"
-            f" still {v[1]:.2f} driver {v[2]:.2f} | eyes and mouth {v[3]:.2f} still {v[4]:.2f}")
+            f" still {v[1]:.2f} driver {v[2]:.2f} | eyes and mouth {v[3]:.2f} still {v[4]:.2f}"
+            + ("".join(f" | {n} {m:.3f}" for n, m in zip(("fooling", "matching", "critic"), mean[3:]))))
+        return v[0] if math.isfinite(v[0]) and math.isfinite(w[0]) else -math.inf
 
-    total, count, done, reported, trained_from = torch.zeros(3), 0, 0, time.time(), time.time()
+    total, count, done, adversary = torch.zeros_like(last, device="cpu"), 0, 0, True
+    at_start = checkpoint("start") if a.keep_best else -math.inf
+    best, kept = at_start, state.snapshot() if a.keep_best else None
+    reported = trained_from = time.time()
     span = max(5.0, a.seconds - (trained_from - began))
     while True:
         now = time.time()
@@ -349,18 +425,33 @@ def main():
             break
         g = max(0.0, f - a.flat) / max(1e-6, 1 - a.flat)
         warm = 1.0 if a.resume else min(1.0, (done + 1) / 100)
-        state.lr.fill_(warm * (a.lr_end + (a.lr - a.lr_end) * 0.5 * (1 + math.cos(math.pi * g))))
+        rate = warm * (a.lr_end + (a.lr - a.lr_end) * 0.5 * (1 + math.cos(math.pi * g)))
+        state.lr.fill_(rate)
         guide.fill_(a.guide + (a.guide_end - a.guide) * f)
+        if judge:
+            judge.lr.fill_(a.critic_lr * float(rate / a.lr))
+            press.fill_(min(1.0, max(0.0, (f - 0.05) / 0.15)) if adversary else 0.0)   # the critic learns alone at first
         fetch()
         run()
         count, done = count + 1, done + 1
         if count % 20 == 0:
             total += last.cpu()         # also keeps the queue short
         if now - reported > a.report:
-            checkpoint("     ")
-            total, count, reported = torch.zeros(3), 0, time.time()
-    checkpoint("final")
+            score = checkpoint("     ")
+            total, count, reported = torch.zeros_like(total), 0, time.time()
+            if a.keep_best and score > best:
+                best, kept = score, state.snapshot()
+            if a.keep_best and (score == -math.inf or f > 0.3 and score < at_start - 3):
+                say("diverged: back to the best weights so far" + (", without the critic from here" if judge else ""))
+                state.restore(kept)
+                adversary = False
+    if checkpoint("final") < at_start:
+        say("worse than at the start: the best weights are saved instead")
+        state.restore(kept)
+        checkpoint("best ")
     state.save(a.out, meta)
+    if judge:
+        judge.save(a.out, meta)
     say("saved")
 
 
