@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Lia;
 
 /// <summary>Everything that can be chosen about an animation. The defaults need only <see cref="Model"/>.</summary>
-public sealed record AnimationOptions
+public sealed partial record AnimationOptions
 {
     /// <summary>The checkpoint: a safetensors file or a PyTorch file of the official program.</summary>
     public string? Model { get; init; }
@@ -70,6 +70,8 @@ public sealed record AnimationOptions
     /// <summary>A safetensors file to write the network's float32 frames to, before clamping: tensor <c>frames</c> [N, 3, S, S]. Null writes none.</summary>
     public string? Dump { get; init; }
 
+    internal static AnimationOptions Defaults { get; } = new();
+
     internal int FirstFrame => Frames.Start.Value;
 
     /// <summary>The end of the range, excluded; null when open.</summary>
@@ -99,6 +101,8 @@ public sealed record AnimationOptions
             throw new ArgumentException("An enumeration value is not one of its names.");
         if (FrameRate is { Numerator: 0 })
             throw new ArgumentException("The frame rate is 0.");
+        ValidateFraming();
+        ValidateRaw();
     }
 }
 

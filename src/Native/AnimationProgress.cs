@@ -12,6 +12,9 @@ public readonly record struct AnimationProgress(int Frames, int? Total, TimeSpan
     /// <summary>Frames a second so far; 0 before the first.</summary>
     public double FramesPerSecond => Elapsed > TimeSpan.Zero ? Frames / Elapsed.TotalSeconds : 0;
 
+    /// <summary>How long frames take from in to out, where the driving frames come through a stream; null elsewhere, and before the first frame is out.</summary>
+    public FrameLatency? Latency { get; init; }
+
     /// <summary>Time left at this pace; null when <see cref="Total"/> is unknown or no frame is done.</summary>
     public TimeSpan? Remaining =>
         Total is int total && Frames > 0 ? TimeSpan.FromTicks(Elapsed.Ticks / Frames * Math.Max(0, total - Frames)) : null;

@@ -1,7 +1,7 @@
 namespace Lia;
 
 /// <summary>What an animation came to.</summary>
-/// <param name="Output">The file or folder written, as the caller named it.</param>
+/// <param name="Output">The file or folder written, as the caller named it; a stream is <c>-</c>.</param>
 /// <param name="Frames">Frames written.</param>
 /// <param name="FrameRate">The rate they play at.</param>
 /// <param name="Width">Pixels in a row of the output.</param>
@@ -17,4 +17,10 @@ public sealed record AnimationSummary(
 {
     /// <summary>The driving frame where relative motion started, counted from 0 in the whole clip; null for absolute motion.</summary>
     public int? StartFrame { get; init; }
+
+    /// <summary>The part of the driving frames that was looked at, given or found; null for all of it.</summary>
+    public PixelBox? DrivingCrop { get; init; }
+
+    /// <summary>How long frames took from in to out, where the driving frames came through a stream; null elsewhere.</summary>
+    public FrameLatency? Latency { get; init; }
 }

@@ -27,7 +27,7 @@ public sealed partial class Animator
     {
         ArgumentException.ThrowIfNullOrEmpty(driving);
         options = ForClip(options);
-        return Many(Check(jobs, options), (driving, "the driving file"), token => Record(reading => FrameReaders.Open(driving, options, reading), options, progress, token),
+        return Many(Check(jobs, options), (driving, "the driving file"), token => Record(Read(driving, options), options, progress, token),
             overwrite, options, progress, cancellationToken);
     }
 

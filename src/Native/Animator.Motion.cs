@@ -15,7 +15,7 @@ public sealed partial class Animator
 
     /// <summary>Takes the motion of a driving file: its frames go through the encoder and only their codes are kept.</summary>
     /// <param name="driving">The motion: a video, a folder of numbered pictures, an animated PNG or a single picture.</param>
-    /// <param name="options">Null takes <see cref="Options"/>. Only <see cref="AnimationOptions.Frames"/>, <see cref="AnimationOptions.Fit"/>, <see cref="AnimationOptions.FrameRate"/>,
+    /// <param name="options">Null takes <see cref="Options"/>. Only <see cref="AnimationOptions.Frames"/>, <see cref="AnimationOptions.Fit"/>, the driving crop, <see cref="AnimationOptions.FrameRate"/>,
     /// <see cref="AnimationOptions.StartFrame"/> (by number), <see cref="AnimationOptions.Batch"/> and what concerns loading (which must be as loaded, or unset) are looked at: codes are kept as they are, to be edited when they animate.</param>
     /// <param name="progress">Told after every frame.</param>
     /// <param name="cancellationToken">Stops the work.</param>
@@ -25,8 +25,8 @@ public sealed partial class Animator
     public MotionClip ExtractMotion(string driving, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(driving);
-        options = ForClip(options);
-        return Extract(token => FrameReaders.Open(driving, options, token), options, progress, cancellationToken);
+        options = Unedited(ForClip(options));
+        return Extract(Read(driving, options), options, progress, cancellationToken);
     }
 
     /// <summary>Takes the motion of driving frames in memory: they go through the encoder and only their codes are kept.</summary>
@@ -40,13 +40,14 @@ public sealed partial class Animator
     public MotionClip ExtractMotion(IEnumerable<RgbImage> driving, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(driving);
-        return Extract(_ => new MemoryReader(driving), ForClip(options), progress, cancellationToken);
+        options = Unedited(ForFrames(options));
+        return Extract(Read(driving, options), options, progress, cancellationToken);
     }
 
     /// <summary>Animates a picture file with a motion clip and writes the result: the same frames as with the driving file that the clip is of.</summary>
     /// <param name="source">The picture to animate: any picture <c>ffmpeg</c> reads; PNG needs nothing installed.</param>
     /// <param name="motion">The motion. There is no sound in it.</param>
-    /// <param name="output">The file or folder to write, as <see cref="Native.Animate(string, string, string, AnimationOptions, IProgress{AnimationProgress}?, CancellationToken)"/> describes it.</param>
+    /// <param name="output">The file or folder to write, as <see cref="Native.Animate(string, string, string, AnimationOptions, IProgress{AnimationProgress}?, CancellationToken)"/> describes it, or a stream that receives raw video.</param>
     /// <param name="options">Options of this clip; null takes <see cref="Options"/>. What concerns loading (model, device, precision, threads) must be as loaded, or unset.</param>
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
@@ -54,14 +55,14 @@ public sealed partial class Animator
     /// <exception cref="ArgumentException"><see cref="AnimationOptions.SideBySide"/> is set: there are no driving frames to show.</exception>
     /// <exception cref="MediaException">The motion is another model's; the source cannot be read; the output cannot be written or is one of the inputs; or <c>ffmpeg</c> is needed and missing.</exception>
     public AnimationSummary Animate(
-        string source, MotionClip motion, string output, AnimationOptions? options = null,
+        string source, MotionClip motion, PathOrStream output, AnimationOptions? options = null,
         IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
-        ArgumentException.ThrowIfNullOrEmpty(output);
+        output.Validate(nameof(output));
         options = ForMotion(motion, options);
         using Occupation clip = Occupy(cancellationToken);
-        Outputs.CheckDistinct([(source, "the source"), .. motion.Path is { } path ? [(path, "the motion file")] : ((string, string)[])[]], output, options.Dump);
+        Outputs.CheckDistinct([(source, "the source"), .. motion.Path is { } path ? [(path, "the motion file")] : ((string, string)[])[]], output.Path, options.Dump);
         return clip.Explain(() => WriteClip(source, Recorded(motion, options), output, options, progress, clip.Token));
     }
 
@@ -80,12 +81,7 @@ public sealed partial class Animator
     {
         ArgumentNullException.ThrowIfNull(source);
         options = ForMotion(motion, options);
-        using Occupation clip = Occupy(cancellationToken);
-        return clip.Explain(() =>
-        {
-            using ClipPipeline pipeline = new(_executor, _modelName, source, Recorded(motion, options), options, Mode(options), progress, clip.Token);
-            return pipeline.Frames().ToList();
-        });
+        return Frames(_ => Still(source, options), Recorded(motion, options), options, progress, cancellationToken);
     }
 
     /// <summary>Does what the synchronous method for files and a motion clip does, on the thread pool.</summary>
@@ -117,29 +113,44 @@ public sealed partial class Animator
     {
         ArgumentNullException.ThrowIfNull(source);
         options = ForMotion(motion, options);
-        return Stream(_ => source, Recorded(motion, options), options, progress, cancellationToken);
+        return Stream(_ => Still(source, options), Recorded(motion, options), options, progress, cancellationToken);
     }
 
-    /// <summary>How the frames of a reader come to drive a source: as they are read, or, where that will not do, when all of them are known.</summary>
-    private Func<CancellationToken, IMotion> Driving(Func<CancellationToken, IFrameReader> open, AnimationOptions options, IProgress<AnimationProgress>? progress) => token =>
+    /// <summary>How driving frames come to drive a source: as they are read, or, where that will not do, when all of them are known.</summary>
+    private Func<CancellationToken, IMotion> Driving(Func<CancellationToken, DrivingMotion> read, AnimationOptions options, IProgress<AnimationProgress>? progress) => token =>
         options.NeedsWholeMotion
-            ? new RecordedMotion(Record(open, options, progress, token), options, ownsRecording: true)
-            : new DrivingMotion(_executor, open, options, token);
+            ? new RecordedMotion(Record(read, options, progress, token), options, ownsRecording: true)
+            : read(token);
 
-    private MotionRecording Record(Func<CancellationToken, IFrameReader> open, AnimationOptions options, IProgress<AnimationProgress>? progress, CancellationToken token) =>
-        new(new DrivingMotion(_executor, open, options, token), options, Size, progress);
+    private MotionRecording Record(Func<CancellationToken, DrivingMotion> read, AnimationOptions options, IProgress<AnimationProgress>? progress, CancellationToken token) =>
+        new(read(token), options, Size, progress);
+
+    /// <summary>Reads a driving file or stream, of a file the part that moves if that is to be found.</summary>
+    private Func<CancellationToken, DrivingMotion> Read(PathOrStream driving, AnimationOptions options, FramesInFlight? live = null) => token =>
+    {
+        AnimationOptions framed = options.AutoDrivingCrop ? options with { AutoDrivingCrop = false, DrivingCrop = MotionFraming.Find(driving.Path!, options, token) } : options;
+        return new DrivingMotion(_executor, reading => FrameReaders.Open(driving, framed, reading), live, framed, token);
+    };
+
+    private Func<CancellationToken, DrivingMotion> Read(IEnumerable<RgbImage> driving, AnimationOptions options) => token =>
+        new DrivingMotion(_executor, _ => new MemoryReader(driving, "the driving frames"), null, options, token);
 
     private static Func<CancellationToken, IMotion> Recorded(MotionClip motion, AnimationOptions options) =>
         _ => new RecordedMotion(new MotionRecording(motion, options), options, ownsRecording: true);
 
-    private MotionClip Extract(Func<CancellationToken, IFrameReader> open, AnimationOptions options, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+    /// <exception cref="ArgumentException">The start frame is to be the best, which depends on a source.</exception>
+    private static AnimationOptions Unedited(AnimationOptions options)
     {
         if (options.StartFrame is { IsBest: true }) throw new ArgumentException("The best start frame depends on the source: it is chosen when a picture is animated.");
-        options = options with { SmoothingWindow = 1, SideBySide = false };
+        return options with { SmoothingWindow = 1, SideBySide = false };
+    }
+
+    private MotionClip Extract(Func<CancellationToken, DrivingMotion> read, AnimationOptions options, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+    {
         using Occupation clip = Occupy(cancellationToken);
         return clip.Explain(() =>
         {
-            using MotionRecording recording = Record(open, options, progress, clip.Token);
+            using MotionRecording recording = Record(read, options, progress, clip.Token);
             recording.Complete();
             if (recording.Warning is { } warning) _log.DecoderComplained(warning);
             int start = options.StartFrame is { } asked ? asked.Number - recording.FirstFrame : 0, count = recording.Codes.Count;
@@ -158,6 +169,7 @@ public sealed partial class Animator
         ArgumentNullException.ThrowIfNull(motion);
         options = ForClip(options);
         if (options.SideBySide) throw new ArgumentException($"{motion.Name}: there are no driving frames in it to show side by side.");
+        if (options.AutoDrivingCrop || options.DrivingCrop is not null) throw new ArgumentException($"{motion.Name}: there are no driving frames in it to crop; crop them when the motion is extracted.");
         if (motion.Directions != Directions)
             throw new MediaException($"{motion.Name}: its motion codes have {motion.Directions} values, and those of {_modelName} have {Directions}: it is the motion of another model.");
         if (motion.Fingerprint != MotionFingerprint)

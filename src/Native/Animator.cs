@@ -73,16 +73,8 @@ public sealed partial class Animator : IDisposable
     /// <exception cref="MediaException">An input cannot be read, the output cannot be written or is one of the inputs, or <c>ffmpeg</c> is needed and missing.</exception>
     public AnimationSummary Animate(
         string source, string driving, string output, AnimationOptions? options = null,
-        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(source);
-        ArgumentException.ThrowIfNullOrEmpty(driving);
-        ArgumentException.ThrowIfNullOrEmpty(output);
-        options = ForClip(options);
-        using Occupation clip = Occupy(cancellationToken);
-        Outputs.CheckDistinct(source, driving, output, options.Dump);
-        return clip.Explain(() => WriteClip(source, Driving(token => FrameReaders.Open(driving, options, token), options, progress), output, options, progress, clip.Token));
-    }
+        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Animate(source, PathOrStream.FromPath(driving), PathOrStream.FromPath(output), options, progress, cancellationToken);
 
     /// <summary>Animates a picture with driving frames, all in memory.</summary>
     /// <param name="source">The picture to animate, of any size.</param>
@@ -98,13 +90,8 @@ public sealed partial class Animator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(driving);
-        options = ForClip(options);
-        using Occupation clip = Occupy(cancellationToken);
-        return clip.Explain(() =>
-        {
-            using ClipPipeline pipeline = new(_executor, _modelName, source, Driving(_ => new MemoryReader(driving), options, progress), options, Mode(options), progress, clip.Token);
-            return pipeline.Frames().ToList();
-        });
+        options = ForFrames(options);
+        return Frames(_ => Still(source, options), Driving(Read(driving, options), options, progress), options, progress, cancellationToken);
     }
 
     /// <summary>Does what the synchronous method for files does, on the thread pool.</summary>
@@ -137,7 +124,7 @@ public sealed partial class Animator : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(driving);
         options = ForClip(options);
         Outputs.CheckDistinct(source, driving, null, options.Dump);
-        return Stream(token => FrameReaders.ReadPicture(source, token), Driving(token => FrameReaders.Open(driving, options, token), options, progress), options, progress, cancellationToken);
+        return Stream(token => SourceFrames.Open(source, Size, options, token), Driving(Read(driving, options), options, progress), options, progress, cancellationToken);
     }
 
     /// <summary>Animates a picture with driving frames in memory, frame by frame as they are computed; the network runs on the thread pool.</summary>
@@ -154,8 +141,8 @@ public sealed partial class Animator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(driving);
-        options = ForClip(options);
-        return Stream(_ => source, Driving(_ => new MemoryReader(driving), options, progress), options, progress, cancellationToken);
+        options = ForFrames(options);
+        return Stream(_ => Still(source, options), Driving(Read(driving, options), options, progress), options, progress, cancellationToken);
     }
 
     /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws <see cref="ObjectDisposedException"/>.</summary>
@@ -172,27 +159,44 @@ public sealed partial class Animator : IDisposable
         else _disposing.Cancel();
     }
 
-    /// <summary>Animates a picture file into a file or folder.</summary>
+    /// <summary>Animates a picture file into a file, a folder or a stream.</summary>
     private AnimationSummary WriteClip(
-        string source, Func<CancellationToken, IMotion> motion, string output, AnimationOptions options, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+        string source, Func<CancellationToken, IMotion> motion, PathOrStream output, AnimationOptions options, IProgress<AnimationProgress>? progress,
+        CancellationToken cancellationToken, FramesInFlight? live = null)
     {
         Stopwatch watch = Stopwatch.StartNew();
-        RgbImage picture = FrameReaders.ReadPicture(source, cancellationToken);
-        using ClipPipeline pipeline = new(_executor, _modelName, picture, motion, options, Mode(options), progress, cancellationToken);
+        MotionMode mode = Mode(options);
+        using ClipPipeline pipeline = new(
+            _executor, _modelName, SourceFrames.Open(source, Size, options, cancellationToken), motion, live, options, mode, progress, cancellationToken);
         AnimationSummary summary = pipeline.WriteTo(output) with { Elapsed = watch.Elapsed };
         if (summary.Warning is not null) _log.DecoderComplained(summary.Warning);
-        _log.ClipWritten(output, summary.Frames, watch.Elapsed.TotalSeconds);
+        _log.ClipWritten(summary.Output, summary.Frames, watch.Elapsed.TotalSeconds);
         return summary;
     }
 
+    /// <summary>Animates into memory.</summary>
+    private List<RgbImage> Frames(
+        Func<CancellationToken, SourceFrames> source, Func<CancellationToken, IMotion> motion, AnimationOptions options,
+        IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+    {
+        MotionMode mode = Mode(options);
+        using Occupation clip = Occupy(cancellationToken);
+        return clip.Explain(() =>
+        {
+            using ClipPipeline pipeline = new(_executor, _modelName, source(clip.Token), motion, null, options, mode, progress, clip.Token);
+            return pipeline.Frames().ToList();
+        });
+    }
+
     private async IAsyncEnumerable<RgbImage> Stream(
-        Func<CancellationToken, RgbImage> source, Func<CancellationToken, IMotion> motion, AnimationOptions options,
+        Func<CancellationToken, SourceFrames> source, Func<CancellationToken, IMotion> motion, AnimationOptions options,
         IProgress<AnimationProgress>? progress, CancellationToken parameterToken, [EnumeratorCancellation] CancellationToken enumeratorToken = default)
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(parameterToken, enumeratorToken);
         using Occupation clip = Occupy(either.Token);
+        MotionMode mode = Mode(options);
         using ClipPipeline pipeline = await Task.Run(() => clip.Explain(() =>
-            new ClipPipeline(_executor, _modelName, source(clip.Token), motion, options, Mode(options), progress, clip.Token))).ConfigureAwait(false);
+            new ClipPipeline(_executor, _modelName, source(clip.Token), motion, null, options, mode, progress, clip.Token))).ConfigureAwait(false);
         using IEnumerator<RgbImage> frames = pipeline.Frames().GetEnumerator();
         while (await Task.Run(() => clip.Explain(frames.MoveNext)).ConfigureAwait(false))
             yield return frames.Current;
@@ -215,6 +219,14 @@ public sealed partial class Animator : IDisposable
         }
     }
 
+    /// <exception cref="ArgumentException">The driving crop is to be found, in frames that come only once.</exception>
+    private AnimationOptions ForFrames(AnimationOptions? options)
+    {
+        options = ForClip(options);
+        if (options.AutoDrivingCrop) throw new ArgumentException("The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which MotionFraming may have found.");
+        return options;
+    }
+
     private MotionMode Mode(AnimationOptions options)
     {
         MotionMode mode = options.Mode == MotionMode.Auto ? DefaultMode : options.Mode;
@@ -235,7 +247,7 @@ public sealed partial class Animator : IDisposable
     }
 
     /// <summary>The animator's one clip: while it lives, other calls are turned away.</summary>
-    private sealed class Occupation(Animator animator, CancellationToken cancellationToken) : IDisposable
+    internal sealed class Occupation(Animator animator, CancellationToken cancellationToken) : IDisposable
     {
         private readonly CancellationTokenSource _linked =
             CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, animator._disposing.Token);

@@ -23,7 +23,7 @@ public sealed class ClipWriter : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         (_path, _width, _height) = (path, width, height);
-        _writer = FrameWriters.Open(path, width, height, rate, null, cancellationToken);
+        _writer = FrameWriters.Open(path, width, height, rate, null, RawOutput.Auto, cancellationToken);
     }
 
     /// <summary>Adds a frame.</summary>

@@ -7,7 +7,7 @@ namespace Lia;
 /// <see cref="NotSupportedException"/> for a device that is not there, <see cref="MediaException"/> for pictures, videos and outputs that
 /// cannot be used, and <see cref="OperationCanceledException"/>. The methods may be called from several threads at once; each call loads its own model.
 /// </remarks>
-public static class Native
+public static partial class Native
 {
     /// <summary>Animates a picture file with a driving file and writes the result.</summary>
     /// <param name="source">The picture to animate: any picture <c>ffmpeg</c> reads; PNG needs nothing installed.</param>

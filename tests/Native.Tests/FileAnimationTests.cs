@@ -103,7 +103,7 @@ public class FileAnimationTests
     public void Odd_extents_become_even_in_mp4()
     {
         using TempFolder folder = new();
-        using (Lia.Media.IFrameWriter writer = Lia.Media.FrameWriters.Open(folder["out.mp4"], 33, 21, new FrameRate(25), null, default))
+        using (Lia.Media.IFrameWriter writer = Lia.Media.FrameWriters.Open(folder["out.mp4"], 33, 21, new FrameRate(25), null, RawOutput.Auto, default))
         {
             writer.Write(new byte[3 * 33 * 21]);
             writer.Complete();

@@ -1,5 +1,6 @@
 using Lia.Media.Ffmpeg;
 using Lia.Media.Png;
+using Lia.Media.Raw;
 
 namespace Lia.Media;
 
@@ -9,12 +10,22 @@ internal static class FrameReaders
     private const int MaxSide = 65535;
 
     /// <summary>Opens the driving frames.</summary>
-    /// <param name="path">A video, a picture, an animated PNG, or a folder of pictures.</param>
-    /// <param name="options">The end of the frame range, so that nothing is decoded in vain.</param>
+    /// <param name="driving">A file, a folder or a stream.</param>
+    /// <param name="options">The end of the frame range, so that nothing is decoded in vain, and what raw video does not say itself.</param>
+    /// <param name="cancellationToken">Ends reading, also while a frame is being waited for.</param>
+    /// <exception cref="MediaException">It is missing or none of these.</exception>
+    public static IFrameReader Open(PathOrStream driving, AnimationOptions options, CancellationToken cancellationToken) => driving.Stream is Stream stream
+        ? RawReaders.Open(stream, "the driving stream", options, cancellationToken)
+        : Open(driving.Path!, options, cancellationToken);
+
+    /// <summary>Opens the driving frames.</summary>
+    /// <param name="path">A video, a picture, an animated PNG, a folder of pictures, or raw video.</param>
+    /// <param name="options">The end of the frame range, so that nothing is decoded in vain, and what raw video does not say itself.</param>
     /// <param name="cancellationToken">Ends reading, also while a frame is being waited for.</param>
     /// <exception cref="MediaException">It is missing or none of these.</exception>
     public static IFrameReader Open(string path, AnimationOptions options, CancellationToken cancellationToken) =>
-        Directory.Exists(path) ? new FolderReader(path, cancellationToken)
+        RawReaders.IsRaw(path, options) ? RawReaders.Open(path, options, cancellationToken)
+        : Directory.Exists(path) ? new FolderReader(path, cancellationToken)
         : PngReader.Recognizes(path) ? new PngReader(path)
         : FfmpegReader.Video(path, options.EndFrame, cancellationToken);
 

@@ -1,5 +1,6 @@
 using Lia.Media.Ffmpeg;
 using Lia.Media.Png;
+using Lia.Media.Raw;
 
 namespace Lia.Media;
 
@@ -7,15 +8,27 @@ namespace Lia.Media;
 internal static class FrameWriters
 {
     /// <summary>Opens an output for frames of one size.</summary>
+    /// <param name="output">A file, a folder or a stream.</param>
+    /// <param name="width">Pixels in a row.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="rate">Frames a second.</param>
+    /// <param name="audio">Sound to go with the frames, where the output can hold it; null for none.</param>
+    /// <param name="format">How raw video is written.</param>
+    /// <param name="cancellationToken">Ends a write that is under way.</param>
     /// <exception cref="MediaException">The extension is unknown, or the output cannot be written.</exception>
-    public static IFrameWriter Open(string path, int width, int height, FrameRate rate, AudioTrack? audio, CancellationToken cancellationToken)
+    public static IFrameWriter Open(
+        PathOrStream output, int width, int height, FrameRate rate, AudioTrack? audio, RawOutput format, CancellationToken cancellationToken)
     {
+        if (output.Stream is Stream stream) return RawWriter.ToStream(stream, "the output stream", width, height, rate, format, cancellationToken);
+        string path = output.Path!, extension = Path.GetExtension(path).ToLowerInvariant();
+        if (extension is ".y4m" or ".rgb") return RawWriter.ToFile(path, width, height, rate, format, cancellationToken);
+        if (format != RawOutput.Auto) throw new MediaException($"{path}: an output format (--output-format) is for a stream, .y4m and .rgb; other outputs go by their extension.");
         if (IsPictureSequence(path)) return new PngSequenceWriter(path, width, height);
-        return Path.GetExtension(path).ToLowerInvariant() switch
+        return extension switch
         {
             ".mp4" or ".gif" or ".webp" => new FfmpegWriter(path, width, height, rate, audio, cancellationToken),
             ".png" or ".apng" => new PngWriter(path, width, height, rate),
-            string other => throw new MediaException($"{path}: an output is .mp4, .gif, .webp, .png, .apng, NAME%05d.png or a folder; {other} is not known."),
+            string other => throw new MediaException($"{path}: an output is .mp4, .gif, .webp, .png, .apng, .y4m, .rgb, NAME%05d.png or a folder; {other} is not known."),
         };
     }
 

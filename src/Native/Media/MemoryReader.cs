@@ -1,11 +1,11 @@
 namespace Lia.Media;
 
 /// <summary>Frames the caller holds.</summary>
-internal sealed class MemoryReader(IEnumerable<RgbImage> frames) : IFrameReader
+internal sealed class MemoryReader(IEnumerable<RgbImage> frames, string name) : IFrameReader
 {
     private readonly IEnumerator<RgbImage> _frames = frames.GetEnumerator();
 
-    public string Name => "the driving frames";
+    public string Name => name;
 
     public FrameRate Rate => FrameRate.Default;
 

@@ -16,13 +16,14 @@ internal sealed class DrivingMotion : IMotion
 
     /// <param name="executor">Encodes the frames.</param>
     /// <param name="open">Opens the reader; its token ends a read that is under way.</param>
-    /// <param name="options">The frame range, the fit, the smoothing, and whether driving frames are shown.</param>
+    /// <param name="live">Says when the next frame may be read, and is told when it is there; null reads on.</param>
+    /// <param name="options">The frame range, the crop, the fit, the smoothing, and whether driving frames are shown.</param>
     /// <param name="cancellationToken">Stops reading.</param>
-    public DrivingMotion(IExecutor executor, Func<CancellationToken, IFrameReader> open, AnimationOptions options, CancellationToken cancellationToken)
+    public DrivingMotion(IExecutor executor, Func<CancellationToken, IFrameReader> open, FramesInFlight? live, AnimationOptions options, CancellationToken cancellationToken)
     {
         (_executor, _options, _token) = (executor, options, cancellationToken);
         _batch = options.Batch > 0 ? options.Batch : executor.PreferredBatch;
-        _driving = new DrivingFrames(open, options, executor.Architecture.Size, 2 * _batch + 2, cancellationToken);
+        _driving = new DrivingFrames(open, options, executor.Architecture.Size, 2 * _batch + 2, live, cancellationToken);
     }
 
     /// <summary>What is read.</summary>
@@ -31,6 +32,8 @@ internal sealed class DrivingMotion : IMotion
     public FrameRate Rate => _driving.Rate;
 
     public AudioTrack? Audio => _driving.Audio;
+
+    public PixelBox? Crop => _options.DrivingCrop;
 
     public string? Warning => _driving.Warning;
 

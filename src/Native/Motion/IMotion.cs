@@ -11,6 +11,9 @@ internal interface IMotion : IDisposable
     /// <summary>The sound that belongs to the frames.</summary>
     AudioTrack? Audio { get; }
 
+    /// <summary>The part of the driving frames that is looked at; null for all of it.</summary>
+    PixelBox? Crop { get; }
+
     /// <summary>What was wrong with the driving file without ending it, in one line; known after the last frame.</summary>
     string? Warning { get; }
 

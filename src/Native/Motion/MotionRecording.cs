@@ -63,6 +63,9 @@ internal sealed class MotionRecording : IDisposable
 
     public AudioTrack? Audio { get; }
 
+    /// <summary>The part of the driving frames that was looked at; null for all of it, and for a motion clip, which does not say.</summary>
+    public PixelBox? Crop => _driving?.Crop;
+
     public string? Warning => _driving?.Warning;
 
     /// <summary>alpha of every frame.</summary>

@@ -13,6 +13,8 @@ internal sealed class RecordedMotion(MotionRecording recording, AnimationOptions
     /// <summary>Sound that is played once, forwards, or not at all.</summary>
     public AudioTrack? Audio => options.Loops == 1 && !options.PingPong ? recording.Audio : null;
 
+    public PixelBox? Crop => recording.Crop;
+
     public string? Warning => recording.Warning;
 
     public int? Count => checked(Round * options.Loops);

@@ -25,71 +25,93 @@ internal sealed class ClipPipeline : IDisposable
     private readonly IProgress<AnimationProgress>? _progress;
     private readonly CancellationToken _token;
     private readonly int _size, _batch;
-    private readonly byte[] _source;
+    private readonly SourceFrames _source;
+    private readonly FrameComposer _composer;
     private readonly IMotion _motion;
+    private readonly FramesInFlight? _live;
     private readonly FrameDump? _dump;
     private readonly FramePool _pool;
     private int? _startFrame;
 
+    /// <param name="executor">The network.</param>
+    /// <param name="model">Its name in error messages.</param>
+    /// <param name="source">Disposed with the pipeline, and when this fails.</param>
+    /// <param name="open">Opens the motion.</param>
+    /// <param name="live">Told of every frame that is written, where somebody waits for it; null elsewhere.</param>
+    /// <param name="options">The clip's options.</param>
+    /// <param name="mode">Relative or absolute.</param>
+    /// <param name="progress">Told after every batch.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
     public ClipPipeline(
-        IExecutor executor, string model, RgbImage source, Func<CancellationToken, IMotion> open, AnimationOptions options, MotionMode mode,
+        IExecutor executor, string model, SourceFrames source, Func<CancellationToken, IMotion> open, FramesInFlight? live, AnimationOptions options, MotionMode mode,
         IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
     {
-        (_executor, _model, _options, _mode, _progress, _token) = (executor, model, options, mode, progress, cancellationToken);
-        _size = executor.Architecture.Size;
-        _batch = options.Batch > 0 ? options.Batch : executor.PreferredBatch;
-        _source = new byte[3 * _size * _size];
-        new FrameFitter(_size, options.Fit).Fit(source, _source);
-        _pool = new FramePool(Height * Width * 3);
-        _dump = options.Dump is null ? null : new FrameDump(options.Dump, _size);
+        (_executor, _model, _source, _live, _options, _mode, _progress, _token) = (executor, model, source, live, options, mode, progress, cancellationToken);
         try
         {
+            _size = executor.Architecture.Size;
+            // A source of its own for every frame leaves nothing to decode together.
+            _batch = source.IsClip ? 1 : options.Batch > 0 ? options.Batch : executor.PreferredBatch;
+            _composer = new FrameComposer(_size, source, options);
+            _pool = new FramePool(_composer.Height * _composer.Width * 3);
+            _dump = options.Dump is null ? null : new FrameDump(options.Dump, _size);
             _motion = open(cancellationToken);
         }
         catch
         {
             _dump?.Dispose();
+            source.Dispose();
             throw;
         }
     }
 
-    private int Width => _options.SideBySide ? 3 * _size : _size;
-
-    private int Height => _size;
-
     /// <summary>Computes the clip; every frame is the caller's to keep.</summary>
     public IEnumerable<RgbImage> Frames()
     {
-        foreach (byte[] pixels in Pixels()) yield return new RgbImage(Width, Height, pixels);
+        foreach (byte[] pixels in Pixels()) yield return new RgbImage(_composer.Width, _composer.Height, pixels);
         _dump?.Complete();
     }
 
-    /// <summary>Computes the clip into a file or folder.</summary>
-    public AnimationSummary WriteTo(string output)
+    /// <summary>Computes the clip into a file, a folder or a stream.</summary>
+    public AnimationSummary WriteTo(PathOrStream output)
     {
         FrameRate rate = _options.FrameRate ?? _motion.Rate;
         AudioTrack? audio = _options.Audio && _options.FrameRate is null ? _motion.Audio : null;
         if (audio is not null) audio = audio with { FirstFrame = audio.FirstFrame + rate.Seconds(_options.FirstFrame) };
         int frames = 0;
-        using IFrameWriter writer = FrameWriters.Open(output, Width, Height, rate, audio, _token);
-        using (WriterQueue queue = new(writer, _pool, 2 * _batch + 2, _token))
+        using IFrameWriter writer = FrameWriters.Open(output, _composer.Width, _composer.Height, rate, audio, _options.RawOutput, _token);
+        using (WriterQueue queue = new(writer, _pool, 2 * _batch + 2, _live, _token))
         {
-            foreach (byte[] frame in Pixels())
+            try
             {
-                queue.Add(frame);
-                frames++;
+                foreach (byte[] frame in Pixels())
+                {
+                    queue.Add(frame);
+                    frames++;
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                queue.ThrowIfFailed();
+                throw;
             }
             queue.Finish();
         }
         bool hasAudio = writer.Complete();
         _dump?.Complete();
-        return new AnimationSummary(output, frames, rate, Width, Height, hasAudio, _mode, _executor.DeviceName, default, _motion.Warning) { StartFrame = _startFrame };
+        return new AnimationSummary(output.ToString(), frames, rate, _composer.Width, _composer.Height, hasAudio, _mode, _executor.DeviceName, default, _motion.Warning)
+        {
+            StartFrame = _startFrame,
+            DrivingCrop = _motion.Crop,
+            Latency = _live?.Latency,
+        };
     }
 
     public void Dispose()
     {
         _motion.Dispose();
         _dump?.Dispose();
+        _source.Dispose();
     }
 
     /// <summary>The output frames in buffers of the pool (which a caller may keep instead).</summary>
@@ -100,7 +122,7 @@ internal sealed class ClipPipeline : IDisposable
         foreach (NetworkFrame frame in NetworkFrames())
         {
             byte[] pixels = _pool.Rent();
-            Compose(frame, new ColourMap(-1, 1), pixels);
+            _composer.Compose(frame, new ColourMap(-1, 1), pixels);
             yield return pixels;
         }
     }
@@ -120,7 +142,7 @@ internal sealed class ClipPipeline : IDisposable
         {
             _token.ThrowIfCancellationRequested();
             byte[] pixels = _pool.Rent();
-            Compose(frame, map, pixels);
+            _composer.Compose(frame, map, pixels);
             yield return pixels;
         }
     }
@@ -130,17 +152,17 @@ internal sealed class ClipPipeline : IDisposable
     {
         int values = 3 * _size * _size, style = _executor.Architecture.Style;
         float[] latents = new float[_batch * style], frames = new float[_batch * values];
-        Planes.FromPixels(_source, frames.AsSpan(0, values));
-        using EncodedSource source = _executor.EncodeSource(frames.AsSpan(0, values));
+        EncodedSource? source = _source.Next(_executor)!;
         MotionStart start = _motion.Begin(source.Motion);
         _startFrame = _mode == MotionMode.Relative ? start.Frame : null;
         MotionTransfer transfer = new(_executor.Basis, _mode == MotionMode.Relative, start.Code, _options.MotionStrength);
-        int? expected = _motion.Count;
+        int? expected = _source.Count < _motion.Count ? _source.Count : _motion.Count;
         int done = 0;
         Stopwatch watch = Stopwatch.StartNew();
         foreach (MotionFrame[] batch in _motion.Frames().Chunk(_batch))
         {
             _token.ThrowIfCancellationRequested();
+            if (done > 0 && (source = _source.Next(_executor)) is null) break;
             for (int i = 0; i < batch.Length; i++) transfer.Transfer(source, batch[i].Code, latents.AsSpan(i * style, style));
             _executor.Synthesize(source, latents.AsSpan(0, batch.Length * style), batch.Length, frames.AsSpan(0, batch.Length * values));
             for (int i = 0; i < batch.Length; i++)
@@ -149,33 +171,11 @@ internal sealed class ClipPipeline : IDisposable
                 if (!Planes.AllFinite(frame.Span))
                     throw new WeightsException($"{_model}: frame {_options.FirstFrame + done + i} came out of the network with values that are not finite numbers; the weights are damaged.");
                 _dump?.Add(frame.Span);
-                yield return new NetworkFrame(frame, batch[i].Pixels);
+                yield return new NetworkFrame(frame, _source.Square, batch[i].Pixels, _source.Picture);
                 _motion.Return(batch[i]);
             }
             done += batch.Length;
-            _progress?.Report(new AnimationProgress(done, expected, watch.Elapsed));
+            _progress?.Report(new AnimationProgress(done, expected, watch.Elapsed) { Latency = _live?.Latency });
         }
-    }
-
-    /// <summary>Writes a frame's colours, or source, driving frame and result next to each other.</summary>
-    private void Compose(NetworkFrame frame, ColourMap map, Span<byte> pixels)
-    {
-        int row = 3 * _size;
-        if (!_options.SideBySide)
-        {
-            map.ToPixels(frame.Values.Span, _size, pixels, row);
-            return;
-        }
-        for (int y = 0; y < _size; y++)
-        {
-            _source.AsSpan(y * row, row).CopyTo(pixels[(3 * y * row)..]);
-            frame.Driving!.AsSpan(y * row, row).CopyTo(pixels[((3 * y + 1) * row)..]);
-        }
-        map.ToPixels(frame.Values.Span, _size, pixels[(2 * row)..], 3 * row);
     }
 }
-
-/// <summary>What the network made of a driving frame.</summary>
-/// <param name="Values">[3, S, S], not clamped.</param>
-/// <param name="Driving">The driving frame as the network saw it [S, S, 3], where it is to be shown.</param>
-internal readonly record struct NetworkFrame(ReadOnlyMemory<float> Values, byte[]? Driving);

@@ -12,19 +12,23 @@ internal sealed class DrivingFrames : IDisposable
     private readonly int? _end;
     private readonly FrameFitter _fitter;
     private readonly FramePool _pool;
+    private readonly FramesInFlight? _live;
     private readonly CancellationTokenSource _stop;
     private readonly BlockingCollection<byte[]> _queue;
     private readonly Thread _thread;
     private Exception? _failure;
 
     /// <param name="open">Opens the reader; its token ends a read that is under way.</param>
-    /// <param name="options">The frame range and the fit.</param>
+    /// <param name="options">The frame range, the crop and the fit.</param>
     /// <param name="size">S.</param>
     /// <param name="ahead">Frames that may wait.</param>
+    /// <param name="live">Says when the next frame may be read, and is told when it is there; null reads on.</param>
     /// <param name="cancellationToken">Stops reading.</param>
-    public DrivingFrames(Func<CancellationToken, IFrameReader> open, AnimationOptions options, int size, int ahead, CancellationToken cancellationToken)
+    public DrivingFrames(
+        Func<CancellationToken, IFrameReader> open, AnimationOptions options, int size, int ahead, FramesInFlight? live, CancellationToken cancellationToken)
     {
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _live = live;
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, live?.Abandoned ?? CancellationToken.None);
         try
         {
             _reader = open(_stop.Token);
@@ -35,7 +39,7 @@ internal sealed class DrivingFrames : IDisposable
             throw;
         }
         (_first, _end) = (options.FirstFrame, options.EndFrame);
-        _fitter = new FrameFitter(size, options.Fit);
+        _fitter = new FrameFitter(size, options.Fit, options.DrivingCrop, _reader.Name);
         _pool = new FramePool(3 * size * size);
         _queue = new BlockingCollection<byte[]>(ahead);
         _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
@@ -85,8 +89,10 @@ internal sealed class DrivingFrames : IDisposable
             while (_end is null || read < _end)
             {
                 _stop.Token.ThrowIfCancellationRequested();
+                if (read >= _first) _live?.WaitForRoom(_stop.Token);
                 if (_reader.Read() is not RgbImage image) break;
                 if (read++ < _first) continue;
+                _live?.Arrived();
                 byte[] frame = _pool.Rent();
                 _fitter.Fit(image, frame);
                 _queue.Add(frame, _stop.Token);

@@ -5,8 +5,8 @@ namespace Lia.Pipeline;
 
 /// <summary>Network frames waiting in a temporary file until the whole clip is known. The file goes when this is disposed, or the process ends.</summary>
 /// <param name="size">S.</param>
-/// <param name="hasDriving">Whether frames bring the driving frame's pixels.</param>
-internal sealed class FrameSpool(int size, bool hasDriving) : IDisposable
+/// <param name="hasPictures">Whether frames bring the pixels of source and driving frame, to be shown.</param>
+internal sealed class FrameSpool(int size, bool hasPictures) : IDisposable
 {
     private readonly FileStream _file = Outputs.Guard("the temporary file for the clip's frames", () => new FileStream(
         Path.Combine(Path.GetTempPath(), $"lia-{Guid.NewGuid():N}.frames"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None,
@@ -16,21 +16,24 @@ internal sealed class FrameSpool(int size, bool hasDriving) : IDisposable
     public void Add(NetworkFrame frame) => Outputs.Guard(_file.Name, () =>
     {
         _file.Write(MemoryMarshal.AsBytes(frame.Values.Span));
-        if (hasDriving) _file.Write(frame.Driving);
+        if (!hasPictures) return;
+        _file.Write(frame.Source);
+        _file.Write(frame.Driving);
     });
 
     /// <summary>The frames added, in order; each is valid until the next is asked for.</summary>
     public IEnumerable<NetworkFrame> Frames()
     {
         float[] values = new float[3 * size * size];
-        byte[]? driving = hasDriving ? new byte[3 * size * size] : null;
+        byte[] source = hasPictures ? new byte[3 * size * size] : [], driving = new byte[source.Length];
         long length = _file.Length;
         _file.Position = 0;
         while (_file.Position < length)
         {
             _file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
-            if (driving is not null) _file.ReadExactly(driving);
-            yield return new NetworkFrame(values, driving);
+            _file.ReadExactly(source);
+            _file.ReadExactly(driving);
+            yield return new NetworkFrame(values, source, driving, null);
         }
     }
 

@@ -9,6 +9,7 @@ internal sealed class WriterQueue : IDisposable
 {
     private readonly IFrameWriter _writer;
     private readonly FramePool _pool;
+    private readonly FramesInFlight? _live;
     private readonly CancellationTokenSource _stop;
     private readonly BlockingCollection<byte[]> _queue;
     private readonly Thread _thread;
@@ -17,10 +18,11 @@ internal sealed class WriterQueue : IDisposable
     /// <param name="writer">Used by this queue's thread alone until <see cref="Finish"/> returns; disposed by the caller.</param>
     /// <param name="pool">Where written buffers go back to.</param>
     /// <param name="behind">Frames that may wait.</param>
+    /// <param name="live">Told of every frame that is written; null where nobody waits for it.</param>
     /// <param name="cancellationToken">Stops writing.</param>
-    public WriterQueue(IFrameWriter writer, FramePool pool, int behind, CancellationToken cancellationToken)
+    public WriterQueue(IFrameWriter writer, FramePool pool, int behind, FramesInFlight? live, CancellationToken cancellationToken)
     {
-        (_writer, _pool) = (writer, pool);
+        (_writer, _pool, _live) = (writer, pool, live);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _queue = new BlockingCollection<byte[]>(behind);
         _thread = new Thread(WriteAll) { IsBackground = true, Name = "LIA output" };
@@ -35,10 +37,18 @@ internal sealed class WriterQueue : IDisposable
         {
             _queue.Add(frame, _stop.Token);
         }
-        catch (OperationCanceledException) when (_failure is not null)
+        catch (OperationCanceledException)
         {
-            ExceptionDispatchInfo.Throw(_failure);
+            ThrowIfFailed();
+            throw;
         }
+    }
+
+    /// <summary>Tells of a frame that could not be written.</summary>
+    /// <exception cref="MediaException">There is one.</exception>
+    public void ThrowIfFailed()
+    {
+        if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
     }
 
     /// <summary>Waits until every frame is with the writer.</summary>
@@ -47,7 +57,7 @@ internal sealed class WriterQueue : IDisposable
     {
         _queue.CompleteAdding();
         _thread.Join();
-        if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
+        ThrowIfFailed();
     }
 
     public void Dispose()
@@ -65,6 +75,7 @@ internal sealed class WriterQueue : IDisposable
             foreach (byte[] frame in _queue.GetConsumingEnumerable(_stop.Token))
             {
                 _writer.Write(frame);
+                _live?.Left();
                 _pool.Return(frame);
             }
         }
@@ -72,6 +83,7 @@ internal sealed class WriterQueue : IDisposable
         {
             _failure = failure;
             _stop.Cancel(); // wakes a caller that waits for room
+            _live?.Abandon(); // or for a frame
         }
     }
 }

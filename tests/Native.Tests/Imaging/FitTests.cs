@@ -14,9 +14,10 @@ public class FitTests
     [InlineData(Fit.Pad, 3000, 1, "0,0,3000,1", "0,31,64,1")]
     public void Rectangles(Fit fit, int width, int height, string from, string to)
     {
-        (FrameFitter.Rectangle actualFrom, FrameFitter.Rectangle actualTo) = FrameFitter.Place(width, height, 64, fit);
-        Assert.Equal(from, $"{actualFrom.X},{actualFrom.Y},{actualFrom.Width},{actualFrom.Height}");
-        Assert.Equal(to, $"{actualTo.X},{actualTo.Y},{actualTo.Width},{actualTo.Height}");
+        (PixelBox actualFrom, PixelBox actualTo) = FrameFitter.Place(new(0, 0, width, height), 64, fit);
+        Assert.Equal((from, to), ($"{actualFrom}", $"{actualTo}"));
+        (PixelBox movedFrom, PixelBox movedTo) = FrameFitter.Place(new(7, 11, width, height), 64, fit);
+        Assert.Equal((actualFrom with { X = actualFrom.X + 7, Y = actualFrom.Y + 11 }, actualTo), (movedFrom, movedTo));
     }
 
     [Fact]

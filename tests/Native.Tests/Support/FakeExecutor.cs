@@ -16,6 +16,8 @@ internal sealed class FakeExecutor : IExecutor
     /// <summary>Called before every batch is decoded.</summary>
     public Action<int>? BeforeSynthesis { get; init; }
 
+    public int PreferredBatch { get; init; } = 1;
+
     /// <summary>Number of a frame that comes out as NaN.</summary>
     public int Poison { get; init; } = -1;
 
@@ -24,6 +26,12 @@ internal sealed class FakeExecutor : IExecutor
 
     /// <summary>Frames whose motion was asked for, the source's not counted.</summary>
     public int DrivingFrames { get; private set; }
+
+    /// <summary>Sources encoded and not disposed yet.</summary>
+    public int LiveSources { get; private set; }
+
+    /// <summary>Sources encoded.</summary>
+    public int Sources { get; private set; }
 
     private int _frames;
 
@@ -48,7 +56,9 @@ internal sealed class FakeExecutor : IExecutor
     {
         float[] code = new float[3];
         Encode(image, 1, code);
-        return new Source(image.ToArray(), code);
+        LiveSources++;
+        Sources++;
+        return new Source(image.ToArray(), code, () => LiveSources--);
     }
 
     public void EncodeMotion(ReadOnlySpan<float> images, int count, Span<float> codes)
@@ -83,7 +93,7 @@ internal sealed class FakeExecutor : IExecutor
 
     public void Dispose() => IsDisposed = true;
 
-    private sealed class Source(float[] image, float[] code) : EncodedSource
+    private sealed class Source(float[] image, float[] code, Action onDisposed) : EncodedSource
     {
         public float[] Image => image;
 
@@ -91,6 +101,6 @@ internal sealed class FakeExecutor : IExecutor
 
         public override ReadOnlySpan<float> Motion => code;
 
-        public override void Dispose() { }
+        public override void Dispose() => onDisposed();
     }
 }

@@ -1,0 +1,117 @@
+namespace Lia.Tests;
+
+/// <summary>A clip moved by another.</summary>
+public class SourceVideoTests
+{
+    private static readonly RgbImage[] Clip = [.. Enumerable.Range(0, 6).Select(i => Pictures.Noise(70, 64, 100 + i))];
+    private static readonly RgbImage[] Driving = [.. Enumerable.Range(0, 6).Select(i => Pictures.Noise(64, 64, 200 + i))];
+
+    private static Animator Animator() => new FakeExecutor(64).Animator();
+
+    /// <summary>Frame i is what source frame i alone would be with the motion from driving frame 0 to i.</summary>
+    [Theory]
+    [InlineData(MotionMode.Relative)]
+    [InlineData(MotionMode.Absolute)]
+    public void Every_source_frame_is_encoded_anew_and_takes_the_motion_of_its_number(MotionMode mode)
+    {
+        using Animator animator = Animator();
+        AnimationOptions options = new() { Mode = mode, MotionStrength = 1.3f };
+        IReadOnlyList<RgbImage> frames = animator.Animate(Clip, Driving, options);
+        Assert.Equal(6, frames.Count);
+        for (int i = 0; i < 6; i++) Assert.Equal(animator.Animate(Clip[i], [Driving[0], Driving[i]], options)[1].Pixels, frames[i].Pixels);
+        Assert.NotEqual(frames[1].Pixels, animator.Animate(Clip[0], Driving, options)[1].Pixels);
+    }
+
+    [Theory]
+    [InlineData(6, 4, 4)]
+    [InlineData(3, 6, 3)]
+    [InlineData(1, 6, 1)]
+    public void The_shorter_of_the_two_ends_it(int source, int driving, int expected)
+    {
+        List<AnimationProgress> told = [];
+        using Animator animator = Animator();
+        IReadOnlyList<RgbImage> frames = animator.Animate(Clip[..source], Driving[..driving], new() { Batch = 4 }, new Synchronous(told.Add));
+        Assert.Equal(animator.Animate(Clip, Driving).Take(expected).Pixels(), frames.Pixels());
+        Assert.Equal(Enumerable.Range(1, expected), told.Select(progress => progress.Frames));
+        Assert.All(told, progress => Assert.Equal(expected, progress.Total));
+    }
+
+    [Fact]
+    public void Recorded_motion_moves_a_clip_as_well()
+    {
+        using Animator animator = Animator();
+        AnimationOptions options = new() { PingPong = true };
+        RgbImage[] driving = [.. Driving[..3], Driving[1]];
+        Assert.Equal(animator.Animate(Clip, driving).Pixels(), animator.Animate(Clip, Driving[..3], options).Pixels());
+    }
+
+    [Fact]
+    public void A_frame_range_is_of_the_driving_clip()
+    {
+        using Animator animator = Animator();
+        Assert.Equal(animator.Animate(Clip, Driving[2..5]).Pixels(), animator.Animate(Clip, Driving, new() { Frames = 2..5 }).Pixels());
+    }
+
+    [Fact]
+    public void One_source_is_held_at_a_time()
+    {
+        int most = 0;
+        FakeExecutor? executor = null;
+        executor = new FakeExecutor(64) { BeforeSynthesis = _ => most = Math.Max(most, executor!.LiveSources) };
+        using Animator animator = executor.Animator();
+        animator.Animate(Clip, Driving);
+        Assert.Equal((1, 6, 0), (most, executor.Sources, executor.LiveSources));
+        animator.Animate(Clip[0], Driving); // a picture is encoded once
+        Assert.Equal((1, 7, 0), (most, executor.Sources, executor.LiveSources));
+    }
+
+    [Fact]
+    public async Task Files_are_taken_as_clips_when_asked_for_and_shown_with_their_frames()
+    {
+        using TempFolder folder = new();
+        Ff.Mpeg("-f lavfi -i testsrc2=size=90x70:rate=25 -frames:v 5", folder["source.mp4"]);
+        Ff.Mpeg("-f lavfi -i testsrc=size=80x80:rate=10 -frames:v 7", folder["driving.mp4"]);
+        RgbImage[] source = Frames("source.mp4", 90, 70), driving = Frames("driving.mp4", 80, 80);
+        using Animator animator = Animator();
+        AnimationOptions options = new() { SourceVideo = true, SideBySide = true };
+        byte[] expected = animator.Animate(source, driving, options).Pixels();
+        AnimationSummary summary = animator.Animate(folder["source.mp4"], folder["driving.mp4"], folder["out.png"], options);
+        Assert.Equal((5, new FrameRate(10)), (summary.Frames, summary.FrameRate));
+        Assert.Equal(expected, Ff.Decode(folder["out.png"], "rgb24"));
+        List<RgbImage> frames = [];
+        await foreach (RgbImage frame in animator.AnimateAsync(folder["source.mp4"], folder["driving.mp4"], options)) frames.Add(frame);
+        Assert.Equal(expected, frames.Pixels());
+        frames.Clear();
+        await foreach (RgbImage frame in animator.AnimateAsync(source, driving, options)) frames.Add(frame);
+        Assert.Equal(expected, frames.Pixels());
+
+        // Not asked for, a clip stands still at its first frame.
+        Assert.Equal(animator.Animate(source[0], driving).Pixels(), Pixels(animator, folder, new()));
+        // The pictures of a stretched clip wait on the disk with the source frame that belongs to them.
+        byte[] stretched = Pixels(animator, folder, options with { Normalization = Normalization.MinMax });
+        for (int y = 0; y < 64; y++) Assert.Equal(expected.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192), stretched.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192));
+
+        RgbImage[] Frames(string name, int width, int height) =>
+            [.. Ff.Decode(folder[name], "rgb24").Chunk(3 * width * height).Select(pixels => new RgbImage(width, height, pixels))];
+
+        static byte[] Pixels(Animator animator, TempFolder folder, AnimationOptions options)
+        {
+            animator.Animate(folder["source.mp4"], folder["driving.mp4"], folder["again.png"], options);
+            return Ff.Decode(folder["again.png"], "rgb24");
+        }
+    }
+
+    [Fact]
+    public void Sources_that_are_no_clips_are_named()
+    {
+        using TempFolder folder = new();
+        Pictures.Noise(64, 64, 1).Save(folder["one.png"]);
+        File.WriteAllText(folder["text.mp4"], "no video");
+        using Animator animator = Animator();
+        AnimationOptions options = new() { SourceVideo = true };
+        Assert.Equal(1, animator.Animate(folder["one.png"], folder["one.png"], folder["out.png"], options).Frames);
+        Assert.Contains("text.mp4: ", Assert.Throws<MediaException>(() => animator.Animate(folder["text.mp4"], folder["one.png"], folder["out.png"], options)).Message);
+        Assert.Contains("the source frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.Animate([], Driving)).Message);
+        Assert.Contains("the driving frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.Animate(Clip, [])).Message);
+    }
+}
