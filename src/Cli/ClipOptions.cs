@@ -48,6 +48,7 @@ internal sealed class ClipOptions
     private readonly Option<bool> _sideBySide = new("--side-by-side") { Description = "show source, driving frame and result next to each other" };
     private readonly Option<Normalization> _normalise = Options.Choice<Normalization>("--normalise", "colours: fixed, or minmax, which stretches the whole clip's range as the official demonstration does");
     private readonly Option<bool> _noAudio = new("--no-audio") { Description = "leave the driving clip's sound out" };
+    private readonly FramingOptions _framing;
     private readonly Option<FrameRate?> _rate = Options.Rate("frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]");
 
     /// <summary>Gives a command these options.</summary>
@@ -56,10 +57,11 @@ internal sealed class ClipOptions
         _normalise.Aliases.Add("--normalize");
         foreach (Option option in (Option[])[_model, _device, _precision, _threads, _mode, _fit, _frames, _batch, _strength, _smooth, _startFrame, _loop, _pingPong, _sideBySide, _normalise, _noAudio, _rate])
             command.Options.Add(option);
+        _framing = new(command);
     }
 
     /// <summary>What was asked for.</summary>
-    public AnimationOptions Read(ParseResult parsed, ILoggerFactory log) => new()
+    public AnimationOptions Read(ParseResult parsed, ILoggerFactory log) => _framing.Read(parsed, new()
     {
         Model = parsed.GetValue(_model),
         Device = parsed.GetValue(_device),
@@ -79,5 +81,5 @@ internal sealed class ClipOptions
         Audio = !parsed.GetValue(_noAudio),
         FrameRate = parsed.GetValue(_rate),
         LoggerFactory = log,
-    };
+    });
 }

@@ -12,6 +12,9 @@ internal static class ExitCode
     /// <summary>Something given cannot be used: an option, a model, a picture, a video, an output.</summary>
     public const int BadInput = 2;
 
+    /// <summary>Whoever read standard output has gone: 128 + SIGPIPE, as shells have it.</summary>
+    public const int ReaderGone = 141;
+
     /// <summary>Stopped by Ctrl-C or a termination signal: 128 + SIGINT, as shells have it.</summary>
     public const int Cancelled = 130;
 }

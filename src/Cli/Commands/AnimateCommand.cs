@@ -11,12 +11,12 @@ internal static class AnimateCommand
         Argument<string> source = new("SOURCE") { Description = "the picture to animate: PNG; with ffmpeg any picture" };
         Argument<string?> driving = new("DRIVING")
         {
-            Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture; absent with --motion",
+            Description = "the motion: a video, a folder of numbered pictures, an animated PNG, one picture, or - for raw video on standard input; absent with --motion",
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string> output = new("--output", "-o")
         {
-            Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), NAME%05d.png or a folder (a picture for each frame)",
+            Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), NAME%05d.png or a folder (a picture for each frame), .y4m or .rgb (raw); - is raw video on standard output",
             HelpName = "OUT",
             Required = true,
         };
@@ -26,6 +26,7 @@ internal static class AnimateCommand
 
         Command command = new("animate", "Animates a picture with the motion of a video.") { source, driving, output, motion };
         ClipOptions clip = new(command);
+        PipeOptions pipe = new(command);
         command.Add(dump);
         command.Add(quiet);
         command.Add(json);
@@ -35,29 +36,53 @@ internal static class AnimateCommand
             string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion);
             RequireOne(video, "DRIVING", codes);
             using WarningLog log = new(context.Error);
-            AnimationOptions options = clip.Read(parsed, log) with { Dump = parsed.GetValue(dump) };
-            AnimationSummary summary;
-            using (ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet)))
+            AnimationOptions options = pipe.Read(parsed, clip.Read(parsed, log)) with { Dump = parsed.GetValue(dump) };
+            bool isQuiet = parsed.GetValue(quiet), isPiped = target == PipeOptions.Standard;
+            // Where frames go, nothing else may.
+            TextWriter results = isPiped ? context.Error : context.Output;
+            LatencyReport latency = new();
+            AnimationSummary? summary = null;
+            try
             {
-                MotionClip? recorded = codes is null ? null : MotionClip.Load(codes);
-                using Animator animator = new(options);
-                summary = recorded is null
-                    ? animator.Animate(picture, video!, target, null, progress, context.Cancellation)
-                    : animator.Animate(picture, recorded, target, null, progress, context.Cancellation);
+                using ProgressReport progress = ProgressReport.Create(context, isQuiet);
+                summary = Animate(progress);
+            }
+            catch (OperationCanceledException) when (isPiped && context.Cancellation.IsCancellationRequested)
+            {
+                context.Error.WriteLine("lia: stopped");
+                return ExitCode.Cancelled;
+            }
+            finally
+            {
+                if (!isQuiet) latency.Write(context.Error, summary?.Latency);
             }
             if (parsed.GetValue(json))
             {
-                JsonOutput.Write(context.Output, json =>
+                JsonOutput.Write(results, json =>
                 {
                     WriteSummary(json, summary, options);
                     if (options.Dump is { } dump) json.WriteString("dump", dump);
                 });
             }
-            else if (!parsed.GetValue(quiet))
+            else if (!isQuiet)
             {
-                context.Output.WriteLine(Describe(summary));
+                results.WriteLine(Describe(summary));
             }
             return ExitCode.Success;
+
+            AnimationSummary Animate(ProgressReport progress)
+            {
+                PathOrStream to = isPiped ? context.OpenOutput() : target;
+                if (codes is not null)
+                {
+                    MotionClip recorded = MotionClip.Load(codes);
+                    using Animator player = new(options);
+                    return player.Animate(picture, recorded, to, null, progress, context.Cancellation);
+                }
+                PathOrStream from = video == PipeOptions.Standard ? context.OpenInput() : video!;
+                using Animator animator = new(options);
+                return animator.Animate(picture, from, to, null, latency.Beside(progress), context.Cancellation);
+            }
         });
         return command;
     }
@@ -73,9 +98,9 @@ internal static class AnimateCommand
     public static string Describe(AnimationSummary summary)
     {
         string frames = summary.Frames == 1 ? "1 frame" : $"{summary.Frames} frames";
-        string sound = summary.HasAudio ? ", with sound" : "";
+        string sound = summary.HasAudio ? ", with sound" : "", box = summary.DrivingCrop is { } crop ? $", driving crop {crop}" : "";
         double pace = summary.Elapsed > TimeSpan.Zero ? summary.Frames / summary.Elapsed.TotalSeconds : 0;
-        return $"{summary.Output}: {frames} of {summary.Width}x{summary.Height} at {summary.FrameRate} frames/s{sound}, {summary.Mode.ToString().ToLowerInvariant()} motion, "
+        return $"{summary.Output}: {frames} of {summary.Width}x{summary.Height} at {summary.FrameRate} frames/s{sound}, {summary.Mode.ToString().ToLowerInvariant()} motion{box}, "
             + $"in {summary.Elapsed.TotalSeconds:0.0} s ({pace:0.00} frames/s) on {summary.DeviceName}";
     }
 
@@ -91,6 +116,15 @@ internal static class AnimateCommand
         json.WriteBoolean("audio", summary.HasAudio);
         json.WriteString("mode", summary.Mode.ToString().ToLowerInvariant());
         if (summary.StartFrame is { } start) json.WriteNumber("startFrame", start);
+        if (summary.DrivingCrop is { } box) json.WriteString("drivingCrop", box.ToString());
+        if (summary.Latency is { } latency)
+        {
+            json.WriteStartObject("latencyMilliseconds");
+            json.WriteNumber("p50", Math.Round(latency.Median.TotalMilliseconds, 3));
+            json.WriteNumber("p99", Math.Round(latency.P99.TotalMilliseconds, 3));
+            json.WriteNumber("longest", Math.Round(latency.Longest.TotalMilliseconds, 3));
+            json.WriteEndObject();
+        }
         json.WriteString("device", summary.DeviceName);
         json.WriteNumber("seconds", Math.Round(summary.Elapsed.TotalSeconds, 3));
         if (summary.Warning is { } warning) json.WriteString("warning", warning);

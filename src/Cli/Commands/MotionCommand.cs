@@ -18,6 +18,7 @@ internal static class MotionCommand
         Option<Precision> precision = Options.Precision();
         Option<int> threads = Options.Threads(), batch = Options.Batch();
         Option<Fit> fit = Options.Fit();
+        Option<DrivingPart?> crop = DrivingPart.Option();
         Option<Range?> frames = Options.Frames();
         Option<StartFrame?> start = new("--start-frame")
         {
@@ -36,7 +37,7 @@ internal static class MotionCommand
 
         Command command = new("extract", "Writes the motion codes of a clip to a motion file, for lia animate --motion.")
         {
-            driving, output, model, device, precision, threads, batch, fit, frames, start, rate, quiet, json,
+            driving, output, model, device, precision, threads, batch, fit, crop, frames, start, rate, quiet, json,
         };
         command.SetAction(parsed =>
         {
@@ -51,7 +52,7 @@ internal static class MotionCommand
             Stopwatch watch;
             using (ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet)))
             {
-                using Animator animator = new(new AnimationOptions
+                using Animator animator = new(DrivingPart.Add(parsed.GetValue(crop), new AnimationOptions
                 {
                     Model = parsed.GetValue(model),
                     Device = parsed.GetValue(device),
@@ -63,7 +64,7 @@ internal static class MotionCommand
                     StartFrame = parsed.GetValue(start),
                     FrameRate = parsed.GetValue(rate),
                     LoggerFactory = log,
-                });
+                }));
                 watch = Stopwatch.StartNew();
                 clip = animator.ExtractMotion(from, null, progress, context.Cancellation);
             }
