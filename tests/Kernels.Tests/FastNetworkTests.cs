@@ -1,0 +1,114 @@
+using Lia.Gpu.Runtime;
+using Lia.Gpu.Tests;
+using Lia.Network;
+using Lia.Network.Cpu;
+using Lia.Network.Cuda;
+using Lia.PtxEmulator;
+using Lia.Weights;
+using static Lia.Gpu.Tests.TestAccelerators;
+
+namespace Lia.Kernels.Tests;
+
+/// <summary>The fp16 network, small, on every architecture's kernels: against the float32 one, and at the limits of fp16.</summary>
+public class FastNetworkTests
+{
+    private static readonly ModelArchitecture Small = new(32, 24, 5, [48, 64, 32, 20]);
+
+    private sealed record Result(float[] Codes, float[] Frames, Dictionary<string, float[]> Activations);
+
+    /// <summary>A checkpoint whose tensors are multiplied by a factor that depends on their name.</summary>
+    private sealed class Scaled(ITensorSource source, Func<string, float> factor) : ITensorSource
+    {
+        public string Name => source.Name;
+
+        public IReadOnlyDictionary<string, TensorInfo> Tensors => source.Tensors;
+
+        public IReadOnlyDictionary<string, string> Metadata => source.Metadata;
+
+        public void CopyBytesTo(string name, Span<byte> destination) => throw new NotSupportedException();
+
+        public void CopyTo(string name, Span<float> destination)
+        {
+            source.CopyTo(name, destination);
+            float scale = factor(name);
+            foreach (ref float value in destination) value *= scale;
+        }
+
+        public void Dispose() => source.Dispose();
+    }
+
+    private static Result Animate(IExecutor executor, float[] source, float[] driving, bool hasTaps)
+    {
+        int motion = executor.Architecture.Motion, style = executor.Architecture.Style, count = driving.Length / source.Length;
+        Dictionary<string, float[]> activations = [];
+        float[] codes = new float[count * motion], frames = new float[driving.Length], latents = new float[count * style];
+        if (hasTaps) executor.Tap = (name, _, values) => activations[name] = values.ToArray();
+        using EncodedSource encoded = executor.EncodeSource(source);
+        executor.EncodeMotion(driving, count, codes);
+        for (int i = 0; i < count; i++)
+            Latents.Absolute(executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(i * motion, motion), 1, latents.AsSpan(i * style, style));
+        executor.Synthesize(encoded, latents, count, frames);
+        executor.Tap = null;
+        return new(codes, frames, activations);
+    }
+
+    private static Result AnimateFast(int sm, ITensorSource weights, float[] source, float[] driving, bool hasTaps)
+    {
+        using EmulatorAccelerator accelerator = new(sm);
+        using CudaExecutor fast = new(accelerator, weights, Small, CudaPrecision.Fast);
+        return Animate(fast, source, driving, hasTaps);
+    }
+
+    [Theory, InlineData(75), InlineData(80), InlineData(90)]
+    public void Every_activation_is_as_near_as_halves_allow(int sm)
+    {
+        using SyntheticCheckpoint weights = new(Small, 1);
+        float[] source = RandomFloats(3 * 32 * 32, 1), driving = RandomFloats(3 * 32 * 32, 2);
+        using CpuExecutor cpu = new(weights, Small);
+        Result expected = Animate(cpu, source, driving, hasTaps: true), actual = AnimateFast(sm, weights, source, driving, hasTaps: true);
+        // 2^-11 is what one rounding to half may lose; a dozen layers deep it is a few times that, and behind the warps a few dozen.
+        Near.Equal(expected.Codes, actual.Codes, 4 * MathF.ScaleB(1, -11));
+        foreach ((string name, float[] values) in expected.Activations)
+            Near.Equal(values, actual.Activations[name], (name.StartsWith("dec.", StringComparison.Ordinal) ? 32 : 4) * MathF.ScaleB(1, -11));
+        Near.Equal(expected.Frames, actual.Frames, 32 * MathF.ScaleB(1, -11));
+        Assert.NotEqual(expected.Frames, actual.Frames);
+    }
+
+    [Theory, InlineData(80), InlineData(90)]
+    public void Without_taps_the_last_level_ends_in_the_same_pictures(int sm)
+    {
+        using SyntheticCheckpoint weights = new(Small, 3);
+        float[] source = RandomFloats(3 * 32 * 32, 3), driving = RandomFloats(2 * 3 * 32 * 32, 4);
+        using CpuExecutor cpu = new(weights, Small);
+        Result expected = Animate(cpu, source, driving, hasTaps: false), actual = AnimateFast(sm, weights, source, driving, hasTaps: false);
+        Near.Equal(expected.Frames, actual.Frames, 32 * MathF.ScaleB(1, -11));
+    }
+
+    [Theory, InlineData(75), InlineData(80), InlineData(90)]
+    public void Weights_a_hundred_times_too_large_and_extreme_pictures_overflow_nothing(int sm)
+    {
+        float[] source = new float[3 * 32 * 32], driving = new float[3 * 32 * 32];
+        for (int i = 0; i < source.Length; i++) (source[i], driving[i]) = (i % 7 < 3 ? 1 : -1, i % 5 < 2 ? 1 : -1);
+        foreach (float scale in new[] { 100f, 0.01f })
+        {
+            using Scaled weights = new(new SyntheticCheckpoint(Small, 1), name => ModelArchitecture.IsFirKernel(name) ? 1 : scale);
+            Result result = AnimateFast(sm, weights, source, driving, hasTaps: true);
+            foreach ((string name, float[] values) in result.Activations) Assert.True(values.All(float.IsFinite), name);
+            Assert.All(result.Frames, value => Assert.True(float.IsFinite(value)));
+        }
+    }
+
+    [Theory, InlineData(80), InlineData(90)]
+    public void Demodulation_takes_out_what_weights_are_too_large_by(int sm)
+    {
+        using SyntheticCheckpoint weights = new(Small, 1);
+        using Scaled scaled = new(new SyntheticCheckpoint(Small, 1), name => IsDemodulated(name) ? 1e4f : 1);
+        float[] source = RandomFloats(3 * 32 * 32, 1), driving = RandomFloats(3 * 32 * 32, 2);
+        using CpuExecutor cpu = new(weights, Small);
+        Result expected = Animate(cpu, source, driving, hasTaps: false), actual = AnimateFast(sm, scaled, source, driving, hasTaps: false);
+        Near.Equal(expected.Frames, actual.Frames, 32 * MathF.ScaleB(1, -11));
+
+        static bool IsDemodulated(string name) =>
+            (name.StartsWith("dec.convs.", StringComparison.Ordinal) || name.StartsWith("dec.conv1.", StringComparison.Ordinal)) && name.EndsWith("conv.weight", StringComparison.Ordinal);
+    }
+}
