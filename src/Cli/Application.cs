@@ -28,6 +28,7 @@ internal static class Application
             BatchCommand.Create(context),
             MotionCommand.Create(context),
             ManipulateCommand.Create(context),
+            EvaluateCommand.Create(context),
             VerifyCommand.Create(context),
             ConvertCommand.Create(context),
             InspectCommand.Create(context),

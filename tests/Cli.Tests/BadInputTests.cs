@@ -105,6 +105,13 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "manipulate SOURCE -o x.png -m MODEL -d 1 --fps 5", "--fps is for a sweep" },
         { "manipulate SOURCE -o SOURCE -m MODEL -d 1", "would replace the source" },
         { "manipulate SOURCE -o no/such/folder/x.png -m MODEL -d 1", "no folder" },
+        { "evaluate", "'CLIP' missing" },
+        { "evaluate nothing.mp4 -m MODEL", "nothing.mp4: there is no such file or folder" },
+        { "evaluate DRIVING empty -m MODEL", "empty: there is no clip in the folder" },
+        { "evaluate DRIVING -o x.txt -m MODEL", "x.txt: the report is JSON" },
+        { "evaluate DRIVING -o odd.json -m MODEL", "this is no report of an evaluation" },
+        { "evaluate DRIVING -m MODEL --lpips SOURCE", "neither a safetensors file nor a PyTorch checkpoint" },
+        { "evaluate DRIVING -m MODEL --lpips MODEL", "there is no tensor 'features.0.weight'; LPIPS needs AlexNet's features.* and" },
         { "verify MODEL", "not a reference file" },
         { "verify nothing.safetensors", "there is no such file" },
         { "verify MODEL --device cuda", "cuda" },
@@ -133,7 +140,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
             "MODEL" => files.Model,
             "FOLDER" => files.Folder,
             "''" => "",
-            "x.png" or "x.xyz" or "x.safetensors" or "x.pt" or "x.bin" or "one.txt" or "huge.png" or "empty" or "./source.png" => files.At(word),
+            "x.png" or "x.xyz" or "x.safetensors" or "x.pt" or "x.bin" or "one.txt" or "huge.png" or "empty" or "odd.json" or "./source.png" => files.At(word),
             _ => word,
         })];
         string[] before = Directory.GetFileSystemEntries(files.Folder);
@@ -149,6 +156,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
     private void WriteOddFiles()
     {
         File.WriteAllText(files.At("one.txt"), "one");
+        File.WriteAllText(files.At("odd.json"), "{}");
         Directory.CreateDirectory(files.At("empty"));
         // A true PNG header of 20000x20000; what follows it does not matter.
         using FileStream png = File.Create(files.At("huge.png"));

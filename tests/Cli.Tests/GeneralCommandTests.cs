@@ -14,7 +14,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Help_lists_the_commands_and_the_exit_statuses(params string[] arguments)
     {
         string help = CliRunner.Succeed(arguments).Output;
-        foreach (string command in new[] { "animate", "batch", "motion", "manipulate", "verify", "convert", "inspect", "synthesize", "info", "demo" }) Assert.Contains($"  {command} ", help);
+        foreach (string command in new[] { "animate", "batch", "motion", "manipulate", "evaluate", "verify", "convert", "inspect", "synthesize", "info", "demo" }) Assert.Contains($"  {command} ", help);
         foreach (string status in new[] { "0 done", "1 a verification failed", "2 something given cannot be used", "130 stopped by Ctrl-C" }) Assert.Contains(status, help);
     }
 

@@ -39,7 +39,7 @@ internal sealed class FolderReader : IFrameReader
         string[] files;
         try
         {
-            files = [.. Directory.EnumerateFiles(folder).Where(file => Extensions.Contains(Path.GetExtension(file)) && !Path.GetFileName(file).StartsWith('.'))];
+            files = [.. Unordered(folder)];
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -49,6 +49,9 @@ internal sealed class FolderReader : IFrameReader
         Array.Sort(files, (a, b) => CompareNumbered(Path.GetFileName(a), Path.GetFileName(b)));
         return files;
     }
+
+    /// <summary>Whether there is a picture in a folder.</summary>
+    public static bool HasPictures(string folder) => Unordered(folder).Any();
 
     /// <summary>Orders names by their letters, except that a run of digits counts as a number.</summary>
     internal static int CompareNumbered(string a, string b)
@@ -76,4 +79,7 @@ internal sealed class FolderReader : IFrameReader
             return text.AsSpan(start..at).TrimStart('0');
         }
     }
+
+    private static IEnumerable<string> Unordered(string folder) =>
+        Directory.EnumerateFiles(folder).Where(file => Extensions.Contains(Path.GetExtension(file)) && !Path.GetFileName(file).StartsWith('.'));
 }
