@@ -1,0 +1,14 @@
+using Lia.Weights;
+
+namespace Lia.Samples;
+
+/// <summary>A model from tensors in memory; here random ones, to test a program without a file.</summary>
+internal static class SyntheticModel
+{
+    public static void Run(string source, string output)
+    {
+        using SyntheticCheckpoint weights = new(ModelArchitecture.Official(64), seed: 1);
+        using Animator animator = new(weights, new AnimationOptions { Device = Device.Cpu });
+        animator.Manipulate(RgbImage.Load(source), [new MotionEdit(0, 1)]).Save(output);
+    }
+}
