@@ -68,6 +68,10 @@ internal static class Quad
     public static Float4 Fma(Float4 a, float factor, Float4 c) => new(
         Intrinsics.Fma(a.X, factor, c.X), Intrinsics.Fma(a.Y, factor, c.Y), Intrinsics.Fma(a.Z, factor, c.Z), Intrinsics.Fma(a.W, factor, c.W));
 
+    /// <summary>sum + a . b, channel after channel, each rounded once.</summary>
+    public static float Dot(Float4 a, Float4 b, float sum) =>
+        Intrinsics.Fma(a.W, b.W, Intrinsics.Fma(a.Z, b.Z, Intrinsics.Fma(a.Y, b.Y, Intrinsics.Fma(a.X, b.X, sum))));
+
     /// <summary>a * factor.</summary>
     public static Float4 Scale(Float4 a, float factor) => new(a.X * factor, a.Y * factor, a.Z * factor, a.W * factor);
 }

@@ -27,7 +27,7 @@ internal struct LinearArguments
 /// EqualLinear: y[f, o] = act(sum over i of w[o, i] x[f, i] + b[o]). All modulations of the network are one such layer with their matrices
 /// stacked, and so are the folded motion head and the latent displacement (w = Q).
 /// <code>
-///     a warp: one row of w, four frames       lane l takes inputs l, l + 32, l + 64 ... of all four;
+///     a warp: one row of w, four frames       lane l takes quads of inputs l, l + 32, l + 64 ... of all four;
 ///     block: 8 rows; grid: rows / 8 x frames / 4     the 32 partial sums meet in a butterfly (fixed order)
 /// </code>
 /// Bound by the bytes of w, read once per four frames (12 MB for the stacked modulations at 256).
@@ -53,7 +53,18 @@ internal static class LinearKernel
         if (output >= a.Outputs) return; // Whole warps leave together.
         ArrayView<float> sums = LocalMemory.Allocate<float>(FramesPerWarp);
         for (int f = 0; f < FramesPerWarp; f++) sums[f] = 0f;
-        for (int i = lane; i < a.Inputs; i += 32)
+        // Sixteen bytes a load, as far as they go; the rest one by one.
+        int quads = ((a.Inputs | a.InputStride) & 3) == 0 ? a.Inputs >> 2 : 0;
+        for (int i = lane; i < quads; i += 32)
+        {
+            Float4 weight = a.Weights.Cast<Float4>()[output * quads + i];
+            for (int f = 0; f < FramesPerWarp; f++)
+            {
+                int frame = IntrinsicMath.Min(firstFrame + f, a.Frames - 1);
+                sums[f] = Quad.Dot(weight, a.Input.Cast<Float4>()[frame * (a.InputStride >> 2) + i], sums[f]);
+            }
+        }
+        for (int i = 4 * quads + lane; i < a.Inputs; i += 32)
         {
             float weight = a.Weights[output * a.Inputs + i];
             for (int f = 0; f < FramesPerWarp; f++)

@@ -72,7 +72,18 @@ internal static class Demodulation
         DemodulationRow row = a.Rows[index];
         ArrayView<float> sums = LocalMemory.Allocate<float>(FramesPerWarp);
         for (int f = 0; f < FramesPerWarp; f++) sums[f] = 0f;
-        for (int i = lane; i < row.Inputs; i += 32)
+        // Sixteen bytes a load, as far as they go; the rest one by one.
+        int quads = ((row.Inputs | row.Weights | row.Style | a.StyleStride) & 3) == 0 ? row.Inputs >> 2 : 0;
+        for (int i = lane; i < quads; i += 32)
+        {
+            Float4 weight = a.SquaredWeights.Cast<Float4>()[(row.Weights >> 2) + i];
+            for (int f = 0; f < FramesPerWarp; f++)
+            {
+                Float4 style = a.Styles.Cast<Float4>()[(IntrinsicMath.Min(firstFrame + f, a.Frames - 1) * a.StyleStride + row.Style) / 4 + i];
+                sums[f] = Quad.Dot(weight, Quad.Multiply(style, style), sums[f]);
+            }
+        }
+        for (int i = 4 * quads + lane; i < row.Inputs; i += 32)
         {
             float weight = a.SquaredWeights[row.Weights + i];
             for (int f = 0; f < FramesPerWarp; f++)

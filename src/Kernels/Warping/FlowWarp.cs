@@ -101,9 +101,9 @@ internal static class FlowWarp
         {
             Float4 x = Quad.Multiply(
                 Quad.Load<TAccess>(a.Input, pixel * a.Channels, channel, a.Channels), Quad.Load<TAccess>(a.Style, frame * a.StyleStride, channel, a.Channels));
-            flow0 = Dot(x, Quad.Load<TAccess>(a.FlowWeights, 0, channel, a.Channels), flow0);
-            flow1 = Dot(x, Quad.Load<TAccess>(a.FlowWeights, a.Channels, channel, a.Channels), flow1);
-            flow2 = Dot(x, Quad.Load<TAccess>(a.FlowWeights, 2 * a.Channels, channel, a.Channels), flow2);
+            flow0 = Quad.Dot(x, Quad.Load<TAccess>(a.FlowWeights, 0, channel, a.Channels), flow0);
+            flow1 = Quad.Dot(x, Quad.Load<TAccess>(a.FlowWeights, a.Channels, channel, a.Channels), flow1);
+            flow2 = Quad.Dot(x, Quad.Load<TAccess>(a.FlowWeights, 2 * a.Channels, channel, a.Channels), flow2);
         }
         flow0 = WarpSum.Of(flow0, a.Lanes);
         flow1 = WarpSum.Of(flow1, a.Lanes);
@@ -126,9 +126,9 @@ internal static class FlowWarp
         for (int channel = lane * 4; channel < a.Channels; channel += a.Lanes * 4)
         {
             Float4 warped = Quad.Scale(Bilinear.Sample<TAccess>(corners, feature, channel, a.Channels), mask);
-            rgb0 = Dot(warped, Quad.Load<TAccess>(a.RgbWeights, 0, channel, a.Channels), rgb0);
-            rgb1 = Dot(warped, Quad.Load<TAccess>(a.RgbWeights, a.Channels, channel, a.Channels), rgb1);
-            rgb2 = Dot(warped, Quad.Load<TAccess>(a.RgbWeights, 2 * a.Channels, channel, a.Channels), rgb2);
+            rgb0 = Quad.Dot(warped, Quad.Load<TAccess>(a.RgbWeights, 0, channel, a.Channels), rgb0);
+            rgb1 = Quad.Dot(warped, Quad.Load<TAccess>(a.RgbWeights, a.Channels, channel, a.Channels), rgb1);
+            rgb2 = Quad.Dot(warped, Quad.Load<TAccess>(a.RgbWeights, 2 * a.Channels, channel, a.Channels), rgb2);
             if (stores && a.Warped.Length != 0) Quad.Store<TAccess>(a.Warped, pixel * a.Channels, channel, a.Channels, warped);
             if (stores && a.Blended.Length != 0)
             {
@@ -148,7 +148,4 @@ internal static class FlowWarp
         Upsample.At(previous, image * (height * width), height, width, row, column);
 
     private static float Pick(int component, float first, float second, float third) => component == 0 ? first : component == 1 ? second : third;
-
-    private static float Dot(Float4 a, Float4 b, float sum) =>
-        Intrinsics.Fma(a.W, b.W, Intrinsics.Fma(a.Z, b.Z, Intrinsics.Fma(a.Y, b.Y, Intrinsics.Fma(a.X, b.X, sum))));
 }

@@ -52,6 +52,9 @@ internal struct HalfConvolutionArguments
 
     public int PartCount;
 
+    /// <summary>Where the skip's steps start.</summary>
+    public int SkipStep;
+
     /// <summary>Work items: tiles x parts x channel tiles.</summary>
     public int Items;
 }

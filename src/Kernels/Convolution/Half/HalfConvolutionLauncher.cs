@@ -321,6 +321,7 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
             TilesFrames = frames,
             TilesN = TilesN(weights, cut),
             PartCount = Parts(weights, cut.Splits).Count,
+            SkipStep = weights.SkipStep,
             Items = Items(weights, output, cut),
         };
     }

@@ -90,7 +90,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
         for (int phase = 0; phase < PhaseStarts.Count; phase++)
         {
             int start = PhaseStarts[phase], end = phase + 1 < PhaseStarts.Count ? PhaseStarts[phase + 1] : Steps.Count;
-            int skip = splits > 1 && Kind == HalfConvolutionKind.Down ? Steps.ToList().FindIndex(step => step.Source == 1) : end;
+            int skip = splits > 1 && Kind == HalfConvolutionKind.Down ? SkipStep : end;
             int first = start;
             for (int split = 0; split < splits; split++)
             {
@@ -103,6 +103,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
         }
         return parts;
     }
+
+    /// <summary>The first step that reads the second input; their number if none does.</summary>
+    public int SkipStep => Steps.TakeWhile(step => step.Source == 0).Count();
 
     /// <summary>Chunks of input channels.</summary>
     public int Chunks => HalfMap.PaddedChannels(Inputs) / Chunk;

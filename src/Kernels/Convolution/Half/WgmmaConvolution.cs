@@ -278,46 +278,53 @@ internal static class WgmmaConvolution
             for (int i = 0; i < blocks * n / 2; i++) sum[i] = 0f;
             int freedInput = -1, freedWeight = -1;
             Int4 tap = a.Steps[3 * item.FirstStep + 2];
-            for (int step = item.FirstStep; step < item.EndStep; step++)
+            // One run of steps; two with a skip, whose steps add to what came through the activation.
+            int runs = (parts & EpilogueParts.Skip) != 0 ? 2 : 1, from = item.FirstStep;
+            for (int run = 0; run < runs; run++)
             {
-                int flags = tap.X & 255, pitch = tap.Y & 0xffff, plane = tap.Y >> 16;
-                if ((flags & ConvolutionStep.LoadsTile) != 0)
+                int to = run + 1 < runs ? a.SkipStep : item.EndStep;
+                for (int step = from; step < to; step++)
                 {
-                    if (step > item.FirstStep) freedInput = input;
-                    input++;
-                    if (input == default(TTile).InputStages) input = 0;
-                    if (input == 0) inputParity ^= 1;
-                    Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
+                    int flags = tap.X & 255, pitch = tap.Y & 0xffff, plane = tap.Y >> 16;
+                    if ((flags & ConvolutionStep.LoadsTile) != 0)
+                    {
+                        if (step > item.FirstStep) freedInput = input;
+                        input++;
+                        if (input == default(TTile).InputStages) input = 0;
+                        if (input == 0) inputParity ^= 1;
+                        Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
+                    }
+                    int x = inputAddress + input * (arguments.InputStage / 8) + (tap.X >> 8) + group * tap.Z;
+                    ulong w = Descriptor(weightAddress + weight * (n * chunk / 8), 8, chunk);
+                    Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
+                    for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
+                    for (int b = 0; b < blocks; b++)
+                    {
+                        ulong tile = Descriptor(x + b * tap.W, plane, pitch);
+                        for (int k = 0; k < chunk >> 4; k++)
+                            Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
+                    }
+                    Intrinsics.WgmmaCommitGroup();
+                    tap = a.Steps[3 * step + 5]; // The next step's, while the products run; there is one more than needed.
+                    Intrinsics.WgmmaWaitGroup(1);
+                    // The step before is done, in every lane of this warp: what it read may be overwritten.
+                    if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
+                    if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
+                    freedInput = -1;
+                    freedWeight = weight;
+                    weight++;
+                    if (weight == default(TTile).WeightStages)
+                    {
+                        weight = 0;
+                        weightParity ^= 1;
+                    }
                 }
-                if ((parts & EpilogueParts.Skip) != 0 && (flags & ConvolutionStep.Activates) != 0 && step > item.FirstStep)
+                if (run + 1 < runs)
                 {
                     for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
                     ActivateSums<TTile>(a, item.TileN * n + 2 * (lane & 3), sum);
                 }
-                int x = inputAddress + input * (arguments.InputStage / 8) + (tap.X >> 8) + group * tap.Z;
-                ulong w = Descriptor(weightAddress + weight * (n * chunk / 8), 8, chunk);
-                Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
-                for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
-                for (int b = 0; b < blocks; b++)
-                {
-                    ulong tile = Descriptor(x + b * tap.W, plane, pitch);
-                    for (int k = 0; k < chunk >> 4; k++)
-                        Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
-                }
-                Intrinsics.WgmmaCommitGroup();
-                tap = a.Steps[3 * step + 5]; // The next step's, while the products run; there is one more than needed.
-                Intrinsics.WgmmaWaitGroup(1);
-                // The step before is done, in every lane of this warp: what it read may be overwritten.
-                if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
-                if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
-                freedInput = -1;
-                freedWeight = weight;
-                weight++;
-                if (weight == default(TTile).WeightStages)
-                {
-                    weight = 0;
-                    weightParity ^= 1;
-                }
+                from = to;
             }
             for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
             if (lane == 0)
