@@ -62,14 +62,18 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
         int tileN = outputs % 128 == 0 ? 128 : outputs % 64 == 0 ? 64 : outputs % 32 == 0 ? 32 : 16;
         ConvolutionCut best = default;
         double least = double.MaxValue;
-        foreach ((int n, int blocks) in IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)] : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)])
+        (int N, int Blocks)[] tiles = IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)] : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)];
+        foreach ((int n, int blocks) in tiles)
         {
             if (isWhole && n != outputs) continue;
-            for (int splits = 1; splits <= (isWhole ? 1 : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits)); splits *= 2)
+            int mostSplits = isWhole ? 1 : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits);
+            foreach (ConvolutionCut shape in Shapes(output, n, blocks))
             {
-                ConvolutionCut cut = Shape(output, n, blocks, splits);
-                double time = Time(weights, output, cut);
-                if (time < least) (least, best) = (time, cut);
+                for (int splits = 1; splits <= mostSplits; splits *= 2)
+                {
+                    double time = Time(weights, output, shape with { Splits = splits });
+                    if (time < least) (least, best) = (time, shape with { Splits = splits });
+                }
             }
         }
         return best;
@@ -78,12 +82,12 @@ internal sealed class HalfConvolutionLauncher(Accelerator accelerator, Convoluti
     /// <summary>Whether a convolution's tile can hold all channels of its pixels, so that ToFlow's sums can be made at its end.</summary>
     public bool CanEndInFlow(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.PaddedOutputs is 16 or 32 or 64 or 128;
 
-    /// <summary>A cut with a given tile.</summary>
-    public static ConvolutionCut Shape(HalfMap output, int tileN, int blocks, int splits)
+    // The ways to lay out a tile's blocks: a square of them, or the same block of several frames, which wastes less where pictures end just behind a block.
+    private static IEnumerable<ConvolutionCut> Shapes(HalfMap output, int tileN, int blocks)
     {
-        // Frames of 8 x 8 and less have one block; larger ones two across, or as many as are left over.
-        int x = output.Width > 8 ? 2 : 1, y = output.Height > 8 ? blocks / x : 1;
-        return new(tileN, blocks, x, Math.Max(1, y), blocks / (x * Math.Max(1, y)), splits);
+        int x = output.Width > 8 ? 2 : 1, y = output.Height > 8 ? Math.Max(1, blocks / x) : 1;
+        yield return new(tileN, blocks, x, y, blocks / (x * y), 1);
+        if (x * y > 1 && output.Frames >= blocks) yield return new(tileN, blocks, 1, 1, blocks, 1);
     }
 
     /// <summary>Floats of partial sums.</summary>
