@@ -5,39 +5,34 @@ namespace Lia.Kernels.Convolution;
 /// <summary>Tensor maps on the device, where the copy engine reads them: collected while launches are prepared, uploaded together.</summary>
 internal sealed class TensorMapTable(Accelerator accelerator) : IDisposable
 {
-    private const int Capacity = 4096; // Half a megabyte; plans of a dozen numbers of frames.
+    private const int PageLength = 1024;
 
-    private readonly List<TensorMap> _maps = [];
-    private MemoryBuffer1D<TensorMap>? _buffer;
-    private int _uploaded;
+    private readonly List<MemoryBuffer1D<TensorMap>> _pages = [];
+    private readonly List<TensorMap[]> _contents = []; // Page by page, what was added so far.
 
-    /// <summary>Appends maps; where they will be.</summary>
-    /// <exception cref="InvalidOperationException">The table is full.</exception>
+    /// <summary>Appends maps, at most a page of them; where they will be.</summary>
     public ArrayView<TensorMap> Add(IEnumerable<TensorMapDescription> descriptions)
     {
-        _buffer ??= accelerator.Allocate1D<TensorMap>(Capacity);
-        int first = _maps.Count;
-        _maps.AddRange(descriptions.Select(accelerator.EncodeTensorMap));
-        if (_maps.Count > Capacity) throw new InvalidOperationException($"There is room for {Capacity} tensor maps.");
-        return _buffer.View.SubView(first, _maps.Count - first);
+        TensorMap[] maps = [.. descriptions.Select(accelerator.EncodeTensorMap)];
+        if (_contents.Count == 0 || _contents[^1].Length + maps.Length > PageLength)
+        {
+            _contents.Add([]);
+            if (_pages.Count < _contents.Count) _pages.Add(accelerator.Allocate1D<TensorMap>(PageLength));
+        }
+        int first = _contents[^1].Length;
+        _contents[^1] = [.. _contents[^1], .. maps];
+        return _pages[_contents.Count - 1].View.SubView(first, maps.Length);
     }
 
     /// <summary>Makes what was added known to the device.</summary>
     public void Upload()
     {
-        if (_uploaded == _maps.Count) return;
-        TensorMap[] added = [.. _maps.Skip(_uploaded)];
-        accelerator.DefaultStream.CopyFromCPU(_buffer!.View.SubView(_uploaded, added.Length), added.AsSpan());
+        for (int page = 0; page < _contents.Count; page++) _pages[page].CopyFromCPU(accelerator.DefaultStream, _contents[page]);
         accelerator.DefaultStream.Synchronize();
-        _uploaded = _maps.Count;
     }
 
     /// <summary>Forgets all maps; nothing that reads them may still run.</summary>
-    public void Clear()
-    {
-        _maps.Clear();
-        _uploaded = 0;
-    }
+    public void Clear() => _contents.Clear();
 
-    public void Dispose() => _buffer?.Dispose();
+    public void Dispose() => _pages.ForEach(page => page.Dispose());
 }

@@ -1,108 +1,5 @@
 namespace Lia.Kernels.Convolution;
 
-/// <summary>The compile-time shape of a <see cref="WgmmaConvolution"/> block: two warpgroups, each with its own blocks of 8 x 8 pixels, and the same channels.</summary>
-internal interface IWgmmaTile
-{
-    /// <summary>Blocks of 64 pixels of a warpgroup.</summary>
-    int Blocks { get; }
-
-    /// <summary>Output channels.</summary>
-    int N { get; }
-
-    /// <summary>Input tiles in shared memory.</summary>
-    int InputStages { get; }
-
-    /// <summary>Steps of weights in shared memory.</summary>
-    int WeightStages { get; }
-
-    /// <summary>Groups that share a multiprocessor.</summary>
-    int Groups { get; }
-}
-
-/// <summary>256 pixels x 128 channels: 128 accumulators a thread, one group a multiprocessor.</summary>
-internal readonly struct Wgmma256x128 : IWgmmaTile
-{
-    public int Blocks => 2;
-
-    public int N => 128;
-
-    public int InputStages => 3;
-
-    public int WeightStages => 4;
-
-    public int Groups => 1;
-}
-
-/// <summary>128 pixels x 128 channels: for few pixels.</summary>
-internal readonly struct Wgmma128x128 : IWgmmaTile
-{
-    public int Blocks => 1;
-
-    public int N => 128;
-
-    public int InputStages => 2;
-
-    public int WeightStages => 3;
-
-    public int Groups => 2;
-}
-
-/// <summary>256 pixels x 64 channels: two groups a multiprocessor, one's products beside the other's epilogue.</summary>
-internal readonly struct Wgmma256x64 : IWgmmaTile
-{
-    public int Blocks => 2;
-
-    public int N => 64;
-
-    public int InputStages => 2;
-
-    public int WeightStages => 2;
-
-    public int Groups => 2;
-}
-
-/// <summary>128 pixels x 64 channels: for few pixels.</summary>
-internal readonly struct Wgmma128x64 : IWgmmaTile
-{
-    public int Blocks => 1;
-
-    public int N => 64;
-
-    public int InputStages => 2;
-
-    public int WeightStages => 5;
-
-    public int Groups => 2;
-}
-
-/// <summary>256 pixels x 32 channels: narrow layers.</summary>
-internal readonly struct Wgmma256x32 : IWgmmaTile
-{
-    public int Blocks => 2;
-
-    public int N => 32;
-
-    public int InputStages => 2;
-
-    public int WeightStages => 4;
-
-    public int Groups => 2;
-}
-
-/// <summary>256 pixels x 16 channels: the narrowest layers.</summary>
-internal readonly struct Wgmma256x16 : IWgmmaTile
-{
-    public int Blocks => 2;
-
-    public int N => 16;
-
-    public int InputStages => 2;
-
-    public int WeightStages => 4;
-
-    public int Groups => 2;
-}
-
 /// <summary>
 /// Convolution as an implicit matrix product on Hopper's `wgmma`, fed by the copy engine; same operands, steps and epilogue as <see cref="MmaConvolution"/>.
 /// <code>
@@ -127,8 +24,6 @@ internal static class WgmmaConvolution
 
     /// <summary>Two warpgroups and the warp that copies.</summary>
     public const int Threads = 288;
-
-    private const int ConsumerWarps = 8;
 
     /// <summary>Halves of a step of weights in the box of their tensor map: core matrices.</summary>
     public static int WeightStage(int n, int chunk) => n * chunk;
@@ -166,24 +61,11 @@ internal static class WgmmaConvolution
         ArrayView<Half> inputs = weights.SubView(weightStages * default(TTile).N * default(TChunk).Value);
         int thread = Group.IdxX;
         Overlap.Allow();
-        if (thread == 0)
-        {
-            for (int i = 0; i < inputStages; i++)
-            {
-                Intrinsics.MBarrierInit(ref inputFull[i], 1);
-                Intrinsics.MBarrierInit(ref inputEmpty[i], ConsumerWarps);
-            }
-            for (int i = 0; i < weightStages; i++)
-            {
-                Intrinsics.MBarrierInit(ref weightFull[i], 1);
-                Intrinsics.MBarrierInit(ref weightEmpty[i], ConsumerWarps);
-            }
-            Intrinsics.MBarrierInitFence();
-        }
+        if (thread == 0) CopyRing.Initialise(inputFull, inputEmpty, inputStages, weightFull, weightEmpty, weightStages);
         Group.Barrier();
-        if (thread >= 32 * ConsumerWarps)
+        if (thread >= 32 * CopyRing.ConsumerWarps)
         {
-            if (thread == 32 * ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
         }
         else
         {

@@ -63,7 +63,7 @@ internal static class WgmmaUpConvolution
     /// <summary>Blocks of 8 x 8 pixels: one a warpgroup.</summary>
     public const int Blocks = 2;
 
-    private const int ConsumerWarps = 8, InputStages = 3, WeightStages = 6, Taps = 9, Phases = 4;
+    private const int InputStages = 3, WeightStages = 6, Taps = 9, Phases = 4;
 
     /// <summary>Halves of shared memory.</summary>
     public static int SharedLength<TTile>(int inputStage, int chunk) where TTile : struct, IWgmmaUpTile =>
@@ -82,24 +82,11 @@ internal static class WgmmaUpConvolution
         ArrayView<Half> inputs = weights.SubView(WeightStages * default(TTile).N * default(TChunk).Value);
         int thread = Group.IdxX;
         Overlap.Allow();
-        if (thread == 0)
-        {
-            for (int i = 0; i < InputStages; i++)
-            {
-                Intrinsics.MBarrierInit(ref inputFull[i], 1);
-                Intrinsics.MBarrierInit(ref inputEmpty[i], ConsumerWarps);
-            }
-            for (int i = 0; i < WeightStages; i++)
-            {
-                Intrinsics.MBarrierInit(ref weightFull[i], 1);
-                Intrinsics.MBarrierInit(ref weightEmpty[i], ConsumerWarps);
-            }
-            Intrinsics.MBarrierInitFence();
-        }
+        if (thread == 0) CopyRing.Initialise(inputFull, inputEmpty, InputStages, weightFull, weightEmpty, WeightStages);
         Group.Barrier();
-        if (thread >= 32 * ConsumerWarps)
+        if (thread >= 32 * CopyRing.ConsumerWarps)
         {
-            if (thread == 32 * ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
         }
         else
         {

@@ -1,0 +1,85 @@
+namespace Lia.Kernels.Convolution;
+
+/// <summary>How a convolution is cut into work for the device.</summary>
+/// <param name="TileN">Output channels of a tile.</param>
+/// <param name="Blocks">Blocks of 8 x 8 pixels of a tile: the product of the next three.</param>
+/// <param name="BlocksX">Blocks of 8 x 8 pixels of a tile along x.</param>
+/// <param name="BlocksY">Along y.</param>
+/// <param name="TileFrames">Frames of a tile.</param>
+/// <param name="Splits">Parts of K.</param>
+internal readonly record struct ConvolutionCut(int TileN, int Blocks, int BlocksX, int BlocksY, int TileFrames, int Splits);
+
+/// <content>How a convolution is cut: tile, frames of a tile, parts of K. An estimate of the time decides; results differ only in the order of sums.</content>
+internal sealed partial class HalfConvolutionLauncher
+{
+    /// <summary>How to cut a convolution for so many frames. More parts of K for fewer frames: results then differ in the order of additions.</summary>
+    /// <param name="weights">The convolution.</param>
+    /// <param name="output">Its output.</param>
+    /// <param name="isWhole">Whether a tile must hold all channels and all of K.</param>
+    public ConvolutionCut Cut(HalfConvolutionWeights weights, HalfMap output, bool isWhole = false)
+    {
+        int outputs = weights.PaddedOutputs;
+        int tileN = outputs % 128 == 0 ? 128 : outputs % 64 == 0 ? 64 : outputs % 32 == 0 ? 32 : 16;
+        ConvolutionCut best = default;
+        double least = double.MaxValue;
+        (int N, int Blocks)[] tiles = IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)] : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)];
+        foreach ((int n, int blocks) in tiles)
+        {
+            if (isWhole && n != outputs) continue;
+            int mostSplits = isWhole ? 1 : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits);
+            foreach (ConvolutionCut shape in Shapes(output, n, blocks))
+            {
+                for (int splits = 1; splits <= mostSplits; splits *= 2)
+                {
+                    double time = Time(weights, output, shape with { Splits = splits });
+                    if (time < least) (least, best) = (time, shape with { Splits = splits });
+                }
+            }
+        }
+        return best;
+    }
+
+    // The ways to lay out a tile's blocks: a square of them, or the same block of several frames, which wastes less where pictures end just behind a block.
+    private static IEnumerable<ConvolutionCut> Shapes(HalfMap output, int tileN, int blocks)
+    {
+        int x = output.Width > 8 ? 2 : 1, y = output.Height > 8 ? Math.Max(1, blocks / x) : 1;
+        yield return new(tileN, blocks, x, y, blocks / (x * y), 1);
+        if (x * y > 1 && output.Frames >= blocks) yield return new(tileN, blocks, 1, 1, blocks, 1);
+    }
+
+    // The tiles that could serve, as channels and blocks.
+    private static (int N, int Blocks)[] WgmmaTiles(int tileN) => tileN switch
+    {
+        128 => [(128, 4), (128, 2), (64, 2)],
+        64 => [(64, 4), (64, 2)],
+        _ => [(tileN, 4)],
+    };
+
+    // Cycles, roughly: rounds of work items, each with its products or its weights, whichever takes longer, and a fixed cost; then the sum of the parts.
+    private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
+    {
+        int multiprocessors = accelerator.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
+        bool isAlone = cut is { TileN: 128, Blocks: 4 } || machine != ConvolutionMachine.Hopper || IsFused(weights);
+        int places = multiprocessors * (isAlone ? 1 : 2);
+        double rounds = Math.Ceiling((double)Items(weights, output, cut) / places);
+        double steps = (double)weights.Steps.Count / (IsFused(weights) ? 1 : weights.PhaseStarts.Count) / cut.Splits;
+        // A step moves its weights from L2 (32 bytes a cycle) while it multiplies (8192 operations a cycle, shared by the groups that run together).
+        double products = pixels * cut.TileN * weights.Chunk * 2.0 / 6500, weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
+        double item = steps * Math.Max(products, weightsIn) * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
+        double reduction = cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (multiprocessors * 12);
+        return rounds * item + reduction;
+    }
+
+    private int Items(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
+    {
+        (int x, int y, int frames) = Tiles(output, cut);
+        return checked(x * y * frames * TilesN(weights, cut) * Parts(weights, cut.Splits).Count);
+    }
+
+    private static (int X, int Y, int Frames) Tiles(HalfMap output, ConvolutionCut cut) => (
+        Ceiling(output.Width, 8 * cut.BlocksX), Ceiling(output.Height, 8 * cut.BlocksY), Ceiling(output.Frames, cut.TileFrames));
+
+    private static int TilesN(HalfConvolutionWeights weights, ConvolutionCut cut) => Ceiling(weights.PaddedOutputs, cut.TileN);
+
+    private static int Ceiling(int value, int granule) => (value + granule - 1) / granule;
+}

@@ -1,0 +1,119 @@
+using Lia.Gpu.Runtime;
+
+namespace Lia.Kernels.Convolution;
+
+/// <content>The kernels of Hopper and the tensor maps they read.</content>
+internal sealed partial class HalfConvolutionLauncher
+{
+    private KernelLaunch BindWgmma<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile => weights.Chunk switch
+        {
+            64 => BindWgmma<TTile, Chunk64>(weights, operands, arguments, cut),
+            32 => BindWgmma<TTile, Chunk32>(weights, operands, arguments, cut),
+            _ => BindWgmma<TTile, Chunk16>(weights, operands, arguments, cut),
+        };
+
+    private KernelLaunch BindWgmma<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
+        {
+            EpilogueParts.Partial => BindWgmma<TTile, TChunk, PartialResult>(weights, operands, arguments, cut),
+            EpilogueParts.Activation => BindWgmma<TTile, TChunk, ActivatedResult>(weights, operands, arguments, cut),
+            EpilogueParts.Skip | EpilogueParts.Gain => BindWgmma<TTile, TChunk, SkipResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation => BindWgmma<TTile, TChunk, StyledResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow => BindWgmma<TTile, TChunk, FlowResult>(weights, operands, arguments, cut),
+            _ => BindWgmma<TTile, TChunk, AnyResult>(weights, operands, arguments, cut),
+        };
+
+    private KernelLaunch BindWgmma<TTile, TChunk, TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
+    {
+        arguments.Steps = weights.WgmmaSteps(cut);
+        int stage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo));
+        WgmmaConvolutionArguments all = new()
+        {
+            Convolution = arguments,
+            InputMaps = _maps.Add(weights.TileShapes.Select(shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
+            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
+            InputStage = stage,
+        };
+        int groups = Math.Min(arguments.Items, default(TTile).Groups * accelerator.Properties.Multiprocessors);
+        KernelConfig config = new(
+            new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(stage, weights.Chunk)));
+        (double operations, double bytes) = Cost(weights, operands);
+        return default(TTile).Groups == 1
+            ? KernelLaunch.CreateOverlapping(accelerator, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
+            : KernelLaunch.CreateOverlapping(accelerator, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
+    }
+
+    private KernelLaunch BindUp(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => (cut.TileN, weights.Chunk) switch
+    {
+        (64, 64) => BindUp<WgmmaUp64, Chunk64>(weights, operands, arguments),
+        (64, 32) => BindUp<WgmmaUp64, Chunk32>(weights, operands, arguments),
+        (64, _) => BindUp<WgmmaUp64, Chunk16>(weights, operands, arguments),
+        (32, 64) => BindUp<WgmmaUp32, Chunk64>(weights, operands, arguments),
+        (32, 32) => BindUp<WgmmaUp32, Chunk32>(weights, operands, arguments),
+        (32, _) => BindUp<WgmmaUp32, Chunk16>(weights, operands, arguments),
+        (_, 64) => BindUp<WgmmaUp16, Chunk64>(weights, operands, arguments),
+        (_, 32) => BindUp<WgmmaUp16, Chunk32>(weights, operands, arguments),
+        _ => BindUp<WgmmaUp16, Chunk16>(weights, operands, arguments),
+    };
+
+    private KernelLaunch BindUp<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
+        {
+            0 => BindUp<TTile, TChunk, RawResult>(weights, operands, arguments),
+            EpilogueParts.Partial => BindUp<TTile, TChunk, PartialResult>(weights, operands, arguments),
+            _ => BindUp<TTile, TChunk, AnyResult>(weights, operands, arguments),
+        };
+
+    private KernelLaunch BindUp<TTile, TChunk, TResult>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IWgmmaUpTile
+        where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
+    {
+        const int Halo = 257; // A row and a column.
+        WgmmaUpArguments all = new()
+        {
+            Convolution = arguments,
+            InputMap = _maps.Add([InputMap(operands.Input, arguments, weights.Chunk, Halo)]),
+            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
+            Chunks = weights.Chunks,
+            Passes = weights.Passes,
+        };
+        int stage = WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, Halo);
+        KernelConfig config = new(
+            new Index1D(Math.Min(arguments.Items, accelerator.Properties.Multiprocessors)), new Index1D(WgmmaUpConvolution.Threads),
+            SharedMemoryConfig.RequestDynamic<Half>(WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk)));
+        (double operations, double bytes) = Cost(weights, operands);
+        return KernelLaunch.CreateOverlapping(accelerator, WgmmaUpConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
+    }
+
+    // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
+    private static TensorMapDescription InputMap(HalfMap map, HalfConvolutionArguments a, int chunk, int halo)
+    {
+        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.Planes;
+        return new()
+        {
+            Element = TensorElement.Half,
+            Address = map.View.Address,
+            Dimensions = [map.Width * 8, map.Height, map.Planes, map.Octets, map.Frames],
+            Strides = [row, plane, octet, octet * map.Octets],
+            Box = [(8 * a.BlocksX + (halo & 255)) * 8, 8 * a.BlocksY + (halo >> 8), 1, chunk / 8, a.TileFrames],
+        };
+    }
+
+    // Rows of core matrices; a box is a step of a tile's channels.
+    private static TensorMapDescription WeightMap(HalfConvolutionWeights weights, int n) => new()
+    {
+        Element = TensorElement.Half,
+        Address = weights.View.Address,
+        Dimensions = [64, weights.View.Length / 64],
+        Strides = [128],
+        Box = [64, n / 8 * (weights.Chunk / 8)],
+    };
+}
