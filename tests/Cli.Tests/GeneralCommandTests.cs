@@ -57,7 +57,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
             still += MeanSquare(source.Pixels, truth[i].Pixels);
         }
         double gain = 10 * Math.Log10(still / result);
-        Assert.True(gain >= 6, $"{gain:0.0} dB nearer to the truth than the still source");
+        Assert.True(gain >= 12, $"{gain:0.0} dB nearer to the truth than the still source");
     }
 
     /// <summary>The frames of an animated PNG, read by ffmpeg, which has a decoder of its own.</summary>
