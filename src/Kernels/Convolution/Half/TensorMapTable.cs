@@ -2,37 +2,51 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
 
-/// <summary>Tensor maps on the device, where the copy engine reads them: collected while launches are prepared, uploaded together.</summary>
+/// <summary>
+/// Tensor maps on the device, where the copy engine reads them: collected while launches are prepared, uploaded together. The copy engine caches maps by address, so what
+/// was forgotten is written over only after all other pages were.
+/// </summary>
 internal sealed class TensorMapTable(Accelerator accelerator) : IDisposable
 {
-    private const int PageLength = 1024;
+    private const int PageLength = 1024, LeastPages = 8; // A page holds some ten plans.
 
     private readonly List<MemoryBuffer1D<TensorMap>> _pages = [];
-    private readonly List<TensorMap[]> _contents = []; // Page by page, what was added so far.
+    private readonly List<TensorMap> _current = []; // What the current page holds.
+    private int _page = -1, _live, _uploaded;
 
     /// <summary>Appends maps, at most a page of them; where they will be.</summary>
     public ArrayView<TensorMap> Add(IEnumerable<TensorMapDescription> descriptions)
     {
         TensorMap[] maps = [.. descriptions.Select(accelerator.EncodeTensorMap)];
-        if (_contents.Count == 0 || _contents[^1].Length + maps.Length > PageLength)
-        {
-            _contents.Add([]);
-            if (_pages.Count < _contents.Count) _pages.Add(accelerator.Allocate1D<TensorMap>(PageLength));
-        }
-        int first = _contents[^1].Length;
-        _contents[^1] = [.. _contents[^1], .. maps];
-        return _pages[_contents.Count - 1].View.SubView(first, maps.Length);
+        if (_live == 0 || _current.Count + maps.Length > PageLength) TurnPage();
+        int first = _current.Count;
+        _current.AddRange(maps);
+        return _pages[_page].View.SubView(first, maps.Length);
     }
 
     /// <summary>Makes what was added known to the device.</summary>
     public void Upload()
     {
-        for (int page = 0; page < _contents.Count; page++) _pages[page].CopyFromCPU(accelerator.DefaultStream, _contents[page]);
+        if (_uploaded == _current.Count) return;
+        TensorMap[] added = [.. _current.Skip(_uploaded)];
+        accelerator.DefaultStream.CopyFromCPU(_pages[_page].View.SubView(_uploaded, added.Length), added.AsSpan());
         accelerator.DefaultStream.Synchronize();
+        _uploaded = _current.Count;
     }
 
     /// <summary>Forgets all maps; nothing that reads them may still run.</summary>
-    public void Clear() => _contents.Clear();
+    public void Clear() => _live = 0;
 
     public void Dispose() => _pages.ForEach(page => page.Dispose());
+
+    // To the page that was left longest ago, or to a new one where there are few or all are in use.
+    private void TurnPage()
+    {
+        if (_live > 0) Upload();
+        if (_pages.Count < LeastPages || _live == _pages.Count) _pages.Insert(++_page, accelerator.Allocate1D<TensorMap>(PageLength));
+        else _page = (_page + 1) % _pages.Count;
+        _live++;
+        _current.Clear();
+        _uploaded = 0;
+    }
 }
