@@ -71,7 +71,7 @@ public class HalfConvolutionTests
     [Theory, MemberData(nameof(Machines))]
     public void A_transposed_convolution_makes_four_phases(string device, string machine)
     {
-        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 16, 16, 1, 1), (2, 32, 64, 4, 4), (1, 48, 20, 9, 16) })
+        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 16, 16, 1, 1), (2, 32, 64, 4, 4), (1, 48, 20, 9, 16), (3, 80, 16, 8, 8), (2, 64, 64, 16, 24) })
         {
             Tensor x = Chw8.Round(Tensor.Random(3, batch, inputs, height, width)), weight = Chw8.Round(Tensor.Random(4, outputs, inputs, 3, 3));
             Near.Equal(x.ConvolveTransposed(weight), Convolve(device, machine, HalfConvolutionKind.Up, x, weight), Limit);

@@ -53,7 +53,8 @@ internal struct WgmmaUpArguments
 ///       . +-----+     neighbouring steps use others
 /// </code>
 /// Copies, barriers and layout are those of <see cref="WgmmaConvolution"/>. Four phases apart would load every input tile four times and end in four
-/// short sums.
+/// short sums. The output has a row and a column more than the input, which start blocks of their own where the input is whole blocks: there the
+/// taps that meet only zeros are left out, six of nine.
 /// </summary>
 internal static class WgmmaUpConvolution
 {
@@ -110,6 +111,13 @@ internal static class WgmmaUpConvolution
 
     private static int ColumnOf(int phase, int tap) => (phase & 1) != 0 ? 1 : phase == 0 ? tap & 1 : tap;
 
+    // Whether a tap meets only zeros: the tile starts behind the input's last row (column), and the tap does not look back.
+    private static bool IsOutside(HalfConvolutionArguments a, ConvolutionItem item, int i)
+    {
+        int phase = PhaseOf(i), tap = TapOf(i);
+        return (RowOf(phase, tap) == 1 && item.Row >= a.Rows - 1) || (ColumnOf(phase, tap) == 1 && item.Column >= a.Columns - 1);
+    }
+
     private static int Pitch(HalfConvolutionArguments a) => 8 * a.BlocksX + 1;
 
     private static int Plane(HalfConvolutionArguments a) => Pitch(a) * (8 * a.BlocksY + 1);
@@ -125,8 +133,15 @@ internal static class WgmmaUpConvolution
         int input = 0, inputParity = 1, weight = 0, weightParity = 1;
         // Weights are nobody's result: the first are on their way before the launch ahead has ended.
         ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
-        for (int i = 0; i < WeightStages; i++) CopyWeights<TTile, TChunk>(u, start, start.FirstStep, 0, i, weights, ref weightFull[i], i);
-        int early = WeightStages;
+        int early = 0;
+        for (int i = 0; i < Taps; i++)
+        {
+            if (early < WeightStages && !IsOutside(a, start, i))
+            {
+                CopyWeights<TTile, TChunk>(u, start, start.FirstStep, 0, i, weights, ref weightFull[early], early);
+                early++;
+            }
+        }
         Overlap.Wait();
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
@@ -147,6 +162,7 @@ internal static class WgmmaUpConvolution
                 {
                     for (int i = 0; i < Taps; i++)
                     {
+                        if (IsOutside(a, item, i)) continue;
                         if (early > 0)
                         {
                             early--;
@@ -210,6 +226,7 @@ internal static class WgmmaUpConvolution
                 {
                     for (int i = 0; i < Taps; i++)
                     {
+                        if (IsOutside(a, item, i)) continue;
                         int phase = PhaseOf(i), tap = TapOf(i);
                         int x = inputAddress + input * inputStage + RowOf(phase, tap) * pitch + ColumnOf(phase, tap);
                         ulong tile = WgmmaConvolution.Descriptor(x, plane, pitch);
