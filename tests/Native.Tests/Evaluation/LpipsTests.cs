@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
 using Lia.Evaluation;
+using Lia.Testing;
 using Lia.Weights;
 
 namespace Lia.Tests.Evaluation;
 
-/// <summary>LPIPS on narrow random networks against its definition written out plainly in float64.</summary>
+/// <summary>LPIPS on narrow random networks against PyTorch's float64 and against its definition written out plainly in float64.</summary>
 public sealed class LpipsTests : IDisposable
 {
     private static readonly int[] Widths = [5, 7, 6, 9, 4], Indices = [0, 3, 6, 8, 10];
@@ -27,6 +28,38 @@ public sealed class LpipsTests : IDisposable
         Assert.Equal(expected, lpips.Distance(a, b), 1e-5 * expected);
         Assert.Equal(lpips.Distance(a, b), lpips.Distance(b, a), 1e-9 * expected);
         Assert.Equal(0, lpips.Distance(a, a));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Distance_and_each_layers_share_are_PyTorchs(int pair)
+    {
+        using SafetensorsFile golden = new(TestData.Unpack("lpips.golden.safetensors"));
+        Dictionary<string, (int[] Shape, float[] Values)> weights = golden.Tensors.Values.Where(tensor => tensor.DType == DType.Float32)
+            .ToDictionary(tensor => tensor.Name, tensor => (tensor.Shape.ToArray(), golden.Read(tensor.Name)));
+        RgbImage a = Picture("a"), b = Picture("b");
+        double distance = MemoryMarshal.Cast<byte, double>(golden.Bytes("distances"))[pair];
+        double[] layers = MemoryMarshal.Cast<byte, double>(golden.Bytes("layers")).Slice(5 * pair, 5).ToArray();
+
+        Assert.Equal(distance, PlainLpips.Distance(weights, a, b), 1e-12 * distance);
+        Assert.Equal(distance, new Lpips(golden).Distance(a, b), 1e-5 * distance);
+        for (int layer = 0; layer < layers.Length; layer++)
+        {
+            // A layer's share is the distance when the other layers' linear weights are zero.
+            var alone = weights.ToDictionary(tensor => tensor.Key, tensor =>
+                tensor.Key.StartsWith("lin", StringComparison.Ordinal) && !tensor.Key.StartsWith($"lin{layer}.", StringComparison.Ordinal)
+                    ? (tensor.Value.Shape, new float[tensor.Value.Values.Length]) : tensor.Value);
+            Assert.Equal(layers[layer], Lpips.Load(Write($"layer{layer}", alone)).Distance(a, b), 1e-5 * layers[layer]);
+        }
+
+        RgbImage Picture(string name)
+        {
+            name = $"pairs.{pair}.{name}";
+            IReadOnlyList<int> shape = golden.Tensors[name].Shape;
+            return new RgbImage(shape[1], shape[0], golden.Bytes(name).ToArray());
+        }
     }
 
     [Fact]

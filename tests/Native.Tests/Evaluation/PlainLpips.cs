@@ -33,7 +33,8 @@ internal static class PlainLpips
 
     private static double[,,] Input(RgbImage image)
     {
-        double[] shift = [-0.030, -0.088, -0.188], scale = [0.458, 0.448, 0.450];
+        // Rounded to float32, as in tools/lpips-golden/make.py.
+        float[] shift = [-0.030f, -0.088f, -0.188f], scale = [0.458f, 0.448f, 0.450f];
         return Make(3, image.Height, image.Width, (c, y, x) => (image.Pixels[3 * (y * image.Width + x) + c] / 255.0 * 2 - 1 - shift[c]) / scale[c]);
     }
 
