@@ -1,9 +1,9 @@
 namespace Lia.Gpu;
 
 /// <content>
-/// Copies of tiles by the copy engine (`cp.async.bulk.tensor`, sm_90 and up). A tensor map, made by <see cref="Runtime.Accelerator.EncodeTensorMap"/>, says what the tensor
-/// and the tile are; coordinates, innermost first, say where the tile starts, in elements, and may lie outside: what is outside is read as zero and not written.
-/// One thread issues a copy. The shared side is aligned to 128 bytes, or to eight times the span of the map's swizzle if it has one.
+/// Loads of tiles by the copy engine (`cp.async.bulk.tensor`, sm_90 and up). A tensor map, made by <see cref="Runtime.Accelerator.EncodeTensorMap"/>, says what the tensor
+/// and the tile are; coordinates, innermost first, say where the tile starts, in elements, and may lie outside: what is outside is read as zero.
+/// One thread issues a load. The shared side is aligned to 128 bytes, or to eight times the span of the map's swizzle if it has one.
 /// </content>
 public static partial class Intrinsics
 {
@@ -24,25 +24,10 @@ public static partial class Intrinsics
 
     /// <summary>
     /// Orders this thread's accesses to shared memory before what the copy engine and `wgmma` do later (`fence.proxy.async.shared::cta`): every thread that wrote
-    /// a tile executes it, then the threads meet at a barrier, then the tile is copied or multiplied.
+    /// a tile executes it, then the threads meet at a barrier, then the tile is multiplied.
     /// </summary>
     [Ptx("fence.proxy.async.shared::cta;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void ProxyFenceShared() => throw DeviceOnly.Error();
-
-    /// <summary>Closes the group of this thread's tile stores since the last one (`cp.async.bulk.commit_group`).</summary>
-    [Ptx("cp.async.bulk.commit_group;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaCommitGroup() => throw DeviceOnly.Error();
-
-    /// <summary>Waits until at most <paramref name="pending"/> (a constant) of this thread's groups of tile stores are unfinished (`cp.async.bulk.wait_group`).</summary>
-    [Ptx("cp.async.bulk.wait_group $i0;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaWaitGroup(int pending) => throw DeviceOnly.Error();
-
-    /// <summary>
-    /// Waits until at most <paramref name="pending"/> (a constant) of this thread's groups of tile stores still read shared memory
-    /// (`cp.async.bulk.wait_group.read`): it may then be overwritten. A group must not end before that.
-    /// </summary>
-    [Ptx("cp.async.bulk.wait_group.read $i0;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaWaitGroupRead(int pending) => throw DeviceOnly.Error();
 
     /// <summary>
     /// Starts copying a tile of a tensor of two dimensions from global to shared memory; every byte of the tile, the zeros outside included, counts for <paramref name="barrier"/>
@@ -62,23 +47,4 @@ public static partial class Intrinsics
     /// <summary><see cref="TmaLoad2D{T, TMap}"/> for five dimensions.</summary>
     [Ptx("cp.async.bulk.tensor.5d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3, $4, $5, $6}], [$saddr7];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void TmaLoad5D<T, TMap>(ref T tile, ref TMap map, int c0, int c1, int c2, int c3, int c4, ref ulong barrier) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();
-
-    /// <summary>
-    /// Starts copying a tile from shared memory to a tensor of two dimensions; what is outside of it is not written
-    /// (`cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group`).
-    /// </summary>
-    [Ptx("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [$gaddr0, {$1, $2}], [$saddr3];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaStore2D<T, TMap>(ref TMap map, int c0, int c1, ref T tile) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();
-
-    /// <summary><see cref="TmaStore2D{T, TMap}"/> for three dimensions.</summary>
-    [Ptx("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [$gaddr0, {$1, $2, $3}], [$saddr4];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaStore3D<T, TMap>(ref TMap map, int c0, int c1, int c2, ref T tile) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();
-
-    /// <summary><see cref="TmaStore2D{T, TMap}"/> for four dimensions.</summary>
-    [Ptx("cp.async.bulk.tensor.4d.global.shared::cta.tile.bulk_group [$gaddr0, {$1, $2, $3, $4}], [$saddr5];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaStore4D<T, TMap>(ref TMap map, int c0, int c1, int c2, int c3, ref T tile) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();
-
-    /// <summary><see cref="TmaStore2D{T, TMap}"/> for five dimensions.</summary>
-    [Ptx("cp.async.bulk.tensor.5d.global.shared::cta.tile.bulk_group [$gaddr0, {$1, $2, $3, $4, $5}], [$saddr6];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaStore5D<T, TMap>(ref TMap map, int c0, int c1, int c2, int c3, int c4, ref T tile) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();
 }

@@ -4,7 +4,7 @@ using System.Numerics;
 namespace Lia.Gpu.Runtime;
 
 /// <summary>
-/// What <see cref="Intrinsics.TmaLoad2D{T, TMap}"/> and its relatives copy from or to, as 128 bytes that only the accelerator understands: see
+/// What <see cref="Intrinsics.TmaLoad2D{T, TMap}"/> and its relatives copy from, as 128 bytes that only the accelerator understands: see
 /// <see cref="Accelerator.EncodeTensorMap"/>. Kernels get it as an element of a buffer, whose address is a multiple of 64.
 /// </summary>
 public unsafe struct TensorMap
@@ -63,7 +63,7 @@ public enum TensorPromotion
     Bytes256,
 }
 
-/// <summary>A tensor in global memory and the tile that is copied from or to it. All arrays go from the innermost dimension outwards.</summary>
+/// <summary>A tensor in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.</summary>
 public sealed record TensorMapDescription
 {
     private const int MostDimensions = 5;

@@ -208,10 +208,6 @@ public class HopperCodeTests
         Intrinsics.TmaLoad4D(ref tile[64], ref maps[1], 0, x, y - 1, 3, ref barrier[0]);
         Intrinsics.ProxyFenceShared();
         Intrinsics.ProxyFence();
-        Intrinsics.TmaStore4D(ref maps[0], 0, x, y, 3, ref tile[64]);
-        Intrinsics.TmaCommitGroup();
-        Intrinsics.TmaWaitGroupRead(1);
-        Intrinsics.TmaWaitGroup(0);
         Intrinsics.WaitForPreviousLaunches();
         Intrinsics.AllowNextLaunch();
         Intrinsics.LowerRegisters(40);
@@ -230,10 +226,6 @@ public class HopperCodeTests
         Assert.Matches(@"mbarrier\.arrive\.expect_tx\.shared::cta\.b64 _, \[%r\d+\], %r\d+;", ptx);
         Assert.Matches(@"cp\.async\.bulk\.tensor\.4d\.shared::cluster\.global\.tile\.mbarrier::complete_tx::bytes \[%r\d+\], \[%rd\d+, \{%r\d+, %r\d+, %r\d+, %r\d+\}\], \[%r\d+\];", ptx);
         Assert.Contains("fence.proxy.async.shared::cta;", ptx);
-        Assert.Matches(@"cp\.async\.bulk\.tensor\.4d\.global\.shared::cta\.tile\.bulk_group \[%rd\d+, \{%r\d+, %r\d+, %r\d+, %r\d+\}\], \[%r\d+\];", ptx);
-        Assert.Contains("cp.async.bulk.commit_group;", ptx);
-        Assert.Contains("cp.async.bulk.wait_group.read 1;", ptx);
-        Assert.Contains("cp.async.bulk.wait_group 0;", ptx);
         Assert.Contains("griddepcontrol.wait;", ptx);
         Assert.Contains("griddepcontrol.launch_dependents;", ptx);
         Assert.Contains("setmaxnreg.dec.sync.aligned.u32 40;", ptx);

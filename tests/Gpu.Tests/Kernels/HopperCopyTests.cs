@@ -4,7 +4,7 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Gpu.Tests.Kernels;
 
-/// <summary>Copies of tiles by the copy engine, stmatrix, and launches that overlap.</summary>
+/// <summary>Loads of tiles by the copy engine, stmatrix, and launches that overlap.</summary>
 public class HopperCopyTests
 {
     /// <summary>Loads a box of four dimensions and writes it out in the order of its elements.</summary>
@@ -99,57 +99,37 @@ public class HopperCopyTests
         Assert.Equal(expected, result);
     }
 
-    /// <summary>Stores a tile of 32 floats a row, swizzled, that threads have computed.</summary>
-    [TestKernel(90)]
-    internal static void StoreTile(ArrayView<TensorMap> map, int x, int y)
-    {
-        ArrayView<float> tile = SharedMemory.GetDynamicSwizzled<float>();
-        for (int i = Group.IdxX; i < 32 * 16; i += Group.DimX)
-        {
-            int place = i * 4;
-            place ^= ((place >> 7) & 7) << 4;
-            tile[place / 4] = i + 1;
-        }
-        Intrinsics.ProxyFenceShared();
-        Group.Barrier();
-        if (Group.IdxX != 0) return;
-        Intrinsics.TensorMapAcquire(ref map[0]);
-        Intrinsics.TmaStore2D(ref map[0], x, y, ref tile[0]);
-        Intrinsics.TmaCommitGroup();
-        Intrinsics.TmaWaitGroupRead(0);
-        Intrinsics.TmaWaitGroup(0);
-    }
-
     [Theory, EveryHopper]
-    public void A_stored_tile_leaves_out_what_is_outside(string device)
+    public void A_box_of_floats_is_counted_in_floats(string device)
     {
-        const int Columns = 40, Rows = 20;
-        foreach ((int x, int y) in ((int, int)[])[(4, 2), (-4, -3), (16, 10)])
+        // 6 rows of 3 columns of 8 floats; the box of 8 x 2 x 3 starts in the middle of a row and reaches over its end and the last column.
+        const int Columns = 3, Rows = 6, Elements = 8 * 2 * 3;
+        float[] pixels = [.. Enumerable.Range(1, 8 * Columns * Rows).Select(i => i + 0.5f)];
+        ushort[] result = RunExact(device, accelerator =>
         {
-            float[] result = RunExact(device, accelerator =>
+            using var source = accelerator.Allocate1D(pixels);
+            using var map = accelerator.Allocate1D(new[]
             {
-                using var target = accelerator.Allocate1D(new float[Columns * Rows]);
-                using var map = accelerator.Allocate1D(new[]
+                accelerator.EncodeTensorMap(new TensorMapDescription
                 {
-                    accelerator.EncodeTensorMap(new TensorMapDescription
-                    {
-                        Element = TensorElement.Float,
-                        Address = target.NativePtr,
-                        Dimensions = [Columns, Rows],
-                        Strides = [Columns * 4],
-                        Box = [32, 16],
-                        Swizzle = TensorSwizzle.Bytes128,
-                    }),
-                });
-                accelerator.LoadStreamKernel<ArrayView<TensorMap>, int, int>(StoreTile)((1, 64, SharedMemoryConfig.RequestDynamic<float>(32 * 16)), map.View, x, y);
-                return target.GetAsArray1D();
+                    Element = TensorElement.Float,
+                    Address = source.NativePtr,
+                    Dimensions = [8, Columns, Rows, 1],
+                    Strides = [8 * 4, 8 * Columns * 4, 8 * Columns * Rows * 4],
+                    Box = [8, 2, 3, 1],
+                }),
             });
-            for (int i = 0; i < result.Length; i++)
-            {
-                int column = i % Columns - x, row = i / Columns - y;
-                Assert.Equal(column is >= 0 and < 32 && row is >= 0 and < 16 ? row * 32 + column + 1 : 0, result[i]);
-            }
-        }
+            using var target = accelerator.Allocate1D<ushort>(Elements * 2);
+            accelerator.LoadStreamKernel<ArrayView<TensorMap>, ArrayView<ushort>, int, int, int, int, int, int>(LoadBox)(
+                (1, 64, SharedMemoryConfig.RequestDynamic<ushort>(Elements * 2)), map.View, target.View, 3, 2, 1, 0, Elements * 2, 0);
+            return target.GetAsArray1D();
+        });
+        float[] expected = [.. Enumerable.Range(0, Elements).Select(i =>
+        {
+            int channel = 3 + i % 8, column = 2 + i / 8 % 2, row = 1 + i / 16;
+            return channel < 8 && column < Columns ? pixels[(row * Columns + column) * 8 + channel] : 0;
+        })];
+        Assert.Equal(expected, MemoryMarshal.Cast<ushort, float>(result).ToArray());
     }
 
     [TestKernel(90)]

@@ -34,7 +34,7 @@ internal abstract class Op
     /// <summary>Accumulators of products that it reads or writes otherwise; null for nearly all instructions.</summary>
     public AccumulatorUse? Touches { get; set; }
 
-    /// <summary>Whether it reads shared memory past the generic proxy: as the copy engine and products do.</summary>
+    /// <summary>Whether it reads shared memory past the generic proxy: as products do.</summary>
     public virtual bool ReadsByAsyncProxy => false;
 
     /// <summary>Executes for the lanes of <paramref name="mask"/>, which is never empty.</summary>

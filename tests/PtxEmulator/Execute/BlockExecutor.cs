@@ -109,15 +109,10 @@ internal sealed unsafe class BlockExecutor : IDisposable
         {
         }
         TileLoads.RequireNone();
-        foreach (Warp warp in _warps) warp.TileStores.Flush(warp);
     }
 
     /// <summary>The last lane of a warp exits: what it started must not need it any more.</summary>
-    public void FinishWarp(Warp warp)
-    {
-        warp.TileStores.RequireRead(warp);
-        Warpgroups[warp.Index / 4].RequireNone(warp);
-    }
+    public void FinishWarp(Warp warp) => Warpgroups[warp.Index / 4].RequireNone(warp);
 
     // One turn of every warp that can run; false when the block is done.
     private bool RunTurn()

@@ -5,7 +5,7 @@ using static Lia.PtxEmulator.Parser.PtxType;
 
 namespace Lia.PtxEmulator.Execute;
 
-/// <summary>cp.async.bulk.tensor in both directions, its groups and waits, and the proxy fences. See <see cref="TileLoads"/> and <see cref="TileStores"/> for when the data arrives.</summary>
+/// <summary>cp.async.bulk.tensor from global to shared memory, and the proxy fences. See <see cref="TileLoads"/> for when the data arrives.</summary>
 internal static unsafe class BulkCopyInstructions
 {
     /// <summary>Behind <c>cp.async.bulk</c>.</summary>
@@ -13,24 +13,9 @@ internal static unsafe class BulkCopyInstructions
     {
         r.RequireSm(90);
         r.RequireVersion(80);
-        switch (r.Require("tensor", "commit_group", "wait_group"))
-        {
-            case "commit_group":
-                return new CommitGroup();
-            case "wait_group":
-                bool readsOnly = r.Take("read");
-                long newest = r.Immediate(0);
-                return newest is >= 0 and <= int.MaxValue ? new WaitGroup((uint)newest, readsOnly) : throw r.Error("the number of groups must not be negative");
-        }
+        r.Require("tensor");
         int dimensions = r.Require("1d", "2d", "3d", "4d", "5d")[0] - '0';
-        if (r.Require("shared::cluster", "global") == "global")
-        {
-            r.Require("shared::cta");
-            r.Take("tile");
-            r.Require("bulk_group");
-            (AddressOperand target, int[] to) = r.Tile(0, dimensions);
-            return new StoreTile(target, to, r.Address(1, StateSpace.Shared));
-        }
+        r.Require("shared::cluster");
         r.Require("global");
         r.Take("tile");
         r.Require("mbarrier::complete_tx::bytes");
@@ -76,16 +61,6 @@ internal static unsafe class BulkCopyInstructions
         return warp.Addresses[lane];
     }
 
-    /// <summary>The map and coordinates of a lane; the shared address must be aligned as the map's swizzle wants it.</summary>
-    private static (EmulatedTensorMap Map, int[] Coordinates) Tile(Warp warp, int lane, AddressOperand operand, int[] slots, ulong shared)
-    {
-        EmulatedTensorMap map = ReadMap(warp, lane, Lane(warp, operand, lane));
-        if (map.Rank != slots.Length) throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, $"the tensor map has {map.Rank} dimensions, the instruction {slots.Length}");
-        int alignment = Math.Max(128, 8 * map.SwizzleSpan);
-        if (shared % (ulong)alignment != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"a tile with a swizzle of {map.SwizzleSpan} bytes lies at a multiple of {alignment}", shared);
-        return (map, [.. slots.Select(slot => ((int*)(warp.Registers + slot))[lane])]);
-    }
-
     private sealed class LoadTile(AddressOperand destination, AddressOperand map, int[] coordinates, AddressOperand barrier) : Op
     {
         public override void Execute(Warp warp, uint mask)
@@ -97,36 +72,16 @@ internal static unsafe class BulkCopyInstructions
                 if (!counter.Fenced)
                     throw warp.Fault(EmulationErrorKind.MissingProxyFence, lane, "the barrier was initialised without a fence.mbarrier_init behind it", counter.Address);
                 ulong target = Lane(warp, destination, lane);
-                (EmulatedTensorMap tensor, int[] from) = Tile(warp, lane, map, coordinates, target);
+                EmulatedTensorMap tensor = ReadMap(warp, lane, Lane(warp, map, lane));
+                if (tensor.Rank != coordinates.Length)
+                    throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, $"the tensor map has {tensor.Rank} dimensions, the instruction {coordinates.Length}");
+                int alignment = Math.Max(128, 8 * tensor.SwizzleSpan);
+                if (target % (ulong)alignment != 0)
+                    throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"a tile with a swizzle of {tensor.SwizzleSpan} bytes lies at a multiple of {alignment}", target);
+                int[] from = [.. coordinates.Select(slot => ((int*)(warp.Registers + slot))[lane])];
                 warp.Block.TileLoads.Issue(warp, lane, Syntax.Line, tensor, from, target, counter);
             }
         }
-    }
-
-    private sealed class StoreTile(AddressOperand map, int[] coordinates, AddressOperand source) : Op
-    {
-        public override bool ReadsByAsyncProxy => true;
-
-        public override void Execute(Warp warp, uint mask)
-        {
-            for (; mask != 0; mask &= mask - 1)
-            {
-                int lane = Warp.FirstLane(mask);
-                ulong from = Lane(warp, source, lane);
-                (EmulatedTensorMap tensor, int[] to) = Tile(warp, lane, map, coordinates, from);
-                warp.TileStores.Issue(warp, lane, Syntax.Line, tensor, to, from);
-            }
-        }
-    }
-
-    private sealed class CommitGroup : Op
-    {
-        public override void Execute(Warp warp, uint mask) => warp.TileStores.Commit(mask);
-    }
-
-    private sealed class WaitGroup(uint newest, bool readsOnly) : Op
-    {
-        public override void Execute(Warp warp, uint mask) => warp.TileStores.Wait(warp, mask, newest, readsOnly);
     }
 
     private sealed class AsyncFence : Op

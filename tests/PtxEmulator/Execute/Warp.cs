@@ -72,9 +72,6 @@ internal sealed unsafe class Warp : IDisposable
 
     public AsyncCopies AsyncCopies { get; }
 
-    /// <summary>Stores of tiles that have not arrived.</summary>
-    public TileStores TileStores { get; } = new();
-
     /// <summary>Which accumulators are in flight.</summary>
     public AccumulatorState Accumulators { get; }
 
@@ -117,7 +114,6 @@ internal sealed unsafe class Warp : IDisposable
         Array.Clear(Written);
         Local.Reset();
         AsyncCopies.Reset();
-        TileStores.Reset();
         Accumulators.Reset();
         _failedWait = null;
     }

@@ -263,7 +263,7 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
                     : Swizzle.Apply(start + ((ulong)(row / 8) * stride) + ((ulong)(row % 8) * (ulong)span) + ((ulong)piece * 16), span);
                 Allocation? none = null;
                 ushort* halves = (ushort*)SharedSpace.Read(warp, 0, address, 16, strong: false, ref none);
-                shared.Proxy!.Read(warp, null, address, 16);
+                shared.Proxy!.Read(warp, address, 16);
                 for (int i = 0; i < 8; i++) into[(row * 16) + (piece * 8) + i] = (float)BitConverter.UInt16BitsToHalf(halves[i]);
             }
             if (row % 8 != 0) continue;
@@ -278,7 +278,7 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
 
         void Hold(ulong first, ulong bytes)
         {
-            var reading = new AsyncProxy.Reading(first, first + bytes, product.Op.Syntax.Line, "a product");
+            var reading = new AsyncProxy.Reading(first, first + bytes, product.Op.Syntax.Line);
             product.Readings.Add(reading);
             shared.Proxy!.Add(reading);
         }

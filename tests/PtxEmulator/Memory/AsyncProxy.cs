@@ -3,13 +3,13 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator.Memory;
 
 /// <summary>
-/// Shared memory as the copy engine and products see it. What a thread writes reaches them only behind that thread's fence.proxy.async; and while they read, nobody may
+/// Shared memory as products see it. What a thread writes reaches them only behind that thread's fence.proxy.async; and while they read, nobody may
 /// write. Each word remembers its last writer.
 /// </summary>
 internal sealed class AsyncProxy(int bytes, int threads)
 {
-    /// <summary>Bytes being read until someone has waited.</summary>
-    public sealed record Reading(ulong Start, ulong End, int Line, string What);
+    /// <summary>Bytes that a product reads until someone has waited.</summary>
+    public sealed record Reading(ulong Start, ulong End, int Line);
 
     private readonly (ushort Thread, uint Fences, int Pc)[] _writers = new (ushort, uint, int)[(bytes + 3) / 4];   // Thread + 1
     private readonly uint[] _fences = new uint[threads];
@@ -36,13 +36,13 @@ internal sealed class AsyncProxy(int bytes, int threads)
     public void Arrive(ulong address, int count) => Array.Clear(_writers, (int)(address >> 2), count / 4);
 
     /// <summary>Whether the bytes (a multiple of 4, aligned to it) may be read past the generic proxy.</summary>
-    public void Read(Warp warp, int? lane, ulong address, int count)
+    public void Read(Warp warp, ulong address, int count)
     {
         for (ulong word = address >> 2; word < (address + (ulong)count) >> 2; word++)
         {
             (ushort thread, uint fences, int pc) = _writers[word];
             if (thread == 0 || _fences[thread - 1] != fences) continue;
-            throw warp.Fault(EmulationErrorKind.MissingProxyFence, lane,
+            throw warp.Fault(EmulationErrorKind.MissingProxyFence, null,
                 $"reads shared byte {word * 4}, which thread {thread - 1} has written (line {warp.Block.Launch.Entry.Program[pc].Syntax.Line}) without a fence.proxy.async behind it", word * 4);
         }
     }
@@ -58,7 +58,7 @@ internal sealed class AsyncProxy(int bytes, int threads)
         {
             if (reading.Start >= end || start >= reading.End) continue;
             throw warp.Fault(EmulationErrorKind.ProductInFlight, lane,
-                $"{does} shared bytes {Math.Max(start, reading.Start)} to {Math.Min(end, reading.End) - 1}, which {reading.What} in line {reading.Line}, not waited for, still reads", Math.Max(start, reading.Start));
+                $"{does} shared bytes {Math.Max(start, reading.Start)} to {Math.Min(end, reading.End) - 1}, which a product in line {reading.Line}, not waited for, still reads", Math.Max(start, reading.Start));
         }
     }
 }

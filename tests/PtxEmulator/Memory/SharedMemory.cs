@@ -26,7 +26,7 @@ internal sealed unsafe class SharedMemory : IDisposable
 
     public SharedRaceDetector? Races { get; }
 
-    /// <summary>What the copy engine and products may read; null when the kernel has neither.</summary>
+    /// <summary>What products may read; null when the kernel has none.</summary>
     public AsyncProxy? Proxy { get; }
 
     /// <summary>What a block finds when it starts: nothing initialised.</summary>

@@ -5,16 +5,18 @@ namespace Lia.PtxEmulator.Memory;
 /// <summary>The elements of a tile in global memory.</summary>
 internal static unsafe class Tiles
 {
-    /// <summary>Calls back for each run of elements that follow each other in both memories: global address and, in the tile as it would be without swizzle, offset and bytes.</summary>
-    public static void Runs(EmulatedTensorMap map, ReadOnlySpan<int> coordinates, Action<ulong, int, int> run)
+    /// <summary>Reads a tile as it would be without swizzle: a run of elements that follow each other in both memories at a time. What is outside the tensor stays zero.</summary>
+    public static byte[] Read(Warp warp, int lane, EmulatedTensorMap map, ReadOnlySpan<int> coordinates)
     {
+        byte[] tile = new byte[map.TileBytes];
         long first = Math.Max(0, coordinates[0]), end = Math.Min(map.Dimensions[0], (long)coordinates[0] + map.Box[0]);
-        int rowBytes = map.Box[0] * map.ElementBytes;
+        if (first >= end) return tile;
+        int rowBytes = map.Box[0] * map.ElementBytes, before = (int)(first - coordinates[0]) * map.ElementBytes, bytes = (int)(end - first) * map.ElementBytes;
         Span<int> index = stackalloc int[map.Rank];
         index.Clear();
-        for (int row = 0; first < end; row++)
+        for (int row = 0; ; row++)
         {
-            ulong address = map.Address;
+            ulong address = map.Address + (ulong)(first * map.ElementBytes);
             bool isInside = true;
             for (int d = 1; d < map.Rank; d++)
             {
@@ -22,43 +24,29 @@ internal static unsafe class Tiles
                 isInside &= at >= 0 && at < map.Dimensions[d];
                 address += (ulong)(at * map.Strides[d]);
             }
-            if (isInside)
-                run(address + (ulong)(first * map.ElementBytes), (row * rowBytes) + (int)((first - coordinates[0]) * map.ElementBytes), (int)(end - first) * map.ElementBytes);
+            if (isInside) ReadRun(warp, lane, address, tile.AsSpan((row * rowBytes) + before, bytes));
             int next = 1;
             while (next < map.Rank && ++index[next] == map.Count(next)) index[next++] = 0;
-            if (next >= map.Rank) return;
+            if (next >= map.Rank) return tile;
         }
     }
 
-    public static byte[] Read(Warp warp, int lane, EmulatedTensorMap map, ReadOnlySpan<int> coordinates)
+    private static void ReadRun(Warp warp, int lane, ulong address, Span<byte> run)
     {
-        byte[] tile = new byte[map.TileBytes];
-        Runs(map, coordinates, (address, offset, bytes) =>
-        {
-            (Allocation allocation, ulong start) = Locate(warp, lane, address, bytes, "reads");
-            if (new ReadOnlySpan<byte>(allocation.State + start, bytes).IndexOfAnyExcept(ByteState.Initialized) is >= 0 and int bad)
-                throw warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"copies {bytes} bytes of global memory that are not all written", address + (ulong)bad);
-            warp.Block.Launch.GlobalRaces?.Read(warp, lane, allocation, start, bytes, strong: false);
-            new ReadOnlySpan<byte>(allocation.Data + start, bytes).CopyTo(tile.AsSpan(offset));
-        });
-        return tile;
+        (Allocation allocation, ulong start) = Locate(warp, lane, address, run.Length);
+        if (new ReadOnlySpan<byte>(allocation.State + start, run.Length).IndexOfAnyExcept(ByteState.Initialized) is >= 0 and int bad)
+            throw warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"copies {run.Length} bytes of global memory that are not all written", address + (ulong)bad);
+        warp.Block.Launch.GlobalRaces?.Read(warp, lane, allocation, start, run.Length, strong: false);
+        new ReadOnlySpan<byte>(allocation.Data + start, run.Length).CopyTo(run);
     }
 
-    public static void Write(Warp warp, int lane, EmulatedTensorMap map, ReadOnlySpan<int> coordinates, byte[] tile) => Runs(map, coordinates, (address, offset, bytes) =>
-    {
-        (Allocation allocation, ulong start) = Locate(warp, lane, address, bytes, "writes");
-        warp.Block.Launch.GlobalRaces?.Write(warp, lane, allocation, start, bytes, strong: false);
-        new Span<byte>(allocation.State + start, bytes).Fill(ByteState.Initialized);
-        tile.AsSpan(offset, bytes).CopyTo(new Span<byte>(allocation.Data + start, bytes));
-    });
-
-    private static (Allocation Allocation, ulong Offset) Locate(Warp warp, int lane, ulong address, int bytes, string does)
+    private static (Allocation Allocation, ulong Offset) Locate(Warp warp, int lane, ulong address, int bytes)
     {
         Allocation? allocation = warp.Block.Launch.Memory.Find(address);
         if (allocation is null || address - allocation.Base + (ulong)bytes > allocation.Bytes)
-            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"the tensor map reaches outside its allocation: {does} {bytes} bytes", address);
+            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"the tensor map reaches outside its allocation: reads {bytes} bytes", address);
         return allocation.Freed
-            ? throw warp.Fault(EmulationErrorKind.UseAfterFree, lane, $"{does} {bytes} bytes of a tensor that was freed", address)
+            ? throw warp.Fault(EmulationErrorKind.UseAfterFree, lane, $"reads {bytes} bytes of a tensor that was freed", address)
             : (allocation, address - allocation.Base);
     }
 }
@@ -114,80 +102,5 @@ internal sealed unsafe class TileLoads(BlockExecutor block)
         if (!_pending.TryPeek(out Load? load)) return;
         throw block.Fault(EmulationErrorKind.MissingAsyncCopyWait, null, (load.Warp.Index * 32) + load.Lane, null,
             $"the block ends while the load of a tile, started in line {load.Line}, is under way", load.Destination);
-    }
-}
-
-/// <summary>The stores of tiles of a warp that have not arrived. Shared memory is read when a store is issued, and must stay as it is until a wait; global memory is written at a wait that is not for reads only, or at the block's end.</summary>
-internal sealed class TileStores
-{
-    private sealed record Store(int Lane, uint Group, int Line, EmulatedTensorMap Map, int[] Coordinates, byte[] Tile, AsyncProxy.Reading Reading)
-    {
-        public bool IsRead { get; set; }
-    }
-
-    private readonly uint[] _committed = new uint[32];
-    private readonly List<Store> _pending = [];
-
-    public void Reset()
-    {
-        Array.Clear(_committed);
-        _pending.Clear();
-    }
-
-    public unsafe void Issue(Warp warp, int lane, int line, EmulatedTensorMap map, int[] coordinates, ulong source)
-    {
-        SharedMemory shared = warp.Block.Shared;
-        byte[] tile = new byte[map.TileBytes];
-        if (source + (ulong)tile.Length > shared.Bytes)
-            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"copies a tile of {tile.Length} bytes from shared memory, which has {shared.Bytes} bytes", source);
-        for (int i = 0; i < tile.Length; i += 16)
-        {
-            ulong piece = Swizzle.Apply(source + (ulong)i, map.SwizzleSpan);
-            Allocation? none = null;
-            new ReadOnlySpan<byte>(SharedSpace.Read(warp, lane, piece, 16, strong: false, ref none), 16).CopyTo(tile.AsSpan(i));
-            shared.Proxy!.Read(warp, lane, piece, 16);
-        }
-        var reading = new AsyncProxy.Reading(source, source + (ulong)tile.Length, line, "the store of a tile");
-        shared.Proxy!.Add(reading);
-        _pending.Add(new Store(lane, _committed[lane], line, map, coordinates, tile, reading));
-    }
-
-    public void Commit(uint mask)
-    {
-        for (; mask != 0; mask &= mask - 1) _committed[Warp.FirstLane(mask)]++;
-    }
-
-    /// <summary>All groups but the newest have been read, or have arrived.</summary>
-    public void Wait(Warp warp, uint mask, uint newest, bool readsOnly)
-    {
-        foreach (Store store in _pending.ToArray())
-        {
-            if ((mask >> store.Lane & 1) == 0 || store.Group + (ulong)newest >= _committed[store.Lane]) continue;
-            EndRead(warp, store);
-            if (readsOnly) continue;
-            Tiles.Write(warp, store.Lane, store.Map, store.Coordinates, store.Tile);
-            _pending.Remove(store);
-        }
-    }
-
-    /// <summary>Shared memory must outlive the reads.</summary>
-    public void RequireRead(Warp warp)
-    {
-        if (_pending.Find(s => !s.IsRead) is { } store)
-            throw warp.Fault(EmulationErrorKind.MissingAsyncCopyWait, store.Lane, $"exits while the store of a tile, started in line {store.Line}, still reads shared memory");
-    }
-
-    /// <summary>The end of the kernel waits for all stores.</summary>
-    public void Flush(Warp warp)
-    {
-        foreach (Store store in _pending) Tiles.Write(warp, store.Lane, store.Map, store.Coordinates, store.Tile);
-        _pending.Clear();
-    }
-
-    private static void EndRead(Warp warp, Store store)
-    {
-        if (store.IsRead) return;
-        store.IsRead = true;
-        warp.Block.Shared.Proxy!.Remove(store.Reading);
     }
 }
