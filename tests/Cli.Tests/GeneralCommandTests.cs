@@ -31,7 +31,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Info_tells_about_the_machine()
     {
         string[] lines = CliRunner.Succeed("info").OutputLines;
-        foreach (string key in new[] { "lia", "runtime", "cpu", "memory", "ffmpeg", "models" }) Assert.Contains(lines, line => line.StartsWith(key + " ", StringComparison.Ordinal));
+        foreach (string key in new[] { "lia", "runtime", "cpu", "memory", "kernels", "ffmpeg", "models" }) Assert.Contains(lines, line => line.StartsWith(key + " ", StringComparison.Ordinal));
         Assert.Contains($"{Environment.ProcessorCount} thread", string.Concat(lines));
         JsonElement json = JsonDocument.Parse(CliRunner.Succeed("info", "--json").Output).RootElement;
         Assert.Contains("vox (256)", json.GetProperty("models").GetString());

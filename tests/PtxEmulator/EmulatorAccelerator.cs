@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 
@@ -17,8 +18,9 @@ public sealed class EmulatorAccelerator : Accelerator
     /// <param name="sm">Compute capability times ten.</param>
     /// <param name="options">What the emulator checks; everything by default.</param>
     /// <param name="memoryBytes">Bytes of device memory.</param>
-    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes)
-        : base(Describe(sm, memoryBytes), sm == 90 ? new CompileTarget(sm, true, 8, 3) : new CompileTarget(sm)) =>
+    /// <param name="cache">Where compiled kernels are kept; null for nowhere.</param>
+    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null)
+        : base(Describe(sm, memoryBytes), sm == 90 ? new CompileTarget(sm, true, 8, 3) : new CompileTarget(sm), cache) =>
         Emulator = new Emulator(Memory, (options ?? new EmulatorOptions()) with { SharedMemoryLimit = Properties.MaxSharedBytesPerGroup });
 
     /// <summary>The device memory.</summary>

@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Lia.Gpu.Cache;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Weights;
@@ -56,6 +57,10 @@ internal static class InfoCommand
         {
             yield return ("cuda", problem!);
         }
+        KernelCache cache = KernelCache.Default;
+        yield return ("kernels", cache.Folder is { } folder
+            ? $"kept in {folder}: {cache.Usage.Files} file{(cache.Usage.Files == 1 ? "" : "s")}, {Files.Bytes(cache.Usage.Bytes)}"
+            : $"not kept ({KernelCache.Variable} names a folder)");
         foreach (string tool in new[] { "ffmpeg", "ffprobe" }) yield return (tool, Tools.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
         yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");

@@ -14,9 +14,14 @@ internal sealed class Dump
         Directory.CreateDirectory(folder);
     }
 
+    /// <summary>Whether dumps were asked for.</summary>
+    public static bool IsWanted => Folder is { Length: > 0 };
+
+    private static string? Folder => Environment.GetEnvironmentVariable("LIA_GPU_DUMP");
+
     /// <summary>Null when dumps were not asked for.</summary>
     public static Dump? For(string kernel, CompileTarget target) =>
-        Environment.GetEnvironmentVariable("LIA_GPU_DUMP") is { Length: > 0 } folder ? new(Path.Combine(folder, $"{kernel}.{target.Name}")) : null;
+        Folder is { Length: > 0 } folder ? new(Path.Combine(folder, $"{kernel}.{target.Name}")) : null;
 
     public void Write(string stage, Function function) =>
         File.WriteAllText(Path.Combine(_folder, $"{_stage++:00}-{stage}.ir"), Printer.Print(function));

@@ -1,3 +1,4 @@
+using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 
@@ -8,7 +9,8 @@ internal sealed class CudaAccelerator : Accelerator
 {
     private const uint Portable = 1; // CU_MEMHOSTALLOC_PORTABLE: page-locked for every context
 
-    internal CudaAccelerator(CudaDevice device, int handle, CompileTarget target) : base(device.Properties, target) => Context = new CudaContext(handle);
+    internal CudaAccelerator(CudaDevice device, int handle, CompileTarget target, KernelCache cache) : base(device.Properties, target, cache) =>
+        Context = new CudaContext(handle);
 
     internal CudaContext Context { get; }
 

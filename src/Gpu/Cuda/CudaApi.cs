@@ -64,6 +64,11 @@ internal static unsafe partial class CudaApi
     // Modules and launches
     [LibraryImport(Library)] internal static partial CudaResult cuModuleLoadDataEx(out nint module, byte* image, uint count, CudaJitOption* options, nint* values);
     [LibraryImport(Library)] internal static partial CudaResult cuModuleUnload(nint module);
+    [LibraryImport(Library, EntryPoint = "cuLinkCreate_v2")] internal static partial CudaResult cuLinkCreate(uint count, CudaJitOption* options, nint* values, out nint linker);
+    [LibraryImport(Library, EntryPoint = "cuLinkAddData_v2")]
+    internal static partial CudaResult cuLinkAddData(nint linker, CudaJitInput kind, byte* data, nuint bytes, byte* name, uint count, CudaJitOption* options, nint* values);
+    [LibraryImport(Library)] internal static partial CudaResult cuLinkComplete(nint linker, out byte* image, out nuint bytes);
+    [LibraryImport(Library)] internal static partial CudaResult cuLinkDestroy(nint linker);
     [LibraryImport(Library)] internal static partial CudaResult cuModuleGetFunction(out nint function, nint module, byte* name);
     [LibraryImport(Library)] internal static partial CudaResult cuFuncGetAttribute(out int value, CudaFunctionAttribute attribute, nint function);
     [LibraryImport(Library)] internal static partial CudaResult cuFuncSetAttribute(nint function, CudaFunctionAttribute attribute, int value);
@@ -129,5 +134,12 @@ internal enum CudaJitOption
     InfoLogBufferSizeBytes = 4,
     ErrorLogBuffer = 5,
     ErrorLogBufferSizeBytes = 6,
+    Target = 9,
     LogVerbose = 12,
+}
+
+/// <summary>CUjitInputType.</summary>
+internal enum CudaJitInput
+{
+    Ptx = 1,
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 
@@ -35,6 +36,9 @@ public sealed class CudaDevice
 
     /// <summary>The newest CUDA version the driver serves: 13000 is 13.0.</summary>
     public static int DriverVersion => CudaDriver.Current.Version;
+
+    /// <summary>The driver's release in words, as far as it can be told.</summary>
+    public static string DriverRelease => CudaDriver.Identity;
 
     /// <summary>Lists the devices of this machine that can run our kernels (compute capability 7.5 and up). Never throws.</summary>
     /// <param name="devices">The devices; empty when there is none.</param>
@@ -75,7 +79,9 @@ public sealed class CudaDevice
 
     /// <summary>Opens the device. Several accelerators of one device share its primary context.</summary>
     /// <param name="target">What to compile kernels for; by default the newest architecture the compiler names that the device runs, sm_90a on compute capability 9.0.</param>
-    public Accelerator CreateAccelerator(CompileTarget? target = null) => new CudaAccelerator(this, _handle, target ?? NewestTarget(Properties.Sm, DriverVersion));
+    /// <param name="cache">Where compiled kernels are kept; null for <see cref="KernelCache.Default"/>.</param>
+    public Accelerator CreateAccelerator(CompileTarget? target = null, KernelCache? cache = null) =>
+        new CudaAccelerator(this, _handle, target ?? NewestTarget(Properties.Sm, DriverVersion), cache ?? KernelCache.Default);
 
     // PTX ISA 7.8 names the plain ones; the driver compiles them for later devices too. sm_90a came with PTX 8.0 (CUDA 12.0); 8.3 (CUDA 12.3) has the fence of tensor maps.
     internal static CompileTarget NewestTarget(int sm, int driverVersion) => sm switch

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
@@ -25,6 +26,23 @@ internal sealed class CudaDriver
         return driver;
     });
 
+    private static readonly Lazy<string> LazyIdentity = new(() =>
+    {
+        const string KernelModule = "/proc/driver/nvidia/version"; // names the release: NVRM version: ... 580.159.04 ...
+        string release = "";
+        try
+        {
+            release = OperatingSystem.IsWindows()
+                ? FileVersionInfo.GetVersionInfo(Path.Combine(Environment.SystemDirectory, Candidates[0])).FileVersion ?? ""
+                : File.ReadLines(KernelModule).FirstOrDefault("");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Not told here (WSL); the version of CUDA that the driver serves remains.
+        }
+        return $"CUDA {Format(Current.Version)} {release}".TrimEnd();
+    });
+
     private CudaDriver(nint library, int version, CudaUnavailableException? problem)
     {
         Library = library;
@@ -43,6 +61,9 @@ internal sealed class CudaDriver
 
     /// <summary>The driver of this process, started or with the problem that it has.</summary>
     public static CudaDriver Current => Process.Value;
+
+    /// <summary>The driver's exact release in words, as far as it can be told, for what depends on its assembler.</summary>
+    public static string Identity => LazyIdentity.Value;
 
     /// <summary>Loads the first of the libraries that is there and initialises it.</summary>
     internal static unsafe CudaDriver Start(IReadOnlyList<string> candidates)

@@ -1,15 +1,12 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Cuda;
 
-/// <summary>A kernel's module, assembled by the driver (which caches the machine code on disk).</summary>
+/// <summary>A kernel's module and its entry.</summary>
 internal sealed unsafe class CudaKernel : Kernel
 {
-    private const int LogBytes = 16384;
-
     private readonly CudaHandle _module;
     private readonly nint _function;
     private readonly nuint _parameterBytes;
@@ -25,7 +22,7 @@ internal sealed unsafe class CudaKernel : Kernel
     public static CudaKernel Load(CudaAccelerator accelerator, CompiledKernel compiled)
     {
         accelerator.Context.Enter();
-        var module = new CudaHandle(accelerator.Context, accelerator.Live, LoadModule(compiled), CudaObject.Module);
+        var module = new CudaHandle(accelerator.Context, accelerator.Live, CudaModule.Load(accelerator, compiled), CudaObject.Module);
         try
         {
             nint function;
@@ -93,25 +90,6 @@ internal sealed unsafe class CudaKernel : Kernel
         if (result != CudaResult.Success)
             throw CudaStatus.Failure(result, $"{Compiled.EntryPoint}, {config}", nameof(CudaApi.cuLaunchKernelEx));
     }
-
-    private static nint LoadModule(CompiledKernel compiled)
-    {
-        byte[] errors = new byte[LogBytes], info = new byte[LogBytes];
-        fixed (byte* image = Encoding.UTF8.GetBytes(compiled.Ptx + '\0'), errorLog = errors, infoLog = info)
-        {
-            CudaJitOption* options = stackalloc[]
-            {
-                CudaJitOption.ErrorLogBuffer, CudaJitOption.ErrorLogBufferSizeBytes, CudaJitOption.InfoLogBuffer, CudaJitOption.InfoLogBufferSizeBytes, CudaJitOption.LogVerbose,
-            };
-            nint* values = stackalloc[] { (nint)errorLog, LogBytes, (nint)infoLog, LogBytes, 1 };
-            CudaResult result = CudaApi.cuModuleLoadDataEx(out nint module, image, 5, options, values);
-            if (result != CudaResult.Success)
-                throw CudaStatus.Failure(result, $"{compiled.EntryPoint} for {compiled.Target}{Environment.NewLine}{Text(errorLog)}{Environment.NewLine}{Text(infoLog)}".TrimEnd(), nameof(CudaApi.cuModuleLoadDataEx));
-            return module;
-        }
-    }
-
-    private static string Text(byte* log) => Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(log));
 
     private static int Read(nint function, CudaFunctionAttribute attribute)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
 
 namespace Lia.Gpu.Runtime;
@@ -12,13 +13,18 @@ namespace Lia.Gpu.Runtime;
 public abstract partial class Accelerator : IDisposable
 {
     private readonly ConcurrentDictionary<MethodInfo, Lazy<Kernel>> _kernels = new();
+    private readonly Dictionary<MethodInfo, Task<Kernel>> _loading = [];
     private readonly Lazy<AcceleratorStream> _defaultStream;
 
     /// <summary>An accelerator with the given limits that compiles for <paramref name="target"/>.</summary>
-    protected Accelerator(AcceleratorProperties properties, CompileTarget target)
+    /// <param name="properties">Name and limits.</param>
+    /// <param name="target">What kernels are compiled for.</param>
+    /// <param name="cache">Where compiled kernels are kept; null for nowhere.</param>
+    protected Accelerator(AcceleratorProperties properties, CompileTarget target, KernelCache? cache = null)
     {
         Properties = properties;
         Target = target;
+        Cache = cache ?? KernelCache.Off;
         _defaultStream = new(CreateStream);
     }
 
@@ -33,6 +39,9 @@ public abstract partial class Accelerator : IDisposable
 
     /// <summary>What kernels are compiled for.</summary>
     public CompileTarget Target { get; }
+
+    /// <summary>Where compiled kernels are kept from one process to the next.</summary>
+    public KernelCache Cache { get; }
 
     /// <summary>The stream of calls that name none. Other streams do not wait for it.</summary>
     public AcceleratorStream DefaultStream => _defaultStream.Value;
@@ -109,7 +118,7 @@ public abstract partial class Accelerator : IDisposable
     public Kernel LoadKernel(MethodInfo method)
     {
         ArgumentNullException.ThrowIfNull(method);
-        Lazy<Kernel> kernel = _kernels.GetOrAdd(method, m => new(() => Load(KernelCompiler.Compile(m, Target))));
+        Lazy<Kernel> kernel = _kernels.GetOrAdd(method, m => new(() => Load(Cache.Kernel(m, Target))));
         try
         {
             return kernel.Value;
@@ -118,6 +127,22 @@ public abstract partial class Accelerator : IDisposable
         {
             _kernels.TryRemove(new(method, kernel)); // a later call may succeed, when there is memory again
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Starts what <see cref="LoadKernel"/> does on the thread pool, so that several kernels are compiled side by side. Later calls return the same task, until one has failed.
+    /// </summary>
+    /// <param name="method">A static method in the kernel dialect, closed if generic.</param>
+    /// <returns>The kernel; the task fails with what <see cref="LoadKernel"/> throws.</returns>
+    public Task<Kernel> LoadKernelAsync(MethodInfo method)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        lock (_loading)
+        {
+            if (!_loading.TryGetValue(method, out Task<Kernel>? loading) || loading.IsFaulted)
+                _loading[method] = loading = Task.Run(() => LoadKernel(method));
+            return loading;
         }
     }
 
@@ -148,6 +173,12 @@ public abstract partial class Accelerator : IDisposable
     {
         if (!disposing)
             return;
+        lock (_loading)
+        {
+            // A kernel that is still being compiled would be left over. What failed was told to who asked for it.
+            Task.WhenAll(_loading.Values).ContinueWith(static _ => { }, TaskScheduler.Default).Wait();
+            _loading.Clear();
+        }
         foreach (Lazy<Kernel> kernel in _kernels.Values)
         {
             if (kernel.IsValueCreated)

@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using System.Security.Cryptography;
+using System.Text;
+using Lia.Gpu.Compiler;
+
+namespace Lia.Gpu.Cache;
+
+/// <summary>
+/// Names what a file of the cache holds, completely: equal keys, equal content. A kernel's PTX follows from its method, the target, and the assemblies that its
+/// code can come from, this one (compiler and dialect) among them; assemblies are told by their module version, which the C# compiler makes of their content.
+/// </summary>
+internal static class KernelKey
+{
+    // What an assembly and all that it refers to are. Assemblies may be unloaded; the table does not hold them.
+    private static readonly ConditionalWeakTable<Assembly, string> s_fingerprints = [];
+
+    /// <summary>The key of a kernel's PTX; null for a kernel made at run time, which no later process can have.</summary>
+    public static string? Of(MethodInfo method, CompileTarget target)
+    {
+        var key = new StringBuilder("ptx\n");
+        key.Append(target).Append('\n');
+        key.Append(method.Module.ModuleVersionId).Append(' ').Append(method.MetadataToken).Append('\n');
+        var assemblies = new HashSet<Assembly> { typeof(KernelKey).Assembly, method.Module.Assembly };
+        AppendArguments(method.DeclaringType?.GetGenericArguments() ?? []);
+        AppendArguments(method.GetGenericArguments());
+        if (assemblies.Any(static assembly => assembly.IsDynamic)) return null;
+        foreach (string fingerprint in assemblies.Select(Fingerprint).Order(StringComparer.Ordinal)) key.Append(fingerprint).Append('\n');
+        return key.ToString();
+
+        void AppendArguments(Type[] arguments)
+        {
+            foreach (Type argument in arguments)
+            {
+                key.Append(argument.AssemblyQualifiedName).Append('\n');
+                assemblies.Add(argument.Assembly);
+                if (argument.IsGenericType) AppendArguments(argument.GetGenericArguments());
+            }
+        }
+    }
+
+    /// <summary>The key of a kernel's machine code.</summary>
+    public static string Of(CompiledKernel compiled, string machine) =>
+        $"machine code\n{machine}\n{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(compiled.Ptx)))}\n";
+
+    private static string Fingerprint(Assembly assembly) => s_fingerprints.GetValue(assembly, static root =>
+    {
+        var versions = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var open = new Queue<Assembly>([root]);
+        while (open.TryDequeue(out Assembly? next))
+        {
+            if (!versions.TryAdd(next.FullName!, next.ManifestModule.ModuleVersionId.ToString())) continue;
+            foreach (AssemblyName reference in next.GetReferencedAssemblies())
+            {
+                if (versions.ContainsKey(reference.FullName)) continue;
+                try
+                {
+                    open.Enqueue((AssemblyLoadContext.GetLoadContext(next) ?? AssemblyLoadContext.Default).LoadFromAssemblyName(reference));
+                }
+                catch (Exception e) when (e is IOException or BadImageFormatException)
+                {
+                    versions.TryAdd(reference.FullName, "missing"); // so no code comes from it
+                }
+            }
+        }
+        string list = string.Concat(versions.Select(static pair => $"{pair.Key} {pair.Value}\n"));
+        return $"{root.GetName().Name} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(list)))}";
+    });
+}

@@ -1,0 +1,75 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Lia.Gpu.Compiler;
+
+namespace Lia.Gpu.Cuda;
+
+/// <summary>
+/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes; a module loaded from PTX
+/// does not. What the linker does not take, and what is wrong in the PTX, is left to the loader, which says so.
+/// </summary>
+internal static unsafe class CudaModule
+{
+    private const int LogBytes = 16384;
+    private const int AcceleratedTargets = 0x10000; // CU_COMPUTE_ACCELERATED_TARGET_BASE: sm_90a is 90 above it
+
+    /// <summary>Loads a kernel's module into the accelerator's context, which must be current.</summary>
+    /// <exception cref="CudaException">The driver cannot assemble or load it; the message has the assembler's log.</exception>
+    public static nint Load(CudaAccelerator accelerator, CompiledKernel compiled)
+    {
+        if (accelerator.Cache.Folder is null) return LoadPtx(compiled);
+        string machine = $"{CudaDriver.Identity}\n{accelerator.Name}, sm_{accelerator.Properties.Sm}";
+        if (accelerator.Cache.MachineCode(compiled, machine) is { } kept && TryLoad(kept, out nint module)) return module;
+        if (Link(compiled) is not { } code || !TryLoad(code, out module)) return LoadPtx(compiled);
+        accelerator.Cache.KeepMachineCode(compiled, machine, code);
+        return module;
+    }
+
+    /// <summary>Assembles PTX to machine code; null when the driver refuses.</summary>
+    private static byte[]? Link(CompiledKernel compiled)
+    {
+        // By default the linker assembles for the context's device, which is the plain architecture.
+        CudaJitOption target = CudaJitOption.Target;
+        nint architecture = AcceleratedTargets + compiled.Target.Sm;
+        if (CudaApi.cuLinkCreate(compiled.Target.ArchitectureSpecific ? 1u : 0, &target, &architecture, out nint linker) != CudaResult.Success) return null;
+        try
+        {
+            byte[] text = Text(compiled.Ptx);
+            fixed (byte* ptx = text, name = Text(compiled.EntryPoint))
+            {
+                if (CudaApi.cuLinkAddData(linker, CudaJitInput.Ptx, ptx, (nuint)text.Length, name, 0, null, null) != CudaResult.Success) return null;
+            }
+            return CudaApi.cuLinkComplete(linker, out byte* image, out nuint bytes) == CudaResult.Success ? new ReadOnlySpan<byte>(image, checked((int)bytes)).ToArray() : null;
+        }
+        finally
+        {
+            _ = CudaApi.cuLinkDestroy(linker); // and the image with it
+        }
+    }
+
+    private static bool TryLoad(byte[] code, out nint module)
+    {
+        fixed (byte* image = code) return CudaApi.cuModuleLoadDataEx(out module, image, 0, null, null) == CudaResult.Success;
+    }
+
+    private static nint LoadPtx(CompiledKernel compiled)
+    {
+        byte[] errors = new byte[LogBytes], info = new byte[LogBytes];
+        fixed (byte* image = Text(compiled.Ptx), errorLog = errors, infoLog = info)
+        {
+            CudaJitOption* options = stackalloc[]
+            {
+                CudaJitOption.ErrorLogBuffer, CudaJitOption.ErrorLogBufferSizeBytes, CudaJitOption.InfoLogBuffer, CudaJitOption.InfoLogBufferSizeBytes, CudaJitOption.LogVerbose,
+            };
+            nint* values = stackalloc[] { (nint)errorLog, LogBytes, (nint)infoLog, LogBytes, 1 };
+            CudaResult result = CudaApi.cuModuleLoadDataEx(out nint module, image, 5, options, values);
+            if (result != CudaResult.Success)
+                throw CudaStatus.Failure(result, $"{compiled.EntryPoint} for {compiled.Target}{Environment.NewLine}{Log(errorLog)}{Environment.NewLine}{Log(infoLog)}".TrimEnd(), nameof(CudaApi.cuModuleLoadDataEx));
+            return module;
+        }
+    }
+
+    private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text + '\0');
+
+    private static string Log(byte* log) => Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(log));
+}
