@@ -17,7 +17,7 @@ public static class TensorSourceExtensions
         if (!source.Tensors.TryGetValue(name, out TensorInfo? info)) throw Missing(source, name);
         if (info.ElementCount > Array.MaxLength)
             throw new WeightsException($"{source.Name}: tensor {Text.Quote(name)} has {info.ElementCount} elements, too many for one array");
-        float[] values = new float[info.ElementCount];
+        float[] values = GC.AllocateUninitializedArray<float>((int)info.ElementCount);
         source.CopyTo(name, values);
         int bad = FirstNonFinite(values);
         if (bad >= 0) throw new WeightsException($"{source.Name}: tensor {Text.Quote(name)} holds {Describe(values[bad])} at element {bad} of {values.Length}");

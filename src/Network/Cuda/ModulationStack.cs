@@ -31,7 +31,9 @@ internal sealed class ModulationStack(ITensorSource weights, int granule)
     {
         int offset = Bias.Count, padding = (granule - layer.Outputs % granule) % granule;
         double scale = layer.LrMul / Math.Sqrt(layer.Inputs);
-        Matrix.AddRange(weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs).Select(value => (float)(value * scale)));
+        float[] matrix = weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs);
+        for (int i = 0; i < matrix.Length; i++) matrix[i] = (float)(matrix[i] * scale);
+        Matrix.AddRange(matrix.AsSpan());
         Matrix.AddRange(new float[padding * layer.Inputs]);
         Bias.AddRange(weights.ReadParameter(layer.Bias, layer.Outputs).Select(value => value * layer.LrMul));
         Bias.AddRange(new float[padding]);

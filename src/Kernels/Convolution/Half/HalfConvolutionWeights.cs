@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
@@ -217,8 +219,14 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>A power of two greater than any magnitude, within what float32 can divide by.</summary>
     public static float PowerAbove(ReadOnlySpan<float> weight)
     {
-        float most = 0;
-        foreach (float value in weight) most = MathF.Max(most, MathF.Abs(value));
+        // Magnitudes are in the order of their bits.
+        Vector<int> magnitude = new(int.MaxValue), largest = default;
+        ReadOnlySpan<Vector<int>> vectors = MemoryMarshal.Cast<float, Vector<int>>(weight);
+        foreach (Vector<int> values in vectors) largest = Vector.Max(largest, values & magnitude);
+        int bits = 0;
+        for (int lane = 0; lane < Vector<int>.Count; lane++) bits = Math.Max(bits, largest[lane]);
+        foreach (float value in weight[(vectors.Length * Vector<int>.Count)..]) bits = Math.Max(bits, BitConverter.SingleToInt32Bits(value) & int.MaxValue);
+        float most = BitConverter.Int32BitsToSingle(bits);
         return most == 0 ? 1 : MathF.ScaleB(1, Math.Clamp(MathF.ILogB(most) + 1, -120, 120));
     }
 
