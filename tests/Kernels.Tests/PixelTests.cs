@@ -83,4 +83,21 @@ public class PixelTests
             Assert.Equal(float.IsNaN(x) ? 0 : (byte)Math.Clamp(MathF.Round((x + 1) / 2 * 255), 0, 255), packed[i]);
         }
     }
+
+    [Theory, EveryAccelerator]
+    public void Frames_with_a_value_that_is_not_finite_are_marked(string device)
+    {
+        const int Frames = 6, Values = 301;
+        float[] values = RandomFloats(Frames * Values);
+        (values[0], values[Values - 1]) = (float.MaxValue, float.Epsilon);
+        (values[1 * Values], values[3 * Values - 1], values[4 * Values + 150]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity);
+        int[] faults = Run(device, a =>
+        {
+            using DeviceScope scope = new(a);
+            FiniteCheckArguments arguments = new() { Values = scope.Upload(values), Faults = scope.Upload(new int[Frames]), Frames = Frames, ValuesPerFrame = Values };
+            scope.Run(FiniteCheck.Prepare(a, arguments));
+            return scope.Download(arguments.Faults);
+        });
+        Assert.Equal([0, 1, 1, 0, 1, 0], faults);
+    }
 }

@@ -76,8 +76,17 @@ public abstract class AcceleratorStream : IDisposable
     public void CopyFromPageLocked<T>(ArrayView<T> target, PageLockedArray1D<T> source) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(source);
-        DemandRoom(source.Length, target.Length);
-        CopyFromHost(target.Address, source.NativePtr, Bytes<T>(source.Length));
+        CopyFromPageLocked(target, source, source.Length);
+    }
+
+    /// <summary>As <see cref="CopyFromPageLocked{T}(ArrayView{T}, PageLockedArray1D{T})"/>, the first <paramref name="length"/> elements.</summary>
+    /// <exception cref="ArgumentException">The source or the view is shorter.</exception>
+    public void CopyFromPageLocked<T>(ArrayView<T> target, PageLockedArray1D<T> source, int length) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        DemandRoom(length, Math.Min(source.Length, target.Length));
+        CopyFromHost(target.Address, source.NativePtr, Bytes<T>(length));
     }
 
     /// <summary>Copies a view to page-locked host memory, in order, without waiting: the target is complete when the stream has passed this point.</summary>
@@ -85,8 +94,17 @@ public abstract class AcceleratorStream : IDisposable
     public void CopyToPageLocked<T>(ArrayView<T> source, PageLockedArray1D<T> target) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(target);
-        DemandRoom(target.Length, source.Length);
-        CopyToHost(target.NativePtr, source.Address, Bytes<T>(target.Length));
+        CopyToPageLocked(source, target, target.Length);
+    }
+
+    /// <summary>As <see cref="CopyToPageLocked{T}(ArrayView{T}, PageLockedArray1D{T})"/>, the first <paramref name="length"/> elements.</summary>
+    /// <exception cref="ArgumentException">The target or the view is shorter.</exception>
+    public void CopyToPageLocked<T>(ArrayView<T> source, PageLockedArray1D<T> target, int length) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        DemandRoom(length, Math.Min(source.Length, target.Length));
+        CopyToHost(target.NativePtr, source.Address, Bytes<T>(length));
     }
 
     /// <summary>Copies <paramref name="source"/> to <paramref name="target"/> on the device; the two must not overlap.</summary>

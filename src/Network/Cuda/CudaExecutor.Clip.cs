@@ -2,14 +2,14 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Network.Cuda;
 
-/// <content>A clip from bytes to bytes: codes, latents and pictures stay on the device.</content>
+/// <content>A clip from planes to planes: codes, latents and pictures stay on the device, as benchmarks want it.</content>
 public sealed partial class CudaExecutor
 {
     private readonly MemoryBuffer1D<float> _displacement; // Q times the strength [style, motion]
     private readonly MemoryBuffer1D<float> _origin; // The latent of a motion code of zero [style]
 
     /// <summary>
-    /// Chooses what <see cref="AnimateClip"/> animates: latents become wa + Q source + Q strength (drive - start), or wa + Q strength drive
+    /// Chooses what <see cref="EnqueueFrames"/> animates: latents become wa + Q source + Q strength (drive - start), or wa + Q strength drive
     /// where <paramref name="start"/> is empty.
     /// </summary>
     /// <param name="source">From <see cref="EncodeSource"/>; must live as long as the clip.</param>
@@ -30,28 +30,6 @@ public sealed partial class CudaExecutor
         }
         _origin.CopyFromCPU(_stream, origin);
         _displacement.CopyFromCPU(_stream, Basis.Q.ToArray().Select(value => value * strength).ToArray());
-    }
-
-    /// <summary>Animates driving frames of the clip begun last.</summary>
-    /// <param name="driving">RGB [count, S, S, 3].</param>
-    /// <param name="count">Number of frames.</param>
-    /// <param name="frames">Receives RGB [count, S, S, 3].</param>
-    /// <exception cref="ArgumentException">A span has another length.</exception>
-    internal void AnimateClip(ReadOnlySpan<byte> driving, int count, Span<byte> frames)
-    {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
-        ExecutorArguments.CheckLength(driving.Length, count, PictureLength, nameof(driving));
-        ExecutorArguments.CheckLength(frames.Length, count, PictureLength, nameof(frames));
-        for (int first = 0; first < count; first += MostFrames)
-        {
-            int part = Math.Min(MostFrames, count - first), start = first * PictureLength, length = part * PictureLength;
-            Prepare(part);
-            _stream.CopyFromCPU(_buffers!.Pixels.View, driving.Slice(start, length));
-            Plan(CudaPlanKind.PixelsIn, part).Enqueue(_stream);
-            EnqueueFrames(part);
-            Plan(CudaPlanKind.PixelsOut, part).Enqueue(_stream);
-            _stream.CopyToCPU(_buffers.Pixels.View, frames.Slice(start, length));
-        }
     }
 
     /// <summary>Puts frames whose planes are on the device into the stream: planes in, planes out.</summary>

@@ -1,0 +1,174 @@
+using Lia.Gpu.Runtime;
+using Lia.Weights;
+
+namespace Lia.Network.Cuda;
+
+/// <summary>
+/// Batches through a <see cref="CudaExecutor"/>, two under way in each pipe:
+/// <code>
+///     upload stream     pixels k+1 up                                         (of the motion pipe)
+///     compute stream    encoder k | decoder k-1 | encoder k+1 | ...           (the executor's)
+///     download stream   pixels k-2 down                                       (of the picture pipe)
+/// </code>
+/// Copies are to and from page-locked memory, so that they run beside the kernels; events order the streams.
+/// </summary>
+internal abstract class CudaPixelPipe : IPixelPipe
+{
+    private const int MostUnderWay = 2;
+
+    private readonly int _batch;
+    private readonly List<CudaPixelBatch> _batches = [];
+    private int _submitted, _received;
+    private bool _isDisposed;
+
+    /// <param name="executor">Runs the batches.</param>
+    /// <param name="accelerator">Its device.</param>
+    /// <param name="batch">Most pictures of a batch.</param>
+    /// <param name="vectorLength">Values of a motion code or a latent.</param>
+    protected CudaPixelPipe(CudaExecutor executor, Accelerator accelerator, int batch, int vectorLength)
+    {
+        (Executor, _batch, VectorLength) = (executor, batch, vectorLength);
+        Copies = accelerator.CreateStream();
+        try
+        {
+            for (int i = 0; i < MostUnderWay; i++) _batches.Add(new(accelerator, batch, PictureLength, vectorLength));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public int Depth => MostUnderWay;
+
+    public int UnderWay => _submitted - _received;
+
+    public PixelPipeTimes Times { get; private set; }
+
+    protected CudaExecutor Executor { get; }
+
+    protected AcceleratorStream Compute => Executor.Stream;
+
+    protected AcceleratorStream Copies { get; }
+
+    protected int VectorLength { get; }
+
+    protected int PictureLength => Executor.Architecture.PictureLength();
+
+    public void Dispose()
+    {
+        if (_isDisposed) return;
+        _isDisposed = true;
+        try
+        {
+            Copies.Synchronize();
+            Compute.Synchronize();
+            Copies.Synchronize(); // which may have waited for the computation
+        }
+        finally
+        {
+            foreach (CudaPixelBatch batch in _batches) batch.Dispose();
+            Copies.Dispose();
+        }
+    }
+
+    /// <summary>Where the next batch goes.</summary>
+    protected CudaPixelBatch Next(int count)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (count < 1 || count > _batch) throw new ArgumentException($"A batch has 1 to {_batch} pictures, not {count}.", nameof(count));
+        if (UnderWay == MostUnderWay) throw new InvalidOperationException($"{MostUnderWay} batches are under way; receive one first.");
+        CudaPixelBatch batch = _batches[_submitted % MostUnderWay];
+        batch.Count = count;
+        return batch;
+    }
+
+    /// <summary>The batch that <see cref="Next"/> gave is under way.</summary>
+    protected void Submitted() => _submitted++;
+
+    /// <summary>The batch to be received.</summary>
+    protected CudaPixelBatch Oldest()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (UnderWay == 0) throw new InvalidOperationException("Nothing is under way.");
+        return _batches[_received % MostUnderWay];
+    }
+
+    /// <summary>The batch that <see cref="Oldest"/> gave has been received.</summary>
+    protected void Received(PixelPipeTimes times)
+    {
+        Times += times;
+        _received++;
+    }
+
+    /// <exception cref="ArgumentException">A picture has another length.</exception>
+    protected void CheckPictures(ReadOnlySpan<byte[]> pictures)
+    {
+        foreach (byte[] picture in pictures) ExecutorArguments.CheckPicture(Executor.Architecture, picture.Length, nameof(pictures));
+    }
+}
+
+/// <summary>From driving pictures to motion codes.</summary>
+internal sealed class CudaMotionPipe(CudaExecutor executor, Accelerator accelerator, int batch)
+    : CudaPixelPipe(executor, accelerator, batch, executor.Architecture.Motion), IMotionPipe
+{
+    public void Submit(ReadOnlySpan<byte[]> pictures)
+    {
+        CheckPictures(pictures);
+        int count = pictures.Length;
+        CudaPixelBatch batch = Next(count);
+        for (int i = 0; i < count; i++) pictures[i].CopyTo(batch.HostPixels.Span[(i * PictureLength)..]);
+        Copies.Record(batch.CopyStart);
+        Copies.CopyFromPageLocked(batch.Pixels.View, batch.HostPixels, count * PictureLength);
+        Copies.Record(batch.Copied);
+        Compute.Wait(batch.Copied);
+        Compute.Record(batch.ComputeStart);
+        Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View);
+        Compute.CopyToPageLocked(batch.Vectors.View, batch.HostVectors, count * VectorLength);
+        Compute.Record(batch.Computed);
+        Submitted();
+    }
+
+    public void Receive(Span<float> codes)
+    {
+        CudaPixelBatch batch = Oldest();
+        ExecutorArguments.CheckLength(codes.Length, batch.Count, VectorLength, nameof(codes));
+        batch.Computed.Synchronize();
+        batch.HostVectors.Span[..codes.Length].CopyTo(codes);
+        Received(new(batch.CopyTime, batch.ComputeTime, TimeSpan.Zero));
+    }
+}
+
+/// <summary>From latents to pictures.</summary>
+internal sealed class CudaPicturePipe(CudaExecutor executor, Accelerator accelerator, int batch)
+    : CudaPixelPipe(executor, accelerator, batch, executor.Architecture.Style), IPicturePipe
+{
+    public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count)
+    {
+        CudaPixelBatch batch = Next(count);
+        ExecutorArguments.CheckLength(latents.Length, count, VectorLength, nameof(latents));
+        latents.CopyTo(batch.HostVectors.Span);
+        Compute.Record(batch.ComputeStart);
+        Compute.CopyFromPageLocked(batch.Vectors.View, batch.HostVectors, latents.Length);
+        Executor.EnqueuePictures(source, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View);
+        Compute.Record(batch.Computed);
+        Copies.Wait(batch.Computed);
+        Copies.Record(batch.CopyStart);
+        Copies.CopyToPageLocked(batch.Pixels.View, batch.HostPixels, count * PictureLength);
+        Copies.CopyToPageLocked(batch.Faults.View, batch.HostFaults, count);
+        Copies.Record(batch.Copied);
+        Submitted();
+    }
+
+    public int Receive(ReadOnlySpan<byte[]> pictures)
+    {
+        CudaPixelBatch batch = Oldest();
+        if (pictures.Length != batch.Count) throw new ArgumentException($"The batch has {batch.Count} pictures, not {pictures.Length}.", nameof(pictures));
+        CheckPictures(pictures);
+        batch.Copied.Synchronize();
+        for (int i = 0; i < pictures.Length; i++) batch.HostPixels.Span.Slice(i * PictureLength, PictureLength).CopyTo(pictures[i]);
+        Received(new(TimeSpan.Zero, batch.ComputeTime, batch.CopyTime));
+        return batch.HostFaults.Span[..pictures.Length].IndexOfAnyExcept(0);
+    }
+}
