@@ -5,7 +5,8 @@ namespace Lia.Imaging;
 /// <param name="fit">How what is not square becomes square.</param>
 /// <param name="crop">The part of a picture that is taken; null takes all of it.</param>
 /// <param name="name">The picture in error messages.</param>
-internal sealed class FrameFitter(int size, Fit fit, PixelBox? crop = null, string name = "the picture")
+/// <param name="threads">Most threads that share a large picture.</param>
+internal sealed class FrameFitter(int size, Fit fit, PixelBox? crop = null, string name = "the picture", int threads = 1)
 {
     private int _width, _height;
     private PillowResize? _resize;
@@ -27,7 +28,7 @@ internal sealed class FrameFitter(int size, Fit fit, PixelBox? crop = null, stri
             if (crop is { } asked && !asked.FitsInto(_width, _height))
                 throw new MediaException($"{name}: the crop {asked} reaches beyond the picture, which is {_width}x{_height}.");
             (From, To) = Place(crop ?? new(0, 0, _width, _height), size, fit);
-            _resize = new PillowResize(From.Width, From.Height, To.Width, To.Height);
+            _resize = new PillowResize(From.Width, From.Height, To.Width, To.Height, threads);
         }
         if (To.Width != size || To.Height != size) pixels[..(3 * size * size)].Clear();
         _resize.Run(image.Pixels.AsSpan(3 * (From.Y * _width + From.X)), 3 * _width, pixels[(3 * (To.Y * size + To.X))..], 3 * size);

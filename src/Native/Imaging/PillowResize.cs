@@ -18,7 +18,9 @@ internal sealed class PillowResize
 {
     private const int Bits = ResizeTaps.Bits;
 
-    private readonly int _inWidth, _inHeight, _outWidth, _outHeight;
+    private const int PixelsWorthThreads = 1 << 18; // a quarter of a megapixel takes a millisecond or so
+
+    private readonly int _inWidth, _inHeight, _outWidth, _outHeight, _threads;
     private readonly ResizeTaps? _horizontal, _vertical;
     private readonly byte[] _rows; // [inHeight, outWidth, 3]: what the horizontal pass leaves
 
@@ -26,9 +28,11 @@ internal sealed class PillowResize
     /// <param name="inHeight">Rows of the input.</param>
     /// <param name="outWidth">Pixels in a row of the output.</param>
     /// <param name="outHeight">Rows of the output.</param>
-    public PillowResize(int inWidth, int inHeight, int outWidth, int outHeight)
+    /// <param name="threads">Most threads that divide the rows of large pictures among them. The result does not depend on it.</param>
+    public PillowResize(int inWidth, int inHeight, int outWidth, int outHeight, int threads = 1)
     {
         (_inWidth, _inHeight, _outWidth, _outHeight) = (inWidth, inHeight, outWidth, outHeight);
+        _threads = Math.Max((long)inWidth * inHeight, (long)outWidth * outHeight) < PixelsWorthThreads ? 1 : threads;
         if (inWidth != outWidth) _horizontal = new ResizeTaps(inWidth, outWidth);
         if (inHeight != outHeight) _vertical = new ResizeTaps(inHeight, outHeight);
         _rows = _horizontal is not null && _vertical is not null ? new byte[3 * outWidth * inHeight] : [];
@@ -44,16 +48,16 @@ internal sealed class PillowResize
         if (_horizontal is not null && _vertical is not null)
         {
             int stride = 3 * _outWidth;
-            Horizontal(_horizontal, source, sourceStride, _rows, stride);
-            Vertical(_vertical, _rows, stride, destination, destinationStride);
+            Divide(_inHeight, source, _rows, (from, to, first, end) => Horizontal(_horizontal, from, sourceStride, to, stride, first, end));
+            Divide(_outHeight, _rows, destination, (from, to, first, end) => Vertical(_vertical, from, stride, to, destinationStride, first, end));
         }
         else if (_horizontal is not null)
         {
-            Horizontal(_horizontal, source, sourceStride, destination, destinationStride);
+            Divide(_inHeight, source, destination, (from, to, first, end) => Horizontal(_horizontal, from, sourceStride, to, destinationStride, first, end));
         }
         else if (_vertical is not null)
         {
-            Vertical(_vertical, source, sourceStride, destination, destinationStride);
+            Divide(_outHeight, source, destination, (from, to, first, end) => Vertical(_vertical, from, sourceStride, to, destinationStride, first, end));
         }
         else
         {
@@ -62,10 +66,31 @@ internal sealed class PillowResize
         }
     }
 
-    /// <summary>Each output pixel sums taps of one row; the three colours and the byte after them ride in one vector.</summary>
-    private void Horizontal(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride)
+    private delegate void Pass(ReadOnlySpan<byte> source, Span<byte> destination, int firstRow, int endRow);
+
+    /// <summary>Runs a pass over all rows, each thread over a part of them.</summary>
+    private unsafe void Divide(int rows, ReadOnlySpan<byte> source, Span<byte> destination, Pass pass)
     {
-        for (int y = 0; y < _inHeight; y++)
+        if (_threads == 1)
+        {
+            pass(source, destination, 0, rows);
+            return;
+        }
+        int parts = Math.Min(_threads, rows), sourceLength = source.Length, destinationLength = destination.Length;
+        fixed (byte* from = source, to = destination)
+        {
+            // The memory stays where it is until all parts are done, which is when the loop returns.
+            nint fixedSource = (nint)from, fixedDestination = (nint)to;
+            Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = parts }, part => pass(
+                new ReadOnlySpan<byte>((void*)fixedSource, sourceLength), new Span<byte>((void*)fixedDestination, destinationLength),
+                (int)((long)rows * part / parts), (int)((long)rows * (part + 1) / parts)));
+        }
+    }
+
+    /// <summary>Each output pixel sums taps of one row; the three colours and the byte after them ride in one vector.</summary>
+    private void Horizontal(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride, int firstRow, int endRow)
+    {
+        for (int y = firstRow; y < endRow; y++)
         {
             ReadOnlySpan<byte> row = source.Slice(y * sourceStride, 3 * _inWidth);
             Span<byte> to = destination.Slice(y * destinationStride, 3 * _outWidth);
@@ -93,11 +118,11 @@ internal sealed class PillowResize
     }
 
     /// <summary>Each output row is a weighted sum of rows; sixteen bytes of a row at a time.</summary>
-    private void Vertical(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride)
+    private void Vertical(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride, int firstRow, int endRow)
     {
         int bytes = 3 * _outWidth, vectorised = bytes & ~15;
         Vector256<int> half = Vector256.Create(1 << (Bits - 1)), zero = Vector256<int>.Zero, white = Vector256.Create(255);
-        for (int y = 0; y < _outHeight; y++)
+        for (int y = firstRow; y < endRow; y++)
         {
             ReadOnlySpan<int> weights = taps.Weights(y, out int first);
             Span<byte> to = destination.Slice(y * destinationStride, bytes);

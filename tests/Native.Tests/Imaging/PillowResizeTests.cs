@@ -54,6 +54,21 @@ public class PillowResizeTests
         Assert.True(result.AsSpan(outHeight * outStride).IndexOfAnyExcept((byte)77) < 0);
     }
 
+    /// <summary>Large enough that threads share the rows, in numbers that do not divide.</summary>
+    [Theory]
+    [InlineData(701, 523, 64, 64)]
+    [InlineData(701, 523, 701, 99)]
+    [InlineData(701, 523, 99, 523)]
+    [InlineData(70, 52, 600, 601)]
+    public void Threads_do_not_change_the_result(int width, int height, int outWidth, int outHeight)
+    {
+        byte[] picture = new byte[3 * width * height], expected = new byte[3 * outWidth * outHeight], result = new byte[expected.Length];
+        new Random(2).NextBytes(picture);
+        new PillowResize(width, height, outWidth, outHeight).Run(picture, 3 * width, expected, 3 * outWidth);
+        new PillowResize(width, height, outWidth, outHeight, threads: 7).Run(picture, 3 * width, result, 3 * outWidth);
+        Assert.Equal(expected, result);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]

@@ -50,6 +50,8 @@ internal sealed partial class FfmpegReader : IFrameReader
     /// <exception cref="MediaException">The file is none of ffmpeg's, or ffmpeg is missing.</exception>
     public static FfmpegReader Video(string path, int? frames, CancellationToken cancellationToken)
     {
+        // While ffprobe reads the file, ffmpeg is asked for its version. An error of that is the constructor's to tell.
+        _ = Task.Run(static () => SyncOption.Value, CancellationToken.None);
         VideoProbe probe = VideoProbe.Of(path, cancellationToken);
         string[] steady = probe.IsConstantRate ? [] : ["-vf", $"fps={probe.Rate}"];
         string[] limit = frames is int count ? ["-frames:v", $"{count}"] : [];
