@@ -23,4 +23,7 @@ public sealed record AnimationSummary(
 
     /// <summary>How long frames took from in to out, where the driving frames came through a stream; null elsewhere.</summary>
     public FrameLatency? Latency { get; init; }
+
+    /// <summary>Where the time went.</summary>
+    public AnimationProfile Profile { get; init; } = new(default, [], []);
 }

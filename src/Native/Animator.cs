@@ -25,6 +25,7 @@ public sealed partial class Animator : IDisposable
     private readonly ILogger _log;
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _gate = new();
+    private StepClock? _loading;
     private bool _busy, _disposed;
 
     /// <summary>Loads the model file that the options name.</summary>
@@ -44,7 +45,7 @@ public sealed partial class Animator : IDisposable
 
     internal Animator(LoadedModel model, AnimationOptions options)
     {
-        (_executor, DefaultMode, _modelName, _fingerprint) = (model.Executor, model.DefaultMode, model.Name, model.Fingerprint);
+        (_executor, DefaultMode, _modelName, _fingerprint, _loading) = (model.Executor, model.DefaultMode, model.Name, model.Fingerprint, model.Clock);
         Options = options;
         _log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
         _log.ModelLoaded(_modelName, Size, DeviceName);
@@ -165,9 +166,10 @@ public sealed partial class Animator : IDisposable
         CancellationToken cancellationToken, FramesInFlight? live = null)
     {
         Stopwatch watch = Stopwatch.StartNew();
+        StepClock clock = Clock();
         MotionMode mode = Mode(options);
         using ClipPipeline pipeline = new(
-            _executor, _modelName, SourceFrames.Open(source, Size, options, cancellationToken), motion, live, options, mode, progress, cancellationToken);
+            _executor, _modelName, SourceFrames.Open(source, Size, options, cancellationToken), motion, live, options, mode, clock, progress, cancellationToken);
         AnimationSummary summary = pipeline.WriteTo(output) with { Elapsed = watch.Elapsed };
         if (summary.Warning is not null) _log.DecoderComplained(summary.Warning);
         _log.ClipWritten(summary.Output, summary.Frames, watch.Elapsed.TotalSeconds);
@@ -183,7 +185,7 @@ public sealed partial class Animator : IDisposable
         using Occupation clip = Occupy(cancellationToken);
         return clip.Explain(() =>
         {
-            using ClipPipeline pipeline = new(_executor, _modelName, source(clip.Token), motion, null, options, mode, progress, clip.Token);
+            using ClipPipeline pipeline = new(_executor, _modelName, source(clip.Token), motion, null, options, mode, Clock(), progress, clip.Token);
             return pipeline.Frames().ToList();
         });
     }
@@ -196,11 +198,14 @@ public sealed partial class Animator : IDisposable
         using Occupation clip = Occupy(either.Token);
         MotionMode mode = Mode(options);
         using ClipPipeline pipeline = await Task.Run(() => clip.Explain(() =>
-            new ClipPipeline(_executor, _modelName, source(clip.Token), motion, null, options, mode, progress, clip.Token))).ConfigureAwait(false);
+            new ClipPipeline(_executor, _modelName, source(clip.Token), motion, null, options, mode, Clock(), progress, clip.Token))).ConfigureAwait(false);
         using IEnumerator<RgbImage> frames = pipeline.Frames().GetEnumerator();
         while (await Task.Run(() => clip.Explain(frames.MoveNext)).ConfigureAwait(false))
             yield return frames.Current;
     }
+
+    /// <summary>Times the way to the first frame; the first clip's begins with loading the model.</summary>
+    private StepClock Clock() => Interlocked.Exchange(ref _loading, null)?.Resume() ?? new();
 
     private AnimationOptions ForClip(AnimationOptions? options)
     {

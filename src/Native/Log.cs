@@ -12,7 +12,7 @@ internal static partial class Log
     public static partial void ClipWritten(this ILogger log, string output, int frames, double seconds);
 
     [LoggerMessage(4, LogLevel.Warning, "{Reason}")]
-    public static partial void DeviceFellBack(this ILogger log, string reason);
+    public static partial void DeviceComplained(this ILogger log, string reason);
 
     [LoggerMessage(3, LogLevel.Warning, "{Complaint}")]
     public static partial void DecoderComplained(this ILogger log, string complaint);

@@ -51,6 +51,31 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.False(json.GetProperty("audio").GetBoolean());
     }
 
+    [Fact]
+    public void A_profile_tells_the_stages_and_the_way_to_the_first_frame()
+    {
+        string[] lines = Animate(files.At("profile.png"), "--profile").OutputLines;
+        Assert.StartsWith("stage ", lines[1]);
+        foreach (string stage in new[] { "decode", "resize", "normalise", "network", "colours", "encode" }) Assert.Single(lines, line => line.StartsWith(stage + " ", StringComparison.Ordinal));
+        Assert.Matches(@"^of \d+\.\d{3} s; stages run beside each other$", lines[9]);
+        Assert.StartsWith("program started", lines[12]);
+        Assert.StartsWith("first frame written", lines[^1]);
+        Assert.DoesNotContain("decode", Animate(files.At("profile.png")).Output);
+    }
+
+    [Fact]
+    public void The_profile_in_json_is_in_seconds()
+    {
+        JsonElement profile = JsonDocument.Parse(Animate(files.At("profile.png"), "--profile", "--json", "-q").Output).RootElement.GetProperty("profile");
+        double wall = profile.GetProperty("wall").GetDouble();
+        Assert.Equal(9, profile.GetProperty("stages").GetArrayLength());
+        foreach (JsonElement stage in profile.GetProperty("stages").EnumerateArray()) Assert.InRange(stage.GetProperty("busy").GetDouble(), 0, wall);
+        JsonElement[] steps = [.. profile.GetProperty("firstFrame").EnumerateArray()];
+        Assert.Equal("program started", steps[0].GetProperty("name").GetString());
+        Assert.Equal("first frame written", steps[^1].GetProperty("name").GetString());
+        Assert.All(steps, step => Assert.True(step.GetProperty("seconds").GetDouble() >= 0));
+    }
+
     [Theory]
     [InlineData("0:4", 4)]
     [InlineData("7:", 3)]

@@ -231,7 +231,11 @@ public class MemoryAnimationTests
     {
         ModelArchitecture architecture = new(64, 8, 4, [4, 4, 4, 4, 4]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        IExecutor Open(Device device, Action<string>? onFallback = null) => DeviceSelection.Open(weights, architecture, device, Precision.Auto, 1, onFallback);
+        IExecutor Open(Device device, Action<string>? onFallback = null)
+        {
+            using DeviceSelection selection = new(device, Precision.Auto, 1);
+            return selection.Open(weights, architecture, onFallback);
+        }
         List<string> reasons = [];
         using IExecutor any = Open(Device.Auto, reasons.Add);
         if (CudaDevice.TryEnumerate(out _, out string? problem))

@@ -22,16 +22,19 @@ internal static class AnimateCommand
         };
         Option<string> motion = Options.Motion();
         Option<string> dump = new("--dump") { Description = "also write the float32 frames [N, 3, S, S] before clamping, as tensor 'frames'", HelpName = "FILE.safetensors" };
+        Option<bool> profile = new("--profile") { Description = "also tell how long each stage was busy, and what came before the first frame" };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("animate", "Animates a picture with the motion of a video.") { source, driving, output, motion };
         ClipOptions clip = new(command);
         PipeOptions pipe = new(command);
         command.Add(dump);
+        command.Add(profile);
         command.Add(quiet);
         command.Add(json);
         command.SetAction(parsed =>
         {
+            TimeSpan started = ProfileReport.SinceProcessStart();
             string picture = parsed.GetValue(source)!, target = parsed.GetValue(output)!;
             string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion);
             RequireOne(video, "DRIVING", codes);
@@ -62,11 +65,13 @@ internal static class AnimateCommand
                 {
                     WriteSummary(json, summary, options);
                     if (options.Dump is { } dump) json.WriteString("dump", dump);
+                    if (parsed.GetValue(profile)) ProfileReport.Write(json, summary.Profile, started);
                 });
             }
             else if (!isQuiet)
             {
                 results.WriteLine(Describe(summary));
+                if (parsed.GetValue(profile)) ProfileReport.Write(results, summary.Profile, started);
             }
             return ExitCode.Success;
 

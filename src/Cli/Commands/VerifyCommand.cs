@@ -21,9 +21,9 @@ internal static class VerifyCommand
         };
         command.SetAction(parsed =>
         {
-            DeviceSelection.Demand(parsed.GetValue(device));
+            using DeviceSelection selection = new(parsed.GetValue(device), parsed.GetValue(precision), parsed.GetValue(threads));
             using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!);
-            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => DeviceSelection.Open(weights, architecture, parsed.GetValue(device), parsed.GetValue(precision), parsed.GetValue(threads), context.Error.WriteLine));
+            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => selection.Open(weights, architecture, context.Error.WriteLine));
             if (parsed.GetValue(json)) WriteJson(context.Output, file, report);
             else WriteText(context.Output, file, report);
             return report.IsWithin ? ExitCode.Success : ExitCode.Failure;

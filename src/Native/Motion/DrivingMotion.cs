@@ -23,7 +23,9 @@ internal sealed class DrivingMotion : IMotion
     {
         (_executor, _options, _token) = (executor, options, cancellationToken);
         _batch = options.Batch > 0 ? options.Batch : executor.PreferredBatch;
-        _driving = new DrivingFrames(open, options, executor.Architecture.Size, 2 * _batch + 2, live, cancellationToken);
+        // A device that computes by itself is to be kept supplied; where the processor computes, frames come fast enough.
+        int threads = executor is IPixelExecutor ? Environment.ProcessorCount : 1;
+        _driving = new DrivingFrames(open, options, executor.Architecture.Size, threads, 2 * _batch + 2, live, Meters, cancellationToken);
     }
 
     /// <summary>What is read.</summary>
@@ -36,6 +38,8 @@ internal sealed class DrivingMotion : IMotion
     public PixelBox? Crop => _options.DrivingCrop;
 
     public string? Warning => _driving.Warning;
+
+    public MotionMeters Meters { get; } = new();
 
     public int? Count => _driving.Expected;
 
@@ -50,24 +54,62 @@ internal sealed class DrivingMotion : IMotion
 
     public void Dispose() => _driving.Dispose();
 
-    private IEnumerable<MotionFrame> Encoded()
+    private IEnumerable<MotionFrame> Encoded() => _executor is IPixelExecutor { Tap: null } pixels ? Piped(pixels) : Direct();
+
+    private IEnumerable<MotionFrame> Direct()
     {
         int values = 3 * _executor.Architecture.Size * _executor.Architecture.Size, motion = _executor.Architecture.Motion;
         float[] images = new float[_batch * values], codes = new float[_batch * motion];
-        byte[]?[] pixels = new byte[]?[_batch];
-        while (true)
+        for (byte[][] batch = TakeBatch(); batch.Length > 0; batch = TakeBatch())
         {
-            int count = 0;
-            while (count < _batch && _driving.Take() is byte[] frame)
+            using (Meters.Normalise.Run())
             {
-                Planes.FromPixels(frame, images.AsSpan(count * values, values));
-                pixels[count++] = _options.SideBySide ? frame : null;
-                if (!_options.SideBySide) _driving.Return(frame);
+                for (int i = 0; i < batch.Length; i++) Planes.FromPixels(batch[i], images.AsSpan(i * values, values));
             }
-            if (count == 0) yield break;
-            _token.ThrowIfCancellationRequested();
-            _executor.EncodeMotion(images.AsSpan(0, count * values), count, codes.AsSpan(0, count * motion));
-            for (int i = 0; i < count; i++) yield return new MotionFrame(codes.AsSpan(i * motion, motion).ToArray(), pixels[i]);
+            using (Meters.Encode.Run()) _executor.EncodeMotion(images.AsSpan(0, batch.Length * values), batch.Length, codes.AsSpan(0, batch.Length * motion));
+            foreach (MotionFrame frame in Coded(batch, codes)) yield return frame;
+        }
+    }
+
+    /// <summary>With a batch ahead, where its frames are there already: the device encodes it while what follows the codes is done.</summary>
+    private IEnumerable<MotionFrame> Piped(IPixelExecutor executor)
+    {
+        float[] codes = new float[_batch * executor.Architecture.Motion];
+        Queue<byte[][]> underWay = [];
+        using IMotionPipe pipe = executor.OpenMotion(_batch);
+        for (bool more = true; ;)
+        {
+            while (more && pipe.UnderWay < pipe.Depth && (pipe.UnderWay == 0 || _driving.AreReady(_batch)))
+            {
+                byte[][] taken = TakeBatch();
+                if (!(more = taken.Length > 0)) break;
+                using (Meters.Encode.Run()) pipe.Submit(taken);
+                underWay.Enqueue(taken);
+            }
+            if (!underWay.TryDequeue(out byte[][]? batch)) yield break;
+            using (Meters.Encode.Run()) pipe.Receive(codes.AsSpan(0, batch.Length * executor.Architecture.Motion));
+            Meters.Device = pipe.Times;
+            foreach (MotionFrame frame in Coded(batch, codes)) yield return frame;
+        }
+    }
+
+    /// <summary>As many frames as go together; fewer at the end, and none after it.</summary>
+    private byte[][] TakeBatch()
+    {
+        List<byte[]> batch = new(_batch);
+        while (batch.Count < _batch && _driving.Take() is byte[] frame) batch.Add(frame);
+        _token.ThrowIfCancellationRequested();
+        return [.. batch];
+    }
+
+    /// <summary>Frames with their codes; pixels that are not to be shown go back at once.</summary>
+    private IEnumerable<MotionFrame> Coded(byte[][] batch, float[] codes)
+    {
+        int motion = _executor.Architecture.Motion;
+        for (int i = 0; i < batch.Length; i++)
+        {
+            if (!_options.SideBySide) _driving.Return(batch[i]);
+            yield return new MotionFrame(codes.AsSpan(i * motion, motion).ToArray(), _options.SideBySide ? batch[i] : null);
         }
     }
 }

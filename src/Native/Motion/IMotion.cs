@@ -17,6 +17,9 @@ internal interface IMotion : IDisposable
     /// <summary>What was wrong with the driving file without ending it, in one line; known after the last frame.</summary>
     string? Warning { get; }
 
+    /// <summary>What getting the codes has taken; of codes that were there already, nothing.</summary>
+    MotionMeters Meters { get; }
+
     /// <summary>Number of frames, where it is known; after <see cref="Begin"/>, and a hint for progress.</summary>
     int? Count { get; }
 

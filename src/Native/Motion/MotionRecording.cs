@@ -68,6 +68,9 @@ internal sealed class MotionRecording : IDisposable
 
     public string? Warning => _driving?.Warning;
 
+    /// <summary>What recording has taken.</summary>
+    public MotionMeters Meters => _driving?.Meters ?? new();
+
     /// <summary>alpha of every frame.</summary>
     public IReadOnlyList<float[]> Codes => _codes;
 

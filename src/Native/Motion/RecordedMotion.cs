@@ -17,6 +17,8 @@ internal sealed class RecordedMotion(MotionRecording recording, AnimationOptions
 
     public string? Warning => recording.Warning;
 
+    public MotionMeters Meters { get; } = ownsRecording ? recording.Meters : new();
+
     public int? Count => checked(Round * options.Loops);
 
     private int Round => options.PingPong ? Math.Max(1, 2 * recording.Codes.Count - 2) : recording.Codes.Count;

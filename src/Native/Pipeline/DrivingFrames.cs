@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Lia.Imaging;
 using Lia.Media;
+using Lia.Motion;
 
 namespace Lia.Pipeline;
 
@@ -13,6 +14,7 @@ internal sealed class DrivingFrames : IDisposable
     private readonly FrameFitter _fitter;
     private readonly FramePool _pool;
     private readonly FramesInFlight? _live;
+    private readonly MotionMeters _meters;
     private readonly CancellationTokenSource _stop;
     private readonly BlockingCollection<byte[]> _queue;
     private readonly Thread _thread;
@@ -21,13 +23,15 @@ internal sealed class DrivingFrames : IDisposable
     /// <param name="open">Opens the reader; its token ends a read that is under way.</param>
     /// <param name="options">The frame range, the crop and the fit.</param>
     /// <param name="size">S.</param>
+    /// <param name="threads">Most threads that share the resizing of a frame.</param>
     /// <param name="ahead">Frames that may wait.</param>
     /// <param name="live">Says when the next frame may be read, and is told when it is there; null reads on.</param>
+    /// <param name="meters">Told how long reading, resizing and waiting take.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     public DrivingFrames(
-        Func<CancellationToken, IFrameReader> open, AnimationOptions options, int size, int ahead, FramesInFlight? live, CancellationToken cancellationToken)
+        Func<CancellationToken, IFrameReader> open, AnimationOptions options, int size, int threads, int ahead, FramesInFlight? live, MotionMeters meters, CancellationToken cancellationToken)
     {
-        _live = live;
+        (_live, _meters) = (live, meters);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, live?.Abandoned ?? CancellationToken.None);
         try
         {
@@ -39,7 +43,7 @@ internal sealed class DrivingFrames : IDisposable
             throw;
         }
         (_first, _end) = (options.FirstFrame, options.EndFrame);
-        _fitter = new FrameFitter(size, options.Fit, options.DrivingCrop, _reader.Name);
+        _fitter = new FrameFitter(size, options.Fit, options.DrivingCrop, _reader.Name, threads);
         _pool = new FramePool(3 * size * size);
         _queue = new BlockingCollection<byte[]>(ahead);
         _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
@@ -65,10 +69,14 @@ internal sealed class DrivingFrames : IDisposable
     /// <exception cref="MediaException">The file is damaged, or holds no frame in the range.</exception>
     public byte[]? Take()
     {
+        using Meter.Lap wait = _meters.WaitedForFrames.Run();
         if (_queue.TryTake(out byte[]? frame, Timeout.Infinite, _stop.Token)) return frame;
         if (_failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_failure);
         return null;
     }
+
+    /// <summary>Whether a number of frames, or the last ones, can be taken without waiting.</summary>
+    public bool AreReady(int frames) => _queue.Count >= frames || _queue.IsAddingCompleted;
 
     public void Return(byte[] frame) => _pool.Return(frame);
 
@@ -90,12 +98,12 @@ internal sealed class DrivingFrames : IDisposable
             {
                 _stop.Token.ThrowIfCancellationRequested();
                 if (read >= _first) _live?.WaitForRoom(_stop.Token);
-                if (_reader.Read() is not RgbImage image) break;
+                if (Read() is not RgbImage image) break;
                 if (read++ < _first) continue;
                 _live?.Arrived();
                 byte[] frame = _pool.Rent();
-                _fitter.Fit(image, frame);
-                _queue.Add(frame, _stop.Token);
+                using (_meters.Resize.Run()) _fitter.Fit(image, frame);
+                using (_meters.WaitedForRoom.Run()) _queue.Add(frame, _stop.Token);
             }
             if (read == 0) throw new MediaException($"{_reader.Name}: there is no frame in it.");
             if (read <= _first) throw new MediaException($"{_reader.Name}: it has {read} frames, so none from frame {_first} on.");
@@ -108,5 +116,11 @@ internal sealed class DrivingFrames : IDisposable
         {
             _queue.CompleteAdding();
         }
+    }
+
+    private RgbImage? Read()
+    {
+        using Meter.Lap reading = _meters.Decode.Run();
+        return _reader.Read();
     }
 }

@@ -64,7 +64,7 @@ internal sealed class FrameByFrame : IDisposable
             throw new WeightsException($"{_model}: frame {_frames} came out of the network with values that are not finite numbers; the weights are damaged.");
         _frames++;
         RgbImage result = new(Width, Height);
-        _composer.Compose(new NetworkFrame(_frame, _source.Square, _driving, _source.Picture), new ColourMap(-1, 1), result.Pixels);
+        _composer.Compose(new NetworkFrame(_frame, null, _source.Square, _driving, _source.Picture), new ColourMap(-1, 1), result.Pixels);
         return result;
     }
 

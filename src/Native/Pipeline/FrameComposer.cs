@@ -27,16 +27,19 @@ internal sealed class FrameComposer
     /// <summary>Rows of the output.</summary>
     public int Height { get; }
 
+    /// <summary>Whether the output is the network's frame and nothing else.</summary>
+    public bool IsPlain => _paste is null && !_sideBySide;
+
     /// <param name="frame">What the network made.</param>
-    /// <param name="map">From its values to colours.</param>
+    /// <param name="map">From its values to colours, where it has none.</param>
     /// <param name="pixels">Receives [<see cref="Height"/>, <see cref="Width"/>, 3].</param>
     public void Compose(NetworkFrame frame, ColourMap map, Span<byte> pixels)
     {
         int row = 3 * _size;
         if (_paste is not null)
         {
-            map.ToPixels(frame.Values.Span, _size, _square, row);
-            _paste.Paste(_square, frame.Picture!, pixels);
+            if (frame.Colours is null) map.ToPixels(frame.Values.Span, _size, _square, row);
+            _paste.Paste(frame.Colours ?? _square, frame.Picture!, pixels);
         }
         else if (_sideBySide)
         {
@@ -44,8 +47,13 @@ internal sealed class FrameComposer
             {
                 frame.Source.AsSpan(y * row, row).CopyTo(pixels[(3 * y * row)..]);
                 frame.Driving!.AsSpan(y * row, row).CopyTo(pixels[((3 * y + 1) * row)..]);
+                frame.Colours?.AsSpan(y * row, row).CopyTo(pixels[((3 * y + 2) * row)..]);
             }
-            map.ToPixels(frame.Values.Span, _size, pixels[(2 * row)..], 3 * row);
+            if (frame.Colours is null) map.ToPixels(frame.Values.Span, _size, pixels[(2 * row)..], 3 * row);
+        }
+        else if (frame.Colours is not null)
+        {
+            frame.Colours.CopyTo(pixels);
         }
         else
         {
@@ -55,8 +63,9 @@ internal sealed class FrameComposer
 }
 
 /// <summary>What the network made of a driving frame.</summary>
-/// <param name="Values">[3, S, S], not clamped.</param>
+/// <param name="Values">[3, S, S], not clamped; empty where there are colours.</param>
+/// <param name="Colours">[S, S, 3] where the device made them, else null.</param>
 /// <param name="Source">The source as the network saw it [S, S, 3].</param>
 /// <param name="Driving">The driving frame as the network saw it [S, S, 3], where it is to be shown.</param>
 /// <param name="Picture">The source in full; null for a frame that has waited on the disk.</param>
-internal readonly record struct NetworkFrame(ReadOnlyMemory<float> Values, byte[] Source, byte[]? Driving, RgbImage? Picture);
+internal readonly record struct NetworkFrame(ReadOnlyMemory<float> Values, byte[]? Colours, byte[] Source, byte[]? Driving, RgbImage? Picture);

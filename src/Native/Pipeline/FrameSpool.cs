@@ -33,7 +33,7 @@ internal sealed class FrameSpool(int size, bool hasPictures) : IDisposable
             _file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
             _file.ReadExactly(source);
             _file.ReadExactly(driving);
-            yield return new NetworkFrame(values, source, driving, null);
+            yield return new NetworkFrame(values, null, source, driving, null);
         }
     }
 

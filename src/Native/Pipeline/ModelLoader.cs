@@ -10,7 +10,11 @@ namespace Lia.Pipeline;
 /// <param name="DefaultMode">Relative or absolute: what the model was trained for.</param>
 /// <param name="Name">The model in error messages.</param>
 /// <param name="Fingerprint">What motion clips know the model by.</param>
-internal sealed record LoadedModel(IExecutor Executor, MotionMode DefaultMode, string Name, Lazy<string> Fingerprint);
+internal sealed record LoadedModel(IExecutor Executor, MotionMode DefaultMode, string Name, Lazy<string> Fingerprint)
+{
+    /// <summary>What loading took.</summary>
+    public StepClock Clock { get; init; } = new();
+}
 
 /// <summary>From options to a network ready to run.</summary>
 internal static class ModelLoader
@@ -18,19 +22,21 @@ internal static class ModelLoader
     /// <summary>Loads the file the options name.</summary>
     public static LoadedModel Open(AnimationOptions options)
     {
-        Check(options);
+        StepClock clock = new();
+        using DeviceSelection device = Begin(options);
         if (string.IsNullOrEmpty(options.Model)) throw new ArgumentException("No model is named: set AnimationOptions.Model to a checkpoint file.");
         using ITensorSource weights = Checkpoint.Open(options.Model);
         // Hashing reads all of the encoder: only where a motion clip asks for it.
-        return Load(weights, options.Model, options, architecture => new Lazy<string>(() => Reopen(options.Model, architecture)));
+        return Load(weights, options.Model, device, clock, options, architecture => new Lazy<string>(() => Reopen(options.Model, architecture)));
     }
 
     /// <summary>Loads from tensors.</summary>
     public static LoadedModel Load(ITensorSource weights, AnimationOptions options)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        Check(options);
-        return Load(weights, null, options, architecture => new Lazy<string>(MotionFingerprint.Compute(weights, architecture)));
+        StepClock clock = new();
+        using DeviceSelection device = Begin(options);
+        return Load(weights, null, device, clock, options, architecture => new Lazy<string>(MotionFingerprint.Compute(weights, architecture)));
     }
 
     private static string Reopen(string path, ModelArchitecture architecture)
@@ -39,18 +45,19 @@ internal static class ModelLoader
         return MotionFingerprint.Compute(weights, architecture);
     }
 
-    private static LoadedModel Load(ITensorSource weights, string? path, AnimationOptions options, Func<ModelArchitecture, Lazy<string>> fingerprint)
+    private static LoadedModel Load(ITensorSource weights, string? path, DeviceSelection device, StepClock clock, AnimationOptions options, Func<ModelArchitecture, Lazy<string>> fingerprint)
     {
         ModelIdentity identity = ModelManifest.Identify(weights, path);
+        clock.Mark("model identified");
         ILogger log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
-        IExecutor executor = DeviceSelection.Open(weights, identity.Architecture, options.Device, options.Precision, options.Threads, log.DeviceFellBack);
-        return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name, fingerprint(identity.Architecture));
+        IExecutor executor = device.Open(weights, identity.Architecture, log.DeviceComplained, clock);
+        return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name, fingerprint(identity.Architecture)) { Clock = clock };
     }
 
-    private static void Check(AnimationOptions options)
+    private static DeviceSelection Begin(AnimationOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        DeviceSelection.Demand(options.Device);
+        return new DeviceSelection(options.Device, options.Precision, options.Threads);
     }
 }

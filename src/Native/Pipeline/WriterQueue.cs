@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using Lia.Media;
 
@@ -29,10 +30,23 @@ internal sealed class WriterQueue : IDisposable
         _thread.Start();
     }
 
+    /// <summary>The caller waits until frames are written.</summary>
+    public Meter WaitedForRoom { get; } = new();
+
+    /// <summary>The queue's thread waits for frames.</summary>
+    public Meter WaitedForFrames { get; } = new();
+
+    /// <summary>The queue's thread writes.</summary>
+    public Meter Writing { get; } = new();
+
+    /// <summary>When the first frame was written, as <see cref="Stopwatch"/> counts; null before.</summary>
+    public long? FirstWritten { get; private set; }
+
     /// <summary>Queues a frame; the queue owns its buffer from here on.</summary>
     /// <exception cref="MediaException">An earlier frame could not be written.</exception>
     public void Add(byte[] frame)
     {
+        using Meter.Lap wait = WaitedForRoom.Run();
         try
         {
             _queue.Add(frame, _stop.Token);
@@ -72,9 +86,10 @@ internal sealed class WriterQueue : IDisposable
     {
         try
         {
-            foreach (byte[] frame in _queue.GetConsumingEnumerable(_stop.Token))
+            while (Take() is byte[] frame)
             {
-                _writer.Write(frame);
+                using (Writing.Run()) _writer.Write(frame);
+                FirstWritten ??= Stopwatch.GetTimestamp();
                 _live?.Left();
                 _pool.Return(frame);
             }
@@ -85,5 +100,11 @@ internal sealed class WriterQueue : IDisposable
             _stop.Cancel(); // wakes a caller that waits for room
             _live?.Abandon(); // or for a frame
         }
+    }
+
+    private byte[]? Take()
+    {
+        using Meter.Lap wait = WaitedForFrames.Run();
+        return _queue.TryTake(out byte[]? frame, Timeout.Infinite, _stop.Token) ? frame : null;
     }
 }

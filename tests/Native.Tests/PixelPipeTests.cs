@@ -1,0 +1,138 @@
+using System.IO.Pipes;
+using Lia.Network.Cuda;
+using Lia.Pipeline;
+using Lia.PtxEmulator;
+using Lia.Weights;
+
+namespace Lia.Tests;
+
+/// <summary>Where the device converts pictures itself, clips go through its pipes: the same frames, with batches under way beside each other.</summary>
+public class PixelPipeTests
+{
+    private static readonly RgbImage Source = Pictures.Noise(90, 70, 4);
+
+    private static RgbImage[] Driving(int count) => [.. Enumerable.Range(0, count).Select(i => Pictures.Noise(50 + i, 60, i))];
+
+    public static TheoryData<string, AnimationOptions> Outputs => new()
+    {
+        { "plain", new() },
+        { "side by side", new() { SideBySide = true } },
+        { "pasted back", new() { PasteBack = true, Crop = new(5, 3, 40, 44) } },
+        { "smoothed", new() { SmoothingWindow = 3 } },
+        { "absolute", new() { Mode = MotionMode.Absolute, MotionStrength = 1.5f } },
+        { "ping-pong", new() { PingPong = true, SideBySide = true } },
+    };
+
+    [Theory, MemberData(nameof(Outputs))]
+    public void A_clip_is_bit_for_bit_what_it_is_through_planes(string name, AnimationOptions options)
+    {
+        Assert.NotEmpty(name);
+        foreach (int batch in new[] { 1, 3, 4, 16 })
+        {
+            FakePixelExecutor executor = new(64);
+            using Animator piped = executor.Animator(), planes = new FakeExecutor(64).Animator();
+            options = options with { Batch = batch };
+            Assert.Equal(planes.Animate(Source, Driving(11), options).Pixels(), piped.Animate(Source, Driving(11), options).Pixels());
+            Assert.Equal(0, executor.PlaneCalls);
+            Assert.Equal(0, executor.OpenPipes);
+        }
+    }
+
+    [Fact]
+    public void Two_batches_are_under_way_and_no_more()
+    {
+        FakePixelExecutor executor = new(64);
+        using Animator animator = executor.Animator();
+        animator.Animate(Source, Driving(12), new() { Batch = 2 });
+        Assert.Equal((12, 2), (executor.PipedFrames, executor.MostUnderWay));
+    }
+
+    [Theory]
+    [InlineData(Normalization.MinMax, null)]
+    [InlineData(Normalization.Fixed, "dump.safetensors")]
+    public void What_needs_planes_has_them(Normalization normalization, string? dump)
+    {
+        using TempFolder folder = new();
+        FakePixelExecutor executor = new(64);
+        using Animator piped = executor.Animator(), planes = new FakeExecutor(64).Animator();
+        AnimationOptions options = new() { Normalization = normalization, Dump = dump is null ? null : folder[dump], Batch = 2 };
+        Assert.Equal(planes.Animate(Source, Driving(5), options).Pixels(), piped.Animate(Source, Driving(5), options).Pixels());
+        Assert.Equal(0, executor.PipedFrames);
+        Assert.True(executor.PlaneCalls > 0);
+    }
+
+    [Fact]
+    public void A_frame_that_is_not_finite_is_an_error_that_names_it_after_the_frames_before_it()
+    {
+        FakePixelExecutor executor = new(64) { Poison = 5 };
+        using Animator animator = executor.Animator();
+        List<int> told = [];
+        string message = Assert.Throws<WeightsException>(() => animator.Animate(Source, Driving(9), new() { Batch = 2, Frames = 1.. }, new Synchronous(progress => told.Add(progress.Frames)))).Message;
+        Assert.Contains("fake model: frame 6 came out", message);
+        Assert.Equal([2, 4], told);
+        Assert.Equal(0, executor.OpenPipes);
+    }
+
+    [Fact]
+    public async Task Leaving_early_closes_the_pipes()
+    {
+        FakePixelExecutor executor = new(64);
+        using Animator animator = executor.Animator();
+        await foreach (RgbImage _ in animator.AnimateAsync(Source, Driving(40), new() { Batch = 2 })) break;
+        Assert.Equal(0, executor.OpenPipes);
+        Assert.Equal(3, animator.Animate(Source, Driving(3)).Count);
+    }
+
+    [Fact]
+    public void A_clip_whose_source_changes_holds_no_frame_back()
+    {
+        FakePixelExecutor executor = new(64);
+        using Animator piped = executor.Animator(), planes = new FakeExecutor(64).Animator();
+        RgbImage[] sources = Driving(6);
+        Assert.Equal(planes.Animate(sources, Driving(6)).Pixels(), piped.Animate(sources, Driving(6)).Pixels());
+        Assert.Equal(6, executor.PipedFrames);
+    }
+
+    /// <summary>A stream's next frame comes when the result of the one before has left.</summary>
+    [Fact]
+    public async Task A_stream_is_answered_frame_by_frame()
+    {
+        using TempFolder folder = new();
+        Source.Save(folder["source.png"]);
+        RgbImage[] driving = [.. Enumerable.Range(0, 5).Select(i => Pictures.Noise(64, 64, i))];
+        using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
+        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out, ourOutput.ClientSafePipeHandle);
+        FakePixelExecutor executor = new(64);
+        using Animator animator = executor.Animator();
+        AnimationOptions options = new() { RawInput = RawInput.Rgb24, RawInputSize = new(64, 64), FrameRate = new FrameRate(25), RawOutput = RawOutput.Rgb24 };
+        Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, options));
+        byte[] frame = new byte[3 * 64 * 64];
+        List<byte> results = [];
+        foreach (RgbImage picture in driving)
+        {
+            await ourInput.WriteAsync(picture.Pixels);
+            await ourOutput.ReadExactlyAsync(frame).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+            results.AddRange(frame);
+        }
+        ourInput.Dispose();
+        Assert.Equal(5, (await work.WaitAsync(TimeSpan.FromSeconds(30))).Frames);
+        Assert.Equal(animator.Animate(RgbImage.Load(folder["source.png"]), driving).Pixels(), results);
+    }
+
+    /// <summary>The real thing at its smallest: with a dump the frames are planes on the way, without it the device makes them pictures.</summary>
+    [Theory]
+    [InlineData(CudaPrecision.Exact)]
+    [InlineData(CudaPrecision.Fast)]
+    public void On_a_device_pictures_are_those_made_of_the_planes(CudaPrecision precision)
+    {
+        using TempFolder folder = new();
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        using EmulatorAccelerator accelerator = new();
+        using Animator animator = new(new LoadedModel(new CudaExecutor(accelerator, weights, architecture, precision), MotionMode.Relative, "emulated", new(FakeExecutor.Fingerprint)), new AnimationOptions());
+        AnimationOptions options = new() { Batch = 2, MotionStrength = 1.5f };
+        byte[] pictures = animator.Animate(Source, Driving(5), options).Pixels();
+        Assert.Equal(animator.Animate(Source, Driving(5), options with { Dump = folder["dump.safetensors"] }).Pixels(), pictures);
+        Assert.True(pictures.Distinct().Count() > 20);
+    }
+}
