@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Lia.Network.Cpu;
 using Lia.Weights;
 
@@ -13,16 +12,14 @@ internal static class CpuLayers
 {
     public static int Run(string[] arguments)
     {
-        int size = int.Parse(Option(arguments, "--size") ?? "256", CultureInfo.InvariantCulture);
-        int runs = int.Parse(Option(arguments, "--runs") ?? "15", CultureInfo.InvariantCulture);
-        int? threads = Option(arguments, "--threads") is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
-        SimdLevel simd = Enum.Parse<SimdLevel>(Option(arguments, "--simd") ?? nameof(SimdLevel.Auto));
+        int size = arguments.Number("--size", 256), runs = arguments.Number("--runs", 15), threads = arguments.Number("--threads", 0);
+        SimdLevel simd = Enum.Parse<SimdLevel>(arguments.Option("--simd") ?? nameof(SimdLevel.Auto));
         bool isBrief = arguments.Contains("--brief");
 
         ModelArchitecture architecture = ModelArchitecture.Official(size);
         long start = Stopwatch.GetTimestamp();
         using SyntheticCheckpoint weights = new(architecture, 1);
-        using CpuExecutor executor = new(weights, architecture, new() { Threads = threads, Simd = simd });
+        using CpuExecutor executor = new(weights, architecture, new() { Threads = threads == 0 ? null : threads, Simd = simd });
         Console.WriteLine($"{executor.DeviceName}, size {size}, median of {runs} runs");
         Console.WriteLine($"weights made and packed in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {executor.Bytes / 1e6:F0} MB with activations");
 
@@ -62,14 +59,8 @@ internal static class CpuLayers
 
     private static void Print(string name, double[] times, long operations)
     {
-        double median = times.Order().ElementAt(times.Length / 2);
+        double median = times.Median();
         string rate = operations == 0 ? "" : $"{operations / 1e9,9:F3} {operations / median / 1e6,9:F1}";
         Console.WriteLine($"{name,-32} {median,9:F3} {times.Min(),9:F3} {rate}".TrimEnd());
-    }
-
-    private static string? Option(string[] arguments, string name)
-    {
-        int index = Array.IndexOf(arguments, name);
-        return index >= 0 && index + 1 < arguments.Length ? arguments[index + 1] : null;
     }
 }

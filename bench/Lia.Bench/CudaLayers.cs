@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
@@ -16,14 +15,11 @@ namespace Lia.Bench;
 /// </summary>
 internal static class CudaLayers
 {
-    private const int WarmUp = 3;
-
     public static int Run(string[] arguments)
     {
-        int size = int.Parse(Option(arguments, "--size") ?? "256", CultureInfo.InvariantCulture);
-        int runs = int.Parse(Option(arguments, "--runs") ?? "21", CultureInfo.InvariantCulture);
-        int[] batches = [.. (Option(arguments, "--batches") ?? "1,8,32").Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
-        CudaPrecision precision = Enum.Parse<CudaPrecision>(Option(arguments, "--precision") ?? "Fast", ignoreCase: true);
+        int size = arguments.Number("--size", 256), runs = arguments.Number("--runs", 21);
+        int[] batches = arguments.Numbers("--batches", 1, 8, 32);
+        CudaPrecision precision = arguments.Precisions(CudaPrecision.Fast).Single();
         bool hasLayers = arguments.Contains("--layers");
 
         long start = Stopwatch.GetTimestamp();
@@ -45,33 +41,17 @@ internal static class CudaLayers
             for (int i = 0; i < images.Length; i++) images[i] = random.NextSingle() * 2 - 1;
             executor.Prepare(batch);
             executor.Upload(images);
-            double[] all = Time(accelerator, executor, () => executor.EnqueueFrames(batch), runs);
+            double[] all = DeviceTiming.Runs(accelerator, executor.Stream, () => executor.EnqueueFrames(batch), runs);
             CudaPlan encoder = executor.Plan(CudaPlanKind.Encoder, batch), decoder = executor.Plan(CudaPlanKind.Synthesis, batch);
-            double[] encode = Time(accelerator, executor, () => encoder.Enqueue(executor.Stream), runs), decode = Time(accelerator, executor, () => decoder.Enqueue(executor.Stream), runs);
+            double[] encode = DeviceTiming.Runs(accelerator, executor.Stream, () => encoder.Enqueue(executor.Stream), runs), decode = DeviceTiming.Runs(accelerator, executor.Stream, () => decoder.Enqueue(executor.Stream), runs);
             KernelLaunch[] launches = [.. encoder.Steps.Concat(decoder.Steps).SelectMany(step => step.Launches)];
             double operations = launches.Sum(launch => launch.Operations);
             Console.WriteLine(
-                $"{batch,8} {Median(all) / batch,10:F4} {all.Min() / batch,10:F4} {Median(encode) / batch,10:F4} {Median(decode) / batch,10:F4} {operations / Median(all) / 1e9,10:F2} "
+                $"{batch,8} {all.Median() / batch,10:F4} {all.Min() / batch,10:F4} {encode.Median() / batch,10:F4} {decode.Median() / batch,10:F4} {operations / all.Median() / 1e9,10:F2} "
                 + $"{launches.Length,10} {executor.ArenaBytes / 1e6,10:F0} {(free - accelerator.MemoryInfo.Free) / 1e6,10:F0}");
             if (hasLayers) Layers(accelerator, executor, launches, batch, runs);
         }
         return 0;
-    }
-
-    private static double[] Time(Accelerator accelerator, CudaExecutor executor, Action work, int runs)
-    {
-        for (int i = 0; i < WarmUp; i++) work();
-        AcceleratorEvent[] marks = [.. Enumerable.Range(0, runs + 1).Select(_ => accelerator.CreateEvent())];
-        executor.Stream.Record(marks[0]);
-        for (int i = 0; i < runs; i++)
-        {
-            work();
-            executor.Stream.Record(marks[i + 1]);
-        }
-        executor.Stream.Synchronize();
-        double[] times = [.. Enumerable.Range(0, runs).Select(i => marks[i + 1].MillisecondsSince(marks[i]))];
-        foreach (AcceleratorEvent mark in marks) mark.Dispose();
-        return times;
     }
 
     private static void Layers(Accelerator accelerator, CudaExecutor executor, KernelLaunch[] launches, int batch, int runs)
@@ -94,23 +74,15 @@ internal static class CudaLayers
         Console.WriteLine($"{"layer",-24} {"kernel",-44} {"us/frame",9} {"TFLOP/s",8} {"GB/s",7} {"regs",5} {"local",6}");
         for (int i = 0; i < launches.Length; i++)
         {
-            double median = Median(times[i]);
+            double median = times[i].Median();
             KernelLaunch launch = launches[i];
             Console.WriteLine(
                 $"{launch.Name,-24} {launch.Kernel.Compiled.EntryPoint,-44} {median * 1e3 / batch,9:F2} {launch.Operations / median / 1e9,8:F1} {launch.Bytes / median / 1e6,7:F0} "
                 + $"{launch.Kernel.Attributes.Registers,5} {launch.Kernel.Attributes.LocalBytes,6}");
         }
         Console.WriteLine();
-        foreach (var group in launches.Select((launch, i) => (Kernel: launch.Kernel.Compiled.EntryPoint, Time: Median(times[i]))).GroupBy(pair => pair.Kernel).OrderByDescending(group => group.Sum(pair => pair.Time)))
+        foreach (var group in launches.Select((launch, i) => (Kernel: launch.Kernel.Compiled.EntryPoint, Time: times[i].Median())).GroupBy(pair => pair.Kernel).OrderByDescending(group => group.Sum(pair => pair.Time)))
             Console.WriteLine($"{group.Key,-44} {group.Count(),4} launches {group.Sum(pair => pair.Time) * 1e3 / batch,9:F1} us/frame");
         Console.WriteLine();
-    }
-
-    private static double Median(double[] times) => times.Order().ElementAt(times.Length / 2);
-
-    private static string? Option(string[] arguments, string name)
-    {
-        int index = Array.IndexOf(arguments, name);
-        return index >= 0 && index + 1 < arguments.Length ? arguments[index + 1] : null;
     }
 }

@@ -48,6 +48,9 @@ public partial class DocumentationTests
     [InlineData("docs/cli.md")]
     [InlineData("docs/formats.md")]
     [InlineData("docs/troubleshooting.md")]
+    [InlineData("docs/gpu-runtime.md")]
+    [InlineData("docs/benchmarks.md")]
+    [InlineData("bench/README.md")]
     public void Links_lead_somewhere(string page)
     {
         string path = Path.Combine(Root, page), text = File.ReadAllText(path);
