@@ -52,6 +52,14 @@ def median_ms(run, repetitions):
 def tell(program, batch, published, milliseconds):
     figures.append({"size": options.size, "batch": batch, "program": program, "published": published, "milliseconds": milliseconds / batch})
     print(f"{program}, {batch} together: {milliseconds / batch:.4f} ms a frame", flush=True)
+    save()
+
+
+def save():
+    """Writes what has been measured so far, so that a run cut short leaves its figures."""
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"machine": machine, "peaks": peaks, "frames": figures}, file, indent=1)
 
 
 def product_rate(dtype, tf32=False, n=8192):
@@ -197,6 +205,3 @@ with torch.no_grad():
                 torch._dynamo.reset()
                 compiled = torch.compile(frame, mode="reduce-overhead")
                 attempt(f"tuned, {name}, torch.compile", batch, lambda: lambda: compiled(driving, codes, bases, expanded, basis), repetitions)  # noqa: B023
-if options.json:
-    with open(options.json, "w") as file:
-        json.dump({"machine": machine, "peaks": peaks, "frames": figures}, file, indent=1)

@@ -37,7 +37,6 @@ public class TensorMapTableTests
 
         TensorMapDescription Describe(int width) => new()
         {
-            Element = TensorElement.Half,
             Address = memory.NativePtr,
             Dimensions = [width, 4],
             Strides = [4096],

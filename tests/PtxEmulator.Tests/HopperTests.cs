@@ -22,7 +22,6 @@ public class HopperTests
         memory.Span(a, 256 + (64 * 128)).Clear();
         TensorMap map = EmulatedTensorMap.Encode(new TensorMapDescription
         {
-            Element = TensorElement.Half,
             Address = (nint)a + 256,
             Dimensions = [64, 64],
             Strides = [128],
@@ -315,7 +314,7 @@ public class HopperTests
         using var memory = new EmulatedMemory();
         ulong map = memory.Allocate(128), rows = memory.Allocate(60 * 128), d = memory.Allocate(16);
         memory.Span(rows, 60 * 128).Clear();
-        TensorMap encoded = EmulatedTensorMap.Encode(new TensorMapDescription { Element = TensorElement.Half, Address = (nint)rows, Dimensions = [64, 64], Strides = [128], Box = [64, 8] });
+        TensorMap encoded = EmulatedTensorMap.Encode(new TensorMapDescription { Address = (nint)rows, Dimensions = [64, 64], Strides = [128], Box = [64, 8] });
         memory.Write(map, MemoryMarshal.AsBytes(new ReadOnlySpan<TensorMap>(in encoded)));
         string At(int row) => Module(Load.Replace("[%ra, {%r3, %r3}]", "[%ra, {%r3, %r30}]", StringComparison.Ordinal).Insert(0, $"mov.u32 %r30, {row};\n"));
         Ptx.Launch(memory, At(52), map, d, new Dim3(64), shared: 32768);

@@ -33,7 +33,7 @@ internal sealed record EmulatedTensorMap(int ElementBytes, ulong Address, long[]
         writer.Write(Signature);
         int rank = description.Dimensions.Length;
         writer.Write((byte)rank);
-        writer.Write((byte)description.ElementBytes);
+        writer.Write((byte)TensorMapDescription.ElementBytes);
         writer.Write((byte)description.Swizzle);
         writer.Write((byte)0);
         writer.Write((ulong)description.Address);

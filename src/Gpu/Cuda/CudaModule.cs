@@ -6,7 +6,7 @@ namespace Lia.Gpu.Cuda;
 
 /// <summary>
 /// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes; a module loaded from PTX
-/// does not. What the linker does not take, and what is wrong in the PTX, is left to the loader, which says so.
+/// does not. What the linker does not take or would lay out wrongly, and what is wrong in the PTX, is left to the loader, which says so.
 /// </summary>
 internal static unsafe class CudaModule
 {
@@ -17,13 +17,17 @@ internal static unsafe class CudaModule
     /// <exception cref="CudaException">The driver cannot assemble or load it; the message has the assembler's log.</exception>
     public static nint Load(CudaAccelerator accelerator, CompiledKernel compiled)
     {
-        if (accelerator.Cache.Folder is null) return LoadPtx(compiled);
+        if (accelerator.Cache.Folder is null || NeedsAlignment(compiled)) return LoadPtx(compiled);
         string machine = $"{CudaDriver.Identity}\n{accelerator.Name}, sm_{accelerator.Properties.Sm}";
         if (accelerator.Cache.MachineCode(compiled, machine) is { } kept && TryLoad(kept, out nint module)) return module;
         if (Link(compiled) is not { } code || !TryLoad(code, out module)) return LoadPtx(compiled);
         accelerator.Cache.KeepMachineCode(compiled, machine, code);
         return module;
     }
+
+    // The linker lays shared memory out anew and keeps no alignment of the dynamic part above 16 bytes (seen on an H100, driver 580): the copy engine's tiles would lie
+    // where it cannot write. The loader keeps it, and the driver keeps what the loader assembles in a cache of its own.
+    private static bool NeedsAlignment(CompiledKernel compiled) => compiled.Ptx.Contains(".extern .shared .align 1024", StringComparison.Ordinal);
 
     /// <summary>Assembles PTX to machine code; null when the driver refuses.</summary>
     private static byte[]? Link(CompiledKernel compiled)

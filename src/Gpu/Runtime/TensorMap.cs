@@ -18,16 +18,6 @@ public unsafe struct TensorMap
     private fixed ulong _words[Bytes / sizeof(ulong)];
 }
 
-/// <summary>The elements of a tensor that is copied by tiles.</summary>
-public enum TensorElement
-{
-    /// <summary><see cref="Half"/>.</summary>
-    Half,
-
-    /// <summary>A float.</summary>
-    Float,
-}
-
 /// <summary>
 /// Where in shared memory the 16-byte pieces of a tile go, so that columns of the tile fall into different banks: piece p of row r goes where piece p ^ (r % pieces) would,
 /// or, put as the hardware does it, some address bits from bit 4 on are flipped by those from bit 7 on.
@@ -63,13 +53,10 @@ public enum TensorPromotion
     Bytes256,
 }
 
-/// <summary>A tensor in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.</summary>
+/// <summary>A tensor of halves in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.</summary>
 public sealed record TensorMapDescription
 {
     private const int MostDimensions = 5;
-
-    /// <summary>The element type.</summary>
-    public required TensorElement Element { get; init; }
 
     /// <summary>Device address of the first element, a multiple of 16.</summary>
     public required nint Address { get; init; }
@@ -95,8 +82,8 @@ public sealed record TensorMapDescription
     /// <summary>What the level 2 cache fetches at a time.</summary>
     public TensorPromotion Promotion { get; init; } = TensorPromotion.Bytes256;
 
-    /// <summary>Bytes of an element.</summary>
-    public int ElementBytes => Element == TensorElement.Half ? 2 : 4;
+    /// <summary>Bytes of an element, a <see cref="Half"/>.</summary>
+    public const int ElementBytes = 2;
 
     /// <summary>Bytes of the tile in shared memory, which are counted on the barrier of each load.</summary>
     public int TileBytes
@@ -118,7 +105,6 @@ public sealed record TensorMapDescription
     /// <exception cref="ArgumentException">Names the member and what is wrong with it.</exception>
     internal void Validate()
     {
-        Demand(Enum.IsDefined(Element), nameof(Element), $"{Element} does not exist");
         Demand(Enum.IsDefined(Swizzle), nameof(Swizzle), $"{Swizzle} does not exist");
         Demand(Enum.IsDefined(Promotion), nameof(Promotion), $"{Promotion} does not exist");
         int rank = Dimensions.IsDefault ? 0 : Dimensions.Length;

@@ -183,7 +183,6 @@ public class HopperProductTests
         TensorSwizzle swizzle = TTile.RowBytes switch { 128 => TensorSwizzle.Bytes128, 64 => TensorSwizzle.Bytes64, _ => TensorSwizzle.Bytes32 };
         TensorMap Map(MemoryBuffer1D<Half> matrix, int rows, int tileRows) => accelerator.EncodeTensorMap(new TensorMapDescription
         {
-            Element = TensorElement.Half,
             Address = matrix.NativePtr,
             Dimensions = [k, rows],
             Strides = [k * 2],

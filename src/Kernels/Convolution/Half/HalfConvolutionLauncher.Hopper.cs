@@ -99,7 +99,6 @@ internal sealed partial class HalfConvolutionLauncher
         long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.Planes;
         return new()
         {
-            Element = TensorElement.Half,
             Address = map.View.Address,
             Dimensions = [map.Width * 8, map.Height, map.Planes, map.Octets, map.Frames],
             Strides = [row, plane, octet, octet * map.Octets],
@@ -110,7 +109,6 @@ internal sealed partial class HalfConvolutionLauncher
     // Rows of core matrices; a box is a step of a tile's channels.
     private static TensorMapDescription WeightMap(HalfConvolutionWeights weights, int n) => new()
     {
-        Element = TensorElement.Half,
         Address = weights.View.Address,
         Dimensions = [64, weights.View.Length / 64],
         Strides = [128],
