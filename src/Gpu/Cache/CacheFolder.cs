@@ -18,7 +18,7 @@ internal sealed class CacheFolder(string path, long mostBytes)
     private const string Extension = ".kernel", UnfinishedExtension = ".part";
     private const int NameBytes = 20, HashStart = 8, KeyStart = HashStart + SHA256.HashSizeInBytes + sizeof(int);
     private const long MostFileBytes = 64L << 20;
-    private const int MostAttempts = 3;
+    private const int MostAttempts = 32;
 
     private static readonly TimeSpan UnfinishedAge = TimeSpan.FromHours(1), UseResolution = TimeSpan.FromHours(12);
 
