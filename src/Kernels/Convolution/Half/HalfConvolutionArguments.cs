@@ -44,8 +44,8 @@ internal struct HalfConvolutionArguments
     /// <summary>The tile's blocks along x and y, and its frames; their product is the kernel's.</summary>
     public int BlocksX, BlocksY, TileFrames;
 
-    /// <summary>Tiles along x, y and the frames.</summary>
-    public int TilesX, TilesY, TilesFrames;
+    /// <summary>Tiles along x and y; those along the frames follow from the items.</summary>
+    public int TilesX, TilesY;
 
     /// <summary>Tiles along the output channels.</summary>
     public int TilesN;

@@ -106,7 +106,7 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         HalfMap output = operands.Output;
         HalfEpilogue epilogue = operands.Epilogue with { Factor = weights.Factor, SecondFactor = weights.SecondFactor, Parts = Parts(weights, operands) };
         if (cut.Splits > 1) epilogue.Parts = EpilogueParts.Partial;
-        (int x, int y, int frames) = Tiles(output, cut);
+        (int x, int y, _) = Tiles(output, cut);
         return new()
         {
             Input0 = InputOf(operands.Input),
@@ -130,7 +130,6 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
             TileFrames = cut.TileFrames,
             TilesX = x,
             TilesY = y,
-            TilesFrames = frames,
             TilesN = TilesN(weights, cut),
             PartCount = Parts(weights, cut.Splits).Count,
             SkipStep = weights.SkipStep,

@@ -25,12 +25,9 @@ internal static class WgmmaConvolution
     /// <summary>Two warpgroups and the warp that copies.</summary>
     public const int Threads = 288;
 
-    /// <summary>Halves of a step of weights in the box of their tensor map: core matrices.</summary>
-    public static int WeightStage(int n, int chunk) => n * chunk;
-
     /// <summary>Halves of shared memory.</summary>
     public static int SharedLength<TTile>(int inputStage, int chunk) where TTile : struct, IWgmmaTile =>
-        default(TTile).InputStages * inputStage + default(TTile).WeightStages * WeightStage(default(TTile).N, chunk);
+        default(TTile).InputStages * inputStage + default(TTile).WeightStages * default(TTile).N * chunk;
 
     /// <summary>Halves of an input tile with room for a halo, whole 128 bytes.</summary>
     public static int InputStage(int blocksX, int blocksY, int tileFrames, int chunk, int halo) =>
