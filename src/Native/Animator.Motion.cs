@@ -1,4 +1,4 @@
-using Lia.Media;
+using Lia.Media.Files;
 using Lia.Motion;
 using Lia.Pipeline;
 using Lia.Weights;
@@ -62,7 +62,7 @@ public sealed partial class Animator
         output.Validate(nameof(output));
         options = ForMotion(motion, options);
         using Occupation clip = Occupy(cancellationToken);
-        Outputs.CheckDistinct([(source, "the source"), .. motion.Path is { } path ? [(path, "the motion file")] : ((string, string)[])[]], output.Path, options.Dump);
+        FrameWriters.CheckDistinct([(source, "the source"), .. motion.Path is { } path ? [(path, "the motion file")] : ((string, string)[])[]], output.Path, options.Dump);
         return clip.Explain(() => WriteClip(source, Recorded(motion, options), output, options, progress, clip.Token));
     }
 
@@ -129,7 +129,7 @@ public sealed partial class Animator
     private Func<CancellationToken, DrivingMotion> Read(PathOrStream driving, AnimationOptions options, FramesInFlight? live = null) => token =>
     {
         AnimationOptions framed = options.AutoDrivingCrop ? options with { AutoDrivingCrop = false, DrivingCrop = MotionFraming.Find(driving.Path!, options, token) } : options;
-        return new DrivingMotion(_executor, reading => FrameReaders.Open(driving, framed, reading), live, framed, token);
+        return new DrivingMotion(_executor, reading => driving.OpenReader(framed.Reading, reading), live, framed, token);
     };
 
     private Func<CancellationToken, DrivingMotion> Read(IEnumerable<RgbImage> driving, AnimationOptions options) => token =>

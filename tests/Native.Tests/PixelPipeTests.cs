@@ -1,4 +1,5 @@
 using System.IO.Pipes;
+using Lia.Media.IO;
 using Lia.Network.Cuda;
 using Lia.Pipeline;
 using Lia.PtxEmulator;
