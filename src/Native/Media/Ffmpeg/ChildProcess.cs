@@ -231,13 +231,17 @@ internal sealed partial class ChildProcess : IDisposable
         lock (_tail) text = Encoding.UTF8.GetString(_tail, 0, _tailLength);
         string[] lines = [.. text
             .Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(line => Origin().Replace(line, "$1: ")).Distinct()];
+            .Select(line => Hidden().Replace(Origin().Replace(line, "$1: "), _subject)).Distinct()];
         if (lines.Select(line => Refused().Match(line)).FirstOrDefault(match => match.Success) is { } refused) return SafeInput.Refusal(refused.Groups["format"].Value);
         return string.Join("; ", lines.Length <= 3 ? lines : [lines[0], lines[1], "...", lines[^1]]);
     }
 
     [GeneratedRegex(@"\[([^\]@]*) @ (0x)?[0-9a-f]+\]\s*", RegexOptions.IgnoreCase)]
     private static partial Regex Origin();
+
+    /// <summary>An output in the making, which its user knows by another name.</summary>
+    [GeneratedRegex(@"file:.*?\.[0-9a-f]{32}\.part")]
+    private static partial Regex Hidden();
 
     [GeneratedRegex(@"^(?<format>[^:]*): Format not on whitelist", RegexOptions.ExplicitCapture)]
     private static partial Regex Refused();

@@ -14,8 +14,9 @@ internal static class EncodedClip
     /// <param name="file">Open for reading.</param>
     /// <param name="format">The extension: .mp4, .gif or .webp.</param>
     /// <param name="frames">How many there should be.</param>
+    /// <param name="said">What the encoder said, which may explain it.</param>
     /// <exception cref="MediaException">It is cut off, or has another number of frames.</exception>
-    public static void Check(string path, FileStream file, string format, int frames)
+    public static void Check(string path, FileStream file, string format, int frames, string said)
     {
         long length = RandomAccess.GetLength(file.SafeFileHandle);
         if (length == 0) throw Broken("it is empty");
@@ -31,7 +32,8 @@ internal static class EncodedClip
         }
         if (found != frames) throw Broken($"it has {found} of {frames} frames");
 
-        MediaException Broken(string how) => new($"{path}: cannot be written: the encoder reported no error, but the file it made is not whole: {how}.");
+        MediaException Broken(string how) =>
+            new($"{path}: cannot be written: the encoder reported no error, but the file it made is not whole: {how}{(said.Length > 0 ? $" ({said})" : "")}.");
     }
 
     /// <summary>Boxes follow one another to the end of the file; moov/trak/mdia/minf/stbl describes the samples of a track, whose bytes lie in an mdat.</summary>

@@ -61,16 +61,14 @@ internal sealed class FfmpegWriter : IFrameWriter
         {
             throw _ffmpeg.Failure();
         }
-        _ffmpeg.WaitForSuccess();
-        EncodedClip.Check(_path, _file.Open(), _format, _frames);
+        EncodedClip.Check(_path, _file.Open(), _format, _frames, _ffmpeg.WaitForSuccess());
         if (_audio is null)
         {
             _file.Commit();
             return false;
         }
         using PendingFile withSound = new(_path);
-        AddSound(withSound.Path, _audio);
-        EncodedClip.Check(_path, withSound.Open(), _format, _frames);
+        EncodedClip.Check(_path, withSound.Open(), _format, _frames, AddSound(withSound.Path, _audio));
         withSound.Commit();
         return true;
     }
@@ -102,9 +100,9 @@ internal sealed class FfmpegWriter : IFrameWriter
 
     /// <summary>
     /// Puts the excerpt of the sound beside the finished picture stream. Only now is the number of frames certain, and with it how much sound belongs to them.
-    /// Without -xerror, which would have damage in the driving clip's sound end it; whether all was written, the file tells.
+    /// Gives what ffmpeg says. Without -xerror, which would have damage in the driving clip's sound end it; whether all was written, the file tells.
     /// </summary>
-    private void AddSound(string target, AudioTrack audio)
+    private string AddSound(string target, AudioTrack audio)
     {
         using SafeInput input = new(audio.Path);
         using ChildProcess ffmpeg = ChildProcess.Start("ffmpeg",
@@ -113,7 +111,7 @@ internal sealed class FfmpegWriter : IFrameWriter
             "-ss", Seconds(audio.FirstFrame), "-t", Seconds(_rate.Seconds(_frames)), .. SafeInput.Limits, "-i", input.Url,
             "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", "-y", "file:" + target,
         ], _path, feeds: false, _token);
-        ffmpeg.WaitForSuccess();
+        return ffmpeg.WaitForSuccess();
     }
 
     private static string Seconds(double seconds) => seconds.ToString("F6", System.Globalization.CultureInfo.InvariantCulture);
