@@ -26,6 +26,7 @@ public sealed partial class Animator
     {
         ArgumentException.ThrowIfNullOrEmpty(clip);
         options = ForEvaluation(options);
+        Inputs.RefusePipe(clip);
         if (options.AutoDrivingCrop)
         {
             PixelBox moving = MotionFraming.Find(clip, options, cancellationToken);

@@ -2,6 +2,7 @@ using Lia.Media.Files;
 using Lia.Motion;
 using Lia.Pipeline;
 using Lia.Weights;
+using Lia.Media.IO;
 
 namespace Lia;
 
@@ -128,6 +129,7 @@ public sealed partial class Animator
     /// <summary>Reads a driving file or stream, of a file the part that moves if that is to be found.</summary>
     private Func<CancellationToken, DrivingMotion> Read(PathOrStream driving, AnimationOptions options, FramesInFlight? live = null) => token =>
     {
+        if (options.AutoDrivingCrop) Inputs.RefusePipe(driving.Path!);
         AnimationOptions framed = options.AutoDrivingCrop ? options with { AutoDrivingCrop = false, DrivingCrop = MotionFraming.Find(driving.Path!, options, token) } : options;
         return new DrivingMotion(_executor, reading => driving.OpenReader(framed.Reading, reading), live, framed, token);
     };

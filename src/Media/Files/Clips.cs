@@ -1,6 +1,5 @@
 using Lia.Media.Files;
 using Lia.Media.IO;
-using Lia.Media;
 
 namespace Lia.Evaluation;
 

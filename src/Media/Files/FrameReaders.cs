@@ -16,7 +16,7 @@ internal static class FrameReaders
     public static IFrameReader Open(string path, ReadOptions options, CancellationToken cancellationToken) =>
         RawReaders.IsRaw(path, options.Raw) ? RawReaders.Open(path, options.Raw, cancellationToken)
         : Directory.Exists(path) ? new FolderReader(path, cancellationToken)
-        : PngReader.Recognizes(path) ? new PngReader(path)
+        : PngReader.Recognizes(path) ? new PngReader(path, options.EndFrame)
         : FfmpegReader.Video(path, options.EndFrame, cancellationToken);
 
     /// <summary>Reads a picture, or the first frame of what has several.</summary>
@@ -24,7 +24,7 @@ internal static class FrameReaders
     public static RgbImage ReadPicture(string path, CancellationToken cancellationToken)
     {
         if (Directory.Exists(path)) throw new MediaException($"{path}: it is a folder, not a picture.");
-        using IFrameReader reader = PngReader.Recognizes(path) ? new PngReader(path) : FfmpegReader.Picture(path, cancellationToken);
+        using IFrameReader reader = PngReader.Recognizes(path) ? new PngReader(path, 1) : FfmpegReader.Picture(path, cancellationToken);
         return reader.Read() ?? throw new MediaException($"{path}: there is no picture in it.");
     }
 }

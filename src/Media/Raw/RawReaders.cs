@@ -5,15 +5,16 @@ namespace Lia.Media.Raw;
 /// <summary>Opens raw video.</summary>
 internal static class RawReaders
 {
-    /// <summary>Whether a driving file is to be read as raw video: that is said, or it begins as yuv4mpeg does.</summary>
+    /// <summary>Whether a driving file is to be read as raw video: that is said, it begins as yuv4mpeg does, or it is a pipe,
+    /// which cannot be anything else.</summary>
     public static bool IsRaw(string path, RawVideo raw) =>
-        raw.Format != RawInput.Auto || raw.Size is not null || !Directory.Exists(path) && Yuv4MpegHeader.Recognizes(path);
+        raw.Format != RawInput.Auto || raw.Size is not null || !Directory.Exists(path) && (Inputs.IsPipe(path) || Yuv4MpegHeader.Recognizes(path));
 
-    /// <summary>Opens a file of raw video.</summary>
+    /// <summary>Opens a file or pipe of raw video.</summary>
     /// <exception cref="MediaException">It is missing, or is not what it is said to be.</exception>
     public static IFrameReader Open(string path, RawVideo raw, CancellationToken cancellationToken)
     {
-        FileStream file = Inputs.OpenFile(path);
+        FileStream file = Inputs.IsPipe(path) ? Inputs.OpenPipe(path, cancellationToken) : Inputs.OpenFile(path);
         try
         {
             return Open(file, path, file, raw, cancellationToken);
