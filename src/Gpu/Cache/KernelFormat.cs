@@ -2,14 +2,14 @@ using System.Collections.Immutable;
 using System.Reflection;
 using System.Text;
 using Lia.Gpu.Compiler;
+using Lia.Gpu.Compiler.Frontend;
 
 namespace Lia.Gpu.Cache;
 
 /// <summary>A compiled kernel as bytes. What the key already says (method, target, and so the parameters' types) is not repeated.</summary>
 internal static class KernelFormat
 {
-    // What the driver takes: 32,764 bytes of parameters; a block's shared memory.
-    private const int MostParameters = 1024, MostParameterBytes = 32764, MostSharedBytes = 1 << 20;
+    private const int MostParameters = 1024, MostSharedBytes = 1 << 20;
 
     private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -68,7 +68,7 @@ internal static class KernelFormat
         IEnumerable<Type> types = method.GetParameters().Skip(isGrouped ? 1 : 0).Select(static parameter => parameter.ParameterType);
         if (isGrouped) types = types.Append(typeof(long));
         KernelParameter[] typed = [.. parameters.Zip(types, static (p, type) => new KernelParameter(p.Name, type, p.Offset, p.Size, p.Alignment))];
-        if (typed.Length != count || typed.Length != types.Count() || !AreLaidOut(typed, parameterBytes)) return null;
+        if (typed.Length != count || typed.Length != types.Count() || !AreLaidOut(typed, parameterBytes) || isGrouped != KernelCompiler.IsImplicitlyGrouped(method)) return null;
         if (staticShared is < 0 or > MostSharedBytes || !ptx.Contains(entryPoint, StringComparison.Ordinal)) return null;
         return new CompiledKernel
         {
@@ -91,16 +91,16 @@ internal static class KernelFormat
         return s_strict.GetString(reader.ReadBytes(length));
     }
 
-    /// <summary>Whether parameters follow each other, aligned and without overlap, within the bytes that a launch passes: arguments are written there.</summary>
+    /// <summary>Whether parameters lie as the compiler lays out their types: a launch writes its arguments there, trusting the numbers.</summary>
     private static bool AreLaidOut(KernelParameter[] parameters, int bytes)
     {
         int end = 0;
         foreach (KernelParameter parameter in parameters)
         {
-            if (parameter.Size < 0 || parameter.Alignment < 1 || parameter.Offset < end || parameter.Offset % parameter.Alignment != 0) return false;
-            if (parameter.Offset > MostParameterBytes || parameter.Size > MostParameterBytes - parameter.Offset) return false;
+            if (TypeLayout.Of(parameter.Type) is not { } layout || parameter.Size != layout.Size || parameter.Alignment != layout.Alignment) return false;
+            if (parameter.Offset != (end + layout.Alignment - 1) / layout.Alignment * layout.Alignment) return false;
             end = parameter.Offset + parameter.Size;
         }
-        return bytes >= end && bytes <= MostParameterBytes;
+        return bytes == end;
     }
 }
