@@ -59,16 +59,16 @@ internal static class Targets
     /// <summary>The targets; those that go through files, which are slower, have smaller shares.</summary>
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
-        new("safetensors", 45, MakeSafetensors, ReadSafetensors, static e => e is WeightsException),
-        new("pickle", 45, static mutator => mutator.Mutate([LegacySeed.Value[137..1336]], PickleWords), ReadPickle, static e => e is WeightsException),
-        new("pt-zip", 8, MakeZip, static input => ReadCheckpoint("zip.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
-        new("pt-legacy", 8, static mutator => mutator.Mutate([LegacySeed.Value], PickleWords), static input => ReadCheckpoint("legacy.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
-        new("motion", 8, MakeMotion, static input => MotionClip.Load(InFile("motion.safetensors", input)), static e => e is MediaException) { FreeBytes = 1 << 20 },
-        new("cache", 36, static mutator => mutator.Mutate([KernelSeed.Value], Words("\0\0\0\0", "\x01", "\xff\xff\xff\xff\x0f")), ReadKernel, static e => e is RefusedKernel),
+        new("safetensors", 48, MakeSafetensors, ReadSafetensors, static e => e is WeightsException),
+        new("pickle", 48, static mutator => mutator.Mutate([LegacySeed.Value[137..1336]], PickleWords), ReadPickle, static e => e is WeightsException),
+        new("pt-zip", 4, MakeZip, static input => ReadCheckpoint("zip.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
+        new("pt-legacy", 4, static mutator => mutator.Mutate([LegacySeed.Value], PickleWords), static input => ReadCheckpoint("legacy.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
+        new("motion", 3, MakeMotion, static input => MotionClip.Load(InFile("motion.safetensors", input)), static e => e is MediaException) { FreeBytes = 1 << 20 },
+        new("cache", 40, static mutator => mutator.Mutate([KernelSeed.Value], Words("\0\0\0\0", "\x01", "\xff\xff\xff\xff\x0f")), ReadKernel, static e => e is RefusedKernel),
         // Deflate makes up to 1032 bytes of one, and a pixel of one bit becomes three bytes, on up to two canvases.
-        new("png", 6, MakePng, ReadPng, static e => e is MediaException) { FreeBytes = 1 << 20, BytesPerByte = 1032 * 8 * 3 * 2 },
-        new("yuv4mpeg", 14, MakeYuv, ReadYuv, static e => e is MediaException) { FreeBytes = 3 << 20 },
-        new("ffprobe", 30, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"), static e => e is MediaException),
+        new("png", 3, MakePng, ReadPng, static e => e is MediaException) { FreeBytes = 1 << 20, BytesPerByte = 1032 * 8 * 3 * 2 },
+        new("yuv4mpeg", 18, MakeYuv, ReadYuv, static e => e is MediaException) { FreeBytes = 3 << 20 },
+        new("ffprobe", 32, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"), static e => e is MediaException),
     ];
 
     private sealed class RefusedKernel() : Exception("it is not a kernel");
