@@ -14,7 +14,7 @@ internal static class InspectCommand
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(input)!;
-            using ITensorSource checkpoint = Checkpoint.Open(path);
+            using ITensorSource checkpoint = Checkpoint.Open(path, context.Cancellation);
             Findings findings = Examine(checkpoint, path, context.Cancellation);
             if (parsed.GetValue(json)) WriteJson(context.Output, path, checkpoint, findings);
             else WriteText(context.Output, path, checkpoint, findings);

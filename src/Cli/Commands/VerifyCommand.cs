@@ -22,7 +22,7 @@ internal static class VerifyCommand
         command.SetAction(parsed =>
         {
             using DeviceSelection selection = new(parsed.GetValue(device), parsed.GetValue(precision), parsed.GetValue(threads));
-            using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!);
+            using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!, context.Cancellation);
             VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => selection.Open(weights, architecture, context.Error.WriteLine));
             if (parsed.GetValue(json)) WriteJson(context.Output, file, report);
             else WriteText(context.Output, file, report);

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using Lia.Gpu.Compiler;
@@ -19,8 +20,12 @@ internal static unsafe class CudaModule
     {
         if (accelerator.Cache.Folder is null || NeedsAlignment(compiled)) return LoadPtx(compiled);
         string machine = $"{CudaDriver.Identity}\n{accelerator.Name}, sm_{accelerator.Properties.Sm}";
-        if (accelerator.Cache.MachineCode(compiled, machine) is { } kept && TryLoad(kept, out nint module)) return module;
-        if (Link(compiled) is not { } code || !TryLoad(code, out module)) return LoadPtx(compiled);
+        if (accelerator.Cache.MachineCode(compiled, machine) is { } kept)
+        {
+            if (IsImage(kept) && TryLoad(kept, out nint loaded)) return loaded;
+            accelerator.Cache.ForgetMachineCode(compiled, machine);
+        }
+        if (Link(compiled) is not { } code || !TryLoad(code, out nint module)) return LoadPtx(compiled);
         accelerator.Cache.KeepMachineCode(compiled, machine, code);
         return module;
     }
@@ -48,6 +53,21 @@ internal static unsafe class CudaModule
         finally
         {
             _ = CudaApi.cuLinkDestroy(linker); // and the image with it
+        }
+    }
+
+    /// <summary>Whether bytes are an ELF file for the device, whose tables lie within them: the loader takes a pointer and is not told where they end.</summary>
+    internal static bool IsImage(ReadOnlySpan<byte> code)
+    {
+        const int HeaderBytes = 64, ProgramTable = 0x20, SectionTable = 0x28, ProgramBytes = 0x36, SectionBytes = 0x3a;
+        if (code.Length < HeaderBytes || !code.StartsWith("\u007fELF\u0002\u0001"u8)) return false;
+        return Fits(code, ProgramTable, ProgramBytes) && Fits(code, SectionTable, SectionBytes);
+
+        static bool Fits(ReadOnlySpan<byte> code, int table, int entry)
+        {
+            ulong start = BinaryPrimitives.ReadUInt64LittleEndian(code[table..]);
+            int bytes = BinaryPrimitives.ReadUInt16LittleEndian(code[entry..]) * BinaryPrimitives.ReadUInt16LittleEndian(code[(entry + 2)..]);
+            return start <= (ulong)code.Length && (ulong)bytes <= (ulong)code.Length - start;
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed partial class Importer
         if (kernel.ContainsGenericParameters) throw place.Refuse("a generic kernel must be closed: pass the method with its type arguments");
 
         ParameterInfo[] formal = kernel.GetParameters();
-        bool grouped = formal.Length > 0 && formal[0].ParameterType == typeof(Index1D);
+        bool grouped = KernelCompiler.IsImplicitlyGrouped(kernel);
         var parameters = new List<KernelParameter>();
         var arguments = new StackValue[formal.Length];
         _builder.Body = _entry.Body;

@@ -27,14 +27,30 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         using MemoryStream json = new();
         ffprobe.Output.CopyTo(json);
         ffprobe.WaitForSuccess();
-        json.Position = 0;
-        using JsonDocument document = JsonDocument.Parse(json);
-        return Parse(document.RootElement, path);
+        return Parse(json.ToArray(), path);
+    }
+
+    /// <summary>Understands ffprobe's answer, which may be anything: what PATH calls ffprobe need not be one.</summary>
+    /// <param name="json">What it wrote.</param>
+    /// <param name="path">The file, for error messages.</param>
+    /// <exception cref="MediaException">It is no such answer, or the file holds no picture or video.</exception>
+    internal static VideoProbe Parse(ReadOnlyMemory<byte> json, string path)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind == JsonValueKind.Object) return Parse(document.RootElement, path);
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException) // the latter of text that is not UTF-8
+        {
+            throw new MediaException($"{path}: what ffprobe says of it cannot be understood.", failure);
+        }
+        throw new MediaException($"{path}: what ffprobe says of it cannot be understood.");
     }
 
     private static VideoProbe Parse(JsonElement root, string path)
     {
-        JsonElement[] streams = root.TryGetProperty("streams", out JsonElement list) ? [.. list.EnumerateArray()] : [];
+        JsonElement[] streams = root.TryGetProperty("streams", out JsonElement list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray()] : [];
         JsonElement video = streams.FirstOrDefault(stream => Text(stream, "codec_type") == "video");
         if (video.ValueKind == JsonValueKind.Undefined) throw new MediaException($"{path}: there is no picture or video in it.");
         int width = Integer(video, "width") ?? 0, height = Integer(video, "height") ?? 0;
@@ -65,7 +81,7 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         double.TryParse(Text(element, name), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : null;
 
     private static int? Integer(JsonElement element, string name) =>
-        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
         : int.TryParse(Text(element, name), NumberStyles.None, CultureInfo.InvariantCulture, out number) ? number
         : null;
 }
