@@ -3,9 +3,11 @@ namespace Lia.Media.Raw;
 /// <summary>Opens raw video.</summary>
 internal static class RawReaders
 {
-    /// <summary>Whether a driving file is to be read as raw video: the options say so, it begins as yuv4mpeg does, or it is a pipe, which cannot be anything else.</summary>
+    /// <summary>Whether a driving file is to be read as raw video: the options say so, it begins as yuv4mpeg does, or it is a pipe, which
+    /// cannot be anything else.</summary>
     public static bool IsRaw(string path, AnimationOptions options) =>
-        options.RawInput != RawInput.Auto || options.RawInputSize is not null || !Directory.Exists(path) && (FrameReaders.IsPipe(path) || Yuv4MpegHeader.Recognizes(path));
+        options.RawInput != RawInput.Auto || options.RawInputSize is not null
+        || !Directory.Exists(path) && (FrameReaders.IsPipe(path) || Yuv4MpegHeader.Recognizes(path));
 
     /// <summary>Opens a file or pipe of raw video.</summary>
     /// <exception cref="MediaException">It is missing, or is not what the options say.</exception>
