@@ -22,6 +22,8 @@ internal static class Application
     /// <returns>The exit status (<see cref="ExitCode"/>).</returns>
     public static int Run(string[] arguments, CliContext context)
     {
+        // Whatever any command says goes this way.
+        context = context with { Output = new TerminalText(context.Output), Error = new TerminalText(context.Error) };
         RootCommand root = new(Description)
         {
             AnimateCommand.Create(context),
@@ -80,7 +82,7 @@ internal static class Application
 #pragma warning disable CA1031 // The last resort: a fault of the program is told in full, to be reported.
         catch (Exception e)
         {
-            context.Error.WriteLine($"lia: internal error: {e}");
+            context.Error.Write($"lia: internal error: {e}{Environment.NewLine}");
             return ExitCode.Failure;
         }
 #pragma warning restore CA1031

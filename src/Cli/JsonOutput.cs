@@ -15,7 +15,8 @@ internal static class JsonOutput
             members(json);
             json.WriteEndObject();
         }
-        output.WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+        // JSON has escapes of its own, for all that is not ASCII too.
+        (output is TerminalText text ? text.Raw : output).WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
     }
 
     /// <summary>Writes a shape.</summary>

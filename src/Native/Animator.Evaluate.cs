@@ -25,6 +25,7 @@ public sealed partial class Animator
     {
         ArgumentException.ThrowIfNullOrEmpty(clip);
         options = ForEvaluation(options);
+        FrameReaders.RefusePipe(clip);
         if (options.AutoDrivingCrop)
         {
             PixelBox moving = MotionFraming.Find(clip, options, cancellationToken);

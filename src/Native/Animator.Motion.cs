@@ -128,6 +128,7 @@ public sealed partial class Animator
     /// <summary>Reads a driving file or stream, of a file the part that moves if that is to be found.</summary>
     private Func<CancellationToken, DrivingMotion> Read(PathOrStream driving, AnimationOptions options, FramesInFlight? live = null) => token =>
     {
+        if (options.AutoDrivingCrop) FrameReaders.RefusePipe(driving.Path!);
         AnimationOptions framed = options.AutoDrivingCrop ? options with { AutoDrivingCrop = false, DrivingCrop = MotionFraming.Find(driving.Path!, options, token) } : options;
         return new DrivingMotion(_executor, reading => FrameReaders.Open(driving, framed, reading), live, framed, token);
     };

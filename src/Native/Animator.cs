@@ -47,8 +47,16 @@ public sealed partial class Animator : IDisposable
     {
         (_executor, DefaultMode, _modelName, _fingerprint, _loading) = (model.Executor, model.DefaultMode, model.Name, model.Fingerprint, model.Clock);
         Options = options;
-        _log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
-        _log.ModelLoaded(_modelName, Size, DeviceName);
+        try
+        {
+            _log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
+            _log.ModelLoaded(_modelName, Size, DeviceName);
+        }
+        catch
+        {
+            _executor.Dispose(); // A logger that throws leaves no threads and no memory of a device behind.
+            throw;
+        }
     }
 
     /// <summary>The options of loading: the defaults for every clip. To change some for a clip, pass <c>animator.Options with { ... }</c>.</summary>

@@ -43,7 +43,14 @@ public sealed class RgbImage
     /// <param name="path">PNG is read by the library; everything else needs the program <c>ffmpeg</c>.</param>
     /// <returns>The picture in its own size. Transparency is dropped: the stored colours show.</returns>
     /// <exception cref="MediaException">The file is missing, damaged, too large or of an unknown kind, or <c>ffmpeg</c> is missing.</exception>
-    public static RgbImage Load(string path) => Media.FrameReaders.ReadPicture(path, CancellationToken.None);
+    public static RgbImage Load(string path) => Load(path, CancellationToken.None);
+
+    /// <inheritdoc cref="Load(string)"/>
+    /// <param name="path">PNG is read by the library; everything else needs the program <c>ffmpeg</c>.</param>
+    /// <param name="cancellationToken">Stops <c>ffmpeg</c>.</param>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static RgbImage Load(string path, CancellationToken cancellationToken) =>
+        Media.FrameReaders.ReadPicture(path, cancellationToken);
 
     /// <summary>Writes the picture as a PNG file, whatever the name's extension.</summary>
     /// <param name="path">The file is replaced when it exists; it appears complete or not at all.</param>

@@ -145,15 +145,12 @@ public class FileErrorTests
     public void A_full_disk_is_reported_and_nothing_is_left()
     {
         using TempFolder folder = new();
-        MediaException refusal = Assert.Throws<MediaException>(() =>
+        using (PendingFile file = new(folder["out.png"]))
         {
-            using PendingFile file = new(folder["out.png"]);
-            File.Delete(file.Path);
-            File.CreateSymbolicLink(file.Path, "/dev/full");
-            file.Open().Write(new byte[100]);
-            file.Commit();
-        });
-        Assert.Equal(folder["out.png"] + ": cannot be written: No space left on device", refusal.Message);
+            using FileStream full = new("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0);
+            MediaException refusal = Assert.Throws<MediaException>(() => Outputs.Guard(folder["out.png"], () => full.Write(new byte[100])));
+            Assert.Equal(folder["out.png"] + ": cannot be written: No space left on device", refusal.Message);
+        }
         Assert.Empty(folder.Entries);
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Lia.Media.Ffmpeg;
 
 namespace Lia.Cli.Commands;
 
@@ -22,7 +23,7 @@ internal static class DemoCommand
                 throw new MediaException($"{animation}: the demonstration is an animated PNG; its name must end in .png.");
             bool isQuiet = parsed.GetValue(quiet);
             List<string> written = [animation];
-            if (Tools.Find("ffmpeg") is not null) written.Add(Path.ChangeExtension(animation, ".mp4"));
+            if (Programs.Find("ffmpeg") is not null) written.Add(Path.ChangeExtension(animation, ".mp4"));
             string sheetName = Path.Combine(Path.GetDirectoryName(animation) ?? "", $"{Path.GetFileNameWithoutExtension(animation)}-sheet.png");
 
             using WarningLog log = new(context.Error);

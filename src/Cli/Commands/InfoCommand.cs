@@ -6,6 +6,7 @@ using System.Runtime.Intrinsics;
 using Lia.Gpu.Cache;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
+using Lia.Media.Ffmpeg;
 using Lia.Weights;
 
 namespace Lia.Cli.Commands;
@@ -61,7 +62,8 @@ internal static class InfoCommand
         yield return ("kernels", cache.Folder is { } folder
             ? $"kept in {folder}: {cache.Usage.Files} file{(cache.Usage.Files == 1 ? "" : "s")}, {Files.Bytes(cache.Usage.Bytes)}"
             : $"not kept ({KernelCache.Variable} names a folder)");
-        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) yield return (tool, Tools.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
+        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) 
+            yield return (tool, Programs.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
         yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");
         yield return ("writes", "png, apng, folders of png; with ffmpeg mp4, gif, webp");

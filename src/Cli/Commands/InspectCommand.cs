@@ -47,13 +47,14 @@ internal static class InspectCommand
     {
         TextTable table = new("tensor", "type", "shape", ">values");
         foreach (TensorInfo tensor in checkpoint.Tensors.Values)
-            table.Add(Printable(tensor.Name), tensor.DType.SafetensorsName(), $"[{string.Join(", ", tensor.Shape)}]", $"{tensor.ElementCount}");
+            table.Add(tensor.Name, tensor.DType.SafetensorsName(), $"[{string.Join(", ", tensor.Shape)}]", $"{tensor.ElementCount}");
         table.Write(output);
         output.WriteLine();
         output.WriteLine($"{path}: {Format(checkpoint)}, {Files.Describe(checkpoint.Tensors.Values)}");
-        if (checkpoint is PyTorchCheckpoint { Location: { Length: > 0 } location }) output.WriteLine($"the tensors are under '{Printable(location)}'");
-        if (checkpoint is PyTorchCheckpoint { Skipped: { Count: > 0 } skipped }) output.WriteLine($"no tensors: {string.Join(", ", skipped.Select(Printable))}");
-        foreach ((string key, string value) in checkpoint.Metadata) output.WriteLine($"metadata {Printable(key)}: {Printable(value)}");
+        if (checkpoint is PyTorchCheckpoint { Location: { Length: > 0 } location }) output.WriteLine($"the tensors are under '{location}'");
+        if (checkpoint is PyTorchCheckpoint { Skipped: { Count: > 0 } skipped })
+            output.WriteLine($"no tensors: {string.Join(", ", skipped)}");
+        foreach ((string key, string value) in checkpoint.Metadata) output.WriteLine($"metadata {key}: {value}");
         foreach (string message in findings.Broken) output.WriteLine(message);
         if (findings.Identity is not { Architecture: var architecture } identity)
         {
@@ -100,7 +101,4 @@ internal static class InspectCommand
         json.WriteString("variant", identity.Variant?.Name);
         json.WriteString("mode", identity.Relative ? "relative" : "absolute");
     });
-
-    /// <summary>Names come from untrusted files: control characters would drive the terminal.</summary>
-    private static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : $"{c}"));
 }

@@ -60,7 +60,7 @@ internal static class ManipulateCommand
             using WarningLog log = new(context.Error);
             using ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet));
             Stopwatch watch = Stopwatch.StartNew();
-            RgbImage picture = RgbImage.Load(from);
+            RgbImage picture = RgbImage.Load(from, context.Cancellation);
             using Animator animator = new(new AnimationOptions
             {
                 Model = parsed.GetValue(model) ?? DemoFiles.Model,

@@ -112,7 +112,13 @@ internal sealed class MotionRecording : IDisposable
 
     public void Dispose()
     {
-        _driving?.Dispose();
-        _pixels?.Dispose();
+        try
+        {
+            _driving?.Dispose();
+        }
+        finally
+        {
+            _pixels?.Dispose();
+        }
     }
 }

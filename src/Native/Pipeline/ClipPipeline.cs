@@ -67,8 +67,7 @@ internal sealed class ClipPipeline : IDisposable
         }
         catch
         {
-            _dump?.Dispose();
-            source.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -122,9 +121,22 @@ internal sealed class ClipPipeline : IDisposable
 
     public void Dispose()
     {
-        _motion.Dispose();
-        _dump?.Dispose();
-        _source.Dispose();
+        // Frames that the caller enumerates may throw even here; what else there is goes all the same.
+        try
+        {
+            _motion?.Dispose();
+        }
+        finally
+        {
+            try
+            {
+                _source.Dispose();
+            }
+            finally
+            {
+                _dump?.Dispose();
+            }
+        }
     }
 
     /// <summary>The output frames in buffers of the pool (which a caller may keep instead).</summary>

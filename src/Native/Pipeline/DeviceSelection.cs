@@ -59,8 +59,16 @@ internal sealed class DeviceSelection : IDisposable
                 Accelerator accelerator = Interlocked.Exchange(ref _opening, null) is { } opening ? opening.GetAwaiter().GetResult() : OpenAccelerator();
                 clock?.Mark("device opened");
                 CudaExecutor executor = new(accelerator, weights, architecture, _precision == Precision.Exact ? CudaPrecision.Exact : CudaPrecision.Fast, ownsAccelerator: true);
-                if (accelerator.Cache.Problem is { } problem) onWarning?.Invoke(problem);
-                return executor;
+                try
+                {
+                    if (accelerator.Cache.Problem is { } problem) onWarning?.Invoke(problem);
+                    return executor;
+                }
+                catch
+                {
+                    executor.Dispose();
+                    throw;
+                }
             }
             catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException)
             {

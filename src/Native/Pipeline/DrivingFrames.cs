@@ -36,18 +36,19 @@ internal sealed class DrivingFrames : IDisposable
         try
         {
             _reader = open(_stop.Token);
+            (_first, _end) = (options.FirstFrame, options.EndFrame);
+            _fitter = new FrameFitter(size, options.Fit, options.DrivingCrop, _reader.Name, threads);
+            _pool = new FramePool(3 * size * size);
+            _queue = new BlockingCollection<byte[]>(ahead);
+            _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
+            _thread.Start();
         }
         catch
         {
+            _reader?.Dispose();
             _stop.Dispose();
             throw;
         }
-        (_first, _end) = (options.FirstFrame, options.EndFrame);
-        _fitter = new FrameFitter(size, options.Fit, options.DrivingCrop, _reader.Name, threads);
-        _pool = new FramePool(3 * size * size);
-        _queue = new BlockingCollection<byte[]>(ahead);
-        _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
-        _thread.Start();
     }
 
     /// <summary>What is read.</summary>
@@ -84,9 +85,15 @@ internal sealed class DrivingFrames : IDisposable
     {
         _stop.Cancel();
         _thread.Join();
-        _reader.Dispose();
-        _queue.Dispose();
-        _stop.Dispose();
+        try
+        {
+            _reader.Dispose();
+        }
+        finally
+        {
+            _queue.Dispose();
+            _stop.Dispose();
+        }
     }
 
     private void ReadAll()

@@ -3,17 +3,18 @@ using Lia.Media;
 
 namespace Lia.Pipeline;
 
-/// <summary>Network frames waiting in a temporary file until the whole clip is known. The file goes when this is disposed, or the process ends.</summary>
+/// <summary>Network frames waiting in a temporary file until the whole clip is known. It is nobody else's, and goes when this is disposed
+/// or the process ends.</summary>
 /// <param name="size">S.</param>
 /// <param name="hasPictures">Whether frames bring the pixels of source and driving frame, to be shown.</param>
 internal sealed class FrameSpool(int size, bool hasPictures) : IDisposable
 {
-    private readonly FileStream _file = Outputs.Guard("the temporary file for the clip's frames", () => new FileStream(
-        Path.Combine(Path.GetTempPath(), $"lia-{Guid.NewGuid():N}.frames"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None,
-        bufferSize: 0, FileOptions.DeleteOnClose | FileOptions.SequentialScan));
+    private const string What = "the clip's frames";
+
+    private readonly FileStream _file = TemporaryFiles.Open(What, ".frames");
 
     /// <exception cref="MediaException">There is no room.</exception>
-    public void Add(NetworkFrame frame) => Outputs.Guard(_file.Name, () =>
+    public void Add(NetworkFrame frame) => Outputs.Guard($"the temporary file for {What}", () =>
     {
         _file.Write(MemoryMarshal.AsBytes(frame.Values.Span));
         if (!hasPictures) return;

@@ -51,7 +51,16 @@ internal static class ModelLoader
         clock.Mark("model identified");
         ILogger log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
         IExecutor executor = device.Open(weights, identity.Architecture, log.DeviceComplained, clock);
-        return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name, fingerprint(identity.Architecture)) { Clock = clock };
+        try
+        {
+            MotionMode mode = identity.Relative ? MotionMode.Relative : MotionMode.Absolute;
+            return new LoadedModel(executor, mode, path ?? weights.Name, fingerprint(identity.Architecture)) { Clock = clock };
+        }
+        catch
+        {
+            executor.Dispose();
+            throw;
+        }
     }
 
     private static DeviceSelection Begin(AnimationOptions options)

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Lia.Media.Ffmpeg;
@@ -8,24 +9,29 @@ namespace Lia.Media.Ffmpeg;
 /// </summary>
 internal sealed partial class FfmpegReader : IFrameReader
 {
-    private static readonly Lazy<string> SyncOption = new(FindSyncOption, LazyThreadSafetyMode.PublicationOnly);
+    private static readonly TimeSpan LongestVersion = TimeSpan.FromSeconds(5);
+
+    private static string? s_syncOption; // of the ffmpeg that was asked once
 
     private readonly VideoProbe _probe;
     private readonly SafeInput _input;
     private readonly ChildProcess _ffmpeg;
     private readonly BufferedStream _stream;
+    private readonly WorkLimit _limit;
     private RgbImage? _frame;
     private bool _any, _ended;
 
     private FfmpegReader(string path, VideoProbe probe, IEnumerable<string> choice, CancellationToken cancellationToken)
     {
-        (Name, _probe, _input) = (path, probe, new SafeInput(path));
+        (Name, _probe, _limit) = (path, probe, new WorkLimit(path, new FileInfo(path).Length));
+        string sync = SyncOption(cancellationToken);
+        _input = new SafeInput(path);
         try
         {
             _ffmpeg = ChildProcess.Start("ffmpeg",
             [
                 "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", _input.Url, "-map", "0:v:0", .. choice,
-                SyncOption.Value, "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
+                sync, "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
             ], path, feeds: false, cancellationToken);
         }
         catch
@@ -50,9 +56,27 @@ internal sealed partial class FfmpegReader : IFrameReader
     /// <exception cref="MediaException">The file is none of ffmpeg's, or ffmpeg is missing.</exception>
     public static FfmpegReader Video(string path, int? frames, CancellationToken cancellationToken)
     {
-        // While ffprobe reads the file, ffmpeg is asked for its version. An error of that is the constructor's to tell.
-        _ = Task.Run(static () => SyncOption.Value, CancellationToken.None);
-        VideoProbe probe = VideoProbe.Of(path, cancellationToken);
+        VideoProbe probe;
+        using (CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+        {
+            // While ffprobe reads the file, ffmpeg is asked for its version. An error of that is the constructor's to tell.
+            Task asking = Task.Run(() => SyncOption(stop.Token), CancellationToken.None);
+            try
+            {
+                probe = VideoProbe.Of(path, cancellationToken);
+            }
+            catch
+            {
+                stop.Cancel();
+                throw;
+            }
+            finally
+            {
+                Task.WhenAny(asking).GetAwaiter().GetResult(); // It has an end of its own, and leaves no program behind.
+            }
+        }
+        if (probe is { Size: { } size, Count: int known })
+            new WorkLimit(path, new FileInfo(path).Length).Take(Math.Min(known, frames ?? known), size.Width, size.Height);
         string[] steady = probe.IsConstantRate ? [] : ["-vf", $"fps={probe.Rate}"];
         string[] limit = frames is int count ? ["-frames:v", $"{count}"] : [];
         return new FfmpegReader(path, probe, [.. steady, .. limit], cancellationToken);
@@ -71,7 +95,8 @@ internal sealed partial class FfmpegReader : IFrameReader
     public RgbImage? Read()
     {
         if (_ended) return null;
-        if (_stream.ReadByte() != 'P')
+        int first = _stream.ReadByte();
+        if (first < 0)
         {
             _ended = true;
             string tail = _ffmpeg.WaitForSuccess();
@@ -79,11 +104,12 @@ internal sealed partial class FfmpegReader : IFrameReader
             if (tail.Length > 0) Warning = $"{Name}: {tail}";
             return null;
         }
-        Expect(_stream.ReadByte() == '6');
+        Expect(first == 'P' && _stream.ReadByte() == '6');
         Expect(_stream.ReadByte() == '\n');
         int width = Number(), height = Number(), maximum = Number();
         Expect(maximum == 255 && width > 0 && height > 0);
         FrameReaders.RefuseTooLarge(Name, width, height);
+        _limit.Take(1, width, height);
         if (_frame is null || _frame.Width != width || _frame.Height != height) _frame = new RgbImage(width, height);
         Expect(_stream.ReadAtLeast(_frame.Pixels, _frame.Pixels.Length, throwOnEndOfStream: false) == _frame.Pixels.Length);
         _any = true;
@@ -102,13 +128,26 @@ internal sealed partial class FfmpegReader : IFrameReader
         Release().Match(version) is { Success: true } release
         && (int.Parse(release.Groups["major"].Value), int.Parse(release.Groups["minor"].Value)).CompareTo((5, 1)) < 0 ? "-vsync" : "-fps_mode";
 
-    private static string FindSyncOption()
+    /// <exception cref="MediaException">ffmpeg is missing, or does not tell its version.</exception>
+    private static string SyncOption(CancellationToken cancellationToken)
     {
-        using ChildProcess ffmpeg = ChildProcess.Start("ffmpeg", ["-version"], "ffmpeg", feeds: false, CancellationToken.None);
-        using StreamReader reader = new(ffmpeg.Output);
-        string version = reader.ReadToEnd();
-        ffmpeg.WaitForSuccess();
-        return SyncOptionOf(version);
+        if (s_syncOption is { } known) return known;
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LongestVersion);
+        try
+        {
+            using ChildProcess ffmpeg = ChildProcess.Start("ffmpeg", ["-version"], "ffmpeg", feeds: false, limit.Token);
+            byte[] version = new byte[1 << 10]; // The first line tells; what follows is read so that it can end.
+            int length = ffmpeg.Output.ReadAtLeast(version, version.Length, throwOnEndOfStream: false);
+            ffmpeg.Output.CopyTo(Stream.Null);
+            ffmpeg.WaitForSuccess();
+            return s_syncOption = SyncOptionOf(Encoding.UTF8.GetString(version, 0, length));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            string command = $"{Programs.Find("ffmpeg")} -version";
+            throw new MediaException($"ffmpeg: it does not tell its version within {LongestVersion.TotalSeconds:0} seconds ({command}).");
+        }
     }
 
     [GeneratedRegex(@"^ffmpeg version n?(?<major>\d{1,4})\.(?<minor>\d{1,4})", RegexOptions.ExplicitCapture)]

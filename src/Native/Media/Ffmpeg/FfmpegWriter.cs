@@ -3,7 +3,7 @@ namespace Lia.Media.Ffmpeg;
 /// <summary>Encodes frames with ffmpeg into mp4, gif or webp.</summary>
 internal sealed class FfmpegWriter : IFrameWriter
 {
-    private readonly string _path;
+    private readonly string _path, _format;
     private readonly FrameRate _rate;
     private readonly AudioTrack? _audio;
     private readonly CancellationToken _token;
@@ -20,15 +20,16 @@ internal sealed class FfmpegWriter : IFrameWriter
     public FfmpegWriter(string path, int width, int height, FrameRate rate, AudioTrack? audio, CancellationToken cancellationToken)
     {
         (_path, _rate, _token) = (path, rate, cancellationToken);
-        string format = Path.GetExtension(path).ToLowerInvariant();
-        _audio = format == ".mp4" ? audio : null;
+        _format = Path.GetExtension(path).ToLowerInvariant();
+        _audio = _format == ".mp4" ? audio : null;
         _file = new PendingFile(path);
         try
         {
             _ffmpeg = ChildProcess.Start("ffmpeg",
             [
-                "-nostdin", "-v", "error", "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", $"{width}x{height}", "-framerate", $"{rate}", "-i", "pipe:0",
-                .. Encoding(format), "-y", "file:" + _file.Path,
+                "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "pipe", "-f", "rawvideo",
+                "-pixel_format", "rgb24", "-video_size", $"{width}x{height}", "-framerate", $"{rate}", "-i", "pipe:0",
+                .. Encoding(_format), "-y", "file:" + _file.Path,
             ], path, feeds: true, cancellationToken);
         }
         catch
@@ -61,14 +62,14 @@ internal sealed class FfmpegWriter : IFrameWriter
         {
             throw _ffmpeg.Failure();
         }
-        _ffmpeg.WaitForSuccess();
+        EncodedClip.Check(_path, _file.Open(), _format, _frames, _ffmpeg.WaitForSuccess());
         if (_audio is null)
         {
             _file.Commit();
             return false;
         }
         using PendingFile withSound = new(_path);
-        AddSound(withSound.Path, _audio);
+        EncodedClip.Check(_path, withSound.Open(), _format, _frames, AddSound(withSound.Path, _audio));
         withSound.Commit();
         return true;
     }
@@ -100,17 +101,19 @@ internal sealed class FfmpegWriter : IFrameWriter
 
     /// <summary>
     /// Puts the excerpt of the sound beside the finished picture stream. Only now is the number of frames certain, and with it how much sound belongs to them.
+    /// Gives what ffmpeg says. Without -xerror, which would have damage in the driving clip's sound end it; whether all was written, the
+    /// file tells.
     /// </summary>
-    private void AddSound(string target, AudioTrack audio)
+    private string AddSound(string target, AudioTrack audio)
     {
         using SafeInput input = new(audio.Path);
         using ChildProcess ffmpeg = ChildProcess.Start("ffmpeg",
         [
-            "-nostdin", "-v", "error", "-i", "file:" + _file.Path,
+            "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", "file:" + _file.Path,
             "-ss", Seconds(audio.FirstFrame), "-t", Seconds(_rate.Seconds(_frames)), .. SafeInput.Limits, "-i", input.Url,
             "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", "-y", "file:" + target,
         ], _path, feeds: false, _token);
-        ffmpeg.WaitForSuccess();
+        return ffmpeg.WaitForSuccess();
     }
 
     private static string Seconds(double seconds) => seconds.ToString("F6", System.Globalization.CultureInfo.InvariantCulture);

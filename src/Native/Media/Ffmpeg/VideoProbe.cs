@@ -9,10 +9,13 @@ namespace Lia.Media.Ffmpeg;
 /// <param name="Count">Number of frames, if the file says.</param>
 /// <param name="HasAudio">Whether there is sound.</param>
 /// <param name="FirstFrame">When the first frame shows, in seconds from the start of the file.</param>
-internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Count, bool HasAudio, double FirstFrame)
+/// <param name="Size">Extents of a frame, if the file says.</param>
+internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Count, bool HasAudio, double FirstFrame, FrameSize? Size)
 {
+    private const int LongestAnswer = 1 << 20; // a thousand streams, which is as many as ffmpeg opens, take a tenth of it
+
     /// <summary>What is known of a picture without asking.</summary>
-    public static VideoProbe Picture { get; } = new(FrameRate.Default, true, 1, false, 0);
+    public static VideoProbe Picture { get; } = new(FrameRate.Default, true, 1, false, 0, null);
 
     /// <summary>Asks ffprobe.</summary>
     /// <exception cref="MediaException">The file holds no picture or video that ffmpeg knows, or ffprobe is missing.</exception>
@@ -24,10 +27,9 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
             "-v", "error", .. SafeInput.Limits, "-of", "json", "-show_entries",
             "stream=codec_type,width,height,r_frame_rate,avg_frame_rate,nb_frames,start_time,duration:format=start_time,duration", "-i", input.Url,
         ], path, feeds: false, cancellationToken);
-        using MemoryStream json = new();
-        ffprobe.Output.CopyTo(json);
+        byte[] json = ReadAnswer(ffprobe, path);
         ffprobe.WaitForSuccess();
-        return Parse(json.ToArray(), path);
+        return Parse(json, path);
     }
 
     /// <summary>Understands ffprobe's answer, which may be anything: what PATH calls ffprobe need not be one.</summary>
@@ -48,9 +50,18 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         throw new MediaException($"{path}: what ffprobe says of it cannot be understood.");
     }
 
+    private static byte[] ReadAnswer(ChildProcess ffprobe, string path)
+    {
+        byte[] json = new byte[LongestAnswer + 1];
+        int length = ffprobe.Output.ReadAtLeast(json, json.Length, throwOnEndOfStream: false);
+        return length <= LongestAnswer ? json[..length]
+            : throw new MediaException($"{path}: what ffprobe says of it is too long to be understood.");
+    }
+
     private static VideoProbe Parse(JsonElement root, string path)
     {
-        JsonElement[] streams = root.TryGetProperty("streams", out JsonElement list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray()] : [];
+        bool hasStreams = root.TryGetProperty("streams", out JsonElement list) && list.ValueKind == JsonValueKind.Array;
+        JsonElement[] streams = hasStreams ? [.. list.EnumerateArray()] : [];
         JsonElement video = streams.FirstOrDefault(stream => Text(stream, "codec_type") == "video");
         if (video.ValueKind == JsonValueKind.Undefined) throw new MediaException($"{path}: there is no picture or video in it.");
         int width = Integer(video, "width") ?? 0, height = Integer(video, "height") ?? 0;
@@ -71,7 +82,8 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         }
         double first = (Number(video, "start_time") ?? 0) - (Number(format, "start_time") ?? 0);
         return new VideoProbe(constant ? nominal : mean, constant, count is > 0 ? count : null,
-            streams.Any(stream => Text(stream, "codec_type") == "audio"), Math.Max(0, first));
+            streams.Any(stream => Text(stream, "codec_type") == "audio"), Math.Max(0, first),
+            width > 0 && height > 0 ? new FrameSize(width, height) : null);
     }
 
     private static string? Text(JsonElement element, string name) =>
@@ -81,7 +93,8 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         double.TryParse(Text(element, name), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : null;
 
     private static int? Integer(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
         : int.TryParse(Text(element, name), NumberStyles.None, CultureInfo.InvariantCulture, out number) ? number
         : null;
 }

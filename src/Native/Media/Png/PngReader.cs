@@ -19,8 +19,10 @@ internal sealed class PngReader : IFrameReader
     private PngFrameControl? _last;
 
     /// <summary>Opens a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="frames">Frames wanted, counted from the first; null wants all.</param>
     /// <exception cref="MediaException">It is damaged or too large.</exception>
-    public PngReader(string path)
+    public PngReader(string path, int? frames = null)
     {
         Name = path;
         _file = FrameReaders.OpenFile(path);
@@ -34,6 +36,8 @@ internal sealed class PngReader : IFrameReader
                 throw _chunks.Damaged($"{_file.Length} bytes cannot hold {_header.Width}x{_header.Height} pixels");
             _scanlines = new PngScanlines(_header, _chunks);
             _timeline = PngTimeline.Scan(_file, _chunks);
+            if (_timeline is { Frames: int all })
+                new WorkLimit(path, _file.Length).Take(Math.Min(all, frames ?? all), _header.Width, _header.Height);
             _canvas = new PngCanvas(_header.Width, _header.Height, animated: _timeline is not null);
             _chunks.Next();
         }

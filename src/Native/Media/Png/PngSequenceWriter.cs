@@ -5,7 +5,8 @@ namespace Lia.Media.Png;
 
 /// <summary>
 /// Writes a PNG file for every frame, numbered from 0: into a folder of their own as <c>00000.png</c>, or by a pattern like <c>NAME%05d.png</c>.
-/// The files grow in a hidden folder and take their places when all are there.
+/// The files grow in a hidden folder, which is its owner's alone, and take their places when all are there and on the disk. Symbolic links
+/// are followed.
 /// </summary>
 internal sealed partial class PngSequenceWriter : IFrameWriter
 {
@@ -13,6 +14,8 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
     private readonly int _digits = 5;
     private readonly bool _isPattern;
     private readonly PngEncoder _encoder;
+    private readonly FileStream _lock; // tells others that somebody is at work on the folder
+    private readonly UnixFileMode _mode;
     private int _frames;
     private bool _completed;
 
@@ -23,7 +26,7 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
     public PngSequenceWriter(string output, int width, int height)
     {
         _output = output;
-        string full = Outputs.Guard(output, () => Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)));
+        string full = Outputs.Guard(output, () => Outputs.Full(output));
         _isPattern = IsPattern(output);
         if (_isPattern)
         {
@@ -42,9 +45,24 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
             if (Path.GetDirectoryName(full) is not string parent || !Directory.Exists(parent))
                 throw new MediaException($"{output}: cannot be written: there is no folder to make it in.");
         }
-        _work = Path.Combine(_isPattern ? _folder : Path.GetDirectoryName(_folder)!, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.part");
+        string home = _isPattern ? _folder : Path.GetDirectoryName(_folder)!, name = Path.GetFileName(full);
+        TemporaryFiles.SweepParts(home, name);
+        _work = Path.Combine(home, $".{name}.{Guid.NewGuid():N}.part");
         _encoder = new PngEncoder(width, height);
         Outputs.Guard(output, () => Directory.CreateDirectory(_work));
+        try
+        {
+            string held = Path.Combine(_work, TemporaryFiles.LockName);
+            _lock = Outputs.Guard(output, () => new FileStream(held, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite));
+            Disk.TryLock(_lock.SafeFileHandle);
+            _mode = Outputs.Guard(output, () => Disk.Mode(Directory.Exists(_folder) && !_isPattern ? _folder : _work));
+            Outputs.Guard(output, () => Disk.SetMode(_work, TemporaryFiles.Private | UnixFileMode.UserExecute));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Whether a file name is a pattern with one number in it.</summary>
@@ -71,14 +89,23 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
     {
         Outputs.Guard(_output, () =>
         {
+            // First all of them are on the disk: together that takes hardly longer than one.
+            for (int i = 0; i < _frames; i++) Disk.FlushFile(Path.Combine(_work, FileName(i)));
+            _lock.Dispose();
+            File.Delete(_lock.Name);
             if (!_isPattern)
             {
+                Disk.SetMode(_work, _mode);
                 if (Directory.Exists(_folder)) Directory.Delete(_folder);
                 Directory.Move(_work, _folder);
+                Disk.FlushFolder(_folder);
+                Disk.FlushFolder(Path.GetDirectoryName(_folder)!);
                 return;
             }
-            for (int i = 0; i < _frames; i++) File.Move(Path.Combine(_work, FileName(i)), Path.Combine(_folder, FileName(i)), overwrite: true);
+            for (int i = 0; i < _frames; i++)
+                File.Move(Path.Combine(_work, FileName(i)), Outputs.Full(Path.Combine(_folder, FileName(i))), overwrite: true);
             Directory.Delete(_work);
+            Disk.FlushFolder(_folder);
         });
         _completed = true;
         return false;
@@ -89,6 +116,7 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
         if (_completed) return;
         try
         {
+            _lock?.Dispose();
             Directory.Delete(_work, recursive: true);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -3,15 +3,17 @@ namespace Lia.Media.Raw;
 /// <summary>Opens raw video.</summary>
 internal static class RawReaders
 {
-    /// <summary>Whether a driving file is to be read as raw video: the options say so, or it begins as yuv4mpeg does.</summary>
+    /// <summary>Whether a driving file is to be read as raw video: the options say so, it begins as yuv4mpeg does, or it is a pipe, which
+    /// cannot be anything else.</summary>
     public static bool IsRaw(string path, AnimationOptions options) =>
-        options.RawInput != RawInput.Auto || options.RawInputSize is not null || !Directory.Exists(path) && Yuv4MpegHeader.Recognizes(path);
+        options.RawInput != RawInput.Auto || options.RawInputSize is not null
+        || !Directory.Exists(path) && (FrameReaders.IsPipe(path) || Yuv4MpegHeader.Recognizes(path));
 
-    /// <summary>Opens a file of raw video.</summary>
+    /// <summary>Opens a file or pipe of raw video.</summary>
     /// <exception cref="MediaException">It is missing, or is not what the options say.</exception>
     public static IFrameReader Open(string path, AnimationOptions options, CancellationToken cancellationToken)
     {
-        FileStream file = FrameReaders.OpenFile(path);
+        FileStream file = FrameReaders.IsPipe(path) ? FrameReaders.OpenPipe(path, cancellationToken) : FrameReaders.OpenFile(path);
         try
         {
             return Open(file, path, file, options, cancellationToken);
