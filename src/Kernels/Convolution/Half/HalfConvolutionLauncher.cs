@@ -24,10 +24,10 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
 {
     private readonly TensorMapTable _maps = new(accelerator);
 
-    /// <summary>The machine of a device.</summary>
+    /// <summary>The machine that a device's kernels are compiled for.</summary>
     public static ConvolutionMachine MachineOf(Accelerator accelerator) =>
         accelerator.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
-        : accelerator.Properties.Sm >= 80 ? ConvolutionMachine.Ampere
+        : accelerator.Target.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
