@@ -41,7 +41,7 @@ internal abstract class KernelLaunch
     public static KernelLaunch CreateOverlapping<TArguments>(
         Accelerator accelerator, Action<TArguments> kernel, KernelConfig config, TArguments arguments, double operations = 0, double bytes = 0)
         where TArguments : unmanaged =>
-        Create(accelerator, kernel, config with { OverlapsPrevious = accelerator.Properties.Sm >= 90 }, arguments, operations, bytes);
+        Create(accelerator, kernel, config with { OverlapsPrevious = accelerator.Target.Sm >= 90 }, arguments, operations, bytes);
 
     /// <summary>A one-dimensional launch of at least <paramref name="threads"/> threads.</summary>
     public static KernelConfig Linear(long threads, int group = 256) =>

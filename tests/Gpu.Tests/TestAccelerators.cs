@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Lia.Gpu.Compiler;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.PtxEmulator;
@@ -19,7 +20,7 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
     public override bool SupportsDiscoveryEnumeration() => true;
 }
 
-/// <summary>As <see cref="EveryAcceleratorAttribute"/>, where CUDA devices are of compute capability 9.0.</summary>
+/// <summary>As <see cref="EveryAcceleratorAttribute"/>, where kernels for CUDA devices are compiled for compute capability 9.0.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EveryHopperAttribute : DataAttribute
 {
@@ -51,7 +52,11 @@ internal static class TestAccelerators
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
-    public static IEnumerable<string> HopperNames => Device.Value is { Properties.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
+    public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
+
+    /// <summary>What the network's kernels are written for, as far as the CUDA device runs it: Turing's, Ampere's, its own.</summary>
+    public static IEnumerable<CompileTarget> CudaTargets =>
+        new[] { new CompileTarget(75), new CompileTarget(80), Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
 
     /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
     public static T Run<T>(string name, Func<Accelerator, T> program)

@@ -19,8 +19,10 @@ public sealed class EmulatorAccelerator : Accelerator
     /// <param name="options">What the emulator checks; everything by default.</param>
     /// <param name="memoryBytes">Bytes of device memory.</param>
     /// <param name="cache">Where compiled kernels are kept; null for nowhere.</param>
-    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null)
-        : base(Describe(sm, memoryBytes), sm == 90 ? new CompileTarget(sm, true, 8, 3) : new CompileTarget(sm), cache) =>
+    /// <param name="target">What it compiles for instead.</param>
+    public EmulatorAccelerator(
+        int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null, CompileTarget? target = null)
+        : base(Describe(sm, memoryBytes), target ?? (sm == 90 ? new CompileTarget(sm, true, 8, 3) : new CompileTarget(sm)), cache) =>
         Emulator = new Emulator(Memory, (options ?? new EmulatorOptions()) with { SharedMemoryLimit = Properties.MaxSharedBytesPerGroup });
 
     /// <summary>The device memory.</summary>

@@ -51,12 +51,13 @@ internal static class InfoCommand
                 AcceleratorProperties properties = device.Properties;
                 yield return (
                     $"cuda {device.Ordinal}",
-                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDevice.DriverVersion / 1000}.{CudaDevice.DriverVersion % 1000 / 10}");
+                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDevice.DriverVersion / 1000}.{CudaDevice.DriverVersion % 1000 / 10}; {Target(device)}");
             }
         }
         else
         {
             yield return ("cuda", problem!);
+            if (CudaTarget.Forced is not null) yield return ("target", Target(null));
         }
         KernelCache cache = KernelCache.Default;
         yield return ("kernels", cache.Folder is { } folder
@@ -67,6 +68,22 @@ internal static class InfoCommand
         yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");
         yield return ("writes", "png, apng, folders of png; with ffmpeg mp4, gif, webp");
+    }
+
+    /// <summary>What kernels are compiled for on a device, or would be, and who says so.</summary>
+    private static string Target(CudaDevice? device)
+    {
+        string? forced = CudaTarget.Forced;
+        try
+        {
+            if (device is null) CudaTarget.CheckName(forced!);
+            string name = device is null ? forced! : CudaTarget.Of(device).Name;
+            return $"kernels for {name}{(forced is null ? "" : $", which {CudaTarget.Variable} names")}";
+        }
+        catch (NotSupportedException e)
+        {
+            return e.Message;
+        }
     }
 
     private static string Processor()

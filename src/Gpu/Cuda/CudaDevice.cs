@@ -78,10 +78,11 @@ public sealed class CudaDevice
     }
 
     /// <summary>Opens the device. Several accelerators of one device share its primary context.</summary>
-    /// <param name="target">What to compile kernels for; by default the newest architecture the compiler names that the device runs, sm_90a on compute capability 9.0.</param>
+    /// <param name="target">What to compile kernels for; by default what <see cref="CudaTarget"/> says: the newest architecture that the device runs, or what the environment names.</param>
     /// <param name="cache">Where compiled kernels are kept; null for <see cref="KernelCache.Default"/>.</param>
+    /// <exception cref="NotSupportedException">The environment names a target that the device cannot run.</exception>
     public Accelerator CreateAccelerator(CompileTarget? target = null, KernelCache? cache = null) =>
-        new CudaAccelerator(this, _handle, target ?? NewestTarget(Properties.Sm, DriverVersion), cache ?? KernelCache.Default);
+        new CudaAccelerator(this, _handle, target ?? CudaTarget.Of(this), cache ?? KernelCache.Default);
 
     // PTX ISA 7.8 names the plain ones; the driver compiles them for later devices too. sm_90a came with PTX 8.0 (CUDA 12.0); 8.3 (CUDA 12.3) has the fence of tensor maps.
     internal static CompileTarget NewestTarget(int sm, int driverVersion) => sm switch

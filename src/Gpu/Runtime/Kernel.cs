@@ -51,8 +51,8 @@ public abstract class Kernel
             || config.GridDim.X < 1 || config.GridDim.Y < 1 || config.GridDim.Z < 1 || config.GridDim.Y > 65535 || config.GridDim.Z > 65535
             || (uint)config.SharedMemoryConfig.Bytes > (uint)(Accelerator.Properties.MaxSharedBytesPerGroup - Attributes.StaticSharedBytes))
             throw new ArgumentException(Refusal(stream, config), nameof(config));
-        if (config.OverlapsPrevious && Accelerator.Properties.Sm < 90)
-            throw new NotSupportedException($"{Compiled.EntryPoint}: overlapping launches need compute capability 9.0, {Accelerator.Name} has {Accelerator.Properties.Sm / 10}.{Accelerator.Properties.Sm % 10}");
+        if (config.OverlapsPrevious && Compiled.Target.Sm < 90) // such a kernel cannot wait
+            throw new NotSupportedException($"{Compiled.EntryPoint}: overlapping launches need compute capability 9.0, it is compiled for {Compiled.Target.Name}");
         LaunchCore(stream, in config, block);
     }
 

@@ -8,7 +8,10 @@ namespace Lia.Kernels.Convolution;
 /// <param name="Epilogue">What follows the sum; its factors are the weights'.</param>
 internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, HalfEpilogue Epilogue)
 {
-    /// <summary>ToFlow's operands where its sums replace the map (<see cref="HalfConvolutionLauncher.CanEndInFlow"/>); the output then only says the extents.</summary>
+    /// <summary>
+    /// ToFlow's operands where its sums replace the map (<see cref="HalfConvolutionLauncher.CanEndInFlow"/>); the output then only says the
+    /// extents, whole blocks of 8 columns.
+    /// </summary>
     public FlowOperands? Flow { get; init; }
 
     /// <summary>The skip's input of <see cref="HalfConvolutionKind.Down"/>.</summary>
@@ -21,10 +24,10 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
 {
     private readonly TensorMapTable _maps = new(accelerator);
 
-    /// <summary>The machine of a device.</summary>
+    /// <summary>The machine that a device's kernels are compiled for.</summary>
     public static ConvolutionMachine MachineOf(Accelerator accelerator) =>
         accelerator.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
-        : accelerator.Properties.Sm >= 80 ? ConvolutionMachine.Ampere
+        : accelerator.Target.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
@@ -43,6 +46,9 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
     /// <param name="workspace"><see cref="WorkspaceLength"/> floats.</param>
     public KernelLaunch[] Prepare(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
+        // Warps sum their pixels' channels together: none may hold pixels outside.
+        if (operands.Flow != null && operands.Output.Width % 8 != 0)
+            throw new ArgumentException($"ToFlow's sums need whole blocks of 8 columns, the picture has {operands.Output.Width}");
         HalfConvolutionArguments arguments = Arguments(weights, operands, cut, workspace);
         KernelLaunch launch = IsFused(weights) ? BindUp(weights, operands, arguments, cut) : (machine, cut.TileN) switch
         {
