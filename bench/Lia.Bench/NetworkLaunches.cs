@@ -19,13 +19,13 @@ internal sealed class NetworkLaunches : IDisposable
     /// <param name="precision">How they compute.</param>
     /// <param name="copies">How many.</param>
     /// <param name="batches">Numbers of frames that run together.</param>
-    public NetworkLaunches(Accelerator accelerator, int size, CudaPrecision precision, int copies, int[] batches)
+    public NetworkLaunches(KernelLoader loader, int size, CudaPrecision precision, int copies, int[] batches)
     {
         ModelArchitecture architecture = ModelArchitecture.Official(size);
         using SyntheticCheckpoint weights = new(architecture, 1);
         for (int copy = 0; copy < copies; copy++)
         {
-            CudaExecutor network = new(accelerator, weights, architecture, precision);
+            CudaExecutor network = new(loader, weights, architecture, precision);
             _networks.Add(network);
             Fill(network, copy, batches);
         }
