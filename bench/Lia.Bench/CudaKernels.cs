@@ -98,7 +98,6 @@ internal static class CudaKernels
 /// <summary>A launch of the network, 64 times in a graph.</summary>
 public class NetworkKernelBenchmarks
 {
-    private KernelLoader _loader = null!;
     private AcceleratorStream _stream = null!;
     private AcceleratorGraph _graph = null!;
 
@@ -114,9 +113,9 @@ public class NetworkKernelBenchmarks
     public void Setup()
     {
         var launch = (NetworkLaunch)Launch;
-        _loader = new(launch.Copies[0].Kernel.Accelerator);
-        _stream = _loader.CreateStream();
-        _graph = _loader.Capture(_stream, () =>
+        KernelLoader loader = launch.Copies[0].Loader;
+        _stream = loader.CreateStream();
+        _graph = loader.Capture(_stream, () =>
         {
             for (int i = 0; i < CudaKernels.LaunchesOfAGraph; i++) launch.Copies[i % launch.Copies.Count].Enqueue(_stream);
         });
@@ -128,7 +127,6 @@ public class NetworkKernelBenchmarks
     {
         _graph.Dispose();
         _stream.Dispose();
-        _loader.Dispose();
     }
 
     /// <summary>Replays it.</summary>

@@ -82,7 +82,7 @@ internal sealed record NetworkLaunch(int Index, int Frames, IReadOnlyList<Kernel
     public bool UsesTensorCores => Copies[0].Kernel.Compiled.Ptx.Contains("mma", StringComparison.Ordinal);
 
     /// <summary>Whether the copies together exceed twice the L2 cache, so that each run reads memory.</summary>
-    public bool IsCold => Bytes * Copies.Count > 2.0 * Copies[0].Kernel.Accelerator.Properties.L2Bytes;
+    public bool IsCold => Bytes * Copies.Count > 2.0 * Copies[0].Loader.Properties.L2Bytes;
 
     // The first characters order the table.
     public override string ToString() => $"{Frames:00}x {Index:000} {Layer} {Kernel}";

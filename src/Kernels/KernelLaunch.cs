@@ -12,6 +12,9 @@ internal abstract class KernelLaunch
     /// <summary>What it computes, for example a layer's name.</summary>
     public string Name { get; set; } = "";
 
+    /// <summary>Where it runs.</summary>
+    public required KernelLoader Loader { get; init; }
+
     /// <summary>The loaded kernel; waits for it where it is still being compiled.</summary>
     public abstract LoadedKernel Kernel { get; }
 
@@ -35,13 +38,13 @@ internal abstract class KernelLaunch
     public static KernelLaunch Create<TArguments>(
         KernelLoader loader, Action<TArguments> kernel, KernelConfig config, TArguments arguments, double operations = 0, double bytes = 0)
         where TArguments : struct =>
-        new Bound(loader.LoadAsync(kernel.Method), config, KernelArguments.Flatten(in arguments), overlapsPrevious: false) { Operations = operations, Bytes = bytes };
+        new Bound(loader.LoadAsync(kernel.Method), config, KernelArguments.Flatten(in arguments), overlapsPrevious: false) { Loader = loader, Operations = operations, Bytes = bytes };
 
     /// <summary>The same for a kernel that may be set up while the launch before it runs; it calls <see cref="Overlap.Begin"/>.</summary>
     public static KernelLaunch CreateOverlapping<TArguments>(
         KernelLoader loader, Action<TArguments> kernel, KernelConfig config, TArguments arguments, double operations = 0, double bytes = 0)
         where TArguments : struct =>
-        new Bound(loader.LoadAsync(kernel.Method), config, KernelArguments.Flatten(in arguments), loader.Properties.Sm >= 90) { Operations = operations, Bytes = bytes };
+        new Bound(loader.LoadAsync(kernel.Method), config, KernelArguments.Flatten(in arguments), loader.Properties.Sm >= 90) { Loader = loader, Operations = operations, Bytes = bytes };
 
     /// <summary>A one-dimensional launch of at least <paramref name="threads"/> threads.</summary>
     public static KernelConfig Linear(long threads, int group = 256) =>
