@@ -12,8 +12,6 @@ internal static class Program
     private static async Task<int> Main(string[] arguments)
     {
         if (arguments.Contains("--count")) return Fuzz(arguments);
-        if (arguments.Any(static argument => argument is "--server" or "--internal-msbuild-node"))
-            return await Xunit.MicrosoftTestingPlatform.TestPlatformTestFramework.RunAsync(arguments, SelfRegisteredExtensions.AddSelfRegisteredExtensions);
         return await Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(arguments);
     }
 

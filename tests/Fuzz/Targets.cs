@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
-using Lia.Gpu;
+using ILGPU;
 using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
 using Lia.Media;

@@ -55,14 +55,14 @@ public class FastNetworkTests
 
     private static Result AnimateFast(int sm, ITensorSource weights, float[] source, float[] driving, bool hasTaps)
     {
-        using EmulatorAccelerator accelerator = new(sm);
-        return AnimateOn(accelerator, CudaPrecision.Fast, weights, source, driving, hasTaps);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(sm);
+        return AnimateOn(loader, CudaPrecision.Fast, weights, source, driving, hasTaps);
     }
 
     private static Result AnimateOn(
-        EmulatorAccelerator accelerator, CudaPrecision precision, ITensorSource weights, float[] source, float[] driving, bool hasTaps)
+        KernelLoader loader, CudaPrecision precision, ITensorSource weights, float[] source, float[] driving, bool hasTaps)
     {
-        using CudaExecutor executor = new(accelerator, weights, Small, precision);
+        using CudaExecutor executor = new(loader, weights, Small, precision);
         return Animate(executor, source, driving, hasTaps);
     }
 
@@ -86,7 +86,8 @@ public class FastNetworkTests
     {
         using SyntheticCheckpoint weights = new(Small, 1);
         float[] source = RandomFloats(3 * 32 * 32, 1), driving = RandomFloats(3 * 32 * 32, 2);
-        using EmulatorAccelerator older = new(sm), newest = new(), forced = new(target: new CompileTarget(sm));
+        using KernelLoader older = EmulatorAccelerator.CreateLoader(sm), newest = EmulatorAccelerator.CreateLoader();
+        using KernelLoader forced = EmulatorAccelerator.CreateLoader(target: new CompileTarget(sm));
         Result expected = AnimateOn(older, CudaPrecision.Fast, weights, source, driving, hasTaps: false);
         Result actual = AnimateOn(forced, CudaPrecision.Fast, weights, source, driving, hasTaps: false);
         Assert.Equal(expected.Frames, actual.Frames);

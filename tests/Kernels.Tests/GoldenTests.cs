@@ -26,9 +26,9 @@ public class GoldenTests(ITestOutputHelper output)
             foreach (CompileTarget target in TestAccelerators.CudaTargets)
             {
                 using SafetensorsFile golden = new(TestData.Unpack($"{name}.safetensors"));
-                using Accelerator accelerator = CudaDevice.Enumerate()[0].CreateAccelerator(target);
+                using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open(target);
                 VerificationReport report = GoldenVerification.Run(
-                    golden, (weights, architecture) => new CudaExecutor(accelerator, weights, architecture, precision));
+                    golden, (weights, architecture) => new CudaExecutor(loader, weights, architecture, precision));
                 foreach (VerificationRow row in report.Rows)
                 {
                     string line = $"{name} {target.Name} {row.Name,-36} {row.Error:E2} (limit {row.Limit:E2})";

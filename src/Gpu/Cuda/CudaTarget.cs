@@ -20,10 +20,10 @@ public static class CudaTarget
     /// <summary>The target of a device: what <see cref="Variable"/> names, else the newest it runs.</summary>
     /// <param name="device">The device.</param>
     /// <exception cref="NotSupportedException">The variable names no architecture, or one that the device or its driver cannot run.</exception>
-    public static CompileTarget Of(CudaDevice device)
+    public static CompileTarget Of(CudaDeviceInfo device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        return Choose(Forced, device.Properties.Name, device.Properties.Sm, CudaDevice.DriverVersion);
+        return Choose(Forced, device.Properties.Name, device.Properties.Sm, CudaDeviceInfo.DriverVersion);
     }
 
     /// <summary>Refuses a value of <see cref="Variable"/> that no device could take; for where there is none.</summary>
@@ -38,10 +38,10 @@ public static class CudaTarget
     /// <param name="forced">What the variable says; null for nothing.</param>
     /// <param name="device">The device's name.</param>
     /// <param name="sm">Its compute capability times ten.</param>
-    /// <param name="driverVersion">The newest CUDA version its driver serves, as <see cref="CudaDevice.DriverVersion"/>.</param>
+    /// <param name="driverVersion">The newest CUDA version its driver serves, as <see cref="CudaDeviceInfo.DriverVersion"/>.</param>
     internal static CompileTarget Choose(string? forced, string device, int sm, int driverVersion)
     {
-        CompileTarget newest = CudaDevice.NewestTarget(sm, driverVersion);
+        CompileTarget newest = CudaDeviceInfo.NewestTarget(sm, driverVersion);
         if (forced == null) return newest;
         CheckName(forced);
         if (forced == newest.Name) return newest;

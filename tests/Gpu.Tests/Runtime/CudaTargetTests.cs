@@ -43,8 +43,8 @@ public class CudaTargetTests
     [CudaFact]
     public void What_is_named_is_what_a_device_compiles_for()
     {
-        CudaDevice device = CudaDevice.Enumerate()[0];
-        using (Accelerator accelerator = device.CreateAccelerator()) Assert.Equal(CudaTarget.Of(device), accelerator.Target);
-        using (Accelerator older = device.CreateAccelerator(new CompileTarget(75))) Assert.Equal("sm_75", older.Target.Name);
+        CudaDeviceInfo device = CudaDeviceInfo.Enumerate()[0];
+        using (KernelLoader loader = device.Open()) Assert.Equal(CudaTarget.Of(device), loader.Target);
+        using (KernelLoader older = device.Open(new CompileTarget(75))) Assert.Equal("sm_75", older.Target.Name);
     }
 }

@@ -20,14 +20,14 @@ internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, Ha
 
 /// <summary>Chooses how an fp16 convolution is cut and binds its launches.</summary>
 /// <remarks>Not thread-safe. Disposing releases what launches read: use none afterwards.</remarks>
-internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, ConvolutionMachine machine) : IDisposable
+internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, ConvolutionMachine machine) : IDisposable
 {
-    private readonly TensorMapTable _maps = new(accelerator);
+    private readonly TensorMapTable _maps = new(loader);
 
     /// <summary>The machine that a device's kernels are compiled for.</summary>
-    public static ConvolutionMachine MachineOf(Accelerator accelerator) =>
-        accelerator.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
-        : accelerator.Target.Sm >= 80 ? ConvolutionMachine.Ampere
+    public static ConvolutionMachine MachineOf(KernelLoader loader) =>
+        loader.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
+        : loader.Target.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
@@ -73,7 +73,7 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         return
         [
             launch,
-            HalfSplitReduction.Prepare(accelerator, new()
+            HalfSplitReduction.Prepare(loader, new()
             {
                 Parts = workspace,
                 Output = output.View,
@@ -103,8 +103,8 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         KernelConfig config = new(new Index1D(arguments.Items), new Index1D(threads), SharedMemoryConfig.RequestDynamic<Half>(shared));
         (double operations, double bytes) = Cost(weights, operands);
         return weights.Chunk == 32
-            ? KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
-            : KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
+            : KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
     }
 
     private HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
