@@ -1,3 +1,5 @@
+using Lia.Gpu.Cuda;
+
 namespace Lia.Bench;
 
 /// <summary>
@@ -7,6 +9,19 @@ namespace Lia.Bench;
 internal static class Program
 {
     private static int Main(string[] arguments)
+    {
+        try
+        {
+            return Run(arguments);
+        }
+        catch (CudaUnavailableException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
+        }
+    }
+
+    private static int Run(string[] arguments)
     {
         switch (arguments.FirstOrDefault())
         {

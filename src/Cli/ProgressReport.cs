@@ -6,7 +6,9 @@ namespace Lia.Cli;
 internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposable
 {
     public static ProgressReport Create(CliContext context, bool isQuiet) =>
-        isQuiet ? new Silence() : context.ErrorIsTerminal ? new ProgressBar(context.Error is TerminalText text ? text.Raw : context.Error, TerminalWidth) : new Lines(context.Error);
+        isQuiet ? new Silence()
+        : context.ErrorIsTerminal ? new ProgressBar(context.Error is TerminalText text ? text.Raw : context.Error, TerminalWidth)
+        : new Lines(context.Error);
 
     public abstract void Report(AnimationProgress value);
 

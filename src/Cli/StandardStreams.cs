@@ -19,7 +19,8 @@ internal static partial class StandardStreams
     /// <exception cref="ArgumentException">It is a terminal, or closed.</exception>
     public static Stream OpenOutput()
     {
-        if (IsClosed(1)) throw new ArgumentException("The output is -, standard output, and that is closed: pipe it into a program or a file.");
+        if (IsClosed(1))
+            throw new ArgumentException("The output is -, standard output, and that is closed: pipe it into a program or a file.");
         if (!Console.IsOutputRedirected) throw new ArgumentException("The output is -, standard output, and that is a terminal: pipe it into a program or a file.");
         if (OperatingSystem.IsWindows()) return Console.OpenStandardOutput();
         // The console's own stream keeps silent when nobody reads any more, and this program would go on for nobody.
@@ -28,13 +29,16 @@ internal static partial class StandardStreams
     }
 
     /// <summary>
-    /// Whether a standard stream was closed when the program began. Its number is then given to whatever is opened first, so that it may well be readable and never end;
+    /// Whether a standard stream was closed when the program began. Its number is then given to whatever is opened first, so that it may
+    /// well be readable and never end;
     /// but what a program opens itself it keeps from the programs it starts, and what it was started with cannot be so marked.
     /// </summary>
     private static bool IsClosed(int number)
     {
         const int GetDescriptorFlags = 1, CloseOnExecute = 1;
-        return !OperatingSystem.IsWindows() && (Control(number, GetDescriptorFlags) is int flags && (flags < 0 || (flags & CloseOnExecute) != 0));
+        if (OperatingSystem.IsWindows()) return false;
+        int flags = Control(number, GetDescriptorFlags);
+        return flags < 0 || (flags & CloseOnExecute) != 0;
     }
 
     [LibraryImport("libc", EntryPoint = "fcntl")]

@@ -4,7 +4,8 @@ using System.Text;
 namespace Lia.Cli;
 
 /// <summary>
-/// The way of all text to people. File names, metadata and what decoders say come from untrusted files: a control character in them could drive the
+/// The way of all text to people. File names, metadata and what decoders say come from untrusted files: a control character in them could
+/// drive the
 /// terminal, a mark of writing direction make a name read as another, a line break make up a message. They are written as <c>\u001b</c>.
 /// </summary>
 /// <param name="inner">Where text goes.</param>
@@ -47,16 +48,19 @@ internal sealed class TerminalText(TextWriter inner) : TextWriter(CultureInfo.In
             if (c == '\t' || isLine && keepsLines) escaped.Append(c);
             else if (i + 1 < text.Length && char.IsSurrogatePair(c, text[i + 1]))
             {
-                if (IsUnseen(CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(c, text[i + 1])))) escaped.Append($"\\u{(int)c:x4}\\u{(int)text[i + 1]:x4}");
-                else escaped.Append(c).Append(text[i + 1]);
-                i++;
+                char low = text[++i];
+                if (IsUnseen(CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(c, low)))) escaped.Append(Number(c)).Append(Number(low));
+                else escaped.Append(c).Append(low);
             }
-            else if (IsUnseen(char.GetUnicodeCategory(c)) && c is not (ZeroWidthNonJoiner or ZeroWidthJoiner)) escaped.Append($"\\u{(int)c:x4}");
+            else if (IsUnseen(char.GetUnicodeCategory(c)) && c is not (ZeroWidthNonJoiner or ZeroWidthJoiner)) escaped.Append(Number(c));
             else escaped.Append(c);
         }
         return escaped.ToString();
+
+        static string Number(char c) => $"\\u{(int)c:x4}";
     }
 
     private static bool IsUnseen(UnicodeCategory category) => category is
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate;
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
+        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 }

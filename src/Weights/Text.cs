@@ -10,7 +10,7 @@ internal static class Text
     /// <summary>The text between quotes, control characters escaped and the middle of long text left out.</summary>
     public static string Quote(string text, bool quotes = true)
     {
-        if (text.Length > Longest) text = $"{text.AsSpan(0, Longest - 20)}...{text.AsSpan(text.Length - 17)}";
+        text = Shorten(text);
         StringBuilder result = new(text.Length + 2);
         if (quotes) result.Append('\'');
         foreach (char c in text)
@@ -21,6 +21,10 @@ internal static class Text
         if (quotes) result.Append('\'');
         return result.ToString();
     }
+
+    /// <summary>The text, the middle of long text left out.</summary>
+    public static string Shorten(string text) =>
+        text.Length <= Longest ? text : $"{text.AsSpan(0, Longest - 20)}...{text.AsSpan(text.Length - 17)}";
 
     /// <summary>A shape as it is written in messages: <c>[1, 512, 4, 4]</c>.</summary>
     public static string Shape(IEnumerable<int> shape) => $"[{string.Join(", ", shape)}]";

@@ -48,6 +48,7 @@ public partial class DocumentationTests
     [InlineData("docs/cli.md")]
     [InlineData("docs/formats.md")]
     [InlineData("docs/troubleshooting.md")]
+    [InlineData("docs/security.md")]
     [InlineData("docs/gpu-runtime.md")]
     [InlineData("docs/benchmarks.md")]
     [InlineData("bench/README.md")]

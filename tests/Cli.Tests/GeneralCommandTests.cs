@@ -37,6 +37,19 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Contains("vox (256)", json.GetProperty("models").GetString());
     }
 
+    [Theory]
+    [InlineData("sm_75", "kernels for sm_75, which LIA_CUDA_TARGET names")]
+    [InlineData("sm_12", "LIA_CUDA_TARGET is 'sm_12', which is none of sm_75, sm_80")]
+    public void Info_tells_what_kernels_are_compiled_for_where_the_environment_says_so(string target, string told)
+    {
+        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "lia.dll"), "info"]) { RedirectStandardOutput = true };
+        start.Environment["LIA_CUDA_TARGET"] = target;
+        using Process info = Process.Start(start)!;
+        Assert.Contains(told, info.StandardOutput.ReadToEnd());
+        info.WaitForExit();
+        Assert.Equal(ExitCode.Success, info.ExitCode);
+    }
+
     /// <summary>truth.png holds every sixth frame as the renderer draws it: the person of source.png with the motion of driving.png.</summary>
     [Fact]
     public void Demo_moves_the_portrait_as_the_renderer_would_draw_it()

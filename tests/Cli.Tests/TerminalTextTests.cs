@@ -13,7 +13,6 @@ public sealed class TerminalTextTests(Workspace files) : IClassFixture<Workspace
     [InlineData("\u2066a\u2069\u200e\ufeff", "\\u2066a\\u2069\\u200e\\ufeff")]
     [InlineData("one\ntwo\r", "one\\u000atwo\\u000d")]
     [InlineData("\U000e0041", "\\udb40\\udc41")] // a tag, which nobody sees
-    [InlineData("\ud800x", "\\ud800x")]
     public void A_line_shows_and_does_nothing(string text, string shown)
     {
         StringWriter written = new() { NewLine = "\n" };

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Lia.Cli.Commands;
+using Lia.Network.Verification;
 using Lia.Testing;
 using Lia.Weights;
 
@@ -19,6 +21,23 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.Matches(@"^frames relative error \d\.\d\de-\d\d \(limit 1\.15e-04\) ok$", outcome.OutputLines[^1]);
         foreach (string name in new[] { "wa", "alpha.source", "Q", "feat.0", "tap.dec.convs.0", "frames", "manipulate.0" })
             Assert.Contains(outcome.OutputLines, line => line.StartsWith($"{name} ", StringComparison.Ordinal) && line.EndsWith(" ok", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_has_no_limit_is_shown_without_a_verdict()
+    {
+        VerificationReport report = new([new("tap.a", 0.5, null), new("tap.b", double.NaN, null), new("frames", 1e-3, 1e-2)], "CUDA (A GPU, fp16)");
+        StringWriter text = new() { NewLine = "\n" }, json = new();
+        VerifyCommand.WriteText(text, "file", report);
+        string[] lines = text.ToString().Split('\n');
+        Assert.Matches(@"^tap\.a +5\.00e-01 +-$", lines.Single(line => line.StartsWith("tap.a", StringComparison.Ordinal)).TrimEnd());
+        Assert.EndsWith(" FAILED", lines.Single(line => line.StartsWith("tap.b", StringComparison.Ordinal)));
+        Assert.Contains("3 tensors, 1 over the limit, 2 without one (PyTorch's fp16 error was not measured on this file)", text.ToString());
+
+        VerifyCommand.WriteJson(json, "file", report);
+        JsonElement[] rows = [.. JsonDocument.Parse(json.ToString()).RootElement.GetProperty("tensors").EnumerateArray()];
+        Assert.Equal([JsonValueKind.Null, JsonValueKind.False, JsonValueKind.True], rows.Select(row => row.GetProperty("ok").ValueKind));
+        Assert.Equal([JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.Number], rows.Select(row => row.GetProperty("limit").ValueKind));
     }
 
     [Theory]

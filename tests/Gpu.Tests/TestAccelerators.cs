@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Lia.Gpu.Compiler;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.PtxEmulator;
@@ -19,7 +20,7 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
     public override bool SupportsDiscoveryEnumeration() => true;
 }
 
-/// <summary>As <see cref="EveryAcceleratorAttribute"/>, where CUDA devices are of compute capability 9.0.</summary>
+/// <summary>As <see cref="EveryAcceleratorAttribute"/>, where kernels for CUDA devices are compiled for compute capability 9.0.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EveryHopperAttribute : DataAttribute
 {
@@ -47,30 +48,35 @@ internal static class TestAccelerators
     public const string EmulatorName = "emulator";
     public const string CudaName = "cuda";
 
-    private static readonly Lazy<Accelerator?> Device = new(() => CudaDevice.TryEnumerate(out var devices, out _) ? devices[0].CreateAccelerator() : null);
+    private static readonly Lazy<KernelLoader?> Device = new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
-    public static IEnumerable<string> HopperNames => Device.Value is { Properties.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
+    public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
+
+    /// <summary>What the network's kernels are written for, as far as the CUDA device runs it: Turing's, Ampere's, its own.</summary>
+    public static IEnumerable<CompileTarget> CudaTargets =>
+        new[] { new CompileTarget(75), new CompileTarget(80), Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
 
     /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
-    public static T Run<T>(string name, Func<Accelerator, T> program)
+    public static T Run<T>(string name, Func<KernelLoader, T> program)
     {
         if (name == CudaName)
             return program(Device.Value!);
-        using Accelerator emulator = Open(name);
+        using KernelLoader emulator = Open(name);
         T result = program(emulator);
         Assert.Equal(0, emulator.Live.Count);
+        Assert.Equal(0, ((EmulatorAccelerator)emulator.Accelerator).Memory.LiveAllocations);
         return result;
     }
 
     /// <summary>A new accelerator of that name. <see cref="Run"/> shares one CUDA accelerator between all tests.</summary>
-    public static Accelerator Open(string name) => name == CudaName
-        ? CudaDevice.Enumerate()[0].CreateAccelerator()
-        : new EmulatorAccelerator(options: new EmulatorOptions { DetectGlobalRaces = true });
+    public static KernelLoader Open(string name) => name == CudaName
+        ? CudaDeviceInfo.Enumerate()[0].Open()
+        : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
 
     /// <summary>As <see cref="Run"/>, for exact arithmetic: a CUDA device must give the bits the emulator gives.</summary>
-    public static T[] RunExact<T>(string name, Func<Accelerator, T[]> program) where T : unmanaged
+    public static T[] RunExact<T>(string name, Func<KernelLoader, T[]> program) where T : unmanaged
     {
         T[] result = Run(name, program);
         if (name == CudaName)

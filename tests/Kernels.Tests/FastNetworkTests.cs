@@ -1,3 +1,4 @@
+using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Network;
@@ -54,9 +55,15 @@ public class FastNetworkTests
 
     private static Result AnimateFast(int sm, ITensorSource weights, float[] source, float[] driving, bool hasTaps)
     {
-        using EmulatorAccelerator accelerator = new(sm);
-        using CudaExecutor fast = new(accelerator, weights, Small, CudaPrecision.Fast);
-        return Animate(fast, source, driving, hasTaps);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(sm);
+        return AnimateOn(loader, CudaPrecision.Fast, weights, source, driving, hasTaps);
+    }
+
+    private static Result AnimateOn(
+        KernelLoader loader, CudaPrecision precision, ITensorSource weights, float[] source, float[] driving, bool hasTaps)
+    {
+        using CudaExecutor executor = new(loader, weights, Small, precision);
+        return Animate(executor, source, driving, hasTaps);
     }
 
     [Theory, InlineData(75), InlineData(80), InlineData(90)]
@@ -72,6 +79,24 @@ public class FastNetworkTests
             Near.Equal(values, actual.Activations[name], (name.StartsWith("dec.", StringComparison.Ordinal) ? 32 : 4) * MathF.ScaleB(1, -11));
         Near.Equal(expected.Frames, actual.Frames, 32 * MathF.ScaleB(1, -11));
         Assert.NotEqual(expected.Frames, actual.Frames);
+    }
+
+    [Theory, InlineData(75), InlineData(80)]
+    public void A_device_for_which_an_older_architecture_is_named_computes_as_that_architecture_does(int sm)
+    {
+        using SyntheticCheckpoint weights = new(Small, 1);
+        float[] source = RandomFloats(3 * 32 * 32, 1), driving = RandomFloats(3 * 32 * 32, 2);
+        using KernelLoader older = EmulatorAccelerator.CreateLoader(sm), newest = EmulatorAccelerator.CreateLoader();
+        using KernelLoader forced = EmulatorAccelerator.CreateLoader(target: new CompileTarget(sm));
+        Result expected = AnimateOn(older, CudaPrecision.Fast, weights, source, driving, hasTaps: false);
+        Result actual = AnimateOn(forced, CudaPrecision.Fast, weights, source, driving, hasTaps: false);
+        Assert.Equal(expected.Frames, actual.Frames);
+        Assert.NotEqual(AnimateOn(newest, CudaPrecision.Fast, weights, source, driving, hasTaps: false).Frames, actual.Frames);
+
+        // Exact kernels are the same on all.
+        Assert.Equal(
+            AnimateOn(newest, CudaPrecision.Exact, weights, source, driving, hasTaps: false).Frames,
+            AnimateOn(forced, CudaPrecision.Exact, weights, source, driving, hasTaps: false).Frames);
     }
 
     [Theory, InlineData(80), InlineData(90)]

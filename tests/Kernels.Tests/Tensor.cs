@@ -70,9 +70,8 @@ internal sealed record Tensor(float[] Values, params int[] Shape)
         {
             double sum = 0;
             for (int c = 0; c < Channels; c++)
-                for (int i = 0; i < 3; i++)
-                    for (int j = 0; j < 3; j++)
-                        if ((y - i) % 2 == 0 && (x - j) % 2 == 0) sum += (double)At(n, c, (y - i) / 2, (x - j) / 2) * weight[o, c, i, j];
+                for (int i = y & 1; i < 3; i += 2)
+                    for (int j = x & 1; j < 3; j += 2) sum += (double)At(n, c, (y - i) / 2, (x - j) / 2) * weight[o, c, i, j];
             return sum * scale;
         });
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text;
 using Lia.Testing;
 
@@ -15,6 +17,46 @@ public class CheckpointTests
         using ITensorSource checkpoint = Checkpoint.Open(file.Path);
         Assert.IsType(format, checkpoint);
         Assert.Equal(Path.GetFileName(file.Path), checkpoint.Name);
+    }
+
+    /// <summary>Opening a pipe waits for its other end, and a device may have no end: neither is opened.</summary>
+    [Fact]
+    public async Task Pipes_sockets_and_devices_are_refused_at_once_and_by_name()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        string folder = Directory.CreateTempSubdirectory("lia-weights-").FullName;
+        try
+        {
+            string pipe = Path.Combine(folder, "pipe.pt"), link = Path.Combine(folder, "link.pt"), socket = Path.Combine(folder, "socket.pt");
+            using (Process make = Process.Start("mkfifo", pipe)) await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+            File.CreateSymbolicLink(link, pipe);
+            using Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            listener.Bind(new UnixDomainSocketEndPoint(socket));
+            foreach (string path in new[] { pipe, link, socket, "/dev/zero", "/dev/null", "/proc/self/mem" })
+            {
+                Task<WeightsException> opening = Task.Run(() => Assert.Throws<WeightsException>(() => Checkpoint.Open(path)));
+                string message = (await opening.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken)).Message;
+                Assert.Contains($"{path}: cannot be read: it is empty, or a pipe or a device", message);
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("tiny_expected.safetensors")]
+    [InlineData("tiny_zip.pt")]
+    public void A_file_shortened_between_two_tensors_is_an_error_and_not_the_end_of_the_process(string name)
+    {
+        if (OperatingSystem.IsWindows()) return; // Files that are mapped cannot be shortened there.
+        using TemporaryFile file = new(TestData.Read(name));
+        using ITensorSource checkpoint = Checkpoint.Open(file.Path);
+        string tensor = checkpoint.Tensors.Values.First(tensor => tensor.DType == DType.Float32 && tensor.ElementCount > 0).Name;
+        checkpoint.Read(tensor);
+        using (FileStream shorter = new(file.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete)) shorter.SetLength(16);
+        Assert.Contains("shortened", Assert.Throws<WeightsException>(() => checkpoint.Read(tensor)).Message);
     }
 
     [Theory]

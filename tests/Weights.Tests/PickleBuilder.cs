@@ -18,8 +18,8 @@ internal sealed class PickleBuilder
 
     public PickleBuilder Op(char code) => Raw((byte)code);
 
-    /// <summary>A code followed by ASCII text.</summary>
-    public PickleBuilder Op(string text) => Raw(Encoding.ASCII.GetBytes(text));
+    /// <summary>Codes, a character each, or a code followed by ASCII text.</summary>
+    public PickleBuilder Op(string text) => Raw(Encoding.Latin1.GetBytes(text));
 
     public PickleBuilder Text(string text)
     {

@@ -269,7 +269,7 @@ public class PyTorchAttackTests
             long before = GC.GetAllocatedBytesForCurrentThread();
             try
             {
-                PickleReader.Parse(pickle, "fuzz", out int length, []);
+                PickleReader.Parse(pickle, "fuzz", out int length, [], new PickleBudget());
                 Assert.InRange(length, 1, pickle.Length);
                 accepted++;
             }

@@ -60,6 +60,8 @@ public class SafetensorsAttackTests
                 { "an extent of 2^64 + 2", $"{{{Tensor("\"a\"", "F32", "[18446744073709551618]", "[0,8]")}}}", 8, "axis 0" },
                 { "a product that wraps to 8 bytes", $"{{{Tensor("\"a\"", "F32", "[1073741824,1073741824,16,1,2]", "[0,8]")}}}", 8, "too large" },
                 { "a product that overflows and is then empty", $"{{{Tensor("\"a\"", "F32", "[2147483647,2147483647,2147483647,0]", "[0,0]")}}}", 0, "too large" },
+                { "elements that cannot be counted, then none", $"{{{Tensor("\"a\"", "F4", "[2147483647,2147483647,3,0]", "[0,0]")}}}", 0, "too large" },
+                { "elements that cannot be counted, of half a byte", $"{{{Tensor("\"a\"", "F4", "[2147483647,2147483647,2,2]", "[0,9223372028264841218]")}}}", 0, "too large" },
                 { "too many axes", $"{{{Tensor("\"a\"", "F32", $"[{string.Join(',', Enumerable.Repeat(1, 65))}]", "[0,4]")}}}", 4, "more than 64 axes" },
                 { "a shape that is a number", $"{{{Tensor("\"a\"", "F32", "2", "[0,8]")}}}", 8, "not a list" },
                 { "half a byte", $"{{{Tensor("\"a\"", "F4", "[3]", "[0,1]")}}}", 1, "whole number of bytes" },
@@ -105,7 +107,7 @@ public class SafetensorsAttackTests
     }
 
     [Theory]
-    [InlineData(0, "too few")]
+    [InlineData(0, "it is empty")]
     [InlineData(7, "too few")]
     public void Files_without_a_length_are_refused(int length, string message)
     {

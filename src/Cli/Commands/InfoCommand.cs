@@ -44,28 +44,46 @@ internal static class InfoCommand
         yield return ("system", RuntimeInformation.OSDescription);
         yield return ("cpu", $"{Processor()}, {Environment.ProcessorCount} thread{(Environment.ProcessorCount == 1 ? "" : "s")}, vectors of {VectorBits()} bits");
         yield return ("memory", Files.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
-        if (CudaDevice.TryEnumerate(out ImmutableArray<CudaDevice> devices, out string? problem))
+        if (CudaDeviceInfo.TryEnumerate(out ImmutableArray<CudaDeviceInfo> devices, out string? problem))
         {
-            foreach (CudaDevice device in devices)
+            foreach (CudaDeviceInfo device in devices)
             {
                 AcceleratorProperties properties = device.Properties;
                 yield return (
                     $"cuda {device.Ordinal}",
-                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDevice.DriverVersion / 1000}.{CudaDevice.DriverVersion % 1000 / 10}");
+                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}; {Target(device)}");
             }
         }
         else
         {
             yield return ("cuda", problem!);
+            if (CudaTarget.Forced is not null) yield return ("target", Target(null));
         }
         KernelCache cache = KernelCache.Default;
         yield return ("kernels", cache.Folder is { } folder
             ? $"kept in {folder}: {cache.Usage.Files} file{(cache.Usage.Files == 1 ? "" : "s")}, {Files.Bytes(cache.Usage.Bytes)}"
             : $"not kept ({KernelCache.Variable} names a folder)");
-        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) yield return (tool, Programs.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
+        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) 
+            yield return (tool, Programs.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
         yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");
         yield return ("writes", "png, apng, folders of png; with ffmpeg mp4, gif, webp");
+    }
+
+    /// <summary>What kernels are compiled for on a device, or would be, and who says so.</summary>
+    private static string Target(CudaDeviceInfo? device)
+    {
+        string? forced = CudaTarget.Forced;
+        try
+        {
+            if (device is null) CudaTarget.CheckName(forced!);
+            string name = device is null ? forced! : CudaTarget.Of(device).Name;
+            return $"kernels for {name}{(forced is null ? "" : $", which {CudaTarget.Variable} names")}";
+        }
+        catch (NotSupportedException e)
+        {
+            return e.Message;
+        }
     }
 
     private static string Processor()

@@ -14,7 +14,7 @@ internal static class InspectCommand
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(input)!;
-            using ITensorSource checkpoint = Checkpoint.Open(path);
+            using ITensorSource checkpoint = Checkpoint.Open(path, context.Cancellation);
             Findings findings = Examine(checkpoint, path, context.Cancellation);
             if (parsed.GetValue(json)) WriteJson(context.Output, path, checkpoint, findings);
             else WriteText(context.Output, path, checkpoint, findings);
@@ -52,7 +52,8 @@ internal static class InspectCommand
         output.WriteLine();
         output.WriteLine($"{path}: {Format(checkpoint)}, {Files.Describe(checkpoint.Tensors.Values)}");
         if (checkpoint is PyTorchCheckpoint { Location: { Length: > 0 } location }) output.WriteLine($"the tensors are under '{location}'");
-        if (checkpoint is PyTorchCheckpoint { Skipped: { Count: > 0 } skipped }) output.WriteLine($"no tensors: {string.Join(", ", skipped)}");
+        if (checkpoint is PyTorchCheckpoint { Skipped: { Count: > 0 } skipped })
+            output.WriteLine($"no tensors: {string.Join(", ", skipped)}");
         foreach ((string key, string value) in checkpoint.Metadata) output.WriteLine($"metadata {key}: {value}");
         foreach (string message in findings.Broken) output.WriteLine(message);
         if (findings.Identity is not { Architecture: var architecture } identity)

@@ -17,7 +17,9 @@ internal sealed class CacheFolder(string path, long mostBytes)
 {
     private const string Extension = ".kernel", UnfinishedExtension = ".part";
     private const int NameBytes = 20, HashStart = 8, KeyStart = HashStart + SHA256.HashSizeInBytes + sizeof(int);
-    private const long MostFileBytes = 64L << 20;
+    /// <summary>Bytes of a file that is read; the longest kernel's machine code has some 200,000.</summary>
+    public const long MostFileBytes = 16L << 20;
+
     private const int MostAttempts = 32;
 
     private static readonly TimeSpan UnfinishedAge = TimeSpan.FromHours(1), UseResolution = TimeSpan.FromHours(12);
@@ -56,6 +58,9 @@ internal sealed class CacheFolder(string path, long mostBytes)
         string path = PathOf(key);
         try
         {
+            if (!IsOurs()) return null;
+            // A pipe is not opened, which would wait for its other end.
+            if (!File.Exists(path) || new FileInfo(path).Length < KeyStart) return null;
             byte[] file;
             using (var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0))
             {
@@ -87,6 +92,7 @@ internal sealed class CacheFolder(string path, long mostBytes)
         {
             try
             {
+                if (!IsOurs()) return;
                 Write(PathOf(key), file);
                 Prune(keep: PathOf(key));
                 return;
@@ -100,6 +106,19 @@ internal sealed class CacheFolder(string path, long mostBytes)
                 Report("written to", e);
                 return;
             }
+        }
+    }
+
+    /// <summary>Deletes what is kept under a key: it is whole and yet cannot be used.</summary>
+    public void Remove(string key)
+    {
+        try
+        {
+            File.Delete(PathOf(key));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Report("written to", e);
         }
     }
 
@@ -189,6 +208,16 @@ internal sealed class CacheFolder(string path, long mostBytes)
         }
     }
 
+    /// <summary>Whether the folder is the user's alone, or not there yet: nothing is read from another's, nor written to it.</summary>
+    private bool IsOurs()
+    {
+        if (FolderOwner.Complaint(FullName) is not { } complaint) return true;
+        Report($"the kernel cache {FullName} is not used, so kernels are compiled anew: it {complaint}");
+        return false;
+    }
+
     private void Report(string done, Exception e) =>
-        Interlocked.CompareExchange(ref _problem, $"the kernel cache {FullName} cannot be {done}, so kernels are compiled anew: {e.Message.ReplaceLineEndings(" ")}", null);
+        Report($"the kernel cache {FullName} cannot be {done}, so kernels are compiled anew: {e.Message.ReplaceLineEndings(" ")}");
+
+    private void Report(string problem) => Interlocked.CompareExchange(ref _problem, problem, null);
 }

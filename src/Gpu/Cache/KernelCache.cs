@@ -7,7 +7,8 @@ namespace Lia.Gpu.Cache;
 /// <summary>
 /// Compiled kernels on disk, from one process to the next: PTX, so that C# is not compiled again, and the machine code that a driver made of it. What
 /// is found was made by the same compiler from the same assemblies, for the same target or driver and device; a hit reads one file. The folder may be deleted
-/// at any time and used by several processes at once, and nothing fails for want of it. All members may be called from several threads.
+/// at any time and used by several processes at once, and nothing fails for want of it. A folder that somebody else owns or may write to is not used
+/// (<see cref="Problem"/> says so): what is in it runs on the device. All members may be called from several threads.
 /// </summary>
 public sealed class KernelCache
 {
@@ -71,7 +72,11 @@ public sealed class KernelCache
     internal CompiledKernel Kernel(MethodInfo method, CompileTarget target)
     {
         if (_folder is null || KernelKey.Of(method, target) is not { } key) return KernelCompiler.Compile(method, target);
-        if (_folder.Find(key) is { } content) return KernelFormat.Read(content, method, target);
+        if (_folder.Find(key) is { } content)
+        {
+            if (KernelFormat.Read(content, method, target) is { } kept) return kept;
+            _folder.Remove(key);
+        }
         CompiledKernel compiled = KernelCompiler.Compile(method, target);
         _folder.Store(key, KernelFormat.Write(compiled));
         return compiled;
@@ -81,6 +86,9 @@ public sealed class KernelCache
     /// <param name="compiled">The kernel.</param>
     /// <param name="machine">The driver and the device, in words that differ where the machine code may.</param>
     internal byte[]? MachineCode(CompiledKernel compiled, string machine) => _folder?.Find(KernelKey.Of(compiled, machine));
+
+    /// <summary>Forgets machine code that the driver does not take, whatever its checksum says.</summary>
+    internal void ForgetMachineCode(CompiledKernel compiled, string machine) => _folder?.Remove(KernelKey.Of(compiled, machine));
 
     /// <summary>Keeps machine code for <see cref="MachineCode"/>.</summary>
     internal void KeepMachineCode(CompiledKernel compiled, string machine, ReadOnlySpan<byte> code) => _folder?.Store(KernelKey.Of(compiled, machine), code);

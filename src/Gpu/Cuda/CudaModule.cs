@@ -1,6 +1,9 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
+using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
+using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Cuda;
 
@@ -13,15 +16,19 @@ internal static unsafe class CudaModule
     private const int LogBytes = 16384;
     private const int AcceleratedTargets = 0x10000; // CU_COMPUTE_ACCELERATED_TARGET_BASE: sm_90a is 90 above it
 
-    /// <summary>Loads a kernel's module into the accelerator's context, which must be current.</summary>
+    /// <summary>Loads a kernel's module into the current context.</summary>
     /// <exception cref="CudaException">The driver cannot assemble or load it; the message has the assembler's log.</exception>
-    public static nint Load(CudaAccelerator accelerator, CompiledKernel compiled)
+    public static nint Load(AcceleratorProperties device, KernelCache cache, CompiledKernel compiled)
     {
-        if (accelerator.Cache.Folder is null || NeedsAlignment(compiled)) return LoadPtx(compiled);
-        string machine = $"{CudaDriver.Identity}\n{accelerator.Name}, sm_{accelerator.Properties.Sm}";
-        if (accelerator.Cache.MachineCode(compiled, machine) is { } kept && TryLoad(kept, out nint module)) return module;
-        if (Link(compiled) is not { } code || !TryLoad(code, out module)) return LoadPtx(compiled);
-        accelerator.Cache.KeepMachineCode(compiled, machine, code);
+        if (cache.Folder is null || NeedsAlignment(compiled)) return LoadPtx(compiled);
+        string machine = $"{CudaDriver.Identity}\n{device.Name}, sm_{device.Sm}";
+        if (cache.MachineCode(compiled, machine) is { } kept)
+        {
+            if (IsImage(kept) && TryLoad(kept, out nint loaded)) return loaded;
+            cache.ForgetMachineCode(compiled, machine);
+        }
+        if (Link(compiled) is not { } code || !TryLoad(code, out nint module)) return LoadPtx(compiled);
+        cache.KeepMachineCode(compiled, machine, code);
         return module;
     }
 
@@ -48,6 +55,21 @@ internal static unsafe class CudaModule
         finally
         {
             _ = CudaApi.cuLinkDestroy(linker); // and the image with it
+        }
+    }
+
+    /// <summary>Whether bytes are an ELF file for the device, whose tables lie within them: the loader takes a pointer and is not told where they end.</summary>
+    internal static bool IsImage(ReadOnlySpan<byte> code)
+    {
+        const int HeaderBytes = 64, ProgramTable = 0x20, SectionTable = 0x28, ProgramBytes = 0x36, SectionBytes = 0x3a;
+        if (code.Length < HeaderBytes || !code.StartsWith("\u007fELF\u0002\u0001"u8)) return false;
+        return Fits(code, ProgramTable, ProgramBytes) && Fits(code, SectionTable, SectionBytes);
+
+        static bool Fits(ReadOnlySpan<byte> code, int table, int entry)
+        {
+            ulong start = BinaryPrimitives.ReadUInt64LittleEndian(code[table..]);
+            int bytes = BinaryPrimitives.ReadUInt16LittleEndian(code[entry..]) * BinaryPrimitives.ReadUInt16LittleEndian(code[(entry + 2)..]);
+            return start <= (ulong)code.Length && (ulong)bytes <= (ulong)code.Length - start;
         }
     }
 

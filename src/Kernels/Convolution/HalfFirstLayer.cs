@@ -51,15 +51,15 @@ internal static class HalfFirstLayer
 {
     private const int Threads = 256;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfFirstLayerArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfFirstLayerArguments arguments)
     {
         bool hasBytes = arguments.Pixels.Length != 0;
         KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
         double operations = 6 * pixels * arguments.Channels, bytes = pixels * (3 * (hasBytes ? 1 : sizeof(float)) + 2 * arguments.Channels);
         return hasBytes
-            ? KernelLaunch.CreateOverlapping(accelerator, Run<BytePicture>, config, arguments, operations, bytes)
-            : KernelLaunch.CreateOverlapping(accelerator, Run<PlanarPicture>, config, arguments, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(loader, Run<BytePicture>, config, arguments, operations, bytes)
+            : KernelLaunch.CreateOverlapping(loader, Run<PlanarPicture>, config, arguments, operations, bytes);
     }
 
     [LaunchBounds(Threads)]

@@ -38,12 +38,12 @@ internal static class HalfLinear
     private const int FramesPerBlock = 4;
     private const int Sums = OutputsPerBlock * FramesPerBlock;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfLinearArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfLinearArguments arguments)
     {
         Index3D grid = new((arguments.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (arguments.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
         double weights = (double)arguments.Outputs * arguments.Inputs;
         return KernelLaunch.CreateOverlapping(
-            accelerator, Run, new KernelConfig(grid, new Index3D(Warp.WarpSize * Warps, 1, 1)), arguments, 2 * weights * arguments.Frames,
+            loader, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, 2 * weights * arguments.Frames,
             2 * (weights + (double)arguments.Frames * arguments.Inputs) + sizeof(float) * (double)arguments.Frames * arguments.Outputs);
     }
 

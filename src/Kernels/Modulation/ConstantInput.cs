@@ -20,10 +20,10 @@ internal struct ConstantInputArguments
 /// <summary>The decoder's input, the learned 4x4 constant times the first layer's style: x[p, c] = constant[p, c] s[c]. A thread takes an octet; nothing bounds it but the launch.</summary>
 internal static class ConstantInput
 {
-    public static KernelLaunch Prepare(Accelerator accelerator, ConstantInputArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, ConstantInputArguments arguments)
     {
         double elements = (double)arguments.Frames * arguments.Pixels * arguments.Channels;
-        return KernelLaunch.CreateOverlapping(accelerator, Run, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * elements);
+        return KernelLaunch.CreateOverlapping(loader, Run, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * elements);
     }
 
     public static void Run(ConstantInputArguments a)

@@ -125,13 +125,13 @@ internal static class HalfBlur
     private const int Threads = 128;
 
     /// <summary>CHW8 H x W to CHW8 H/2 x W/2.</summary>
-    public static KernelLaunch PrepareSkip(Accelerator accelerator, HalfBlurArguments arguments) => Prepare<SkipBlur>(accelerator, arguments);
+    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments) => Prepare<SkipBlur>(loader, arguments);
 
     /// <summary>CHW8 H x W to phase-separated (H+1) x (W+1).</summary>
-    public static KernelLaunch PrepareDown(Accelerator accelerator, HalfBlurArguments arguments) => Prepare<DownBlur>(accelerator, arguments);
+    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments) => Prepare<DownBlur>(loader, arguments);
 
     /// <summary>Phase-separated H x W to CHW8 (H-1) x (W-1), with the layer's epilogue.</summary>
-    public static KernelLaunch PrepareUp(Accelerator accelerator, HalfBlurArguments arguments) => Prepare<UpBlur>(accelerator, arguments);
+    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments) => Prepare<UpBlur>(loader, arguments);
 
     [LaunchBounds(Threads, 5)]
     public static void Run<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur
@@ -186,7 +186,7 @@ internal static class HalfBlur
         }
     }
 
-    private static KernelLaunch Prepare<TBlur>(Accelerator accelerator, HalfBlurArguments arguments) where TBlur : struct, IHalfBlur
+    private static KernelLaunch Prepare<TBlur>(KernelLoader loader, HalfBlurArguments arguments) where TBlur : struct, IHalfBlur
     {
         TBlur blur = default;
         arguments.OutputHeight = (arguments.InputHeight + 2 * blur.Padding - Taps) / blur.Stride + 1;
@@ -195,7 +195,7 @@ internal static class HalfBlur
         double maps = (double)arguments.Frames * arguments.Channels;
         double inputs = maps * arguments.InputHeight * arguments.InputWidth, outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
         KernelConfig config = KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
-        return KernelLaunch.CreateOverlapping(accelerator, Run<TBlur>, config, arguments, 16 * outputs, 2 * (inputs + outputs));
+        return KernelLaunch.CreateOverlapping(loader, Run<TBlur>, config, arguments, 16 * outputs, 2 * (inputs + outputs));
     }
 
     private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;

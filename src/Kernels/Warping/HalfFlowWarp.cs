@@ -103,7 +103,7 @@ internal static class HalfFlowWarp
     private const int MostSums = 8;
     private const int CornerValues = 9;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfFlowWarpArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfFlowWarpArguments arguments)
     {
         int octets = arguments.Channels / Octet.Size, plane = arguments.Height * arguments.Width;
         // The fewer threads a level has, the less each takes; 64 slices at most, so that a block has four neighbouring pixels at least.
@@ -123,7 +123,7 @@ internal static class HalfFlowWarp
         double operations = 27 * pixels * arguments.Channels;
         double bytes = pixels * (2 * arguments.Channels * (arguments.Blended.Length != 0 ? 2 : 1) + sizeof(float) * 6) + 2.0 * plane * arguments.Channels;
         Action<HalfFlowWarpArguments> kernel = each switch { 4 => Run<FourOctets>, 2 => Run<TwoOctets>, _ => Run<OneOctet> };
-        return KernelLaunch.CreateOverlapping(accelerator, kernel, config, arguments, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
     }
 
     [LaunchBounds(Threads, 3)]

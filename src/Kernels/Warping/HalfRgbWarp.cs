@@ -53,13 +53,13 @@ internal static class HalfRgbWarp
 {
     private const int Threads = 256;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfRgbWarpArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfRgbWarpArguments arguments)
     {
         int plane = arguments.Height * arguments.Width;
         double pixels = (double)arguments.Frames * plane;
         KernelConfig config = new(new Index2D((plane + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double bytes = pixels * (18 + (arguments.Rgb.Length != 0 ? 12 : 0) + (arguments.Pixels.Length != 0 ? 3 : 0) + (arguments.Flow.Length != 0 ? 12 : 0));
-        return KernelLaunch.CreateOverlapping(accelerator, Run, config, arguments, bytes: bytes);
+        return KernelLaunch.CreateOverlapping(loader, Run, config, arguments, bytes: bytes);
     }
 
     [LaunchBounds(Threads)]
@@ -125,11 +125,11 @@ internal static class HalfRgbProjection
 {
     private const int Threads = 128;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfRgbProjectionArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfRgbProjectionArguments arguments)
     {
         KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        return KernelLaunch.CreateOverlapping(accelerator, Run, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * arguments.Channels + 12));
+        return KernelLaunch.CreateOverlapping(loader, Run, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * arguments.Channels + 12));
     }
 
     public static void Run(HalfRgbProjectionArguments a)

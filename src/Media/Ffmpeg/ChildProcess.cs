@@ -6,7 +6,8 @@ using System.Text.RegularExpressions;
 namespace Lia.Media.Ffmpeg;
 
 /// <summary>
-/// A program that this process feeds or reads through pipes. It never outlives this object: disposing or cancelling kills it with whatever it has started,
+/// A program that this process feeds or reads through pipes. It never outlives this object: disposing or cancelling kills it with whatever
+/// it has started,
 /// and waits for its end. Its error output is read all the time, so it cannot block on it, and the last of it explains a failure.
 /// </summary>
 internal sealed partial class ChildProcess : IDisposable
@@ -27,7 +28,6 @@ internal sealed partial class ChildProcess : IDisposable
     private readonly Lock _gate = new();
     private readonly byte[] _tail = new byte[TailBytes];
     private int _tailLength;
-    private bool _isOver;
 
     private ChildProcess(Process process, string program, string mark, string subject, CancellationToken cancellationToken)
     {
@@ -77,7 +77,8 @@ internal sealed partial class ChildProcess : IDisposable
 
         MediaException Missing(Exception? failure)
         {
-            string message = $"{subject}: the program {program} is needed and was not found; install the package `ffmpeg` (Debian, Ubuntu: apt install ffmpeg).";
+            string message = $"{subject}: the program {program} is needed and was not found; "
+                + "install the package `ffmpeg` (Debian, Ubuntu: apt install ffmpeg).";
             return failure is null ? new(message) : new(message, failure);
         }
     }
@@ -114,13 +115,16 @@ internal sealed partial class ChildProcess : IDisposable
     public Exception Failure()
     {
         // One that broke off is about to end by itself, and has more to say then.
-        _process.WaitForExit(Patience);
+        bool brokeOff = _process.WaitForExit(Patience);
         int status = End();
         // Ctrl-C reaches the program as well as this process, often first: give the cancellation a moment to become known.
-        if (_token.IsCancellationRequested || _token.WaitHandle.WaitOne(status == 0 ? TimeSpan.Zero : LastWord))
+        if (_token.IsCancellationRequested || _token.WaitHandle.WaitOne(status == 0 || !brokeOff ? TimeSpan.Zero : LastWord))
             return new OperationCanceledException(_token);
         string tail = Tail();
-        return new MediaException($"{_subject}: {(tail.Length > 0 ? tail : status == 0 ? $"what {_program} writes cannot be understood" : $"{_program} ended with status {status}")}");
+        string reason = tail.Length > 0 ? tail
+            : status == 0 || !brokeOff ? $"what {_program} writes cannot be understood"
+            : $"{_program} ended with status {status}";
+        return new MediaException($"{_subject}: {reason}");
     }
 
     /// <summary>Kills the program if it still runs, and waits for its end.</summary>
@@ -146,41 +150,37 @@ internal sealed partial class ChildProcess : IDisposable
     /// <returns>Its exit status.</returns>
     private int End()
     {
-        Kill();
+        if (!_process.HasExited) Kill();
         _process.WaitForExit(Patience);
         if (!_errorReader.Join(LastWord))
         {
             // The program is gone, and somebody it has started holds its error output open.
-            KillMarked();
+            Kill();
             _errorReader.Join(Patience);
         }
         return _process.HasExited ? _process.ExitCode : -1;
     }
 
+    /// <summary>Kills the program and all it has started; of one that has ended already, what it has left behind.</summary>
     private void Kill()
     {
         lock (_gate)
         {
-            if (_isOver) return;
             try
             {
-                if (_process.HasExited)
-                {
-                    _isOver = true;
-                    return;
-                }
-                _process.Kill(entireProcessTree: true);
+                if (!_process.HasExited) _process.Kill(entireProcessTree: true);
             }
-            catch (Exception failure) when (failure is InvalidOperationException or Win32Exception or AggregateException or NotSupportedException)
+            catch (Exception failure)
+                when (failure is InvalidOperationException or Win32Exception or AggregateException or NotSupportedException)
             {
                 // It ended in the meantime.
             }
             KillMarked();
-            _isOver = true;
         }
     }
 
-    /// <summary>Kills what carries the program's mark, whoever its parent is by now. Only Linux tells the environment of a process.</summary>
+    /// <summary>Kills what carries the program's mark, whoever its parent is by now. Only Linux tells the environment of a
+    /// process.</summary>
     private void KillMarked()
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -194,7 +194,8 @@ internal sealed partial class ChildProcess : IDisposable
                 using Process process = Process.GetProcessById(id);
                 process.Kill();
             }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or Win32Exception)
+            catch (Exception failure)
+                when (failure is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or Win32Exception)
             {
                 // Somebody else's, or it ended in the meantime.
             }
@@ -232,7 +233,8 @@ internal sealed partial class ChildProcess : IDisposable
         string[] lines = [.. text
             .Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(line => Hidden().Replace(Origin().Replace(line, "$1: "), _subject)).Distinct()];
-        if (lines.Select(line => Refused().Match(line)).FirstOrDefault(match => match.Success) is { } refused) return SafeInput.Refusal(refused.Groups["format"].Value);
+        if (lines.Select(line => Refused().Match(line)).FirstOrDefault(match => match.Success) is { } refused)
+            return SafeInput.Refusal(refused.Groups["format"].Value);
         return string.Join("; ", lines.Length <= 3 ? lines : [lines[0], lines[1], "...", lines[^1]]);
     }
 

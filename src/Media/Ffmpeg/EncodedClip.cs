@@ -4,7 +4,8 @@ using System.Text;
 namespace Lia.Media.Ffmpeg;
 
 /// <summary>
-/// Looks whether a file that an encoder has written is whole, by the format's own structure. That the encoder ended without an error does not tell: ffmpeg
+/// Looks whether a file that an encoder has written is whole, by the format's own structure. That the encoder ended without an error does
+/// not tell: ffmpeg
 /// does so when the last it writes finds the disk full, and what PATH calls ffmpeg may do anything.
 /// </summary>
 internal static class EncodedClip
@@ -33,10 +34,12 @@ internal static class EncodedClip
         if (found != frames) throw Broken($"it has {found} of {frames} frames");
 
         MediaException Broken(string how) =>
-            new($"{path}: cannot be written: the encoder reported no error, but the file it made is not whole: {how}{(said.Length > 0 ? $" ({said})" : "")}.");
+            new($"{path}: cannot be written: the encoder reported no error, but the file it made is not whole: {how}"
+                + (said.Length > 0 ? $" ({said})." : "."));
     }
 
-    /// <summary>Boxes follow one another to the end of the file; moov/trak/mdia/minf/stbl describes the samples of a track, whose bytes lie in an mdat.</summary>
+    /// <summary>Boxes follow one another to the end of the file; moov/trak/mdia/minf/stbl describes the samples of a track, whose bytes
+    /// lie in an mdat.</summary>
     private static long Mp4Frames(FileStream file, long length)
     {
         bool hasMedia = false;
@@ -135,7 +138,8 @@ internal static class EncodedClip
     {
         Span<byte> header = stackalloc byte[12];
         file.ReadExactly(header);
-        if (!header.StartsWith("RIFF"u8) || !header[8..].SequenceEqual("WEBP"u8) || BinaryPrimitives.ReadUInt32LittleEndian(header[4..]) + 8L != length) throw new InvalidDataException();
+        if (!header.StartsWith("RIFF"u8) || !header[8..].SequenceEqual("WEBP"u8)) throw new InvalidDataException();
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header[4..]) + 8L != length) throw new InvalidDataException();
         long frames = 0, still = 0;
         for (long at = 12; at < length;)
         {

@@ -76,7 +76,8 @@ internal sealed partial class FfmpegReader : IFrameReader
                 Task.WhenAny(asking).GetAwaiter().GetResult(); // It has an end of its own, and leaves no program behind.
             }
         }
-        if (probe is { Size: { } size, Count: int known }) new WorkLimit(path, new FileInfo(path).Length).Take(Math.Min(known, frames ?? known), size.Width, size.Height);
+        if (probe is { Size: { } size, Count: int known })
+            new WorkLimit(path, new FileInfo(path).Length).Take(Math.Min(known, frames ?? known), size.Width, size.Height);
         string[] steady = probe.IsConstantRate ? [] : ["-vf", $"fps={probe.Rate}"];
         string[] limit = frames is int count ? ["-frames:v", $"{count}"] : [];
         return new FfmpegReader(path, probe, [.. steady, .. limit], cancellationToken);
@@ -145,7 +146,8 @@ internal sealed partial class FfmpegReader : IFrameReader
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new MediaException($"ffmpeg: it does not tell its version within {LongestVersion.TotalSeconds:0} seconds ({Programs.Find("ffmpeg")} -version).");
+            string command = $"{Programs.Find("ffmpeg")} -version";
+            throw new MediaException($"ffmpeg: it does not tell its version within {LongestVersion.TotalSeconds:0} seconds ({command}).");
         }
     }
 

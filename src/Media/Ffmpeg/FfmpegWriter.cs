@@ -29,7 +29,8 @@ internal sealed class FfmpegWriter : IFrameWriter
         {
             _ffmpeg = ChildProcess.Start("ffmpeg",
             [
-                "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "pipe", "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", $"{width}x{height}", "-framerate", $"{rate}", "-i", "pipe:0",
+                "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "pipe", "-f", "rawvideo",
+                "-pixel_format", "rgb24", "-video_size", $"{width}x{height}", "-framerate", $"{rate}", "-i", "pipe:0",
                 .. Encoding(_format), "-y", "file:" + _file.Path,
             ], path, feeds: true, cancellationToken);
         }
@@ -102,7 +103,8 @@ internal sealed class FfmpegWriter : IFrameWriter
 
     /// <summary>
     /// Puts the excerpt of the sound beside the finished picture stream. Only now is the number of frames certain, and with it how much sound belongs to them.
-    /// Gives what ffmpeg says. Without -xerror, which would have damage in the driving clip's sound end it; whether all was written, the file tells.
+    /// Gives what ffmpeg says. Without -xerror, which would have damage in the driving clip's sound end it; whether all was written, the
+    /// file tells.
     /// </summary>
     private string AddSound(string target, AudioTrack audio)
     {

@@ -1,7 +1,8 @@
 namespace Lia.Media.Ffmpeg;
 
 /// <summary>
-/// Finds programs where PATH names them, and nowhere else. Left to the operating system, a program that lies in the current folder or beside this
+/// Finds programs where PATH names them, and nowhere else. Left to the operating system, a program that lies in the current folder or
+/// beside this
 /// one would come first: whoever can put a file among the pictures could have it run.
 /// </summary>
 internal static class Programs
@@ -10,7 +11,8 @@ internal static class Programs
     /// <param name="name">Without a folder, and on Windows without an extension.</param>
     /// <returns>An absolute path, or null when no folder of PATH has it.</returns>
     public static string? Find(string name) => Find(
-        name, Environment.GetEnvironmentVariable("PATH"), OperatingSystem.IsWindows() ? Environment.GetEnvironmentVariable("PATHEXT") ?? ".EXE" : null);
+        name, Environment.GetEnvironmentVariable("PATH"),
+        OperatingSystem.IsWindows() ? Environment.GetEnvironmentVariable("PATHEXT") ?? ".EXE" : null);
 
     /// <param name="name">Without a folder.</param>
     /// <param name="path">Folders; empty and relative ones, which mean the current folder, are passed over.</param>
@@ -20,8 +22,9 @@ internal static class Programs
         // Batch files are not looked for: they are run by a shell, which gives arguments a meaning.
         string[] files = extensions is null ? [name]
             : [.. extensions.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                .Where(extension => extension.Equals(".exe", StringComparison.OrdinalIgnoreCase) || extension.Equals(".com", StringComparison.OrdinalIgnoreCase))
-                .Select(extension => name + extension.ToLowerInvariant())];
+                .Select(extension => extension.ToLowerInvariant())
+                .Where(extension => extension is ".exe" or ".com")
+                .Select(extension => name + extension)];
         return (path ?? "").Split(Path.PathSeparator)
             .Select(folder => OperatingSystem.IsWindows() ? folder.Trim().Trim('"') : folder)
             .Where(Path.IsPathFullyQualified)

@@ -10,15 +10,20 @@ namespace Lia.Media.Ffmpeg;
 internal sealed class SafeInput : IDisposable
 {
     /// <summary>
-    /// The containers that are read, by ffmpeg's names. None of them names other files. Playlists and lists do (hls, dash, concat, imf, sdp, webm_dash_manifest, ...),
-    /// drawings may (svg), and devices are none of our business (lavfi, x11grab, ...); what is not here is refused whatever its name's extension says.
+    /// The containers that are read, by ffmpeg's names. None of them names other files. Playlists and lists do (hls, dash, concat, imf,
+    /// sdp, webm_dash_manifest, ...),
+    /// drawings may (svg), and devices are none of our business (lavfi, x11grab, ...); what is not here is refused whatever its name's
+    /// extension says.
     /// </summary>
     private static readonly string[] Formats =
     [
-        "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "flv", "asf", "mpeg", "mpegts", "mpegvideo", "m4v", "ogg", "gif", "apng", "ivf", "obu",
+        "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "flv", "asf", "mpeg", "mpegts", "mpegvideo",
+        "m4v", "ogg", "gif", "apng", "ivf", "obu",
         "h263", "h264", "hevc", "vc1", "av1", "mjpeg", "dv", "mxf", "nut", "rm", "wtv", "yuv4mpegpipe",
-        "image2", "bmp_pipe", "dds_pipe", "dpx_pipe", "exr_pipe", "gif_pipe", "hdr_pipe", "ico", "j2k_pipe", "jpeg_pipe", "jpegls_pipe", "jpegxl_pipe", "jpegxl_anim",
-        "pam_pipe", "pbm_pipe", "pcx_pipe", "pfm_pipe", "pgm_pipe", "pgmyuv_pipe", "phm_pipe", "png_pipe", "ppm_pipe", "psd_pipe", "qoi_pipe", "sgi_pipe", "sunrast_pipe",
+        "image2", "bmp_pipe", "dds_pipe", "dpx_pipe", "exr_pipe", "gif_pipe", "hdr_pipe", "ico", 
+        "j2k_pipe", "jpeg_pipe", "jpegls_pipe", "jpegxl_pipe", "jpegxl_anim",
+        "pam_pipe", "pbm_pipe", "pcx_pipe", "pfm_pipe", "pgm_pipe", "pgmyuv_pipe", "phm_pipe", "png_pipe", "ppm_pipe", "psd_pipe",
+        "qoi_pipe", "sgi_pipe", "sunrast_pipe",
         "tiff_pipe", "webp_pipe", "xbm_pipe", "xpm_pipe", "xwd_pipe",
     ];
 
@@ -44,7 +49,8 @@ internal sealed class SafeInput : IDisposable
     /// <summary>Options before an input: ffmpeg opens this file and no other, and pictures beyond the limit are not decoded.</summary>
     public static string[] Limits { get; } =
     [
-        "-protocol_whitelist", "file", "-format_whitelist", string.Join(',', Formats), "-max_pixels", RgbImage.MaxPixels.ToString(CultureInfo.InvariantCulture),
+        "-protocol_whitelist", "file", "-format_whitelist", string.Join(',', Formats),
+        "-max_pixels", RgbImage.MaxPixels.ToString(CultureInfo.InvariantCulture),
     ];
 
     /// <summary>What ffmpeg is told.</summary>

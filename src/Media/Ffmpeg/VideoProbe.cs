@@ -55,12 +55,14 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
     {
         byte[] json = new byte[LongestAnswer + 1];
         int length = ffprobe.Output.ReadAtLeast(json, json.Length, throwOnEndOfStream: false);
-        return length <= LongestAnswer ? json[..length] : throw new MediaException($"{path}: what ffprobe says of it is too long to be understood.");
+        return length <= LongestAnswer ? json[..length]
+            : throw new MediaException($"{path}: what ffprobe says of it is too long to be understood.");
     }
 
     private static VideoProbe Parse(JsonElement root, string path)
     {
-        JsonElement[] streams = root.TryGetProperty("streams", out JsonElement list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray()] : [];
+        bool hasStreams = root.TryGetProperty("streams", out JsonElement list) && list.ValueKind == JsonValueKind.Array;
+        JsonElement[] streams = hasStreams ? [.. list.EnumerateArray()] : [];
         JsonElement video = streams.FirstOrDefault(stream => Text(stream, "codec_type") == "video");
         if (video.ValueKind == JsonValueKind.Undefined) throw new MediaException($"{path}: there is no picture or video in it.");
         int width = Integer(video, "width") ?? 0, height = Integer(video, "height") ?? 0;
@@ -81,7 +83,8 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         }
         double first = (Number(video, "start_time") ?? 0) - (Number(format, "start_time") ?? 0);
         return new VideoProbe(constant ? nominal : mean, constant, count is > 0 ? count : null,
-            streams.Any(stream => Text(stream, "codec_type") == "audio"), Math.Max(0, first), width > 0 && height > 0 ? new FrameSize(width, height) : null);
+            streams.Any(stream => Text(stream, "codec_type") == "audio"), Math.Max(0, first),
+            width > 0 && height > 0 ? new FrameSize(width, height) : null);
     }
 
     private static string? Text(JsonElement element, string name) =>
@@ -91,7 +94,8 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         double.TryParse(Text(element, name), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : null;
 
     private static int? Integer(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
         : int.TryParse(Text(element, name), NumberStyles.None, CultureInfo.InvariantCulture, out number) ? number
         : null;
 }

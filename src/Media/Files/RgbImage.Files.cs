@@ -15,7 +15,8 @@ public sealed partial class RgbImage
     /// <param name="path">PNG is read by the library; everything else needs the program <c>ffmpeg</c>.</param>
     /// <param name="cancellationToken">Stops <c>ffmpeg</c>.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static RgbImage Load(string path, CancellationToken cancellationToken) => FrameReaders.ReadPicture(path, cancellationToken);
+    public static RgbImage Load(string path, CancellationToken cancellationToken) =>
+        FrameReaders.ReadPicture(path, cancellationToken);
 
     /// <summary>Writes the picture as a PNG file, whatever the name's extension.</summary>
     /// <param name="path">The file is replaced when it exists; it appears complete or not at all.</param>

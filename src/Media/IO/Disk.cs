@@ -3,13 +3,16 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Lia.Media.IO;
 
-/// <summary>What the class library does not ask of a Unix system: locks that tell whether the owner of a file still lives, and folders written through to the disk.</summary>
+/// <summary>What the class library does not ask of a Unix system: locks that tell whether the owner of a file still lives, and folders
+/// written through to the disk.</summary>
 internal static partial class Disk
 {
     private const int LockExclusive = 2, LockNoWait = 4;
 
-    /// <summary>Locks a file for as long as it is open; programs that do not ask are not hindered. The lock ends with its process, however that ends.</summary>
-    /// <returns>Whether it is ours; not on a file system without locks, nor on Windows, where an open file cannot be deleted anyway.</returns>
+    /// <summary>Locks a file for as long as it is open; programs that do not ask are not hindered. The lock ends with its process, however
+    /// that ends.</summary>
+    /// <returns>Whether it is ours; not on a file system without locks, nor on Windows, where an open file cannot be deleted
+    /// anyway.</returns>
     public static bool TryLock(SafeFileHandle file)
     {
         if (OperatingSystem.IsWindows()) return false;
@@ -36,7 +39,8 @@ internal static partial class Disk
         _ = Close(file);
     }
 
-    /// <summary>Has a file written to the disk. A failure that was put off comes to light here: a full disk, a quota, a server that has gone.</summary>
+    /// <summary>Has a file written to the disk. A failure that was put off comes to light here: a full disk, a quota, a server that has
+    /// gone.</summary>
     /// <exception cref="IOException">It cannot be.</exception>
     public static void FlushFile(string path)
     {

@@ -45,7 +45,8 @@ internal static class Inputs
     /// <exception cref="OperationCanceledException">Nobody came in time.</exception>
     public static FileStream OpenPipe(string path, CancellationToken cancellationToken)
     {
-        Task<FileStream> opening = Task.Run(() => Open(path, new() { Share = FileShare.ReadWrite, BufferSize = 0 }), CancellationToken.None);
+        FileStreamOptions options = new() { Share = FileShare.ReadWrite, BufferSize = 0 };
+        Task<FileStream> opening = Task.Run(() => Open(path, options), CancellationToken.None);
         try
         {
             return opening.WaitAsync(cancellationToken).GetAwaiter().GetResult();
@@ -54,7 +55,13 @@ internal static class Inputs
         {
             // Whoever opens a pipe for both ends waits for nobody, and the one who waits finds the other end he waits for.
             if (!OperatingSystem.IsWindows()) Wake(path);
-            opening.ContinueWith(static late => { if (late.IsCompletedSuccessfully) late.Result.Dispose(); else _ = late.Exception; }, TaskScheduler.Default);
+            opening.ContinueWith(
+                static late =>
+                {
+                    if (late.IsCompletedSuccessfully) late.Result.Dispose();
+                    else _ = late.Exception; // seen
+                },
+                TaskScheduler.Default);
             throw;
         }
 

@@ -1,7 +1,8 @@
 namespace Lia.Media.IO;
 
 /// <summary>
-/// An output file in the making: a hidden file beside its target, readable by its owner only, which takes the target's name when it is complete and on the
+/// An output file in the making: a hidden file beside its target, readable by its owner only, which takes the target's name when it is
+/// complete and on the
 /// disk, and disappears otherwise. Of a target that is a symbolic link, what it leads to is replaced, and the link stays.
 /// </summary>
 internal sealed class PendingFile : IDisposable

@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Lia.Media.IO;
 
 /// <summary>
-/// Files of a run that nobody else is to see, and that go with it however it ends: on Unix they have no name once they are open, and are readable by
+/// Files of a run that nobody else is to see, and that go with it however it ends: on Unix they have no name once they are open, and are
+/// readable by
 /// their owner only. What runs that were killed have left all the same is swept by later ones.
 /// </summary>
 internal static partial class TemporaryFiles
@@ -32,7 +33,8 @@ internal static partial class TemporaryFiles
             string path = Path.Combine(folder, $"lia-{Guid.NewGuid():N}{extension}");
             FileStreamOptions options = new()
             {
-                Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0, Options = FileOptions.DeleteOnClose,
+                Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0,
+                Options = FileOptions.DeleteOnClose,
             };
             if (!OperatingSystem.IsWindows()) (options.UnixCreateMode, options.Options) = (Private, FileOptions.None);
             FileStream file = new(path, options);
@@ -53,7 +55,8 @@ internal static partial class TemporaryFiles
             // Nothing tells whether its owner lives, but no clip takes so long to open.
             Quietly(() =>
             {
-                if (Directory.Exists(alias) && DateTime.UtcNow - Directory.GetLastWriteTimeUtc(alias) > AliasAge) Directory.Delete(alias, recursive: true);
+                if (Directory.Exists(alias) && DateTime.UtcNow - Directory.GetLastWriteTimeUtc(alias) > AliasAge)
+                    Directory.Delete(alias, recursive: true);
             });
         }
     }
@@ -66,7 +69,7 @@ internal static partial class TemporaryFiles
         foreach (string part in Entries(folder, ".*.part"))
         {
             string file = Path.GetFileName(part);
-            if (file.Length == name.Length + ".".Length + ".0123456789abcdef0123456789abcdef.part".Length && file.AsSpan(1).StartsWith(name) && Part().IsMatch(file)) DeleteIfOver(part);
+            if (Part().Match(file) is { Success: true } match && match.Groups["name"].Value == name) DeleteIfOver(part);
         }
     }
 
@@ -91,7 +94,8 @@ internal static partial class TemporaryFiles
     private static bool IsOver(string path)
     {
         if (OperatingSystem.IsWindows()) return true; // What is open cannot be deleted.
-        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete); // Both ends of a pipe: waits for nobody.
+        // Whoever opens both ends of a pipe waits for nobody.
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         return Disk.TryLock(file);
     }
 
@@ -122,6 +126,6 @@ internal static partial class TemporaryFiles
     [GeneratedRegex(@"^lia-[0-9a-f]{32}\.(frames|driving)$", RegexOptions.ExplicitCapture)]
     private static partial Regex Spooled();
 
-    [GeneratedRegex(@"\.[0-9a-f]{32}\.part$")]
+    [GeneratedRegex(@"^\.(?<name>.*)\.[0-9a-f]{32}\.part$", RegexOptions.Singleline)]
     private static partial Regex Part();
 }

@@ -37,7 +37,8 @@ internal sealed class PngReader : IFrameReader
                 throw _chunks.Damaged($"{_file.Length} bytes cannot hold {_header.Width}x{_header.Height} pixels");
             _scanlines = new PngScanlines(_header, _chunks);
             _timeline = PngTimeline.Scan(_file, _chunks);
-            if (_timeline is { Frames: int all }) new WorkLimit(path, _file.Length).Take(Math.Min(all, frames ?? all), _header.Width, _header.Height);
+            if (_timeline is { Frames: int all })
+                new WorkLimit(path, _file.Length).Take(Math.Min(all, frames ?? all), _header.Width, _header.Height);
             _canvas = new PngCanvas(_header.Width, _header.Height, animated: _timeline is not null);
             _chunks.Next();
         }

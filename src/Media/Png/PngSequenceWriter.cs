@@ -6,7 +6,8 @@ namespace Lia.Media.Png;
 
 /// <summary>
 /// Writes a PNG file for every frame, numbered from 0: into a folder of their own as <c>00000.png</c>, or by a pattern like <c>NAME%05d.png</c>.
-/// The files grow in a hidden folder, which is its owner's alone, and take their places when all are there and on the disk. Symbolic links are followed.
+/// The files grow in a hidden folder, which is its owner's alone, and take their places when all are there and on the disk. Symbolic links
+/// are followed.
 /// </summary>
 internal sealed partial class PngSequenceWriter : IFrameWriter
 {
@@ -52,7 +53,8 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
         Outputs.Guard(output, () => Directory.CreateDirectory(_work));
         try
         {
-            _lock = Outputs.Guard(output, () => new FileStream(Path.Combine(_work, TemporaryFiles.LockName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite));
+            string held = Path.Combine(_work, TemporaryFiles.LockName);
+            _lock = Outputs.Guard(output, () => new FileStream(held, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite));
             Disk.TryLock(_lock.SafeFileHandle);
             _mode = Outputs.Guard(output, () => Disk.Mode(Directory.Exists(_folder) && !_isPattern ? _folder : _work));
             Outputs.Guard(output, () => Disk.SetMode(_work, TemporaryFiles.Private | UnixFileMode.UserExecute));
@@ -101,7 +103,8 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
                 Disk.FlushFolder(Path.GetDirectoryName(_folder)!);
                 return;
             }
-            for (int i = 0; i < _frames; i++) File.Move(Path.Combine(_work, FileName(i)), Outputs.Full(Path.Combine(_folder, FileName(i))), overwrite: true);
+            for (int i = 0; i < _frames; i++)
+                File.Move(Path.Combine(_work, FileName(i)), Outputs.Full(Path.Combine(_folder, FileName(i))), overwrite: true);
             Directory.Delete(_work);
             Disk.FlushFolder(_folder);
         });

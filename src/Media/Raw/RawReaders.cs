@@ -8,7 +8,8 @@ internal static class RawReaders
     /// <summary>Whether a driving file is to be read as raw video: that is said, it begins as yuv4mpeg does, or it is a pipe,
     /// which cannot be anything else.</summary>
     public static bool IsRaw(string path, RawVideo raw) =>
-        raw.Format != RawInput.Auto || raw.Size is not null || !Directory.Exists(path) && (Inputs.IsPipe(path) || Yuv4MpegHeader.Recognizes(path));
+        raw.Format != RawInput.Auto || raw.Size is not null
+        || !Directory.Exists(path) && (Inputs.IsPipe(path) || Yuv4MpegHeader.Recognizes(path));
 
     /// <summary>Opens a file or pipe of raw video.</summary>
     /// <exception cref="MediaException">It is missing, or is not what it is said to be.</exception>

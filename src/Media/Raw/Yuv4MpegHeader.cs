@@ -29,7 +29,8 @@ internal sealed record Yuv4MpegHeader(int Width, int Height, FrameRate? Rate, Ch
     public static Yuv4MpegHeader Read(CountedStream stream)
     {
         if (!stream.StartsWith(Signature)) throw stream.Damaged(0, "it is not a yuv4mpeg stream: it does not begin with YUV4MPEG2.");
-        string line = ReadLine(stream);
+        // No control character is part of a field that is read, and fields are part of messages.
+        string line = string.Concat(ReadLine(stream).Select(static c => char.IsControl(c) ? '?' : c));
         int width = 0, height = 0;
         FrameRate? rate = null;
         string sampling = "420jpeg", range = "";

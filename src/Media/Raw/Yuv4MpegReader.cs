@@ -8,8 +8,9 @@ internal sealed class Yuv4MpegReader : IFrameReader
     private readonly CountedStream _stream;
     private readonly IDisposable? _owned;
     private readonly Yuv4MpegHeader _header;
-    private readonly byte[] _planes;
-    private readonly RgbImage _image;
+    private readonly int _frameBytes;
+    private byte[] _planes = [];
+    private RgbImage? _image;
     private int _frames;
 
     /// <param name="stream">At its first byte.</param>
@@ -21,8 +22,7 @@ internal sealed class Yuv4MpegReader : IFrameReader
         (_stream, _owned) = (stream, owned);
         _header = Yuv4MpegHeader.Read(stream);
         Rate = _header.Rate ?? rate ?? throw new MediaException($"{Name}: the yuv4mpeg header does not say the frame rate; give one (--fps).");
-        _planes = new byte[_header.Chroma.FrameBytes(_header.Width, _header.Height)];
-        _image = new RgbImage(_header.Width, _header.Height);
+        _frameBytes = _header.Chroma.FrameBytes(_header.Width, _header.Height);
     }
 
     public string Name => _stream.Name;
@@ -48,12 +48,27 @@ internal sealed class Yuv4MpegReader : IFrameReader
             throw _stream.Damaged(start, $"frame {_frames} of the yuv4mpeg stream does not begin with FRAME.");
         }
         Yuv4MpegHeader.ReadLine(_stream);
-        int read = _stream.Fill(_planes);
-        if (read < _planes.Length) throw _stream.Damaged(_stream.Offset, $"the stream ends within frame {_frames}, of which {read} of {_planes.Length} bytes are there.");
+        int read = ReadPlanes();
+        if (read < _frameBytes) throw _stream.Damaged(_stream.Offset, $"the stream ends within frame {_frames}, of which {read} of {_frameBytes} bytes are there.");
+        _image ??= new RgbImage(_header.Width, _header.Height);
         (_header.IsFullRange ? YuvColours.Full : YuvColours.Limited).ToRgb(_planes, _header.Chroma, _image);
         _frames++;
         return _image;
     }
 
     public void Dispose() => _owned?.Dispose();
+
+    /// <summary>Reads a frame, or what there is of one. Memory is taken as bytes come: thirty bytes of header may ask for frames of half a gigabyte.</summary>
+    private int ReadPlanes()
+    {
+        const int AtFirst = 1 << 20;
+        int read = 0;
+        while (read < _frameBytes)
+        {
+            if (read == _planes.Length) Array.Resize(ref _planes, (int)Math.Min(_frameBytes, Math.Max(AtFirst, 2L * read)));
+            read += _stream.Fill(_planes.AsMemory(read));
+            if (read < _planes.Length) break;
+        }
+        return read;
+    }
 }

@@ -2,7 +2,8 @@ using Lia.Media.IO;
 
 namespace Lia.Motion;
 
-/// <summary>Driving frames in a temporary file, to be shown in any order. It is nobody else's, and goes when this is disposed or the process ends.</summary>
+/// <summary>Driving frames in a temporary file, to be shown in any order. It is nobody else's, and goes when this is disposed or the
+/// process ends.</summary>
 internal sealed class FrameStore(int frameBytes) : IDisposable
 {
     private const string What = "the driving frames";

@@ -3,7 +3,8 @@ using Lia.Media.IO;
 
 namespace Lia.Pipeline;
 
-/// <summary>Network frames waiting in a temporary file until the whole clip is known. It is nobody else's, and goes when this is disposed or the process ends.</summary>
+/// <summary>Network frames waiting in a temporary file until the whole clip is known. It is nobody else's, and goes when this is disposed
+/// or the process ends.</summary>
 /// <param name="size">S.</param>
 /// <param name="hasPictures">Whether frames bring the pixels of source and driving frame, to be shown.</param>
 internal sealed class FrameSpool(int size, bool hasPictures) : IDisposable

@@ -53,7 +53,8 @@ internal static class ModelLoader
         IExecutor executor = device.Open(weights, identity.Architecture, log.DeviceComplained, clock);
         try
         {
-            return new LoadedModel(executor, identity.Relative ? MotionMode.Relative : MotionMode.Absolute, path ?? weights.Name, fingerprint(identity.Architecture)) { Clock = clock };
+            MotionMode mode = identity.Relative ? MotionMode.Relative : MotionMode.Absolute;
+            return new LoadedModel(executor, mode, path ?? weights.Name, fingerprint(identity.Architecture)) { Clock = clock };
         }
         catch
         {

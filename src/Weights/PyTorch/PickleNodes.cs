@@ -49,6 +49,9 @@ internal sealed class PickleSequence : PickleNode
     public IReadOnlyList<PickleNode> Items => _items;
     public override string Kind => "a list";
 
+    /// <summary>Whether a dictionary has been made of the pairs in it.</summary>
+    public bool IsTaken { get; set; }
+
     public void Add(PickleNode item)
     {
         Enclose(item);
@@ -78,7 +81,7 @@ internal sealed class PickleDictionary : PickleNode
 /// <summary>The name of a class or function.</summary>
 internal sealed class PickleGlobal(string module, string name) : PickleNode
 {
-    public string FullName { get; } = $"{module}.{name}";
+    public string FullName => field ??= $"{module}.{name}";
     public override string Kind => $"the name {Text.Quote(FullName)}";
 }
 
@@ -87,7 +90,7 @@ internal sealed class PickleCall : PickleNode
 {
     public PickleCall(PickleNode function, PickleNode arguments)
     {
-        Function = (function as PickleGlobal)?.FullName ?? function.Kind;
+        Function = (function as PickleGlobal)?.FullName ?? "no class";
         Arguments = (arguments as PickleSequence)?.Items ?? [];
         Enclose(function);
         Enclose(arguments);
@@ -95,6 +98,10 @@ internal sealed class PickleCall : PickleNode
 
     public string Function { get; }
     public IReadOnlyList<PickleNode> Arguments { get; }
+
+    /// <summary>The tensor that the call describes, as <see cref="TensorRecipe.From(PickleNode)"/> found it: references share it, as they share the call.</summary>
+    public (bool IsKnown, TensorRecipe? Value) Recipe { get; set; }
+
     public override string Kind => $"an object made by {Text.Quote(Function)}";
 }
 

@@ -10,31 +10,27 @@ namespace Lia.Weights;
 /// </summary>
 /// <remarks>
 /// A pickle is a program for a stack machine whose GLOBAL, REDUCE, INST, OBJ, NEWOBJ and BUILD codes import modules and call functions. Here
-/// they only put names and arguments down. The stack, the memo and the values are bounded by <see cref="MostOperations"/>,
-/// nesting by <see cref="DeepestNesting"/>, text by the bytes that are there. References share a value and never copy it, so a
-/// small pickle cannot stand for a large value.
+/// they only put names and arguments down. References share a value and never copy it, and no operation does more work than there are
+/// values that operations before it have put on the stack, or bytes in its own text: what parsing costs is in proportion to the pickle, and limited by
+/// <see cref="PickleBudget"/> beside.
 /// </remarks>
 internal ref struct PickleReader
 {
-    /// <summary>Codes a pickle may have; a checkpoint of this network with optimiser states has some 50,000.</summary>
-    public const int MostOperations = 1_000_000;
-
-    /// <summary>How deep values may nest; Python's own pickler stops near here.</summary>
-    public const int DeepestNesting = 1_000;
-
     private readonly ReadOnlySpan<byte> _data;
     private readonly string _file;
     private readonly List<PickleNode> _stack = [];
     private readonly List<int> _marks = [];
-    private readonly Dictionary<long, PickleNode> _memo = [];
+    private readonly Dictionary<uint, PickleNode> _memo = new(MemoComparer.Instance);
     private readonly List<PicklePersistent> _persistent;
+    private readonly PickleBudget _budget;
     private int _position;
 
-    private PickleReader(ReadOnlySpan<byte> data, string file, List<PicklePersistent> persistent)
+    private PickleReader(ReadOnlySpan<byte> data, string file, List<PicklePersistent> persistent, PickleBudget budget)
     {
         _data = data;
         _file = file;
         _persistent = persistent;
+        _budget = budget;
     }
 
     /// <summary>Parses the pickle at the start of <paramref name="data"/>.</summary>
@@ -42,10 +38,12 @@ internal ref struct PickleReader
     /// <param name="file">What messages call the file.</param>
     /// <param name="length">Bytes of the pickle, its STOP code included.</param>
     /// <param name="persistent">Receives every persistent reference, also those inside values that are dropped.</param>
+    /// <param name="budget">What the file's pickles together may cost; what this one costs is taken from it.</param>
     /// <exception cref="WeightsException">The pickle is cut off, malformed or over a limit.</exception>
-    public static PickleNode Parse(ReadOnlySpan<byte> data, string file, out int length, List<PicklePersistent> persistent)
+    /// <exception cref="OperationCanceledException">The budget's token was signalled.</exception>
+    public static PickleNode Parse(ReadOnlySpan<byte> data, string file, out int length, List<PicklePersistent> persistent, PickleBudget budget)
     {
-        PickleReader reader = new(data, file, persistent);
+        PickleReader reader = new(data, file, persistent, budget);
         PickleNode result = reader.Run();
         length = reader._position;
         return result;
@@ -53,14 +51,14 @@ internal ref struct PickleReader
 
     private PickleNode Run()
     {
-        for (int operation = 0; operation < MostOperations; operation++)
+        while (_budget.TryTakeOperation())
         {
             char code = (char)Take(1)[0];
             if (code == '.') return Pop();
             Step(code);
-            if (_stack.Count > 0 && _stack[^1].Depth > DeepestNesting) throw Broken($"values nest deeper than {DeepestNesting}");
+            if (_stack.Count > 0 && _stack[^1].Depth > PickleBudget.DeepestNesting) throw Broken($"values nest deeper than {PickleBudget.DeepestNesting}");
         }
-        throw Broken($"there are more than {MostOperations} operations");
+        throw Broken($"there are more than {PickleBudget.MostOperations} operations");
     }
 
     private void Step(char code)
@@ -97,7 +95,7 @@ internal ref struct PickleReader
             case '\x8e' or '\x96': Take(UInt64()); _stack.Add(PickleOpaque.Bytes); break;
 
             // The stack.
-            case '(': _marks.Add(_stack.Count); Expect(_marks.Count <= DeepestNesting, "marks nest too deep"); break;
+            case '(': _marks.Add(_stack.Count); Expect(_marks.Count <= PickleBudget.DeepestNesting, "marks nest too deep"); break;
             case '0': if (_marks.Count > 0 && _marks[^1] == _stack.Count) PopMark(); else Pop(); break;
             case '1': PopMark(); break;
             case '2': _stack.Add(Top()); break;
@@ -106,7 +104,7 @@ internal ref struct PickleReader
             case 'p': _memo[Index(Line())] = Top(); break;
             case 'q': _memo[Take(1)[0]] = Top(); break;
             case 'r': _memo[UInt32()] = Top(); break;
-            case '\x94': _memo[_memo.Count] = Top(); break;
+            case '\x94': _memo[(uint)_memo.Count] = Top(); break;
             case 'g': Recall(Index(Line())); break;
             case 'h': Recall(Take(1)[0]); break;
             case 'j': Recall(UInt32()); break;
@@ -129,14 +127,14 @@ internal ref struct PickleReader
             case '\x91': PopMark(); _stack.Add(PickleOpaque.Set); break;
 
             // Names, and what would be calls.
-            case 'c': { string module = Utf8(Line()).Value; _stack.Add(new PickleGlobal(module, Utf8(Line()).Value)); break; }
+            case 'c': { PickleString module = Utf8(Line()); _stack.Add(Global(module, Utf8(Line()))); break; }
             case '\x93': { PickleNode name = Pop(), module = Pop(); _stack.Add(Global(module, name)); break; }
             case 'R' or '\x81': { PickleNode arguments = Pop(); _stack.Add(Call(Pop(), arguments)); break; }
             case '\x92': { Pop(); PickleNode arguments = Pop(); _stack.Add(Call(Pop(), arguments)); break; }
             case 'i':
                 {
-                    string module = Utf8(Line()).Value;
-                    PickleGlobal type = new(module, Utf8(Line()).Value);
+                    PickleString module = Utf8(Line());
+                    PickleGlobal type = Global(module, Utf8(Line()));
                     _stack.Add(Call(type, new PickleSequence(PopMark())));
                     break;
                 }
@@ -168,16 +166,17 @@ internal ref struct PickleReader
         {
             return new PickleCall(function, arguments);
         }
+        if (items.Count == 0) return new PickleDictionary();
+        // Python 2 gives the pairs as an argument, a list that nobody else has. Many dictionaries of one list would be many copies of it.
+        if (items[0] is not PickleSequence pairs) return new PickleCall(function, arguments);
+        Expect(!pairs.IsTaken, "two dictionaries are made of the same list of pairs");
+        pairs.IsTaken = true;
         PickleDictionary made = new();
-        if (items.Count == 1) // Python 2 gives the pairs as an argument.
+        foreach (PickleNode pair in pairs.Items)
         {
-            if (items[0] is not PickleSequence pairs) return new PickleCall(function, arguments);
-            foreach (PickleNode pair in pairs.Items)
-            {
-                Expect(pair is PickleSequence { Items.Count: 2 }, "an OrderedDict is made of something else than pairs");
-                IReadOnlyList<PickleNode> both = ((PickleSequence)pair).Items;
-                made.Add(both[0], both[1]);
-            }
+            Expect(pair is PickleSequence { Items.Count: 2 }, "an OrderedDict is made of something else than pairs");
+            IReadOnlyList<PickleNode> both = ((PickleSequence)pair).Items;
+            made.Add(both[0], both[1]);
         }
         return made;
     }
@@ -185,7 +184,9 @@ internal ref struct PickleReader
     private readonly PickleGlobal Global(PickleNode module, PickleNode name)
     {
         Expect(module is PickleString && name is PickleString, "a class is not named by two strings");
-        return new PickleGlobal(((PickleString)module).Value, ((PickleString)name).Value);
+        (string first, string second) = (((PickleString)module).Value, ((PickleString)name).Value);
+        Expect(first.Length + second.Length <= PickleBudget.LongestName, $"the name of a class is longer than {PickleBudget.LongestName} characters");
+        return new PickleGlobal(first, second);
     }
 
     private readonly PicklePersistent Persistent(PickleNode id)
@@ -220,7 +221,7 @@ internal ref struct PickleReader
         }
     }
 
-    private readonly void Recall(long index)
+    private readonly void Recall(uint index)
     {
         if (!_memo.TryGetValue(index, out PickleNode? value)) throw Broken($"memo entry {index} is used before it is set");
         _stack.Add(value);
@@ -276,7 +277,7 @@ internal ref struct PickleReader
         return Take((ulong)length + 1)[..length];
     }
 
-    private readonly long Index(ReadOnlySpan<byte> line)
+    private readonly uint Index(ReadOnlySpan<byte> line)
     {
         Expect(uint.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out uint index), "a memo index is not a number");
         return index;
@@ -301,7 +302,11 @@ internal ref struct PickleReader
         return new PickleInteger(value);
     }
 
-    private static PickleString Utf8(ReadOnlySpan<byte> bytes) => new(Encoding.UTF8.GetString(bytes));
+    private readonly PickleString Utf8(ReadOnlySpan<byte> bytes)
+    {
+        Expect(_budget.TryTakeText(bytes.Length), $"there are more than {PickleBudget.MostText} bytes of text");
+        return new(Encoding.UTF8.GetString(bytes));
+    }
 
     private readonly PickleString Quoted(ReadOnlySpan<byte> line)
     {
@@ -315,4 +320,14 @@ internal ref struct PickleReader
     }
 
     private readonly WeightsException Broken(string what) => new($"{_file}: broken pickle at byte {_position}: {what}");
+
+    /// <summary>Spreads memo indices by a number that differs from process to process: a file cannot choose indices that fall together.</summary>
+    private sealed class MemoComparer : IEqualityComparer<uint>
+    {
+        public static readonly MemoComparer Instance = new();
+
+        public bool Equals(uint x, uint y) => x == y;
+
+        public int GetHashCode(uint index) => HashCode.Combine(index);
+    }
 }

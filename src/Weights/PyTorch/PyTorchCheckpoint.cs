@@ -13,11 +13,11 @@ namespace Lia.Weights;
 /// </remarks>
 public sealed class PyTorchCheckpoint : ITensorSource
 {
-    /// <summary>The longest pickle read, in bytes: tensors lie outside, so real ones are well under a megabyte.</summary>
-    private const int LongestPickle = 64 << 20;
-
     /// <summary>Expanded views repeat elements: all tensors written out may take so many times the file, and a bit.</summary>
     private const int MostRepetition = 4;
+
+    /// <summary>Characters of a tensor's name.</summary>
+    private const int LongestTensorName = 1_000;
 
     private static readonly Int128 Magic = ((Int128)0x1950 << 64) | 0xa86a20f9469cfc6c;
 
@@ -25,17 +25,20 @@ public sealed class PyTorchCheckpoint : ITensorSource
     private readonly Dictionary<string, (long Offset, long Length)> _storages = [];
     private readonly Dictionary<string, TensorRecipe> _recipes = [];
     private readonly Dictionary<string, TensorInfo> _tensors = [];
-    private readonly List<string> _skipped = [];
+    private readonly PickleBudget _budget;
 
     /// <summary>Opens a checkpoint and checks it completely.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="cancellation">Stops it.</param>
     /// <exception cref="WeightsException">The file is absent, damaged, hostile or holds no dictionary of tensors; the message says which.</exception>
-    public PyTorchCheckpoint(string path) : this(new MappedFile(path)) { }
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
+    public PyTorchCheckpoint(string path, CancellationToken cancellation = default) : this(new MappedFile(path), cancellation) { }
 
     /// <summary>Takes over an open file; it is disposed when it is not a checkpoint.</summary>
-    internal PyTorchCheckpoint(MappedFile file)
+    internal PyTorchCheckpoint(MappedFile file, CancellationToken cancellation)
     {
         _file = file;
+        _budget = new PickleBudget(cancellation);
         try
         {
             PickleNode root = Checkpoint.IsZip(file) ? ReadZip() : ReadLegacy();
@@ -61,8 +64,9 @@ public sealed class PyTorchCheckpoint : ITensorSource
     /// <summary>The key of the dictionary the tensors were found in, for example <c>gen</c>; empty for the top level.</summary>
     public string Location { get; private set; } = "";
 
-    /// <summary>Entries beside the tensors in their dictionary that are no tensors, or tensors of a type that is not read.</summary>
-    public IReadOnlyList<string> Skipped => _skipped;
+    /// <summary>Entries beside the tensors in their dictionary that are no tensors, or tensors of a type that is not read; each name once, the middle of long
+    /// ones left out.</summary>
+    public IReadOnlyList<string> Skipped { get; private set; } = [];
 
     /// <inheritdoc/>
     public void CopyTo(string name, Span<float> destination)
@@ -116,9 +120,9 @@ public sealed class PyTorchCheckpoint : ITensorSource
             throw Broken("its byte order is not little-endian");
         }
         ZipMember pickle = members[pickles[0]];
-        if (pickle.Length > LongestPickle) throw Broken($"its pickle has {pickle.Length} bytes, at most {LongestPickle} are read");
+        if (pickle.Length > PickleBudget.LongestPickle) throw Broken($"its pickle has {pickle.Length} bytes, at most {PickleBudget.LongestPickle} are read");
         List<PicklePersistent> persistent = [];
-        PickleNode root = PickleReader.Parse(_file.Slice(pickle.Offset, (int)pickle.Length), Name, out _, persistent);
+        PickleNode root = PickleReader.Parse(_file.Slice(pickle.Offset, (int)pickle.Length), Name, out _, persistent, _budget);
 
         foreach (StorageReference storage in References(persistent).Values)
         {
@@ -162,7 +166,8 @@ public sealed class PyTorchCheckpoint : ITensorSource
 
         PickleNode Next()
         {
-            PickleNode node = PickleReader.Parse(_file.Slice(position, (int)Math.Min(LongestPickle, _file.Length - position)), Name, out int length, persistent);
+            ReadOnlySpan<byte> rest = _file.Slice(position, (int)Math.Min(PickleBudget.LongestPickle, _file.Length - position));
+            PickleNode node = PickleReader.Parse(rest, Name, out int length, persistent, _budget);
             position += length;
             return node;
         }
@@ -174,6 +179,7 @@ public sealed class PyTorchCheckpoint : ITensorSource
         Dictionary<string, StorageReference> references = [];
         foreach (PicklePersistent node in persistent)
         {
+            _budget.Cancellation.ThrowIfCancellationRequested();
             if (StorageReference.From(node) is not { } storage) throw Broken("a persistent reference in its pickle does not describe a storage");
             if (!references.TryAdd(storage.Key, storage) && references[storage.Key] != storage) throw Broken($"storage {Text.Quote(storage.Key)} is described in two ways");
         }
@@ -188,6 +194,8 @@ public sealed class PyTorchCheckpoint : ITensorSource
             Location = "gen";
             return gen;
         }
+        // A dictionary may be the value of many entries: each is searched once.
+        Dictionary<PickleDictionary, bool> searched = [];
         if (HoldsTensors(top)) return top;
         (string Key, PickleDictionary Value)[] candidates = [.. top.Items
             .Where(item => item is { Key: PickleString, Value: PickleDictionary inner } && HoldsTensors(inner))
@@ -198,20 +206,27 @@ public sealed class PyTorchCheckpoint : ITensorSource
         Location = candidates[0].Key;
         return candidates[0].Value;
 
-        static bool HoldsTensors(PickleDictionary dictionary) => dictionary.Items.Any(item => item.Key is PickleString && TensorRecipe.From(item.Value) is not null);
+        bool HoldsTensors(PickleDictionary dictionary)
+        {
+            if (searched.TryGetValue(dictionary, out bool holds)) return holds;
+            _budget.Cancellation.ThrowIfCancellationRequested();
+            return searched[dictionary] = dictionary.Items.Any(item => item.Key is PickleString && TensorRecipe.From(item.Value) is not null);
+        }
     }
 
     private void AddTensors(PickleDictionary state)
     {
         Int128 total = 0;
+        HashSet<string> skipped = [];
         foreach ((PickleNode keyNode, PickleNode value) in state.Items)
         {
-            string key = keyNode is PickleString text ? text.Value : keyNode.Kind;
-            if (keyNode is not PickleString || TensorRecipe.From(value) is not { } recipe)
+            _budget.Cancellation.ThrowIfCancellationRequested();
+            if (keyNode is not PickleString { Value: var key } || TensorRecipe.From(value) is not { } recipe)
             {
-                _skipped.Add(key);
+                skipped.Add(keyNode is PickleString text ? Text.Shorten(text.Value) : "a key that is no text");
                 continue;
             }
+            if (key.Length > LongestTensorName) throw Broken($"tensor {Text.Quote(key)}: its name has {key.Length} characters, at most {LongestTensorName} are read");
             string quoted = Text.Quote(key);
             if (recipe.ByteLength is not { } length || length > int.MaxValue) throw Broken($"tensor {quoted}: shape {Text.Shape(recipe.Shape)} is too large");
             long storageLength = _storages[recipe.Storage.Key].Length;
@@ -224,6 +239,7 @@ public sealed class PyTorchCheckpoint : ITensorSource
             if (!_tensors.TryAdd(key, info)) throw Broken($"tensor {quoted} occurs twice");
             _recipes.Add(key, recipe);
         }
+        Skipped = [.. skipped];
     }
 
     private WeightsException Broken(string what) => new($"{Name}: unusable PyTorch checkpoint: {what}");

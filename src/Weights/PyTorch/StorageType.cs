@@ -50,7 +50,7 @@ internal readonly record struct StorageReference(string Class, StorageType? Type
         if (reference.Id is not PickleSequence { Items: { Count: 5 or 6 } id }
             || id[0] is not PickleString { Value: "storage" }
             || id[1] is not PickleGlobal { FullName: var type }
-            || id[2] is not PickleString { Value: var key }
+            || id[2] is not PickleString { Value: { Length: <= PickleBudget.LongestName } key }
             || id[4] is not PickleInteger { Value: var count } || count < 0 || count > long.MaxValue / 16
             || (id.Count == 6 && id[5] != PickleOpaque.None)) // A view of another storage: PyTorch stopped writing these in 2018.
         {

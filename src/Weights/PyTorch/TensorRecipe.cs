@@ -9,6 +9,13 @@ internal sealed record TensorRecipe(StorageReference Storage, StorageType Type, 
     /// </summary>
     public static TensorRecipe? From(PickleNode node)
     {
+        if (node is not PickleCall call) return null;
+        if (!call.Recipe.IsKnown) call.Recipe = (true, Read(call));
+        return call.Recipe.Value;
+    }
+
+    private static TensorRecipe? Read(PickleNode node)
+    {
         // A parameter wraps a tensor; nobody wraps twice on purpose.
         for (int wrapping = 0; wrapping < 4; wrapping++)
         {

@@ -181,15 +181,16 @@ internal sealed class SafetensorsHeader
         if (covered < dataLength) throw Broken($"{dataLength - covered} bytes at the end of the file belong to no tensor");
     }
 
-    /// <summary>Bytes of a tensor, or null when the product overflows or bits are left over.</summary>
+    /// <summary>Bytes of a tensor, or null when their number or that of the elements overflows, in any part of the product, or bits are left over.</summary>
     internal static long? ByteLength(DType type, IReadOnlyList<int> shape)
     {
-        Int128 bits = type.BitSize();
+        Int128 elements = 1, bits = type.BitSize();
         foreach (int extent in shape)
         {
-            bits *= extent;
-            if (bits / 8 > long.MaxValue) return null;
+            elements *= extent;
+            if (elements > long.MaxValue || elements * bits / 8 > long.MaxValue) return null;
         }
+        bits *= elements;
         return bits % 8 == 0 ? (long)(bits / 8) : null;
     }
 

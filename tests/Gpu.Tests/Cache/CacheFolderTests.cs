@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Lia.Gpu.Cache;
 
@@ -205,6 +206,71 @@ public sealed class CacheFolderTests : IDisposable
         Assert.DoesNotContain('\n', problem);
         folder.Store("b", Encoding.UTF8.GetBytes("x"));
         Assert.Same(problem, folder.Problem);
+    }
+
+    /// <summary>Kernels run on the device: they are taken from nobody else, and nobody else's folder is written to.</summary>
+    [Theory]
+    [InlineData(UnixFileMode.OtherWrite)]
+    [InlineData(UnixFileMode.GroupWrite)]
+    public void A_folder_that_others_may_write_to_is_not_used_and_one_line_says_so(UnixFileMode others)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        Folder().Store("a", Content(1));
+        File.SetUnixFileMode(FolderPath, File.GetUnixFileMode(FolderPath) | others);
+        CacheFolder folder = Folder();
+        Assert.Null(folder.Find("a"));
+        folder.Store("b", Content(2));
+        Assert.Single(Directory.GetFiles(FolderPath));
+        string problem = Assert.IsType<string>(folder.Problem);
+        Assert.Contains($"{FolderPath} is not used", problem);
+        Assert.Contains("can be written to by other users", problem);
+        Assert.DoesNotContain('\n', problem);
+        Assert.Null(folder.Find("a"));
+        Assert.Same(problem, folder.Problem);
+    }
+
+    [Fact]
+    public async Task A_folder_of_another_user_is_not_used_and_one_line_says_so()
+    {
+        Folder().Store("a", Content(1));
+        // Only the administrator can give a folder away.
+        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess, "It takes the administrator to give a folder away.");
+        using (Process chown = Process.Start("chown", ["12345", FolderPath])) await chown.WaitForExitAsync(TestContext.Current.CancellationToken);
+        CacheFolder folder = Folder();
+        Assert.Null(folder.Find("a"));
+        folder.Store("b", Content(2));
+        Assert.Single(Directory.GetFiles(FolderPath));
+        Assert.Contains("belongs to another user (number 12345", folder.Problem);
+    }
+
+    [Fact]
+    public async Task A_pipe_or_a_file_without_end_in_place_of_a_kernel_is_passed_by()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        CacheFolder folder = Folder();
+        folder.Store("key", Content(1));
+        foreach (string kind in new[] { "pipe", "device", "long" })
+        {
+            File.Delete(folder.PathOf("key"));
+            if (kind == "pipe")
+            {
+                using Process make = Process.Start("mkfifo", folder.PathOf("key"));
+                await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+            }
+            else if (kind == "device")
+            {
+                File.CreateSymbolicLink(folder.PathOf("key"), "/dev/zero");
+            }
+            else
+            {
+                using FileStream sparse = new(folder.PathOf("key"), FileMode.CreateNew);
+                sparse.SetLength(CacheFolder.MostFileBytes + 1);
+            }
+            long before = GC.GetTotalAllocatedBytes(true);
+            Assert.Null(await Task.Run(() => folder.Find("key")).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken));
+            Assert.True(GC.GetTotalAllocatedBytes(true) - before < CacheFolder.MostFileBytes / 2);
+        }
+        Assert.Null(folder.Problem);
     }
 
     [Fact]

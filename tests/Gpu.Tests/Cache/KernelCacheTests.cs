@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Reflection.Emit;
 using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
+using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests.Kernels;
 using Lia.PtxEmulator;
@@ -26,7 +27,7 @@ public sealed class KernelCacheTests : IDisposable
     [TestKernel]
     internal static void Scale(Index1D index, ArrayView<float> values, float factor) => values[index] *= factor;
 
-    /// <summary>Outside the dialect: the compiler refuses it.</summary>
+    /// <summary>The compiler refuses it.</summary>
     private static void Refused(Index1D index, ArrayView<float> values, float factor) => Console.WriteLine(values[index] * factor);
 
     private static void Generic<T>(ArrayView<int> values) where T : unmanaged => values[0] = Interop.SizeOf<T>();
@@ -42,7 +43,7 @@ public sealed class KernelCacheTests : IDisposable
     {
         foreach ((MethodInfo method, _) in CatalogueTests.Kernels().Where(kernel => kernel.MinSm <= Target.Sm))
         {
-            CompiledKernel written = KernelCompiler.Compile(method, Target), read = KernelFormat.Read(KernelFormat.Write(written), method, Target);
+            CompiledKernel written = KernelCompiler.Compile(method, Target), read = KernelFormat.Read(KernelFormat.Write(written), method, Target)!;
             Assert.Equal(written.Parameters, read.Parameters);
             foreach (PropertyInfo property in typeof(CompiledKernel).GetProperties().Where(property => property.Name != nameof(CompiledKernel.Parameters)))
                 Assert.Equal(property.GetValue(written), property.GetValue(read));
@@ -69,14 +70,100 @@ public sealed class KernelCacheTests : IDisposable
         Assert.Equal(whole, File.ReadAllBytes(Assert.Single(Files)));
     }
 
+    /// <summary>A checksum says that a file is whole, and nothing of who wrote it.</summary>
+    public static TheoryData<string, byte[]> BadBodies
+    {
+        get
+        {
+            byte[] good = KernelFormat.Write(KernelCompiler.Compile(Method(nameof(Scale)), Target));
+            int afterTexts = 0;
+            for (int text = 0; text < 2; text++)
+            {
+                int length = 0;
+                for (int shift = 0; ; shift += 7)
+                {
+                    byte next = good[afterTexts++];
+                    length |= (next & 0x7f) << shift;
+                    if (next < 0x80) break;
+                }
+                afterTexts += length;
+            }
+            byte[] With(int at, params byte[] bytes) => [.. good[..at], .. bytes, .. good[(at + bytes.Length)..]];
+            return new()
+            {
+                { "nothing", [] },
+                { "a text of 2 GB", [0xff, 0xff, 0xff, 0xff, 0x07] },
+                { "a length that does not end", [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] },
+                { "a billion parameters", With(afterTexts, 0, 0xca, 0x9a, 0x3b) },
+                { "minus one parameters", With(afterTexts, 0xff, 0xff, 0xff, 0xff) },
+                { "no parameters", [.. good[..afterTexts], 0, 0, 0, 0, .. good[^10..]] },
+                { "parameters without bytes", [.. good[..^10], 0, 0, 0, 0, .. good[^6..]] },
+                { "more parameters than a launch has room for", [.. good[..^10], 0xff, 0xff, 0xff, 0x7f, .. good[^6..]] },
+                { "shared memory of minus one byte", [.. good[..^6], 0xff, 0xff, 0xff, 0xff, .. good[^2..]] },
+                { "another kind of kernel", [.. good[..^1], (byte)(1 - good[^1])] },
+                { "a byte too many", [.. good, 0] },
+                { "text that is none", With(3, 0xff) },
+                { "only its beginning", good[..(good.Length / 2)] },
+            };
+        }
+    }
+
+    [Theory, MemberData(nameof(BadBodies))]
+    public void A_whole_file_with_a_bad_body_is_deleted_and_compiled_anew(string what, byte[] body)
+    {
+        Assert.NotEmpty(what);
+        string key = KernelKey.Of(Method(nameof(Scale)), Target)!;
+        CompiledKernel expected = KernelCompiler.Compile(Method(nameof(Scale)), Target);
+        new CacheFolder(_folder, long.MaxValue).Store(key, body);
+        byte[] bad = File.ReadAllBytes(Assert.Single(Files));
+        KernelCache cache = Cache();
+        CompiledKernel kernel = cache.Kernel(Method(nameof(Scale)), Target);
+        Assert.Equal(expected.Ptx, kernel.Ptx);
+        Assert.Equal(expected.Parameters, kernel.Parameters);
+        Assert.NotEqual(bad, File.ReadAllBytes(Assert.Single(Files)));
+        Assert.Equal(KernelFormat.Write(expected), new CacheFolder(_folder, long.MaxValue).Find(key));
+        Assert.Null(cache.Problem);
+    }
+
+    [Fact]
+    public void Machine_code_is_an_image_whose_tables_lie_within_it()
+    {
+        byte[] image = new byte[200];
+        "\u007fELF\u0002\u0001"u8.CopyTo(image);
+        (image[0x20], image[0x36], image[0x38]) = (64, 56, 1);
+        (image[0x28], image[0x3a], image[0x3c]) = (136, 64, 1);
+        Assert.True(CudaModule.IsImage(image));
+        Assert.False(CudaModule.IsImage(image.AsSpan(0, 199)));
+        Assert.False(CudaModule.IsImage(image.AsSpan(0, 63)));
+        Assert.False(CudaModule.IsImage([]));
+        foreach (int at in new[] { 0x00, 0x04, 0x21, 0x27, 0x29, 0x2f, 0x3b, 0x3d })
+        {
+            byte[] damaged = [.. image];
+            damaged[at] ^= 0xff;
+            Assert.False(CudaModule.IsImage(damaged), $"byte {at}");
+        }
+    }
+
+    [Fact]
+    public void Machine_code_that_the_driver_does_not_take_is_forgotten()
+    {
+        CompiledKernel scale = KernelCompiler.Compile(Method(nameof(Scale)), Target);
+        KernelCache cache = Cache();
+        cache.KeepMachineCode(scale, "a machine", [1, 2, 3]);
+        cache.ForgetMachineCode(scale, "a machine");
+        Assert.Null(cache.MachineCode(scale, "a machine"));
+        Assert.Empty(Files);
+        Assert.Null(cache.Problem);
+    }
+
     [Fact]
     public void The_second_accelerator_finds_what_the_first_compiled()
     {
         float[] Run()
         {
-            using EmulatorAccelerator accelerator = new(cache: Cache());
-            using MemoryBuffer1D<float> values = accelerator.Allocate1D([1f, 2f, 3f]);
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<float>, float>(Scale)(3, values.View, 2f);
+            using KernelLoader loader = EmulatorAccelerator.CreateLoader(cache: Cache());
+            using MemoryBuffer1D<float, Stride1D.Dense> values = loader.Allocate1D([1f, 2f, 3f]);
+            loader.Load<Action<Index1D, ArrayView<float>, float>>(Scale)(3, values.View, 2f);
             return values.GetAsArray1D();
         }
         Assert.Equal([2f, 4f, 6f], Run());
@@ -171,12 +258,12 @@ public sealed class KernelCacheTests : IDisposable
     [Fact]
     public async Task Kernels_load_side_by_side_once_each_and_a_refusal_reaches_who_waits()
     {
-        using EmulatorAccelerator accelerator = new(cache: Cache());
-        Task<Kernel> first = accelerator.LoadKernelAsync(Method(nameof(Scale))), again = accelerator.LoadKernelAsync(Method(nameof(Scale)));
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(cache: Cache());
+        Task<LoadedKernel> first = loader.LoadAsync(Method(nameof(Scale))), again = loader.LoadAsync(Method(nameof(Scale)));
         Assert.Same(first, again);
-        Assert.Same(await first, accelerator.LoadKernel(Method(nameof(Scale))));
-        await Assert.ThrowsAsync<KernelCompilationException>(() => accelerator.LoadKernelAsync(Method(nameof(Refused))));
-        await Assert.ThrowsAsync<KernelCompilationException>(() => accelerator.LoadKernelAsync(Method(nameof(Refused))));
-        _ = accelerator.LoadKernelAsync(Method(nameof(Generic), typeof(decimal))); // Disposing waits for it.
+        Assert.Same(await first, loader.Load(Method(nameof(Scale))));
+        await Assert.ThrowsAsync<KernelCompilationException>(() => loader.LoadAsync(Method(nameof(Refused))));
+        await Assert.ThrowsAsync<KernelCompilationException>(() => loader.LoadAsync(Method(nameof(Refused))));
+        _ = loader.LoadAsync(Method(nameof(Generic), typeof(decimal))); // Disposing waits for it.
     }
 }

@@ -58,7 +58,7 @@ internal sealed partial class HalfConvolutionLauncher
     // Cycles, roughly: rounds of work items, each with its products or its weights, whichever takes longer, and a fixed cost; then the sum of the parts.
     private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
-        int multiprocessors = accelerator.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
+        int multiprocessors = loader.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
         bool isAlone = cut is { TileN: 128, Blocks: 4 } || machine != ConvolutionMachine.Hopper || IsFused(weights);
         int places = multiprocessors * (isAlone ? 1 : 2);
         double rounds = Math.Ceiling((double)Items(weights, output, cut) / places);

@@ -8,7 +8,10 @@ namespace Lia.Kernels.Convolution;
 /// <param name="Epilogue">What follows the sum; its factors are the weights'.</param>
 internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, HalfEpilogue Epilogue)
 {
-    /// <summary>ToFlow's operands where its sums replace the map (<see cref="HalfConvolutionLauncher.CanEndInFlow"/>); the output then only says the extents.</summary>
+    /// <summary>
+    /// ToFlow's operands where its sums replace the map (<see cref="HalfConvolutionLauncher.CanEndInFlow"/>); the output then only says the
+    /// extents, whole blocks of 8 columns.
+    /// </summary>
     public FlowOperands? Flow { get; init; }
 
     /// <summary>The skip's input of <see cref="HalfConvolutionKind.Down"/>.</summary>
@@ -17,14 +20,14 @@ internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, Ha
 
 /// <summary>Chooses how an fp16 convolution is cut and binds its launches.</summary>
 /// <remarks>Not thread-safe. Disposing releases what launches read: use none afterwards.</remarks>
-internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, ConvolutionMachine machine) : IDisposable
+internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, ConvolutionMachine machine) : IDisposable
 {
-    private readonly TensorMapTable _maps = new(accelerator);
+    private readonly TensorMapTable _maps = new(loader);
 
-    /// <summary>The machine of a device.</summary>
-    public static ConvolutionMachine MachineOf(Accelerator accelerator) =>
-        accelerator.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
-        : accelerator.Properties.Sm >= 80 ? ConvolutionMachine.Ampere
+    /// <summary>The machine that a device's kernels are compiled for.</summary>
+    public static ConvolutionMachine MachineOf(KernelLoader loader) =>
+        loader.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
+        : loader.Target.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
@@ -43,6 +46,9 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
     /// <param name="workspace"><see cref="WorkspaceLength"/> floats.</param>
     public KernelLaunch[] Prepare(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
+        // Warps sum their pixels' channels together: none may hold pixels outside.
+        if (operands.Flow != null && operands.Output.Width % 8 != 0)
+            throw new ArgumentException($"ToFlow's sums need whole blocks of 8 columns, the picture has {operands.Output.Width}");
         HalfConvolutionArguments arguments = Arguments(weights, operands, cut, workspace);
         KernelLaunch launch = IsFused(weights) ? BindUp(weights, operands, arguments, cut) : (machine, cut.TileN) switch
         {
@@ -67,7 +73,7 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         return
         [
             launch,
-            HalfSplitReduction.Prepare(accelerator, new()
+            HalfSplitReduction.Prepare(loader, new()
             {
                 Parts = workspace,
                 Output = output.View,
@@ -97,8 +103,8 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         KernelConfig config = new(new Index1D(arguments.Items), new Index1D(threads), SharedMemoryConfig.RequestDynamic<Half>(shared));
         (double operations, double bytes) = Cost(weights, operands);
         return weights.Chunk == 32
-            ? KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
-            : KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
+            : KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
     }
 
     private HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)

@@ -28,8 +28,8 @@ internal struct HalfSplitReductionArguments
 /// </summary>
 internal static class HalfSplitReduction
 {
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
-        accelerator, Run, KernelLaunch.Linear(arguments.Pairs, 128), arguments,
+    public static KernelLaunch Prepare(KernelLoader loader, HalfSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
+        loader, Run, KernelLaunch.Linear(arguments.Pairs, 128), arguments,
         bytes: (double)arguments.Pairs * (8 * arguments.Splits + 4));
 
     public static void Run(HalfSplitReductionArguments a)

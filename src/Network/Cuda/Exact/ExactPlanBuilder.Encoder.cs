@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
@@ -15,7 +17,7 @@ internal sealed partial class ExactPlanBuilder
         Encoder encoder = graph.Encoder;
         int size = graph.Architecture.Size, feature = encoder.Blocks.Length - 1; // Features are numbered from 8x8 up.
         ActivationMap x = Reserve(size, size, encoder.First.Outputs);
-        KernelLaunch first = FirstLayer.Prepare(Accelerator, new()
+        KernelLaunch first = FirstLayer.Prepare(Loader, new()
         {
             Input = images,
             Weights = _weights.Vector(encoder.First.Weight),

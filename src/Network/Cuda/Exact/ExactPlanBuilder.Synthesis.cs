@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Modulation;
@@ -18,7 +20,7 @@ internal sealed partial class ExactPlanBuilder
         Add("dec.modulation", [Linear(_weights.Modulation, _weights.ModulationBias, latents, graph.Architecture.Style, styles, _weights.StyleLength)]);
         Add("dec.demodulation",
         [
-            Demodulation.Prepare(Accelerator, new()
+            Demodulation.Prepare(Loader, new()
             {
                 Styles = styles,
                 SquaredWeights = _weights.SquaredWeights,
@@ -46,7 +48,7 @@ internal sealed partial class ExactPlanBuilder
             ActivationMap nextRgb = isLast ? new(images, Frames, conv.Height, conv.Width, 3, IsPlanar: true) : Reserve(conv.Height, conv.Width, 3, isPlanar: true);
             ActivationMap? blended = isLast && !IsTapped ? null : Reserve(conv.Height, conv.Width, conv.Channels);
             ActivationMap? warped = IsTapped ? Reserve(conv.Height, conv.Width, conv.Channels) : null;
-            KernelLaunch launch = FlowWarp.Prepare(Accelerator, new()
+            KernelLaunch launch = FlowWarp.Prepare(Loader, new()
             {
                 Input = conv.View,
                 Feature = features[i].Memory,

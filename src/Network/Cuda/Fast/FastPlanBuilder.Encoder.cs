@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
@@ -16,7 +18,7 @@ internal sealed partial class FastPlanBuilder
         Encoder encoder = graph.Encoder;
         int size = graph.Architecture.Size, feature = encoder.Blocks.Length - 1; // Features are numbered from 8x8 up.
         HalfMap x = ReserveMap(size, size, encoder.First.Outputs);
-        KernelLaunch first = HalfFirstLayer.Prepare(Accelerator, new()
+        KernelLaunch first = HalfFirstLayer.Prepare(Loader, new()
         {
             Input = images,
             Weights = _weights.Vector(encoder.First.Weight),
@@ -30,7 +32,7 @@ internal sealed partial class FastPlanBuilder
         if (isSource) Project(graph.Synthesis, x);
         foreach (ResBlock block in encoder.Blocks) x = Residual(block, x, feature--);
 
-        KernelLaunch last = HalfLinear.Prepare(Accelerator, new()
+        KernelLaunch last = HalfLinear.Prepare(Loader, new()
         {
             Input = x.View,
             Weights = _weights.Last,
@@ -50,7 +52,7 @@ internal sealed partial class FastPlanBuilder
     {
         ToRgbLayer last = synthesis.Levels[^1].ToRgb;
         ActivationMap projection = Reserve(feature.Height, feature.Width, 3, isPlanar: true);
-        KernelLaunch launch = HalfRgbProjection.Prepare(Accelerator, new()
+        KernelLaunch launch = HalfRgbProjection.Prepare(Loader, new()
         {
             Feature = feature.View,
             Weights = _weights.Vector(last.Convolution.Weight),
@@ -68,7 +70,7 @@ internal sealed partial class FastPlanBuilder
     {
         int half = block.Resolution / 2;
         HalfMap small = ReserveMap(half, half, input.Channels);
-        Add(block.Skip.Name, [HalfBlur.PrepareSkip(Accelerator, BlurArguments(input, small, input.Height, input.Width))]);
+        Add(block.Skip.Name, [HalfBlur.PrepareSkip(Loader, BlurArguments(input, small, input.Height, input.Width))]);
 
         HalfMap inner = ReserveMap(input.Height, input.Width, block.Conv1.Outputs);
         Add(block.Conv1.Name, Convolve(
@@ -77,7 +79,7 @@ internal sealed partial class FastPlanBuilder
         Release(input);
 
         HalfMap blurred = ReserveMap(half + 1, half + 1, inner.Channels, planes: 4);
-        KernelLaunch blur = HalfBlur.PrepareDown(Accelerator, BlurArguments(inner, blurred, inner.Height, inner.Width));
+        KernelLaunch blur = HalfBlur.PrepareDown(Loader, BlurArguments(inner, blurred, inner.Height, inner.Width));
         Release(inner);
         HalfMap output = ReserveMap(half, half, block.Conv2.Outputs);
         HalfEpilogue epilogue = new() { Bias = _weights.Vector(block.Conv2.Bias!), Gain = HalfPower };

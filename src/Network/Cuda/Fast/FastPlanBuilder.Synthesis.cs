@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
@@ -19,7 +21,7 @@ internal sealed partial class FastPlanBuilder
         HalfMap constant = ReserveMap(4, 4, synthesis.Conv1.Convolution.Inputs);
         Add("dec.input",
         [
-            ConstantInput.Prepare(Accelerator, new()
+            ConstantInput.Prepare(Loader, new()
             {
                 Constant = _weights.Constant,
                 Style = modulations.Style(synthesis.Conv1.Convolution),
@@ -50,7 +52,7 @@ internal sealed partial class FastPlanBuilder
             ActivationMap nextRgb = next == null ? new(images, Frames, conv.Height, conv.Width, 3, IsPlanar: true) : Reserve(conv.Height, conv.Width, 3, isPlanar: true);
             HalfMap? blended = next == null && !IsTapped ? null : ReserveMap(conv.Height, conv.Width, conv.Channels);
             HalfMap? warped = IsTapped ? ReserveMap(conv.Height, conv.Width, conv.Channels) : null;
-            KernelLaunch launch = HalfFlowWarp.Prepare(Accelerator, new()
+            KernelLaunch launch = HalfFlowWarp.Prepare(Loader, new()
             {
                 Input = conv.View,
                 Feature = ((HalfActivation)features[i]).Map.View,
@@ -110,7 +112,7 @@ internal sealed partial class FastPlanBuilder
         Add(level.Conv.Name, Convolve(_weights.Convolution(convolution.Weight), input, extents, Activated(level.Conv, modulations, null), flow: operands));
         Add(level.ToFlow.Name,
         [
-            HalfRgbWarp.Prepare(Accelerator, new()
+            HalfRgbWarp.Prepare(Loader, new()
             {
                 FlowSums = sums.View,
                 Projection = projection.View,
@@ -138,7 +140,7 @@ internal sealed partial class FastPlanBuilder
         Add("dec.modulation",
         [
             Linear(_weights.Modulation, _weights.ModulationBias, latents, graph.Architecture.Style, styles, _weights.StyleLength),
-            StyleNormalization.Prepare(Accelerator, new()
+            StyleNormalization.Prepare(Loader, new()
             {
                 Styles = styles,
                 Layers = _weights.DemodulatedLayers,
@@ -150,7 +152,7 @@ internal sealed partial class FastPlanBuilder
         ]);
         Add("dec.demodulation",
         [
-            Demodulation.Prepare(Accelerator, new()
+            Demodulation.Prepare(Loader, new()
             {
                 Styles = styles,
                 SquaredWeights = _weights.SquaredWeights,
@@ -191,7 +193,7 @@ internal sealed partial class FastPlanBuilder
             Style = modulations.Style(next),
             StyleStride = _weights.StyleLength,
         };
-        Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Accelerator, blur)], new CudaTap(layer.Name, Scaled(output, modulations, next)));
+        Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Loader, blur)], new CudaTap(layer.Name, Scaled(output, modulations, next)));
         Release(wide);
         return output;
     }

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
@@ -17,8 +19,8 @@ namespace Lia.Network.Cuda.Fast;
 /// Modulations are divided by their largest value, which demodulation takes out again, so that modulated activations stay in the range of fp16.
 /// </summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class FastPlanBuilder(Accelerator accelerator, FastWeights weights, ArenaLayout arena, int frames, bool isTapped)
-    : CudaPlanBuilder(accelerator, weights, arena, frames, isTapped)
+internal sealed partial class FastPlanBuilder(KernelLoader loader, FastWeights weights, ArenaLayout arena, int frames, bool isTapped)
+    : CudaPlanBuilder(loader, weights, arena, frames, isTapped)
 {
     private const float HalfPower = 0.70710678f; // 1 / sqrt(2)
 

@@ -1,10 +1,12 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Network.Graph;
 using Lia.Weights;
-using Half = Lia.Gpu.Half;
+using Half = ILGPU.Half;
 
 namespace Lia.Network.Cuda.Fast;
 
@@ -19,10 +21,10 @@ internal sealed class FastWeights : CudaWeights
 
     private readonly Dictionary<string, HalfConvolutionWeights> _convolutions = [];
 
-    public FastWeights(Accelerator accelerator, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine)
-        : base(accelerator, HalfMap.ChannelGranule)
+    public FastWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine)
+        : base(loader, HalfMap.ChannelGranule)
     {
-        Launcher = new(accelerator, machine);
+        Launcher = new(loader, machine);
         Load(weights, graph);
         float[] ones = new float[DemodulatedLayers.IntLength];
         Array.Fill(ones, 1f);
@@ -56,7 +58,7 @@ internal sealed class FastWeights : CudaWeights
         return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
     }
 
-    public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Accelerator, this, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Loader, this, arena, frames, isTapped);
 
     public override void Commit() => Launcher.Commit();
 
@@ -71,9 +73,9 @@ internal sealed class FastWeights : CudaWeights
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {
         ConvolutionLayer first = block.Conv1, second = block.Conv2;
-        Add(first.Weight, HalfConvolutionWeights.Same(Accelerator, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, block.Resolution <= FinestResolution));
+        Add(first.Weight, HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, block.Resolution <= FinestResolution));
         Add(second.Weight, HalfConvolutionWeights.Down(
-            Accelerator, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, block.Resolution <= FinestResolution));
+            Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, block.Resolution <= FinestResolution));
     }
 
     protected override void AddLast(ITensorSource weights, ConvolutionLayer layer)
@@ -86,15 +88,15 @@ internal sealed class FastWeights : CudaWeights
         {
             int output = i / layer.Inputs, input = i % layer.Inputs;
             int to = (output * (padded / 8) + input / 8) * pixels * 8 + input % 8;
-            for (int pixel = 0; pixel < pixels; pixel++) matrix[to + pixel * 8] = (Half)(weight[i * pixels + pixel] / peak);
+            for (int pixel = 0; pixel < pixels; pixel++) matrix[to + pixel * 8] = Intrinsics.ToHalf(weight[i * pixels + pixel] / peak);
         });
         Last = Upload(matrix);
         LastFactor = (float)(peak / Math.Sqrt(layer.Inputs * pixels));
     }
 
     protected override void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight) => Add(layer.Weight, layer.Resampling == Resampling.Up
-        ? HalfConvolutionWeights.Up(Accelerator, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, resolution <= FinestResolution)
-        : HalfConvolutionWeights.Same(Accelerator, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk));
+        ? HalfConvolutionWeights.Up(Loader, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, resolution <= FinestResolution)
+        : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk));
 
     private static float[] Read(ITensorSource weights, ConvolutionLayer layer) => weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);
 
