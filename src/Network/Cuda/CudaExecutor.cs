@@ -241,7 +241,7 @@ public sealed partial class CudaExecutor : IExecutor
 
     private CudaPlan Build(CudaPlanKind kind, int frames, bool isTapped, ArenaLayout arena)
     {
-        CudaPlanBuilder builder = _weights.CreateBuilder(arena, frames, isTapped);
+        CudaPlanBuilder builder = _weights.CreateBuilder(_graph, arena, frames, isTapped);
         CudaFrameBuffers buffers = _buffers!;
         switch (kind)
         {
@@ -249,18 +249,18 @@ public sealed partial class CudaExecutor : IExecutor
                 builder.PixelsIn(Architecture.Size, buffers.Pixels.View, buffers.Images.View);
                 break;
             case CudaPlanKind.Source or CudaPlanKind.Encoder:
-                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, isSource: kind == CudaPlanKind.Source);
+                builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, IsSource: kind == CudaPlanKind.Source));
                 break;
             case CudaPlanKind.Displacement:
                 builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
                 break;
             case CudaPlanKind.Synthesis:
-                builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
+                builder.Decoder(new(buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View));
                 break;
             case CudaPlanKind.Frames:
-                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, isSource: false);
+                builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, IsSource: false));
                 builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
-                builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
+                builder.Decoder(new(buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View));
                 break;
             case CudaPlanKind.PixelsOut:
                 builder.PixelsOut(Architecture.Size, buffers.Frames.View, buffers.Pixels.View);

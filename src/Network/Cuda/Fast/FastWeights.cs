@@ -56,7 +56,7 @@ internal sealed class FastWeights : CudaWeights
         return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
     }
 
-    public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Accelerator, this, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Accelerator, this, graph, arena, frames, isTapped);
 
     public override void Commit() => Launcher.Commit();
 
