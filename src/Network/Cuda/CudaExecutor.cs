@@ -12,11 +12,17 @@ namespace Lia.Network.Cuda;
 /// <summary>How a GPU computes.</summary>
 public enum CudaPrecision
 {
-    /// <summary>float32 throughout.</summary>
+    /// <summary>
+    /// The accuracy of float32 by the fastest way the device has: on tensor cores with operands of two halves where there is a kernel for them (compute capability 9.0), else as
+    /// <see cref="Float32"/>. Activations beyond 65504 give frames that are told to be no finite numbers.
+    /// </summary>
     Exact,
 
     /// <summary>fp16 operands on tensor cores, float32 sums.</summary>
     Fast,
+
+    /// <summary>float32 throughout, on the float32 cores: the same kernels on every device.</summary>
+    Float32,
 }
 
 /// <summary>Runs the network on a GPU.</summary>
@@ -64,8 +70,9 @@ public sealed partial class CudaExecutor : IExecutor
             _stream = accelerator.CreateStream();
             Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
             Precision = precision;
-            _weights = precision == CudaPrecision.Fast
-                ? new FastWeights(accelerator, weights, _graph, HalfConvolutionLauncher.MachineOf(accelerator))
+            ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(accelerator);
+            _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
+                ? new FastWeights(accelerator, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
                 : new ExactWeights(accelerator, weights, _graph);
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(accelerator.Allocate1D(Grid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(accelerator, _weights, _graph);
@@ -89,7 +96,7 @@ public sealed partial class CudaExecutor : IExecutor
     public CudaPrecision Precision { get; }
 
     /// <inheritdoc/>
-    public bool IsExact => Precision == CudaPrecision.Exact;
+    public bool IsExact => Precision != CudaPrecision.Fast;
 
     /// <inheritdoc/>
     public MotionBasis Basis { get; }

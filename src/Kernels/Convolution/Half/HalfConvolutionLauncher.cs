@@ -27,6 +27,9 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         : accelerator.Properties.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
+    /// <summary>Whether a device's tensor cores multiply pairs of halves (<see cref="WeightPrecision.Pair"/>) by a kernel of ours.</summary>
+    public static bool MultipliesPairs(ConvolutionMachine machine) => machine == ConvolutionMachine.Hopper;
+
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
     public int MostChunk => machine == ConvolutionMachine.Hopper ? WgmmaConvolution.MostChunk : MmaConvolution.MostChunk;
 
@@ -34,7 +37,7 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
     public bool CanEndInFlow(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.PaddedOutputs is 16 or 32 or 64 or 128;
 
     /// <summary>Floats of partial sums.</summary>
-    public static long WorkspaceLength(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) => weights.PartialSums(cut.Splits) * output.Length;
+    public static long WorkspaceLength(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) => weights.PartialSums(cut.Splits) * (output.Length / output.Parts);
 
     /// <summary>The launches that compute a convolution: one, or two when K is cut.</summary>
     /// <param name="weights">Packed for this machine.</param>
@@ -44,7 +47,9 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
     public KernelLaunch[] Prepare(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
         HalfConvolutionArguments arguments = Arguments(weights, operands, cut, workspace);
-        KernelLaunch launch = IsFused(weights) ? BindUp(weights, operands, arguments, cut) : (machine, cut.TileN) switch
+        KernelLaunch launch = weights.Precision == WeightPrecision.Pair ? BindPair(weights, operands, arguments, cut)
+            : IsFused(weights) ? BindUp(weights, operands, arguments, cut)
+            : (machine, cut.TileN) switch
         {
             (ConvolutionMachine.Hopper, 128) when cut.Blocks == 4 => BindWgmma<Wgmma256x128>(weights, operands, arguments, cut),
             (ConvolutionMachine.Hopper, 128) => BindWgmma<Wgmma128x128>(weights, operands, arguments, cut),
@@ -63,20 +68,23 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         };
         if (cut.Splits == 1) return [launch];
         HalfMap output = operands.Output;
-        int pairs = checked((int)(output.Length / 2)), pairsPerOctet = output.Planes * output.Height * output.Width * 4;
+        int pairs = checked((int)(output.Length / output.Parts / 2)), pairsPerOctet = output.Planes * output.Height * output.Width * 4;
+        HalfSplitReductionArguments reduction = new()
+        {
+            Parts = workspace,
+            Output = output.View,
+            Epilogue = arguments.Epilogue with { Parts = Parts(weights, operands) },
+            Splits = cut.Splits,
+            Pairs = pairs,
+            PairsPerOctet = pairsPerOctet,
+            Octets = output.Octets,
+        };
         return
         [
             launch,
-            HalfSplitReduction.Prepare(accelerator, new()
-            {
-                Parts = workspace,
-                Output = output.View,
-                Epilogue = arguments.Epilogue with { Parts = Parts(weights, operands) },
-                Splits = cut.Splits,
-                Pairs = pairs,
-                PairsPerOctet = pairsPerOctet,
-                Octets = output.Octets,
-            }),
+            output.Parts == 1
+                ? HalfSplitReduction.Prepare(accelerator, reduction)
+                : HalfSplitReduction.PreparePairs(accelerator, new() { Reduction = reduction, Height = output.Height, Width = output.Width }),
         ];
     }
 
@@ -120,7 +128,7 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
             Flow = operands.Flow ?? default,
             Frames = output.Frames,
             OutputOctets = output.Octets,
-            OutputPlanes = output.Planes,
+            OutputPlanes = cut.Splits > 1 ? output.Planes : output.StoredPlanes,
             OutputHeight = output.Height,
             OutputWidth = output.Width,
             Rows = output.Height,
@@ -137,7 +145,7 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         };
     }
 
-    private static ConvolutionInput InputOf(HalfMap map) => new() { View = map.View, Octets = map.Octets, Planes = map.Planes, Height = map.Height, Width = map.Width };
+    private static ConvolutionInput InputOf(HalfMap map) => new() { View = map.View, Octets = map.Octets, Planes = map.StoredPlanes, Height = map.Height, Width = map.Width };
 
     private static int Parts(HalfConvolutionWeights weights, HalfConvolutionOperands operands)
     {
@@ -148,7 +156,8 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
             | (operands.Flow != null ? EpilogueParts.Flow : 0);
     }
 
-    private bool IsFused(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.Kind == HalfConvolutionKind.Up;
+    private bool IsFused(HalfConvolutionWeights weights) =>
+        machine == ConvolutionMachine.Hopper && weights.Kind == HalfConvolutionKind.Up && weights.Precision != WeightPrecision.Pair;
 
     private IReadOnlyList<ConvolutionPart> Parts(HalfConvolutionWeights weights, int splits) => IsFused(weights) ? weights.ChunkParts(splits) : weights.Parts(splits);
 

@@ -16,10 +16,19 @@ internal struct HalfSplitReductionArguments
     /// <summary>Partial sums of the convolution; with a skip its sum follows them.</summary>
     public int Splits;
 
-    /// <summary>Pairs of channels in all, and in a pixel's octets of one frame: pixels of a plane times four.</summary>
+    /// <summary>Pairs of channels in all, and in an octet's pixels of one frame: four times as many as these.</summary>
     public int Pairs, PairsPerOctet;
 
     public int Octets;
+}
+
+/// <summary>What the reduction to two halves a value is passed.</summary>
+internal struct PairSplitReductionArguments
+{
+    public HalfSplitReductionArguments Reduction;
+
+    /// <summary>Extents of a plane; a phase-separated output's planes of odd rows (columns) have one row (column) less.</summary>
+    public int Height, Width;
 }
 
 /// <summary>
@@ -28,15 +37,38 @@ internal struct HalfSplitReductionArguments
 /// </summary>
 internal static class HalfSplitReduction
 {
+    /// <summary>To one half a value.</summary>
     public static KernelLaunch Prepare(Accelerator accelerator, HalfSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
         accelerator, Run, KernelLaunch.Linear(arguments.Pairs, 128), arguments,
         bytes: (double)arguments.Pairs * (8 * arguments.Splits + 4));
+
+    /// <summary>To two halves a value.</summary>
+    public static KernelLaunch PreparePairs(Accelerator accelerator, PairSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
+        accelerator, RunPairs, KernelLaunch.Linear(arguments.Reduction.Pairs, 128), arguments,
+        bytes: (double)arguments.Reduction.Pairs * (8 * arguments.Reduction.Splits + 8));
 
     public static void Run(HalfSplitReductionArguments a)
     {
         Overlap.Begin();
         int pair = Grid.IdxX * Group.DimX + Group.IdxX;
-        if (pair < a.Pairs)
+        Reduce<OneHalf>(a, pair, pair < a.Pairs);
+    }
+
+    public static void RunPairs(PairSplitReductionArguments a)
+    {
+        Overlap.Begin();
+        int pair = Grid.IdxX * Group.DimX + Group.IdxX, area = a.Height * a.Width;
+        int pixel = pair % a.Reduction.PairsPerOctet >> 2;
+        int plane = pixel / area;
+        int row = (pixel - plane * area) / a.Width;
+        int column = pixel - plane * area - row * a.Width;
+        // Nobody has made what a plane does not have.
+        Reduce<TwoHalves>(a.Reduction, pair, pair < a.Reduction.Pairs && row < a.Height - (plane >> 1) && column < a.Width - (plane & 1));
+    }
+
+    private static void Reduce<TFormat>(HalfSplitReductionArguments a, int pair, bool exists) where TFormat : struct, IMapFormat
+    {
+        if (exists)
         {
             int octetOfAll = pair / a.PairsPerOctet;
             int frame = octetOfAll / a.Octets;
@@ -52,7 +84,8 @@ internal static class HalfSplitReduction
                 Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
                 sum = new(before.X + skip.X, before.Y + skip.Y);
             }
-            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum));
+            Float2 value = HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum);
+            HalfEpilogue.Store<TFormat>(a.Output.Cast<uint>(), default(TFormat).Parts == 1 ? pair : pair + octetOfAll * a.PairsPerOctet, a.PairsPerOctet, value);
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed partial class FastPlanBuilder
             Frames = Frames,
             PixelsPerFrame = Size * Size,
             Channels = output.Octets * 8,
-        });
+        }, _weights.Parts);
         HalfActivation activation = new(output);
         Add(layer.Name, [launch], feature, new CudaTap(layer.Name, activation));
         if (Encoding.IsSource) Project(output);
@@ -33,7 +33,7 @@ internal sealed partial class FastPlanBuilder
     public ICudaActivation Skip(ConvolutionLayer layer, ICudaActivation input)
     {
         HalfMap x = Map(input), small = ReserveMap(x.Height / 2, x.Width / 2, x.Channels);
-        Add(layer.Name, [HalfBlur.PrepareSkip(Accelerator, BlurArguments(x, small, x.Height, x.Width))]);
+        Add(layer.Name, [HalfBlur.PrepareSkip(Accelerator, BlurArguments(x, small, x.Height, x.Width), _weights.Parts)]);
         return new HalfActivation(small);
     }
 
@@ -49,7 +49,7 @@ internal sealed partial class FastPlanBuilder
     public ICudaActivation BlurBefore(ConvolutionLayer strided, ICudaActivation input)
     {
         HalfMap x = Map(input), output = ReserveMap(x.Height / 2 + 1, x.Width / 2 + 1, x.Channels, planes: 4);
-        Add(strided.Name, [HalfBlur.PrepareDown(Accelerator, BlurArguments(x, output, x.Height, x.Width))]);
+        Add(strided.Name, [HalfBlur.PrepareDown(Accelerator, BlurArguments(x, output, x.Height, x.Width), _weights.Parts)]);
         return new HalfActivation(output);
     }
 
@@ -67,7 +67,7 @@ internal sealed partial class FastPlanBuilder
     public ICudaActivation Code(ConvolutionLayer layer, ICudaActivation input)
     {
         HalfMap x = Map(input);
-        KernelLaunch launch = HalfLinear.Prepare(Accelerator, new()
+        HalfLinearArguments arguments = new()
         {
             Input = x.View,
             Weights = _weights.Last,
@@ -76,7 +76,10 @@ internal sealed partial class FastPlanBuilder
             Inputs = x.Octets * 8 * x.Height * x.Width,
             Outputs = layer.Outputs,
             Factor = _weights.LastFactor,
-        });
+        };
+        KernelLaunch launch = _weights.Parts == 1
+            ? HalfLinear.Prepare(Accelerator, arguments)
+            : HalfLinear.PreparePairs(Accelerator, new() { Linear = arguments, Pixels = x.Height * x.Width });
         ActivationMap code = new(Encoding.Appearance, Frames, 1, 1, layer.Outputs);
         Add(layer.Name, [launch], new CudaTap(layer.Name, code));
         return code;
@@ -95,7 +98,7 @@ internal sealed partial class FastPlanBuilder
             Frames = Frames,
             PixelsPerFrame = feature.Height * feature.Width,
             Channels = feature.Octets * 8,
-        });
+        }, _weights.Parts);
         Add($"{last.Name}.projection", [launch], Graph.FeatureCount, new CudaTap($"{last.Name}.projection", projection));
         Release(projection);
     }

@@ -62,7 +62,7 @@ internal sealed partial class FastPlanBuilder
                 Pixels = 16,
                 Channels = output.Octets * 8,
                 StyleStride = _weights.StyleLength,
-            }),
+            }, _weights.Parts),
         ]);
         return new HalfActivation(output);
     }
@@ -94,7 +94,7 @@ internal sealed partial class FastPlanBuilder
             Style = Style(next),
             StyleStride = _weights.StyleLength,
         };
-        Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Accelerator, blur)], new CudaTap(layer.Name, output));
+        Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Accelerator, blur, _weights.Parts)], new CudaTap(layer.Name, output));
         Release(wide);
         return output;
     }
@@ -132,7 +132,7 @@ internal sealed partial class FastPlanBuilder
             Height = x.Height,
             Width = x.Width,
             Channels = x.Octets * 8,
-        });
+        }, _weights.Parts);
         Add(level.ToFlow.Name, [launch], IsTapped ? Taps(level, flow, warped!, blended!, rgb) : []);
         if (warped != null) Release(warped);
         return new(flow, rgb, blended);
@@ -140,7 +140,7 @@ internal sealed partial class FastPlanBuilder
 
     private ActivationMap FlowSums(SynthesisLevel level, HalfMap input, HalfConvolutionWeights kernel)
     {
-        HalfMap extents = new(default, Frames, level.Conv.Convolution.Outputs, input.Height, input.Width);
+        HalfMap extents = new(default, Frames, level.Conv.Convolution.Outputs, input.Height, input.Width, Parts: _weights.Parts);
         ActivationMap sums = Reserve(input.Height, input.Width, 3, isPlanar: true);
         FlowOperands operands = new()
         {

@@ -33,7 +33,7 @@ internal sealed partial class FastPlanBuilder(Accelerator accelerator, FastWeigh
 
     private static HalfMap Map(ICudaActivation activation) => ((HalfActivation)activation).Map;
 
-    private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) => HalfActivation.Reserve(Arena, Frames, channels, height, width, planes);
+    private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) => HalfActivation.Reserve(Arena, Frames, channels, height, width, planes, _weights.Parts);
 
     private void Release(HalfMap map) => Arena.Release(map.View.Cast<float>());
 
