@@ -162,10 +162,9 @@ internal static class HalfBlur
             int octet = map - frame * octets;
             int firstRow = (rest - map * strips) * RowsPerThread;
             int inputRow = firstRow * default(TBlur).Stride - default(TBlur).Padding, inputColumn = column * default(TBlur).Stride - default(TBlur).Padding;
-            int inputPart = Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases);
-            ArrayView<Half> input = a.Input.SubView(Octet.Size * default(TFormat).Parts * (long)map * inputPart);
-            int outputPart = Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
-            ArrayView<Half> output = a.Output.SubView(Octet.Size * default(TFormat).Parts * (long)map * outputPart);
+            ArrayView<Half> input = a.Input.SubView(Octet.Size * default(TFormat).Parts * (long)map * Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases));
+            ArrayView<Half> output = a.Output.SubView(Octet.Size * default(TFormat).Parts * (long)map * Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases));
+            int inputPart = Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases), outputPart = Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
             int outputColumn = Column(column, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
 
             // A pixel outside is read from the nearest one inside and masked: a load under a condition would wait for it.

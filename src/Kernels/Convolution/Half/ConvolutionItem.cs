@@ -64,10 +64,17 @@ internal struct ConvolutionItem
         {
             HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, parts, frame, channel);
             ArrayView<uint> output = a.Output.Cast<uint>();
-            // The second halves come after all planes of the first.
-            int part = default(TFormat).Parts == 1 ? 0 : PairsPerOctet(a) >> 1;
-            HalfEpilogue.Store<TFormat>(output, pair, part, HalfEpilogue.Apply(terms, parts, new(sum.X, sum.Y)));
-            if (hasBelow) HalfEpilogue.Store<TFormat>(output, below, part, HalfEpilogue.Apply(terms, parts, new(sum.Z, sum.W)));
+            if (default(TFormat).Parts == 1)
+            {
+                output[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.X, sum.Y)));
+                if (hasBelow) output[below] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.Z, sum.W)));
+            }
+            else
+            {
+                int part = PairsPerOctet(a) >> 1; // The second halves come after all planes of the first.
+                HalfEpilogue.StorePair(output, pair, part, HalfEpilogue.Apply(terms, parts, new(sum.X, sum.Y)));
+                if (hasBelow) HalfEpilogue.StorePair(output, below, part, HalfEpilogue.Apply(terms, parts, new(sum.Z, sum.W)));
+            }
         }
     }
 }

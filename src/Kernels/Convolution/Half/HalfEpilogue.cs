@@ -89,19 +89,12 @@ internal struct HalfEpilogue
         return value;
     }
 
-    /// <summary>Stores two channels in some format; a value's halves lie <paramref name="part"/> pairs apart.</summary>
-    public static void Store<TFormat>(ArrayView<uint> output, int pair, int part, Float2 value) where TFormat : struct, IMapFormat
+    /// <summary>Stores two channels as two halves each, <paramref name="part"/> pairs apart; what is beyond fp16 is no number.</summary>
+    public static void StorePair(ArrayView<uint> output, int pair, int part, Float2 value)
     {
-        if (default(TFormat).Parts == 1)
-        {
-            output[pair] = Pack(value);
-        }
-        else
-        {
-            Half2 high = new(value.X, value.Y);
-            output[pair] = high.RawValue;
-            output[pair + part] = new Half2(value.X - high.X, value.Y - high.Y).RawValue;
-        }
+        Half2 high = new(value.X, value.Y);
+        output[pair] = high.RawValue;
+        output[pair + part] = new Half2(value.X - high.X, value.Y - high.Y).RawValue;
     }
 
     /// <summary>Two channels as halves; what is beyond fp16 becomes its largest number, NaN stays.</summary>

@@ -51,42 +51,50 @@ internal static class HalfSplitReduction
     {
         Overlap.Begin();
         int pair = Grid.IdxX * Group.DimX + Group.IdxX;
-        Reduce<OneHalf>(a, pair, pair < a.Pairs);
-    }
-
-    public static void RunPairs(PairSplitReductionArguments a)
-    {
-        Overlap.Begin();
-        int pair = Grid.IdxX * Group.DimX + Group.IdxX, area = a.Height * a.Width;
-        int pixel = pair % a.Reduction.PairsPerOctet >> 2;
-        int plane = pixel / area;
-        int row = (pixel - plane * area) / a.Width;
-        int column = pixel - plane * area - row * a.Width;
-        // Nobody has made what a plane does not have.
-        Reduce<TwoHalves>(a.Reduction, pair, pair < a.Reduction.Pairs && row < a.Height - (plane >> 1) && column < a.Width - (plane & 1));
-    }
-
-    private static void Reduce<TFormat>(HalfSplitReductionArguments a, int pair, bool exists) where TFormat : struct, IMapFormat
-    {
-        if (exists)
+        if (pair < a.Pairs)
         {
             int octetOfAll = pair / a.PairsPerOctet;
             int frame = octetOfAll / a.Octets;
             int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
-            Float2 sum = At(a, 0, pair);
-            for (int split = 1; split < a.Splits; split++)
-            {
-                Float2 part = At(a, split, pair);
-                sum = new(sum.X + part.X, sum.Y + part.Y);
-            }
-            if ((a.Epilogue.Parts & EpilogueParts.Skip) != 0)
-            {
-                Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
-                sum = new(before.X + skip.X, before.Y + skip.Y);
-            }
-            Float2 value = HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum);
-            HalfEpilogue.Store<TFormat>(a.Output.Cast<uint>(), default(TFormat).Parts == 1 ? pair : pair + octetOfAll * a.PairsPerOctet, a.PairsPerOctet, value);
+            Float2 sum = Sum(a, pair, channel);
+            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum));
         }
+    }
+
+    public static void RunPairs(PairSplitReductionArguments arguments)
+    {
+        Overlap.Begin();
+        HalfSplitReductionArguments a = arguments.Reduction;
+        int pair = Grid.IdxX * Group.DimX + Group.IdxX, area = arguments.Height * arguments.Width;
+        int octetOfAll = pair / a.PairsPerOctet;
+        int pixel = (pair - octetOfAll * a.PairsPerOctet) >> 2;
+        int plane = pixel / area;
+        int row = (pixel - plane * area) / arguments.Width;
+        int column = pixel - plane * area - row * arguments.Width;
+        // Nobody has made what a plane does not have.
+        if (pair < a.Pairs && row < arguments.Height - (plane >> 1) && column < arguments.Width - (plane & 1))
+        {
+            int frame = octetOfAll / a.Octets;
+            int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
+            Float2 value = HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, Sum(a, pair, channel));
+            HalfEpilogue.StorePair(a.Output.Cast<uint>(), pair + octetOfAll * a.PairsPerOctet, a.PairsPerOctet, value);
+        }
+    }
+
+    private static Float2 Sum(HalfSplitReductionArguments a, int pair, int channel)
+    {
+        Float2 sum = At(a, 0, pair);
+        for (int split = 1; split < a.Splits; split++)
+        {
+            Float2 part = At(a, split, pair);
+            sum = new(sum.X + part.X, sum.Y + part.Y);
+        }
+        if ((a.Epilogue.Parts & EpilogueParts.Skip) != 0)
+        {
+            Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
+            sum = new(before.X + skip.X, before.Y + skip.Y);
+        }
+        return sum;
     }
 
     private static Float2 At(HalfSplitReductionArguments a, int split, int pair) => a.Parts.SubView((long)split * a.Pairs * 2).Cast<Float2>()[pair];
