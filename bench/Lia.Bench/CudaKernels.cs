@@ -30,12 +30,12 @@ internal static class CudaKernels
 
     public static int Run(string[] arguments)
     {
-        using Accelerator accelerator = CudaDevice.Enumerate()[0].CreateAccelerator();
+        using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
         int size = arguments.Number("--size", 256);
         CudaPrecision precision = arguments.Precisions(CudaPrecision.Fast).Single();
-        using NetworkLaunches network = new(accelerator, size, precision, arguments.Number("--copies", 8), arguments.Numbers("--batches", 1, 32));
+        using NetworkLaunches network = new(loader, size, precision, arguments.Number("--copies", 8), arguments.Numbers("--batches", 1, 32));
         Launches = network.All;
-        Peaks peaks = Peaks.Of(accelerator, arguments.Option("--peaks"));
+        Peaks peaks = Peaks.Of(loader, arguments.Option("--peaks"));
         Job job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(9).WithIterationTime(TimeInterval.FromMilliseconds(40));
         IConfig config = ManualConfig.CreateEmpty().AddJob(job).AddLogger(ConsoleLogger.Default)
             .AddColumn(
@@ -50,10 +50,10 @@ internal static class CudaKernels
                 new NetworkColumn("L2", "cold: the copies it goes through hold more than twice the L2 cache; warm: they may stay in it", launch => launch.IsCold ? "cold" : "warm"))
             .WithOptions(ConfigOptions.DisableLogFile | ConfigOptions.DisableOptimizationsValidator)
             .WithSummaryStyle(SummaryStyle.Default.WithTimeUnit(TimeUnit.Microsecond).WithMaxParameterColumnWidth(80));
-        Console.WriteLine($"{accelerator.Name}, {CudaDevice.DriverRelease}; size {size}, {precision.ToString().ToLowerInvariant()}; peaks by {peaks.Origin}: {peaks.Tensor:0} TFLOP/s fp16, {peaks.Single:0.0} TFLOP/s float32, {peaks.Memory:0} GB/s");
+        Console.WriteLine($"{loader.Properties.Name}, {CudaDeviceInfo.DriverRelease}; size {size}, {precision.ToString().ToLowerInvariant()}; peaks by {peaks.Origin}: {peaks.Tensor:0} TFLOP/s fp16, {peaks.Single:0.0} TFLOP/s float32, {peaks.Memory:0} GB/s");
         string[] forwarded = arguments.Without(Own);
         Summary[] summaries = [.. BenchmarkSwitcher.FromTypes([typeof(NetworkKernelBenchmarks)]).Run(forwarded.Length == 0 ? ["--filter", "*"] : forwarded, config)];
-        if (arguments.Option("--json") is { } path) WriteJson(path, accelerator, size, precision, peaks, summaries);
+        if (arguments.Option("--json") is { } path) WriteJson(path, loader, size, precision, peaks, summaries);
         return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
     }
 
@@ -61,12 +61,12 @@ internal static class CudaKernels
     private static double PercentOfPeak(NetworkLaunch launch, double seconds, Peaks peaks) => 100 * Math.Max(
         launch.Operations / seconds / 1e12 / (launch.UsesTensorCores ? peaks.Tensor : peaks.Single), launch.Bytes / seconds / 1e9 / peaks.Memory);
 
-    private static void WriteJson(string path, Accelerator accelerator, int size, CudaPrecision precision, Peaks peaks, IEnumerable<Summary> summaries)
+    private static void WriteJson(string path, KernelLoader loader, int size, CudaPrecision precision, Peaks peaks, IEnumerable<Summary> summaries)
     {
         using FileStream file = File.Create(path);
         using Utf8JsonWriter json = new(file, new() { Indented = true });
         json.WriteStartObject();
-        Machine.Write(json, accelerator);
+        Machine.Write(json, loader);
         json.WriteNumber("size", size);
         json.WriteString("precision", precision.ToString().ToLowerInvariant());
         json.WriteString("peaksBy", peaks.Origin);
@@ -113,10 +113,12 @@ public class NetworkKernelBenchmarks
     public void Setup()
     {
         var launch = (NetworkLaunch)Launch;
-        _stream = launch.Copies[0].Kernel.Accelerator.CreateStream();
-        _stream.BeginCapture();
-        for (int i = 0; i < CudaKernels.LaunchesOfAGraph; i++) launch.Copies[i % launch.Copies.Count].Enqueue(_stream);
-        _graph = _stream.EndCapture();
+        KernelLoader loader = launch.Copies[0].Loader;
+        _stream = loader.CreateStream();
+        _graph = loader.Capture(_stream, () =>
+        {
+            for (int i = 0; i < CudaKernels.LaunchesOfAGraph; i++) launch.Copies[i % launch.Copies.Count].Enqueue(_stream);
+        });
     }
 
     /// <summary>Frees it.</summary>

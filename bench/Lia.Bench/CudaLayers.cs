@@ -23,11 +23,11 @@ internal static class CudaLayers
         bool hasLayers = arguments.Contains("--layers");
 
         long start = Stopwatch.GetTimestamp();
-        using Accelerator accelerator = CudaDevice.Enumerate()[0].CreateAccelerator();
-        long free = accelerator.MemoryInfo.Free;
+        using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
+        long free = loader.MemoryInfo.Free;
         ModelArchitecture architecture = ModelArchitecture.Official(size);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        using CudaExecutor executor = new(accelerator, weights, architecture, precision);
+        using CudaExecutor executor = new(loader, weights, architecture, precision);
         Random random = new(1);
         float[] picture = new float[3 * size * size];
         for (int i = 0; i < picture.Length; i++) picture[i] = random.NextSingle() * 2 - 1;
@@ -41,30 +41,30 @@ internal static class CudaLayers
             for (int i = 0; i < images.Length; i++) images[i] = random.NextSingle() * 2 - 1;
             executor.Prepare(batch);
             executor.Upload(images);
-            double[] all = DeviceTiming.Runs(accelerator, executor.Stream, () => executor.EnqueueFrames(batch), runs);
+            double[] all = DeviceTiming.Runs(loader, executor.Stream, () => executor.EnqueueFrames(batch), runs);
             CudaPlan encoder = executor.Plan(CudaPlanKind.Encoder, batch), decoder = executor.Plan(CudaPlanKind.Synthesis, batch);
-            double[] encode = DeviceTiming.Runs(accelerator, executor.Stream, () => encoder.Enqueue(executor.Stream), runs), decode = DeviceTiming.Runs(accelerator, executor.Stream, () => decoder.Enqueue(executor.Stream), runs);
+            double[] encode = DeviceTiming.Runs(loader, executor.Stream, () => encoder.Enqueue(executor.Stream), runs), decode = DeviceTiming.Runs(loader, executor.Stream, () => decoder.Enqueue(executor.Stream), runs);
             KernelLaunch[] launches = [.. encoder.Steps.Concat(decoder.Steps).SelectMany(step => step.Launches)];
             double operations = launches.Sum(launch => launch.Operations);
             Console.WriteLine(
                 $"{batch,8} {all.Median() / batch,10:F4} {all.Min() / batch,10:F4} {encode.Median() / batch,10:F4} {decode.Median() / batch,10:F4} {operations / all.Median() / 1e9,10:F2} "
-                + $"{launches.Length,10} {executor.ArenaBytes / 1e6,10:F0} {(free - accelerator.MemoryInfo.Free) / 1e6,10:F0}");
-            if (hasLayers) Layers(accelerator, executor, launches, batch, runs);
+                + $"{launches.Length,10} {executor.ArenaBytes / 1e6,10:F0} {(free - loader.MemoryInfo.Free) / 1e6,10:F0}");
+            if (hasLayers) Layers(loader, executor, launches, batch, runs);
         }
         return 0;
     }
 
-    private static void Layers(Accelerator accelerator, CudaExecutor executor, KernelLaunch[] launches, int batch, int runs)
+    private static void Layers(KernelLoader loader, CudaExecutor executor, KernelLaunch[] launches, int batch, int runs)
     {
-        AcceleratorEvent[] marks = [.. Enumerable.Range(0, launches.Length + 1).Select(_ => accelerator.CreateEvent())];
+        AcceleratorEvent[] marks = [.. Enumerable.Range(0, launches.Length + 1).Select(_ => loader.CreateEvent())];
         double[][] times = [.. launches.Select(_ => new double[runs])];
         for (int run = -1; run < runs; run++)
         {
-            executor.Stream.Record(marks[0]);
+            loader.Record(executor.Stream, marks[0]);
             for (int i = 0; i < launches.Length; i++)
             {
                 launches[i].Enqueue(executor.Stream);
-                executor.Stream.Record(marks[i + 1]);
+                loader.Record(executor.Stream, marks[i + 1]);
             }
             executor.Stream.Synchronize();
             for (int i = 0; run >= 0 && i < launches.Length; i++) times[i][run] = marks[i + 1].MillisecondsSince(marks[i]);

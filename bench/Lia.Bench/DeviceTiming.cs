@@ -8,15 +8,15 @@ internal static class DeviceTiming
     private const int WarmUps = 3;
 
     /// <summary>Milliseconds of each of several runs, after a warm-up.</summary>
-    public static double[] Runs(Accelerator accelerator, AcceleratorStream stream, Action work, int runs)
+    public static double[] Runs(KernelLoader loader, AcceleratorStream stream, Action work, int runs)
     {
         for (int i = 0; i < WarmUps; i++) work();
-        AcceleratorEvent[] marks = [.. Enumerable.Range(0, runs + 1).Select(_ => accelerator.CreateEvent())];
-        stream.Record(marks[0]);
+        AcceleratorEvent[] marks = [.. Enumerable.Range(0, runs + 1).Select(_ => loader.CreateEvent())];
+        loader.Record(stream, marks[0]);
         for (int i = 0; i < runs; i++)
         {
             work();
-            stream.Record(marks[i + 1]);
+            loader.Record(stream, marks[i + 1]);
         }
         stream.Synchronize();
         double[] times = [.. Enumerable.Range(0, runs).Select(i => marks[i + 1].MillisecondsSince(marks[i]))];

@@ -19,8 +19,8 @@ internal static class EndToEnd
     {
         int runs = arguments.Number("--runs", 31);
         PyTorchFigures pytorch = PyTorchFigures.Read((arguments.Option("--pytorch") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries));
-        using Accelerator accelerator = CudaDevice.Enumerate()[0].CreateAccelerator();
-        Console.WriteLine($"{accelerator.Name}, {CudaDevice.DriverRelease}, median of {runs} runs");
+        using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
+        Console.WriteLine($"{loader.Properties.Name}, {CudaDeviceInfo.DriverRelease}, median of {runs} runs");
         Console.WriteLine();
         Console.WriteLine("| size | precision | frames together | ms a frame | best | frames/s | TFLOP/s | bytes to bytes, ms a frame | PyTorch as published | ratio | best tuned PyTorch | ratio |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
@@ -31,10 +31,10 @@ internal static class EndToEnd
             using SyntheticCheckpoint weights = new(architecture, 1);
             foreach (CudaPrecision precision in arguments.Precisions(CudaPrecision.Float32, CudaPrecision.Exact, CudaPrecision.Fast))
             {
-                using CudaExecutor executor = new(accelerator, weights, architecture, precision);
+                using CudaExecutor executor = new(loader, weights, architecture, precision);
                 foreach (int batch in arguments.Numbers("--batches", 1, 8, 32))
                 {
-                    Row row = Measure(accelerator, executor, batch, runs);
+                    Row row = Measure(loader, executor, batch, runs);
                     rows.Add(row);
                     Console.WriteLine(
                         $"| {size} | {row.Precision} | {batch} | {row.Milliseconds:0.000} | {row.Best:0.000} | {1e3 / row.Milliseconds:0} | {row.Tflops:0.0} | {row.Piped:0.000} "
@@ -42,14 +42,14 @@ internal static class EndToEnd
                 }
             }
         }
-        if (arguments.Option("--json") is { } path) WriteJson(path, accelerator, rows, pytorch, runs);
+        if (arguments.Option("--json") is { } path) WriteJson(path, loader, rows, pytorch, runs);
         return 0;
     }
 
     private static string Beside((double Milliseconds, string Name)? other, Row row) =>
         other is { } figure ? $"{figure.Milliseconds:0.00} ({figure.Name}) | {figure.Milliseconds / row.Milliseconds:0.0}" : " | ";
 
-    private static Row Measure(Accelerator accelerator, CudaExecutor executor, int batch, int runs)
+    private static Row Measure(KernelLoader loader, CudaExecutor executor, int batch, int runs)
     {
         int picture = executor.Architecture.PictureLength();
         Random random = new(1);
@@ -58,7 +58,7 @@ internal static class EndToEnd
         executor.BeginClip(source, source.Motion, 1);
         executor.Prepare(batch);
         executor.Upload(images);
-        double[] times = DeviceTiming.Runs(accelerator, executor.Stream, () => executor.EnqueueFrames(batch), runs);
+        double[] times = DeviceTiming.Runs(loader, executor.Stream, () => executor.EnqueueFrames(batch), runs);
         double operations = executor.Plan(CudaPlanKind.Frames, batch).Steps.SelectMany(step => step.Launches).Sum(launch => launch.Operations);
         return new(executor.Architecture.Size, executor.Precision.ToString().ToLowerInvariant(), batch, times.Median() / batch, times.Min() / batch, operations / times.Median() / 1e9, Piped(executor, source, batch, runs) / batch);
     }
@@ -99,12 +99,12 @@ internal static class EndToEnd
         }
     }
 
-    private static void WriteJson(string path, Accelerator accelerator, List<Row> rows, PyTorchFigures pytorch, int runs)
+    private static void WriteJson(string path, KernelLoader loader, List<Row> rows, PyTorchFigures pytorch, int runs)
     {
         using FileStream file = File.Create(path);
         using Utf8JsonWriter json = new(file, new() { Indented = true });
         json.WriteStartObject();
-        Machine.Write(json, accelerator);
+        Machine.Write(json, loader);
         json.WriteNumber("runs", runs);
         json.WriteStartArray("rows");
         foreach (Row row in rows)

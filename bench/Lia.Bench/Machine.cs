@@ -8,12 +8,12 @@ namespace Lia.Bench;
 /// <summary>What a measurement ran on.</summary>
 internal static class Machine
 {
-    public static void Write(Utf8JsonWriter json, Accelerator accelerator)
+    public static void Write(Utf8JsonWriter json, KernelLoader loader)
     {
         json.WriteStartObject("machine");
-        json.WriteString("gpu", accelerator.Name);
-        json.WriteNumber("multiprocessors", accelerator.Properties.Multiprocessors);
-        json.WriteString("driver", CudaDevice.DriverRelease);
+        json.WriteString("gpu", loader.Properties.Name);
+        json.WriteNumber("multiprocessors", loader.Properties.Multiprocessors);
+        json.WriteString("driver", CudaDeviceInfo.DriverRelease);
         json.WriteString("runtime", RuntimeInformation.FrameworkDescription);
         json.WriteString("system", RuntimeInformation.OSDescription);
         json.WriteNumber("cpuThreads", Environment.ProcessorCount);

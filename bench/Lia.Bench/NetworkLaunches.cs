@@ -19,13 +19,13 @@ internal sealed class NetworkLaunches : IDisposable
     /// <param name="precision">How they compute.</param>
     /// <param name="copies">How many.</param>
     /// <param name="batches">Numbers of frames that run together.</param>
-    public NetworkLaunches(Accelerator accelerator, int size, CudaPrecision precision, int copies, int[] batches)
+    public NetworkLaunches(KernelLoader loader, int size, CudaPrecision precision, int copies, int[] batches)
     {
         ModelArchitecture architecture = ModelArchitecture.Official(size);
         using SyntheticCheckpoint weights = new(architecture, 1);
         for (int copy = 0; copy < copies; copy++)
         {
-            CudaExecutor network = new(accelerator, weights, architecture, precision);
+            CudaExecutor network = new(loader, weights, architecture, precision);
             _networks.Add(network);
             Fill(network, copy, batches);
         }
@@ -82,7 +82,7 @@ internal sealed record NetworkLaunch(int Index, int Frames, IReadOnlyList<Kernel
     public bool UsesTensorCores => Copies[0].Kernel.Compiled.Ptx.Contains("mma", StringComparison.Ordinal);
 
     /// <summary>Whether the copies together exceed twice the L2 cache, so that each run reads memory.</summary>
-    public bool IsCold => Bytes * Copies.Count > 2.0 * Copies[0].Kernel.Accelerator.Properties.L2Bytes;
+    public bool IsCold => Bytes * Copies.Count > 2.0 * Copies[0].Loader.Properties.L2Bytes;
 
     // The first characters order the table.
     public override string ToString() => $"{Frames:00}x {Index:000} {Layer} {Kernel}";

@@ -2,7 +2,6 @@ using System.Text.Json;
 using Lia.Gpu;
 using Lia.Gpu.Bench.Kernels;
 using Lia.Gpu.Runtime;
-using Half = Lia.Gpu.Half;
 
 namespace Lia.Bench;
 
@@ -14,7 +13,7 @@ namespace Lia.Bench;
 internal sealed record Peaks(double Tensor, double Single, double Memory, string Origin)
 {
     /// <summary>Those of a file that <c>pytorch-cuda.py</c> wrote, or measured with our own products (<c>bench/Lia.Gpu.Bench</c>), which are below cuBLAS's.</summary>
-    public static Peaks Of(Accelerator accelerator, string? pytorch)
+    public static Peaks Of(KernelLoader loader, string? pytorch)
     {
         if (pytorch is not null)
         {
@@ -25,29 +24,29 @@ internal sealed record Peaks(double Tensor, double Single, double Memory, string
         Half[] halves = new Half[ProductSize * ProductSize];
         float[] singles = new float[halves.Length];
         Random random = new(1);
-        for (int i = 0; i < halves.Length; i++) halves[i] = (Half)(singles[i] = random.NextSingle() - 0.5f);
+        for (int i = 0; i < halves.Length; i++) halves[i] = Intrinsics.ToHalf(singles[i] = random.NextSingle() - 0.5f);
         return new(
-            Math.Max(Product(accelerator, halves, HalfProduct.Load<WideTile>(accelerator)), Product(accelerator, halves, HalfProduct.Load<SquareTile>(accelerator))),
-            Product(accelerator, singles, SingleProduct.Load(accelerator)), Copy(accelerator), "our own products and copy");
+            Math.Max(Product(loader, halves, HalfProduct.Load<WideTile>(loader)), Product(loader, halves, HalfProduct.Load<SquareTile>(loader))),
+            Product(loader, singles, SingleProduct.Load(loader)), Copy(loader), "our own products and copy");
     }
 
     private const int ProductSize = 4096, Repetitions = 20;
 
     private static double Product<T>(
-        Accelerator accelerator, T[] numbers, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int> multiply) where T : unmanaged
+        KernelLoader loader, T[] numbers, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int> multiply) where T : unmanaged
     {
-        using MemoryBuffer1D<T> a = accelerator.Allocate1D(numbers), b = accelerator.Allocate1D(numbers), c = accelerator.Allocate1D<T>(numbers.Length);
-        AcceleratorStream stream = accelerator.DefaultStream;
-        double milliseconds = DeviceTiming.Runs(accelerator, stream, () => multiply(stream, a.View, b.View, c.View, ProductSize, ProductSize, ProductSize), Repetitions).Median();
+        using MemoryBuffer1D<T, Stride1D.Dense> a = loader.Allocate1D(numbers), b = loader.Allocate1D(numbers), c = loader.Allocate1D<T>(numbers.Length);
+        AcceleratorStream stream = loader.Accelerator.DefaultStream;
+        double milliseconds = DeviceTiming.Runs(loader, stream, () => multiply(stream, a.View, b.View, c.View, ProductSize, ProductSize, ProductSize), Repetitions).Median();
         return 2.0 * ProductSize * ProductSize * ProductSize / milliseconds / 1e9;
     }
 
-    private static double Copy(Accelerator accelerator)
+    private static double Copy(KernelLoader loader)
     {
-        long bytes = 20L * accelerator.Properties.L2Bytes / 16 * 16;
-        using MemoryBuffer1D<Float4> source = accelerator.Allocate1D<Float4>(bytes / 16), target = accelerator.Allocate1D<Float4>(bytes / 16);
-        AcceleratorStream stream = accelerator.DefaultStream;
-        Action<AcceleratorStream, ArrayView<Float4>, ArrayView<Float4>> copy = VectorCopy.Load(accelerator);
-        return 2 * bytes / DeviceTiming.Runs(accelerator, stream, () => copy(stream, source.View, target.View), Repetitions).Median() / 1e6;
+        long bytes = 20L * loader.Properties.L2Bytes / 16 * 16;
+        using MemoryBuffer1D<Float4, Stride1D.Dense> source = loader.Allocate1D<Float4>(bytes / 16), target = loader.Allocate1D<Float4>(bytes / 16);
+        AcceleratorStream stream = loader.Accelerator.DefaultStream;
+        Action<AcceleratorStream, ArrayView<Float4>, ArrayView<Float4>> copy = VectorCopy.Load(loader);
+        return 2 * bytes / DeviceTiming.Runs(loader, stream, () => copy(stream, source.View, target.View), Repetitions).Median() / 1e6;
     }
 }

@@ -9,11 +9,11 @@ internal static class LaunchCost
     private const int Batch = 256;
     private const int Batches = 200;
 
-    public static void Run(Accelerator accelerator)
+    public static void Run(KernelLoader loader)
     {
-        var launch = accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float, float>(Nothing);
-        using AcceleratorStream stream = accelerator.CreateStream();
-        using MemoryBuffer1D<float> buffer = accelerator.Allocate1D<float>(16);
+        var launch = loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float, float>>(Nothing);
+        using AcceleratorStream stream = loader.CreateStream();
+        using MemoryBuffer1D<float, Stride1D.Dense> buffer = loader.Allocate1D<float>(16);
         var times = new List<double>();
         long allocated = 0;
         for (int i = 0; i < Batches; i++)
@@ -30,11 +30,12 @@ internal static class LaunchCost
         Timing.Print("launch_host", times[Batches / 2], "us");
         Timing.Print("launch_allocated", (double)allocated / Batch, "B");
 
-        stream.BeginCapture();
-        for (int j = 0; j < 100; j++)
-            launch(stream, new KernelConfig(1, 32), buffer.View, buffer.View, buffer.View, 1, 2, 3, 4f, 5f);
-        using AcceleratorGraph graph = stream.EndCapture();
-        double milliseconds = Timing.Median(accelerator, 50, (s, _) => graph.Launch(s));
+        using AcceleratorGraph graph = loader.Capture(stream, () =>
+        {
+            for (int j = 0; j < 100; j++)
+                launch(stream, new KernelConfig(1, 32), buffer.View, buffer.View, buffer.View, 1, 2, 3, 4f, 5f);
+        });
+        double milliseconds = Timing.Median(loader, 50, (s, _) => graph.Launch(s));
         Timing.Print("graph_node", milliseconds * 1000 / 100, "us");
     }
 

@@ -10,13 +10,13 @@ namespace Lia.Gpu.Bench;
 /// </summary>
 internal static class LoadTime
 {
-    public static void Run(Accelerator accelerator)
+    public static void Run(KernelLoader loader)
     {
         long start = Stopwatch.GetTimestamp();
-        VectorCopy.Load(accelerator);
+        VectorCopy.Load(loader);
         Timing.Print("load_first_kernel", Stopwatch.GetElapsedTime(start).TotalMilliseconds, "ms");
         start = Stopwatch.GetTimestamp();
-        HalfProduct.Load<WideTile>(accelerator);
+        HalfProduct.Load<WideTile>(loader);
         Timing.Print("load_fp16_product", Stopwatch.GetElapsedTime(start).TotalMilliseconds, "ms");
     }
 }

@@ -13,40 +13,40 @@ internal static class MatrixProducts
     private const int Sets = 3;
     private const double Operations = 2.0 * Size * Size * Size;
 
-    public static void Run(Accelerator accelerator)
+    public static void Run(KernelLoader loader)
     {
         float[] numbers = new float[Size * Size];
         var random = new Random(1);
         for (int i = 0; i < numbers.Length; i++)
-            numbers[i] = (float)(Half)(float)(2 * random.NextDouble() - 1);
+            numbers[i] = (float)Intrinsics.ToHalf((float)(2 * random.NextDouble() - 1));
 
-        Time(accelerator, "fp32", numbers, SingleProduct.Load(accelerator), x => x, 20);
+        Time(loader, "fp32", numbers, SingleProduct.Load(loader), x => x, 20);
         Half[] halves = Array.ConvertAll(numbers, x => (Half)x);
-        Time(accelerator, "fp16_wide", halves, HalfProduct.Load<WideTile>(accelerator), x => x, 60);
-        Time(accelerator, "fp16_square", halves, HalfProduct.Load<SquareTile>(accelerator), x => x, 60);
+        Time(loader, "fp16_wide", halves, HalfProduct.Load<WideTile>(loader), x => x, 60);
+        Time(loader, "fp16_square", halves, HalfProduct.Load<SquareTile>(loader), x => x, 60);
     }
 
     private static void Time<T>(
-        Accelerator accelerator, string name, T[] numbers, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int> multiply, Func<T, float> value, int repetitions)
+        KernelLoader loader, string name, T[] numbers, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int> multiply, Func<T, float> value, int repetitions)
         where T : unmanaged
     {
-        MemoryBuffer1D<T>[] a = Rotations(0), b = Rotations(1), c = Rotations(2);
+        MemoryBuffer1D<T, Stride1D.Dense>[] a = Rotations(0), b = Rotations(1), c = Rotations(2);
         try
         {
-            multiply(accelerator.DefaultStream, a[0].View, b[0].View, c[0].View, Size, Size, Size);
+            multiply(loader.Accelerator.DefaultStream, a[0].View, b[0].View, c[0].View, Size, Size, Size);
             T[] product = c[0].GetAsArray1D(), left = a[0].GetAsArray1D(), right = b[0].GetAsArray1D();
             Check(name, left, right, product, value);
-            double milliseconds = Timing.Median(accelerator, repetitions, (stream, i) => multiply(stream, a[i % Sets].View, b[i % Sets].View, c[i % Sets].View, Size, Size, Size));
+            double milliseconds = Timing.Median(loader, repetitions, (stream, i) => multiply(stream, a[i % Sets].View, b[i % Sets].View, c[i % Sets].View, Size, Size, Size));
             Timing.Print(name, Operations / milliseconds / 1e9, "TFLOP/s");
         }
         finally
         {
-            foreach (MemoryBuffer1D<T> buffer in a.Concat(b).Concat(c))
+            foreach (MemoryBuffer1D<T, Stride1D.Dense> buffer in a.Concat(b).Concat(c))
                 buffer.Dispose();
         }
 
-        MemoryBuffer1D<T>[] Rotations(int which) =>
-            [.. Enumerable.Range(0, Sets).Select(set => accelerator.Allocate1D([.. numbers[(set * 31 + which * 7)..], .. numbers[..(set * 31 + which * 7)]]))];
+        MemoryBuffer1D<T, Stride1D.Dense>[] Rotations(int which) =>
+            [.. Enumerable.Range(0, Sets).Select(set => loader.Allocate1D([.. numbers[(set * 31 + which * 7)..], .. numbers[..(set * 31 + which * 7)]]))];
     }
 
     // Relative to the size of the sum's terms: float32 sums of 4096 products err by a few 1e-6 of it, a result rounded to half by 5e-4 of itself.

@@ -12,17 +12,17 @@ if (args is ["ptx", var directory])
     return 0;
 }
 long start = Stopwatch.GetTimestamp();
-if (!CudaDevice.TryEnumerate(out var devices, out string? problem))
+if (!CudaDeviceInfo.TryEnumerate(out var devices, out string? problem))
 {
     Console.Error.WriteLine(problem);
     return 1;
 }
-using Accelerator accelerator = devices[0].CreateAccelerator();
-Console.WriteLine($"# {accelerator.Name}, sm_{accelerator.Properties.Sm}, driver for CUDA {CudaDevice.DriverVersion / 1000}.{CudaDevice.DriverVersion % 1000 / 10}, {accelerator.Properties.Multiprocessors} multiprocessors");
-accelerator.Synchronize();
+using KernelLoader loader = devices[0].Open();
+Console.WriteLine($"# {loader.Properties.Name}, sm_{loader.Properties.Sm}, driver for CUDA {CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}, {loader.Properties.Multiprocessors} multiprocessors");
+loader.Accelerator.Synchronize();
 Timing.Print("open_device", Stopwatch.GetElapsedTime(start).TotalMilliseconds, "ms");
-LoadTime.Run(accelerator);
-LaunchCost.Run(accelerator);
-CopyBandwidth.Run(accelerator);
-MatrixProducts.Run(accelerator);
+LoadTime.Run(loader);
+LaunchCost.Run(loader);
+CopyBandwidth.Run(loader);
+MatrixProducts.Run(loader);
 return 0;

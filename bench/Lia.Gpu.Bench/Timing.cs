@@ -11,19 +11,19 @@ internal static class Timing
     private const int WarmUps = 5;
 
     /// <summary>Median milliseconds of <paramref name="work"/>, which is given the number of the repetition.</summary>
-    public static double Median(Accelerator accelerator, int repetitions, Action<AcceleratorStream, int> work)
+    public static double Median(KernelLoader loader, int repetitions, Action<AcceleratorStream, int> work)
     {
-        using AcceleratorStream stream = accelerator.CreateStream();
+        using AcceleratorStream stream = loader.CreateStream();
         var marks = new AcceleratorEvent[repetitions + 1];
         for (int i = 0; i <= repetitions; i++)
-            marks[i] = accelerator.CreateEvent();
+            marks[i] = loader.CreateEvent();
         for (int i = 0; i < WarmUps; i++)
             work(stream, i);
-        stream.Record(marks[0]);
+        loader.Record(stream, marks[0]);
         for (int i = 0; i < repetitions; i++)
         {
             work(stream, i);
-            stream.Record(marks[i + 1]);
+            loader.Record(stream, marks[i + 1]);
         }
         stream.Synchronize();
         double[] times = [.. Enumerable.Range(0, repetitions).Select(i => marks[i + 1].MillisecondsSince(marks[i])).Order()];

@@ -25,7 +25,7 @@ internal static class Activation
         p = Intrinsics.Fma(p, square, -0.3333333134651184f);
         float near = Intrinsics.Fma(x, p * square, x);
         float magnitude = XMath.Abs(x);
-        float far = XMath.CopySign(1f - 2f / (XMath.Exp(2f * magnitude) + 1f), x);
+        float far = Intrinsics.CopySign(1f - 2f / (XMath.Exp(2f * magnitude) + 1f), x);
         return magnitude < 0.6f ? near : far;
     }
 

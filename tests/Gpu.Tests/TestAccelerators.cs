@@ -47,30 +47,31 @@ internal static class TestAccelerators
     public const string EmulatorName = "emulator";
     public const string CudaName = "cuda";
 
-    private static readonly Lazy<Accelerator?> Device = new(() => CudaDevice.TryEnumerate(out var devices, out _) ? devices[0].CreateAccelerator() : null);
+    private static readonly Lazy<KernelLoader?> Device = new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
     public static IEnumerable<string> HopperNames => Device.Value is { Properties.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
 
     /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
-    public static T Run<T>(string name, Func<Accelerator, T> program)
+    public static T Run<T>(string name, Func<KernelLoader, T> program)
     {
         if (name == CudaName)
             return program(Device.Value!);
-        using Accelerator emulator = Open(name);
+        using KernelLoader emulator = Open(name);
         T result = program(emulator);
         Assert.Equal(0, emulator.Live.Count);
+        Assert.Equal(0, ((EmulatorAccelerator)emulator.Accelerator).Memory.LiveAllocations);
         return result;
     }
 
     /// <summary>A new accelerator of that name. <see cref="Run"/> shares one CUDA accelerator between all tests.</summary>
-    public static Accelerator Open(string name) => name == CudaName
-        ? CudaDevice.Enumerate()[0].CreateAccelerator()
-        : new EmulatorAccelerator(options: new EmulatorOptions { DetectGlobalRaces = true });
+    public static KernelLoader Open(string name) => name == CudaName
+        ? CudaDeviceInfo.Enumerate()[0].Open()
+        : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
 
     /// <summary>As <see cref="Run"/>, for exact arithmetic: a CUDA device must give the bits the emulator gives.</summary>
-    public static T[] RunExact<T>(string name, Func<Accelerator, T[]> program) where T : unmanaged
+    public static T[] RunExact<T>(string name, Func<KernelLoader, T[]> program) where T : unmanaged
     {
         T[] result = Run(name, program);
         if (name == CudaName)

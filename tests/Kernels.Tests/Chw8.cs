@@ -1,5 +1,4 @@
 using Lia.Gpu;
-using Half = Lia.Gpu.Half;
 
 namespace Lia.Kernels.Tests;
 
@@ -7,7 +6,7 @@ namespace Lia.Kernels.Tests;
 internal static class Chw8
 {
     /// <summary>Every value rounded to fp16.</summary>
-    public static Tensor Round(Tensor tensor) => tensor.Map((value, _, _) => (float)(Half)value);
+    public static Tensor Round(Tensor tensor) => tensor.Map((value, _, _) => (float)Intrinsics.ToHalf(value));
 
     /// <summary>The tensor with its last channels set to zero, as padding is.</summary>
     public static Tensor ClearLast(Tensor tensor, int zeros = 3) => tensor.Map((value, _, c) => c < tensor.Channels - zeros ? value : 0);
@@ -18,7 +17,7 @@ internal static class Chw8
     public static HalfMap Allocate(DeviceScope scope, int frames, int channels, int height, int width, int planes = 1, int parts = 1)
     {
         Half[] poison = new Half[HalfMap.LengthOf(frames, channels, height, width, parts * planes)];
-        Array.Fill(poison, (Half)float.NaN);
+        Array.Fill(poison, Intrinsics.ToHalf(float.NaN));
         return new(scope.Upload(poison), frames, channels, height, width, planes, parts);
     }
 
@@ -39,7 +38,7 @@ internal static class Chw8
         {
             // Padding channels are zeros everywhere.
             int octet = i / (8 * map.Width * map.Height * map.StoredPlanes) % map.Octets;
-            values[i] = octet * 8 + i % 8 < tensor.Channels ? (Half)float.NaN : Half.Zero;
+            values[i] = octet * 8 + i % 8 < tensor.Channels ? Intrinsics.ToHalf(float.NaN) : Half.Zero;
         }
         ForEach(tensor, (n, c, y, x) => Write(map, values, n, c, 2 * (y & 1) + (x & 1), y / 2, x / 2, tensor[n, c, y, x]));
         return map with { View = scope.Upload(values) };
@@ -78,7 +77,7 @@ internal static class Chw8
     {
         for (int part = 0; part < parts; part++)
         {
-            Half half = (Half)value;
+            Half half = Intrinsics.ToHalf(value);
             value -= (float)half;
             yield return half;
         }

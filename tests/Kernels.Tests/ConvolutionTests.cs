@@ -11,15 +11,15 @@ namespace Lia.Kernels.Tests;
 public class ConvolutionTests
 {
     private static Tensor Convolve(
-        Accelerator accelerator, Tensor x, Tensor weight, int stride = 1, int padding = 0, bool transposed = false, float[]? scale = null,
+        KernelLoader loader, Tensor x, Tensor weight, int stride = 1, int padding = 0, bool transposed = false, float[]? scale = null,
         Func<DeviceScope, int, Epilogue>? epilogue = null)
     {
-        using DeviceScope scope = new(accelerator);
-        ConvolutionWeights weights = scope.Own(new ConvolutionWeights(accelerator, weight.Values, weight.Batch, weight.Channels, weight.Width, transposed));
+        using DeviceScope scope = new(loader);
+        ConvolutionWeights weights = scope.Own(new ConvolutionWeights(loader, weight.Values, weight.Batch, weight.Channels, weight.Width, transposed));
         ConvolutionShape shape = new(x.Batch, x.Height, x.Width, stride, padding, transposed);
         int height = shape.OutputHeight(weight.Width), width = shape.OutputWidth(weight.Width), elements = x.Batch * height * width * weight.Batch;
         ArrayView<float> output = scope.Allocate<float>(elements);
-        scope.Run(ConvolutionLauncher.Prepare(accelerator, weights, shape, new()
+        scope.Run(ConvolutionLauncher.Prepare(loader, weights, shape, new()
         {
             Input = scope.Upload(x),
             Output = output,
@@ -117,14 +117,14 @@ public class ConvolutionTests
         Near.Equal(x.Convolve(weight, 1, 1).ToNhwc(), results[0], 2e-6);
         Assert.All(results, result => Assert.Equal(results[0], result));
 
-        static float[] With<TTile>(Accelerator accelerator, Tensor x, Tensor weight) where TTile : struct, IConvolutionTile
+        static float[] With<TTile>(KernelLoader loader, Tensor x, Tensor weight) where TTile : struct, IConvolutionTile
         {
-            using DeviceScope scope = new(accelerator);
-            ConvolutionWeights weights = scope.Own(new ConvolutionWeights(accelerator, weight.Values, weight.Batch, weight.Channels, 3));
+            using DeviceScope scope = new(loader);
+            ConvolutionWeights weights = scope.Own(new ConvolutionWeights(loader, weight.Values, weight.Batch, weight.Channels, 3));
             ConvolutionShape shape = new(x.Batch, x.Height, x.Width, 1, 1);
             Assert.Equal(2, ConvolutionLauncher.Splits(weights, shape));
             ArrayView<float> output = scope.Allocate<float>(x.Batch * x.Height * x.Width * weight.Batch);
-            scope.Run(ConvolutionLauncher.Prepare<TTile>(accelerator, weights, shape, new()
+            scope.Run(ConvolutionLauncher.Prepare<TTile>(loader, weights, shape, new()
             {
                 Input = scope.Upload(x),
                 Output = output,
@@ -146,9 +146,9 @@ public class ConvolutionTests
     [Fact]
     public void How_K_is_cut_is_a_property_of_the_layer()
     {
-        using EmulatorAccelerator accelerator = new();
-        using DeviceScope scope = new(accelerator);
-        ConvolutionWeights weights = scope.Own(new ConvolutionWeights(accelerator, new float[64 * 128 * 9], 64, 128, 3));
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader();
+        using DeviceScope scope = new(loader);
+        ConvolutionWeights weights = scope.Own(new ConvolutionWeights(loader, new float[64 * 128 * 9], 64, 128, 3));
         int[] splits = [.. new[] { 4, 8, 16, 32, 64, 128 }.Select(size => ConvolutionLauncher.Splits(weights, new(1, size, size, 1, 1)))];
         Assert.Equal([16, 16, 16, 8, 2, 1], splits);
         foreach (int size in new[] { 4, 8, 16, 32, 64, 128 })

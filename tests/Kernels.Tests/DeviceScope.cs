@@ -4,15 +4,15 @@ using Lia.Gpu.Runtime;
 namespace Lia.Kernels.Tests;
 
 /// <summary>Device arrays of one test, released together.</summary>
-internal sealed class DeviceScope(Accelerator accelerator) : IDisposable
+internal sealed class DeviceScope(KernelLoader loader) : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
 
-    public Accelerator Accelerator => accelerator;
+    public KernelLoader Accelerator => loader;
 
-    public ArrayView<T> Upload<T>(T[] values) where T : unmanaged => Own(accelerator.Allocate1D(values)).View;
+    public ArrayView<T> Upload<T>(T[] values) where T : unmanaged => Own(loader.Allocate1D(values)).View;
 
-    public ArrayView<T> Allocate<T>(long length) where T : unmanaged => Own(accelerator.Allocate1D<T>(length)).View;
+    public ArrayView<T> Allocate<T>(long length) where T : unmanaged => Own(loader.Allocate1D<T>(length)).View;
 
     public ArrayView<float> Upload(Tensor tensor) => Upload(tensor.ToNhwc());
 
@@ -24,13 +24,13 @@ internal sealed class DeviceScope(Accelerator accelerator) : IDisposable
 
     public void Run(params ReadOnlySpan<KernelLaunch> launches)
     {
-        foreach (KernelLaunch launch in launches) launch.Enqueue(accelerator.DefaultStream);
+        foreach (KernelLaunch launch in launches) launch.Enqueue(loader.Accelerator.DefaultStream);
     }
 
     public T[] Download<T>(ArrayView<T> view) where T : unmanaged
     {
         T[] values = new T[view.Length];
-        accelerator.DefaultStream.CopyToCPU(view, values.AsSpan());
+        view.CopyToCPU(loader.Accelerator.DefaultStream, values.AsSpan());
         return values;
     }
 

@@ -54,8 +54,8 @@ public class FastNetworkTests
 
     private static Result AnimateFast(int sm, ITensorSource weights, float[] source, float[] driving, bool hasTaps)
     {
-        using EmulatorAccelerator accelerator = new(sm);
-        using CudaExecutor fast = new(accelerator, weights, Small, CudaPrecision.Fast);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(sm);
+        using CudaExecutor fast = new(loader, weights, Small, CudaPrecision.Fast);
         return Animate(fast, source, driving, hasTaps);
     }
 

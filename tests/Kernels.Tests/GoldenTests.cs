@@ -25,8 +25,8 @@ public class GoldenTests(ITestOutputHelper output)
         foreach (string name in new[] { "net64", "net64_absolute", "net128", "net256" })
         {
             using SafetensorsFile golden = new(TestData.Unpack($"{name}.safetensors"));
-            using Accelerator accelerator = CudaDevice.Enumerate()[0].CreateAccelerator();
-            VerificationReport report = GoldenVerification.Run(golden, (weights, architecture) => new CudaExecutor(accelerator, weights, architecture, precision));
+            using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
+            VerificationReport report = GoldenVerification.Run(golden, (weights, architecture) => new CudaExecutor(loader, weights, architecture, precision));
             foreach (VerificationRow row in report.Rows) output.WriteLine($"{name} {row.Name,-36} {row.Error:E2} (limit {row.Limit:E2})");
             Assert.All(report.Rows, row => Assert.True(row.IsWithin, $"{name} {row.Name}: relative error {row.Error:E2}, limit {row.Limit:E2}"));
             Assert.True(report.Frames.Error > 0, "an exact zero would mean that nothing was computed");

@@ -4,7 +4,6 @@ using Lia.Gpu.Tests;
 using Lia.Kernels.Convolution;
 using Lia.PtxEmulator;
 using static Lia.Gpu.Tests.TestAccelerators;
-using Half = Lia.Gpu.Half;
 
 namespace Lia.Kernels.Tests;
 
@@ -26,16 +25,16 @@ public class HalfConvolutionTests
 
     private static Tensor Convolve(
         string device, string machine, HalfConvolutionKind kind, Tensor x, Tensor weight, Tensor? skip = null, Tensor? skipWeight = null,
-        Func<DeviceScope, HalfEpilogue>? epilogue = null, int splits = 0) => Run(device, accelerator =>
+        Func<DeviceScope, HalfEpilogue>? epilogue = null, int splits = 0) => Run(device, loader =>
     {
-        using DeviceScope scope = new(accelerator);
-        HalfConvolutionLauncher launcher = scope.Own(new HalfConvolutionLauncher(accelerator, Enum.Parse<ConvolutionMachine>(machine)));
+        using DeviceScope scope = new(loader);
+        HalfConvolutionLauncher launcher = scope.Own(new HalfConvolutionLauncher(loader, Enum.Parse<ConvolutionMachine>(machine)));
         int outputs = weight.Batch, inputs = weight.Channels;
         HalfConvolutionWeights weights = scope.Own(kind switch
         {
-            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(accelerator, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk),
-            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(accelerator, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk),
-            _ => HalfConvolutionWeights.Up(accelerator, weight.Values, outputs, inputs, launcher.MostChunk),
+            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(loader, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk),
+            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(loader, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk),
+            _ => HalfConvolutionWeights.Up(loader, weight.Values, outputs, inputs, launcher.MostChunk),
         });
         HalfMap input = kind == HalfConvolutionKind.Down ? Chw8.UploadPhases(scope, x) : Chw8.Upload(scope, x);
         HalfMap output = kind switch

@@ -3,16 +3,15 @@ using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Convolution;
 using static Lia.Gpu.Tests.TestAccelerators;
-using Half = Lia.Gpu.Half;
 
 namespace Lia.Kernels.Tests;
 
 /// <summary>A picture into channels.</summary>
 public class HalfFirstLayerTests
 {
-    private static Tensor Apply(Accelerator accelerator, float[] planes, byte[]? pixels, int[] shape, float[] weights, float[] bias)
+    private static Tensor Apply(KernelLoader loader, float[] planes, byte[]? pixels, int[] shape, float[] weights, float[] bias)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         HalfMap output = Chw8.Allocate(scope, shape[0], shape[1], shape[2], shape[3]);
         HalfFirstLayerArguments arguments = new()
         {
@@ -25,7 +24,7 @@ public class HalfFirstLayerTests
             PixelsPerFrame = shape[2] * shape[3],
             Channels = shape[1],
         };
-        scope.Run(HalfFirstLayer.Prepare(accelerator, arguments));
+        scope.Run(HalfFirstLayer.Prepare(loader, arguments));
         return Chw8.Download(scope, output);
     }
 

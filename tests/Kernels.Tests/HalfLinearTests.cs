@@ -4,16 +4,15 @@ using Lia.Gpu.Tests;
 using Lia.Kernels.Linear;
 using Lia.Kernels.Modulation;
 using static Lia.Gpu.Tests.TestAccelerators;
-using Half = Lia.Gpu.Half;
 
 namespace Lia.Kernels.Tests;
 
 /// <summary>The encoder's last layer, the decoder's input and the normalised styles.</summary>
 public class HalfLinearTests
 {
-    private static float[] Apply(Accelerator accelerator, Half[] x, int frames, Half[] weights, int outputs, float factor)
+    private static float[] Apply(KernelLoader loader, Half[] x, int frames, Half[] weights, int outputs, float factor)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         HalfLinearArguments arguments = new()
         {
             Input = scope.Upload(x),
@@ -24,11 +23,11 @@ public class HalfLinearTests
             Outputs = outputs,
             Factor = factor,
         };
-        scope.Run(HalfLinear.Prepare(accelerator, arguments));
+        scope.Run(HalfLinear.Prepare(loader, arguments));
         return scope.Download(arguments.Output);
     }
 
-    private static Half[] RandomHalves(int length, int seed) => [.. RandomFloats(length, seed).Select(value => (Half)value)];
+    private static Half[] RandomHalves(int length, int seed) => [.. RandomFloats(length, seed).Select(value => Intrinsics.ToHalf(value))];
 
     [Theory, EveryAccelerator]
     public void Any_number_of_frames_and_features_matches_the_definition(string device)
@@ -71,9 +70,9 @@ public class HalfLinearTests
     }
 
     // Two demodulated layers of 40 and 5 inputs with a layer of 3 between them that is not, one output row each.
-    private static (float[] Styles, float[] Factors) Normalise(Accelerator accelerator, float[] styles, float[] squared, int frames)
+    private static (float[] Styles, float[] Factors) Normalise(KernelLoader loader, float[] styles, float[] squared, int frames)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         StyleNormalizationArguments arguments = new()
         {
             Styles = scope.Upload(styles),
@@ -97,7 +96,7 @@ public class HalfLinearTests
             OutputStride = 2,
             LayerCount = 2,
         };
-        scope.Run(StyleNormalization.Prepare(accelerator, arguments), Demodulation.Prepare(accelerator, demodulation));
+        scope.Run(StyleNormalization.Prepare(loader, arguments), Demodulation.Prepare(loader, demodulation));
         return (scope.Download(arguments.Styles), scope.Download(demodulation.Output));
     }
 

@@ -3,34 +3,33 @@ using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Resampling;
 using static Lia.Gpu.Tests.TestAccelerators;
-using Half = Lia.Gpu.Half;
 
 namespace Lia.Kernels.Tests;
 
 /// <summary>The blurs of the half path.</summary>
 public class HalfResamplingTests
 {
-    private static Tensor Skip(Accelerator accelerator, Tensor x)
+    private static Tensor Skip(KernelLoader loader, Tensor x)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height / 2, x.Width / 2);
-        scope.Run(HalfBlur.PrepareSkip(accelerator, Arguments(Chw8.Upload(scope, x), x, output)));
+        scope.Run(HalfBlur.PrepareSkip(loader, Arguments(Chw8.Upload(scope, x), x, output)));
         return Chw8.Download(scope, output);
     }
 
-    private static Tensor Down(Accelerator accelerator, Tensor x)
+    private static Tensor Down(KernelLoader loader, Tensor x)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height / 2 + 1, x.Width / 2 + 1, planes: 4);
-        scope.Run(HalfBlur.PrepareDown(accelerator, Arguments(Chw8.Upload(scope, x), x, output)));
+        scope.Run(HalfBlur.PrepareDown(loader, Arguments(Chw8.Upload(scope, x), x, output)));
         return Chw8.DownloadPhases(scope, output);
     }
 
-    private static Tensor Up(Accelerator accelerator, Tensor x, float[] factors, float[] bias, float[]? style, int stride)
+    private static Tensor Up(KernelLoader loader, Tensor x, float[] factors, float[] bias, float[]? style, int stride)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height - 1, x.Width - 1);
-        scope.Run(HalfBlur.PrepareUp(accelerator, Arguments(Chw8.UploadPhases(scope, x), x, output) with
+        scope.Run(HalfBlur.PrepareUp(loader, Arguments(Chw8.UploadPhases(scope, x), x, output) with
         {
             Scale = scope.Upload(factors),
             ScaleStride = stride,
@@ -130,7 +129,7 @@ public class OctetTests
     public void Stores_round_to_even_and_saturate(string device)
     {
         // Every finite half, the midpoints to the next one, and what is too large.
-        float[] finite = [.. Enumerable.Range(0, 0x7c00).Select(bits => (float)Half.FromRawValue((ushort)bits))];
+        float[] finite = [.. Enumerable.Range(0, 0x7c00).Select(bits => (float)Interop.IntAsFloat((ushort)bits))];
         float[] positive = [.. finite, .. finite.Zip(finite.Skip(1), (a, b) => (a + b) / 2), 65519f, 65520f, 65536f, 1e10f, float.MaxValue, float.PositiveInfinity];
         float[] values = [.. positive, .. positive.Select(value => -value), float.NaN, -float.NaN];
         Array.Resize(ref values, (values.Length + 7) / 8 * 8);
@@ -149,7 +148,7 @@ public class OctetTests
             System.Half expected = (System.Half)values[i];
             if (System.Half.IsInfinity(expected)) expected = System.Half.IsPositive(expected) ? System.Half.MaxValue : System.Half.MinValue;
             if (System.Half.IsNaN(expected)) Assert.True(float.IsNaN(halves[i]) && float.IsNaN(back[i]), $"{values[i]}: {halves[i]}");
-            else Assert.Equal((BitConverter.HalfToUInt16Bits(expected), (float)expected), (halves[i].RawValue, back[i]));
+            else Assert.Equal((BitConverter.HalfToUInt16Bits(expected), (float)expected), (Interop.FloatAsInt(halves[i]), back[i]));
         }
     }
 }

@@ -3,7 +3,6 @@ using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Warping;
 using static Lia.Gpu.Tests.TestAccelerators;
-using Half = Lia.Gpu.Half;
 
 namespace Lia.Kernels.Tests;
 
@@ -96,9 +95,9 @@ public class HalfWarpingTests
         return sum;
     }
 
-    private static Level Apply(Accelerator accelerator, Case level, bool hasNextStyle)
+    private static Level Apply(KernelLoader loader, Case level, bool hasNextStyle)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         int[] planar = [level.X.Batch, 3, level.X.Height, level.X.Width];
         HalfMap x = Chw8.Upload(scope, level.X), blended = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width), warped = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width);
         HalfFlowWarpArguments arguments = new()
@@ -128,7 +127,7 @@ public class HalfWarpingTests
             NextStyleStride = level.Stride,
             FeatureStride = level.Feature.Batch == 1 ? 0 : level.X.Channels * level.X.Height * level.X.Width,
         };
-        scope.Run(HalfFlowWarp.Prepare(accelerator, arguments));
+        scope.Run(HalfFlowWarp.Prepare(loader, arguments));
         return new(
             Chw8.Download(scope, warped), Chw8.Download(scope, blended), new(scope.Download(arguments.Flow), planar), new(scope.Download(arguments.Rgb), planar));
     }

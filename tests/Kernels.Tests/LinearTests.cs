@@ -12,12 +12,12 @@ namespace Lia.Kernels.Tests;
 /// <summary>Linear layers, demodulation and the motion basis.</summary>
 public class LinearTests
 {
-    private static float[] Apply(Accelerator accelerator, float[] x, int frames, float[] weight, float[]? bias, int outputs, int activate = 0)
+    private static float[] Apply(KernelLoader loader, float[] x, int frames, float[] weight, float[]? bias, int outputs, int activate = 0)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         int inputs = x.Length / frames;
         ArrayView<float> output = scope.Allocate<float>(frames * outputs);
-        scope.Run(LinearKernel.Prepare(accelerator, new()
+        scope.Run(LinearKernel.Prepare(loader, new()
         {
             Input = scope.Upload(x),
             Weights = scope.Upload(weight),
@@ -107,12 +107,12 @@ public class LinearTests
         Near.Equal(expected, actual, 1e-6);
     }
 
-    private static float[] Factor(Accelerator accelerator, float[] matrix, int rows, int columns, float offset)
+    private static float[] Factor(KernelLoader loader, float[] matrix, int rows, int columns, float offset)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         ArrayView<double> workspace = scope.Allocate<double>(HouseholderQr.WorkspaceLength(rows, columns));
         ArrayView<float> output = scope.Allocate<float>(rows * columns);
-        scope.Run(HouseholderQr.Prepare(accelerator, new()
+        scope.Run(HouseholderQr.Prepare(loader, new()
         {
             Input = scope.Upload(matrix),
             Reflectors = workspace.SubView(0, rows * columns),

@@ -49,9 +49,9 @@ public class NetworkTests
             Result expected = Animate(cpu, 1, hasTaps: true);
             foreach (CudaPrecision precision in ExactWays)
             {
-                Result actual = Run(device, accelerator =>
+                Result actual = Run(device, loader =>
                 {
-                    using CudaExecutor cuda = new(accelerator, weights, architecture, precision);
+                    using CudaExecutor cuda = new(loader, weights, architecture, precision);
                     return Animate(cuda, 1, hasTaps: true);
                 });
                 Near.Equal(expected.Basis, actual.Basis, 1e-6);
@@ -71,9 +71,9 @@ public class NetworkTests
         using SyntheticCheckpoint weights = new(architecture, 1);
         foreach (CudaPrecision precision in ExactWays)
         {
-            (Result together, Result again, Result alone) = Run(device, accelerator =>
+            (Result together, Result again, Result alone) = Run(device, loader =>
             {
-                using CudaExecutor cuda = new(accelerator, weights, architecture, precision);
+                using CudaExecutor cuda = new(loader, weights, architecture, precision);
                 return (Animate(cuda, 3, hasTaps: false), Animate(cuda, 3, hasTaps: false), Animate(cuda, 1, hasTaps: false));
             });
             Assert.Equal(together.Frames, again.Frames);
@@ -88,13 +88,13 @@ public class NetworkTests
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
         long one, eight;
-        using (EmulatorAccelerator plenty = new())
+        using (KernelLoader plenty = EmulatorAccelerator.CreateLoader())
         {
             using CudaExecutor cuda = new(plenty, weights, architecture);
             one = MemoryAfter(cuda, plenty, 1);
             eight = MemoryAfter(cuda, plenty, 8);
         }
-        using (EmulatorAccelerator little = new(memoryBytes: (one + eight) / 2))
+        using (KernelLoader little = EmulatorAccelerator.CreateLoader(memoryBytes: (one + eight) / 2))
         {
             using CudaExecutor cuda = new(little, weights, architecture);
             float[] codes = new float[8 * 5];
@@ -102,15 +102,15 @@ public class NetworkTests
             Assert.Equal(codes.AsSpan(0, 5).ToArray(), codes.AsSpan(35, 5).ToArray());
             Assert.True(cuda.ArenaBytes > 0);
         }
-        using EmulatorAccelerator none = new(memoryBytes: 1000);
+        using KernelLoader none = EmulatorAccelerator.CreateLoader(memoryBytes: 1000);
         string message = Assert.Throws<AcceleratorOutOfMemoryException>(() => new CudaExecutor(none, weights, architecture)).Message;
         Assert.Contains("device memory were asked for", message);
         Assert.DoesNotContain('\n', message);
 
-        static long MemoryAfter(CudaExecutor cuda, EmulatorAccelerator accelerator, int frames)
+        static long MemoryAfter(CudaExecutor cuda, KernelLoader loader, int frames)
         {
             _ = cuda.Plan(CudaPlanKind.Encoder, frames);
-            return accelerator.MemoryInfo.Total - accelerator.MemoryInfo.Free;
+            return loader.MemoryInfo.Total - loader.MemoryInfo.Free;
         }
     }
 
@@ -133,9 +133,9 @@ public class NetworkTests
             const int Count = 5;
             byte[][] driving = Pictures(Count), expected = Empty(Count), actual = Empty(Count);
             float[] codes = new float[Count * 5], pipedCodes = new float[Count * 5];
-            Run(device, accelerator =>
+            Run(device, loader =>
             {
-                using CudaExecutor cuda = new(accelerator, weights, architecture, precision);
+                using CudaExecutor cuda = new(loader, weights, architecture, precision);
                 float[] planes = new float[Count * Picture], latents = new float[Count * 24], frames = new float[Count * Picture];
                 for (int i = 0; i < planes.Length; i++) planes[i / Picture * Picture + Planar(i % Picture)] = (driving[i / Picture][i % Picture] / 255f - 0.5f) * 2;
                 using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
@@ -181,9 +181,9 @@ public class NetworkTests
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        Run(device, accelerator =>
+        Run(device, loader =>
         {
-            using CudaExecutor cuda = new(accelerator, weights, architecture);
+            using CudaExecutor cuda = new(loader, weights, architecture);
             using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
             using IMotionPipe motion = cuda.OpenMotion(3);
             using IPicturePipe pictures = cuda.OpenPictures(3);
@@ -209,9 +209,9 @@ public class NetworkTests
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        Run(device, accelerator =>
+        Run(device, loader =>
         {
-            using CudaExecutor cuda = new(accelerator, weights, architecture);
+            using CudaExecutor cuda = new(loader, weights, architecture);
             using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
             using IPicturePipe pictures = cuda.OpenPictures(3);
             float[] latents = new float[3 * 24];

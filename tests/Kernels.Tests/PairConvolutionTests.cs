@@ -15,18 +15,18 @@ public class PairConvolutionTests
     private static readonly double Limit = Math.ScaleB(1, -21);
 
     private static Tensor Convolve(
-        Accelerator accelerator, HalfConvolutionKind kind, Tensor x, Tensor weight, Tensor? skip = null, Tensor? skipWeight = null,
+        KernelLoader loader, HalfConvolutionKind kind, Tensor x, Tensor weight, Tensor? skip = null, Tensor? skipWeight = null,
         Func<DeviceScope, HalfEpilogue>? epilogue = null, Func<ConvolutionCut, ConvolutionCut>? cutOf = null)
     {
-        using DeviceScope scope = new(accelerator);
-        HalfConvolutionLauncher launcher = scope.Own(new HalfConvolutionLauncher(accelerator, ConvolutionMachine.Hopper));
+        using DeviceScope scope = new(loader);
+        HalfConvolutionLauncher launcher = scope.Own(new HalfConvolutionLauncher(loader, ConvolutionMachine.Hopper));
         int outputs = weight.Batch, inputs = weight.Channels;
         const WeightPrecision Pair = WeightPrecision.Pair;
         HalfConvolutionWeights weights = scope.Own(kind switch
         {
-            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(accelerator, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk, Pair),
-            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(accelerator, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk, Pair),
-            _ => HalfConvolutionWeights.Up(accelerator, weight.Values, outputs, inputs, launcher.MostChunk, Pair),
+            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(loader, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk, Pair),
+            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(loader, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk, Pair),
+            _ => HalfConvolutionWeights.Up(loader, weight.Values, outputs, inputs, launcher.MostChunk, Pair),
         });
         HalfMap input = kind == HalfConvolutionKind.Down ? Chw8.UploadPhases(scope, x, 2) : Chw8.Upload(scope, x, 2);
         HalfMap output = kind switch
@@ -163,11 +163,11 @@ public class PairConvolutionTests
     [Fact]
     public void How_K_is_cut_depends_on_the_layer_alone()
     {
-        using EmulatorAccelerator accelerator = new();
-        using HalfConvolutionLauncher launcher = new(accelerator, ConvolutionMachine.Hopper);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader();
+        using HalfConvolutionLauncher launcher = new(loader, ConvolutionMachine.Hopper);
         foreach (int size in new[] { 4, 8, 16, 32, 64 })
         {
-            using HalfConvolutionWeights weights = HalfConvolutionWeights.Same(accelerator, new float[512 * 512], 512, 512, 1, launcher.MostChunk, WeightPrecision.Pair);
+            using HalfConvolutionWeights weights = HalfConvolutionWeights.Same(loader, new float[512 * 512], 512, 512, 1, launcher.MostChunk, WeightPrecision.Pair);
             int[] splits = [.. new[] { 1, 2, 3, 8, 32 }.Select(frames => launcher.Cut(weights, new HalfMap(default, frames, 512, size, size, Parts: 2)).Splits)];
             Assert.Single(splits.Distinct());
             Assert.Equal(size <= 8 ? 8 : size == 16 ? 4 : size == 32 ? 2 : 1, splits[0]);

@@ -9,12 +9,12 @@ namespace Lia.Kernels.Tests;
 /// <summary>FIR blur, down- and upsampling.</summary>
 public class ResamplingTests
 {
-    private static Tensor Apply(Accelerator accelerator, Tensor x, int padding, int stride, float gain, Func<DeviceScope, Epilogue>? epilogue = null)
+    private static Tensor Apply(KernelLoader loader, Tensor x, int padding, int stride, float gain, Func<DeviceScope, Epilogue>? epilogue = null)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         int height = (x.Height + 2 * padding - 4) / stride + 1, width = (x.Width + 2 * padding - 4) / stride + 1;
         ArrayView<float> output = scope.Allocate<float>(x.Batch * height * width * x.Channels);
-        scope.Run(Blur.Prepare(accelerator, new()
+        scope.Run(Blur.Prepare(loader, new()
         {
             Input = scope.Upload(x),
             Output = output,

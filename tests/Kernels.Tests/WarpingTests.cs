@@ -17,10 +17,10 @@ public class WarpingTests
     private static float[] Centres(int count) => [.. Enumerable.Range(0, count).Select(i => (float)((2.0 * i + 1) / count - 1))];
 
     private static Level Apply(
-        Accelerator accelerator, Tensor x, Tensor feature, float[] style, float[] flowWeights, float[] flowBias, float[] rgbWeights, float[] rgbBias, float[] rgbOffset,
+        KernelLoader loader, Tensor x, Tensor feature, float[] style, float[] flowWeights, float[] flowBias, float[] rgbWeights, float[] rgbBias, float[] rgbOffset,
         float[] gridX, float[] gridY, Tensor? previousFlow = null, Tensor? previousRgb = null)
     {
-        using DeviceScope scope = new(accelerator);
+        using DeviceScope scope = new(loader);
         int elements = x.Values.Length, planar = x.Batch * 3 * x.Height * x.Width;
         FlowWarpArguments arguments = new()
         {
@@ -47,7 +47,7 @@ public class WarpingTests
             StyleStride = x.Channels,
             FeatureStride = feature.Batch == 1 ? 0 : x.Channels * x.Height * x.Width,
         };
-        scope.Run(FlowWarp.Prepare(accelerator, arguments));
+        scope.Run(FlowWarp.Prepare(loader, arguments));
         return new(
             scope.DownloadNhwc(arguments.Warped, x.Batch, x.Channels, x.Height, x.Width),
             scope.DownloadNhwc(arguments.Blended, x.Batch, x.Channels, x.Height, x.Width),
@@ -108,8 +108,8 @@ public class WarpingTests
 
     // No flow from x, pixel centres as the grid, and a mask of one.
     private static Level Unmoved(
-        Accelerator accelerator, Tensor x, Tensor feature, float[] rgbWeights, float[] rgbBias, float[] rgbOffset, Tensor? previousRgb = null) =>
-        Apply(accelerator, x, feature, new float[x.Batch * x.Channels], new float[3 * x.Channels], [0, 0, 40], rgbWeights, rgbBias, rgbOffset,
+        KernelLoader loader, Tensor x, Tensor feature, float[] rgbWeights, float[] rgbBias, float[] rgbOffset, Tensor? previousRgb = null) =>
+        Apply(loader, x, feature, new float[x.Batch * x.Channels], new float[3 * x.Channels], [0, 0, 40], rgbWeights, rgbBias, rgbOffset,
             Centres(x.Width), Centres(x.Height), previousRgb: previousRgb);
 
     private struct SampleArguments

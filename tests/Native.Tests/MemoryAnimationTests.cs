@@ -238,7 +238,7 @@ public class MemoryAnimationTests
         }
         List<string> reasons = [];
         using IExecutor any = Open(Device.Auto, reasons.Add);
-        if (CudaDevice.TryEnumerate(out _, out string? problem))
+        if (CudaDeviceInfo.TryEnumerate(out _, out string? problem))
         {
             using IExecutor cuda = Open(Device.Cuda);
             Assert.StartsWith("CUDA", cuda.DeviceName);

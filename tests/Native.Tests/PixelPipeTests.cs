@@ -1,3 +1,4 @@
+using Lia.Gpu.Runtime;
 using System.IO.Pipes;
 using Lia.Network.Cuda;
 using Lia.Pipeline;
@@ -128,7 +129,7 @@ public class PixelPipeTests
         using TempFolder folder = new();
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        using EmulatorAccelerator accelerator = new();
+        using KernelLoader accelerator = EmulatorAccelerator.CreateLoader();
         using Animator animator = new(new LoadedModel(new CudaExecutor(accelerator, weights, architecture, precision), MotionMode.Relative, "emulated", new(FakeExecutor.Fingerprint)), new AnimationOptions());
         AnimationOptions options = new() { Batch = 2, MotionStrength = 1.5f };
         byte[] pictures = animator.Animate(Source, Driving(5), options).Pixels();

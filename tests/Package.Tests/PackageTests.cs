@@ -19,7 +19,7 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
         Assert.Equal(Assemblies.SelectMany(name => new[] { $"lib/net10.0/{name}.dll", $"lib/net10.0/{name}.xml" }), Under(package, "lib/"));
         Assert.Equal(Assemblies.Select(name => $"lib/net10.0/{name}.pdb"), Under(symbols, "lib/"));
         XElement metadata = Metadata(package);
-        Assert.Equal(["Microsoft.Extensions.Logging.Abstractions"], metadata.Descendants().Where(element => element.Name.LocalName == "dependency").Select(element => element.Attribute("id")!.Value));
+        Assert.Equal(["ILGPU", "ILGPU.Algorithms", "Microsoft.Extensions.Logging.Abstractions"], metadata.Descendants().Where(element => element.Name.LocalName == "dependency").Select(element => element.Attribute("id")!.Value));
     }
 
     [Fact]
@@ -27,7 +27,7 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
     {
         using ZipArchive package = packages.Open($"lia.{packages.Version}.nupkg");
         string[] tool = Under(package, "tools/");
-        foreach (string name in (string[])["lia.dll", "demo/demo.safetensors", "demo/source.png", "demo/driving.png", .. Assemblies.Select(name => $"{name}.dll")]) Assert.Contains($"tools/net10.0/any/{name}", tool);
+        foreach (string name in (string[])["lia.dll", "demo/demo.safetensors", "demo/source.png", "demo/driving.png", "ILGPU.dll", "ILGPU.Algorithms.dll", .. Assemblies.Select(name => $"{name}.dll")]) Assert.Contains($"tools/net10.0/any/{name}", tool);
         Assert.Empty(Under(package, "content"));
         Assert.Equal("DotnetTool", Metadata(package).Descendants().Single(element => element.Name.LocalName == "packageType").Attribute("name")!.Value);
     }

@@ -58,15 +58,15 @@ internal static class HalfProduct
     private const int Chunk = 8; // halves in 16 bytes
     private const int Warp = 64; // rows and columns of a warp's results
 
-    public static Action<AcceleratorStream, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int> Load<TTile>(Accelerator accelerator)
+    public static Action<AcceleratorStream, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int> Load<TTile>(KernelLoader loader)
         where TTile : struct, IHalfProductTile
     {
         TTile tile = default;
         int tileM = tile.WarpsM * Warp, tileN = tile.WarpsN * Warp, threads = tile.WarpsM * tile.WarpsN * 32;
         SharedMemoryConfig shared = SharedMemoryConfig.RequestDynamic<Half>(tile.Stages * TileK * (tileM + tileN));
         var kernel = threads == 256
-            ? accelerator.LoadKernel<ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>(MultiplyByEightWarps<TTile>)
-            : accelerator.LoadKernel<ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>(MultiplyByFourWarps<TTile>);
+            ? loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>>(MultiplyByEightWarps<TTile>)
+            : loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>>(MultiplyByFourWarps<TTile>);
         return (stream, a, b, c, m, n, k) =>
         {
             if (m % tileM != 0 || n % tileN != 0 || k % TileK != 0)
@@ -221,7 +221,7 @@ internal static class HalfProduct
                 shared.SubView((i * 8 + group) * Warp + (j ^ group) * Chunk + pair * 2).Cast<uint>()[0] = Intrinsics.PackHalf2(sum[d], sum[d + 1]);
             }
         }
-        Lia.Gpu.Warp.Barrier();
+        ILGPU.Warp.Barrier();
         int chunk = lane & 7;
         for (int i = 0; i < 16; i++)
         {

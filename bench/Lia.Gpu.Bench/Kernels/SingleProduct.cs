@@ -24,9 +24,9 @@ internal static class SingleProduct
     private const int Threads = 256;
     private const int StageElements = TileK * Tile;
 
-    public static Action<AcceleratorStream, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int> Load(Accelerator accelerator)
+    public static Action<AcceleratorStream, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int> Load(KernelLoader loader)
     {
-        var kernel = accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>(Multiply);
+        var kernel = loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>>(Multiply);
         return (stream, a, b, c, m, n, k) =>
         {
             if (m % Tile != 0 || n % Tile != 0 || k % TileK != 0)

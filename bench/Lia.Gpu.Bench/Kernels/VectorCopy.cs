@@ -12,9 +12,9 @@ internal static class VectorCopy
     private const int Threads = 256;
     private const int PerThread = 2;
 
-    public static Action<AcceleratorStream, ArrayView<Float4>, ArrayView<Float4>> Load(Accelerator accelerator)
+    public static Action<AcceleratorStream, ArrayView<Float4>, ArrayView<Float4>> Load(KernelLoader loader)
     {
-        var kernel = accelerator.LoadKernel<ArrayView<Float4>, ArrayView<Float4>>(Copy);
+        var kernel = loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<Float4>, ArrayView<Float4>>>(Copy);
         return (stream, source, target) =>
         {
             int groups = (int)((source.Length + (Threads * PerThread) - 1) / (Threads * PerThread));

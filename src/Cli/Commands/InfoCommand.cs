@@ -43,14 +43,14 @@ internal static class InfoCommand
         yield return ("system", RuntimeInformation.OSDescription);
         yield return ("cpu", $"{Processor()}, {Environment.ProcessorCount} thread{(Environment.ProcessorCount == 1 ? "" : "s")}, vectors of {VectorBits()} bits");
         yield return ("memory", Files.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
-        if (CudaDevice.TryEnumerate(out ImmutableArray<CudaDevice> devices, out string? problem))
+        if (CudaDeviceInfo.TryEnumerate(out ImmutableArray<CudaDeviceInfo> devices, out string? problem))
         {
-            foreach (CudaDevice device in devices)
+            foreach (CudaDeviceInfo device in devices)
             {
                 AcceleratorProperties properties = device.Properties;
                 yield return (
                     $"cuda {device.Ordinal}",
-                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDevice.DriverVersion / 1000}.{CudaDevice.DriverVersion % 1000 / 10}");
+                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}");
             }
         }
         else

@@ -10,7 +10,7 @@ namespace Lia.Gpu.Cache;
 
 /// <summary>
 /// Names what a file of the cache holds, completely: equal keys, equal content. A kernel's PTX follows from its method, the target, and the assemblies that its
-/// code can come from, this one (compiler and dialect) among them; assemblies are told by their module version, which the C# compiler makes of their content.
+/// code can come from, this one (the compiler, and what it takes ILGPU's members to mean) among them; assemblies are told by their module version, which the C# compiler makes of their content.
 /// </summary>
 internal static class KernelKey
 {

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Lia.Gpu.Cuda;
 
 /// <summary>
-/// The functions of the CUDA driver that we call, with the driver's names and argument order
+/// The functions of the CUDA driver that ILGPU does not call for us, with the driver's names and argument order
 /// (https://docs.nvidia.com/cuda/cuda-driver-api). Handles and device addresses are nint. <see cref="CudaDriver"/> must have started first.
 /// </summary>
 internal static unsafe partial class CudaApi
@@ -31,27 +31,15 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetAttribute(out int value, CudaDeviceAttribute attribute, int device);
     [LibraryImport(Library, EntryPoint = "cuDeviceTotalMem_v2")] internal static partial CudaResult cuDeviceTotalMem(out nuint bytes, int device);
 
-    // Contexts
-    [LibraryImport(Library)] internal static partial CudaResult cuDevicePrimaryCtxRetain(out nint context, int device);
-    [LibraryImport(Library, EntryPoint = "cuDevicePrimaryCtxRelease_v2")] internal static partial CudaResult cuDevicePrimaryCtxRelease(int device);
+    // The context is ILGPU's
     [LibraryImport(Library)][SuppressGCTransition] internal static partial CudaResult cuCtxSetCurrent(nint context);
-    [LibraryImport(Library)] internal static partial CudaResult cuCtxSynchronize();
 
     // Memory
-    [LibraryImport(Library, EntryPoint = "cuMemAlloc_v2")] internal static partial CudaResult cuMemAlloc(out nint address, nuint bytes);
-    [LibraryImport(Library, EntryPoint = "cuMemFree_v2")] internal static partial CudaResult cuMemFree(nint address);
     [LibraryImport(Library)] internal static partial CudaResult cuMemHostAlloc(out nint address, nuint bytes, uint flags);
     [LibraryImport(Library)] internal static partial CudaResult cuMemFreeHost(nint address);
     [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")] internal static partial CudaResult cuMemGetInfo(out nuint free, out nuint total);
-    [LibraryImport(Library, EntryPoint = "cuMemcpyHtoDAsync_v2")] internal static partial CudaResult cuMemcpyHtoDAsync(nint target, nint source, nuint bytes, nint stream);
-    [LibraryImport(Library, EntryPoint = "cuMemcpyDtoHAsync_v2")] internal static partial CudaResult cuMemcpyDtoHAsync(nint target, nint source, nuint bytes, nint stream);
-    [LibraryImport(Library, EntryPoint = "cuMemcpyDtoDAsync_v2")] internal static partial CudaResult cuMemcpyDtoDAsync(nint target, nint source, nuint bytes, nint stream);
-    [LibraryImport(Library)] internal static partial CudaResult cuMemsetD8Async(nint target, byte value, nuint count, nint stream);
 
     // Streams and events
-    [LibraryImport(Library)] internal static partial CudaResult cuStreamCreate(out nint stream, uint flags);
-    [LibraryImport(Library, EntryPoint = "cuStreamDestroy_v2")] internal static partial CudaResult cuStreamDestroy(nint stream);
-    [LibraryImport(Library)] internal static partial CudaResult cuStreamSynchronize(nint stream);
     [LibraryImport(Library)] internal static partial CudaResult cuStreamQuery(nint stream);
     [LibraryImport(Library)] internal static partial CudaResult cuStreamWaitEvent(nint stream, nint mark, uint flags);
     [LibraryImport(Library)] internal static partial CudaResult cuEventCreate(out nint mark, uint flags);

@@ -43,6 +43,9 @@ internal sealed class CudaDriver
         return $"CUDA {Format(Current.Version)} {release}".TrimEnd();
     });
 
+    private static readonly Lock s_sharing = new();
+    private static bool s_isShared;
+
     private CudaDriver(nint library, int version, CudaUnavailableException? problem)
     {
         Library = library;
@@ -61,6 +64,35 @@ internal sealed class CudaDriver
 
     /// <summary>The driver of this process, started or with the problem that it has.</summary>
     public static CudaDriver Current => Process.Value;
+
+    /// <summary>Throws when the driver cannot be used.</summary>
+    /// <exception cref="CudaUnavailableException">The message says why.</exception>
+    public static void Demand()
+    {
+        if (Current.Problem is { } problem) throw new CudaUnavailableException(problem.Reason, problem.Message);
+    }
+
+    /// <summary>
+    /// Has ILGPU call the library that was found here: by itself it asks for libcuda.so, which only development packages bring. On WSL ILGPU looks where that system keeps it. To be called before
+    /// anything of ILGPU's CUDA is touched.
+    /// </summary>
+    public static void ShareWithIlgpu()
+    {
+        if (OperatingSystem.IsWindows() || IsWsl) return;
+        lock (s_sharing)
+        {
+            if (s_isShared) return;
+            s_isShared = true;
+            try
+            {
+                NativeLibrary.SetDllImportResolver(typeof(ILGPU.Context).Assembly, static (name, _, _) => name is "cuda" or "libcuda" ? Current.Library : 0);
+            }
+            catch (InvalidOperationException)
+            {
+                // The program that uses this library has a resolver of its own, which then finds the driver.
+            }
+        }
+    }
 
     /// <summary>The driver's exact release in words, as far as it can be told, for what depends on its assembler.</summary>
     public static string Identity => LazyIdentity.Value;
@@ -98,6 +130,22 @@ internal sealed class CudaDriver
 
     /// <summary>13000 as 13.0.</summary>
     internal static string Format(int version) => string.Create(CultureInfo.InvariantCulture, $"{version / 1000}.{version % 1000 / 10}");
+
+    // As ILGPU tells it.
+    private static bool IsWsl
+    {
+        get
+        {
+            try
+            {
+                return Directory.Exists("/usr/lib/wsl/lib") && File.ReadAllText("/proc/version").Contains("Microsoft", StringComparison.OrdinalIgnoreCase);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }
+    }
 
     private static CudaDriver Unusable(CudaUnavailableReason reason, string message) => new(0, 0, new(reason, message));
 }

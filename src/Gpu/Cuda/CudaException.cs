@@ -11,6 +11,12 @@ public sealed class CudaException : Exception
         ErrorName = name;
     }
 
+    internal CudaException(string call, string name, string description, string? detail) : base($"{call}: {name}, {description}{(detail is null ? "" : ": " + detail)}")
+    {
+        Call = call;
+        ErrorName = name;
+    }
+
     /// <summary>The driver function, for example <c>cuLaunchKernel</c>.</summary>
     public string Call { get; }
 

@@ -1,33 +1,38 @@
 using System.Text;
+using ILGPU;
+using ILGPU.Runtime;
+using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Cuda;
 
 /// <summary>A kernel's module and its entry.</summary>
-internal sealed unsafe class CudaKernel : Kernel
+internal sealed unsafe class CudaKernel : LoadedKernel
 {
-    private readonly CudaHandle _module;
+    private readonly CudaKernelDevice _device;
+    private readonly nint _module;
     private readonly nint _function;
     private readonly nuint _parameterBytes;
 
-    private CudaKernel(CudaAccelerator accelerator, CompiledKernel compiled, KernelAttributes attributes, CudaHandle module, nint function)
-        : base(accelerator, compiled, attributes)
+    private CudaKernel(CudaKernelDevice device, CompiledKernel compiled, KernelAttributes attributes, nint module, nint function)
+        : base(device.Accelerator, device.Properties, compiled, attributes)
     {
+        _device = device;
         _module = module;
         _function = function;
         _parameterBytes = (nuint)compiled.ParameterBytes;
     }
 
-    public static CudaKernel Load(CudaAccelerator accelerator, CompiledKernel compiled)
+    public static CudaKernel Load(CudaKernelDevice device, KernelCache cache, CompiledKernel compiled)
     {
-        accelerator.Context.Enter();
-        var module = new CudaHandle(accelerator.Context, accelerator.Live, CudaModule.Load(accelerator, compiled), CudaObject.Module);
+        device.Enter();
+        nint module = CudaModule.Load(device.Properties, cache, compiled);
         try
         {
             nint function;
             fixed (byte* name = Encoding.UTF8.GetBytes(compiled.EntryPoint + '\0'))
-                CudaApi.cuModuleGetFunction(out function, module.Value, name).Check(compiled.EntryPoint);
+                CudaApi.cuModuleGetFunction(out function, module, name).Check(compiled.EntryPoint);
             var attributes = new KernelAttributes(
                 Read(function, CudaFunctionAttribute.Registers),
                 Read(function, CudaFunctionAttribute.LocalSizeBytes),
@@ -36,38 +41,36 @@ internal sealed unsafe class CudaKernel : Kernel
             if (compiled.UsesDynamicShared)
             {
                 // The limit is 48 KiB until it is raised; raising it to all the device grants costs nothing, a launch takes what it asks for.
-                int most = accelerator.Properties.MaxSharedBytesPerGroup - attributes.StaticSharedBytes;
+                int most = device.Properties.MaxSharedBytesPerGroup - attributes.StaticSharedBytes;
                 CudaApi.cuFuncSetAttribute(function, CudaFunctionAttribute.MaxDynamicSharedSizeBytes, most).Check($"{most} bytes for {compiled.EntryPoint}");
             }
-            return new CudaKernel(accelerator, compiled, attributes, module, function);
+            return new CudaKernel(device, compiled, attributes, module, function);
         }
         catch
         {
-            module.Dispose();
+            _ = CudaApi.cuModuleUnload(module);
             throw;
         }
     }
 
-    public void Unload() => _module.Dispose();
-
-    protected override void LaunchCore(AcceleratorStream stream, in KernelConfig config, nint block)
+    protected override void LaunchCore(AcceleratorStream stream, in KernelConfig config, nint block, bool overlapsPrevious)
     {
         // The argument block goes to the driver as it is: CU_LAUNCH_PARAM_BUFFER_POINTER, _BUFFER_SIZE, _END.
         nuint bytes = _parameterBytes;
         void** extra = stackalloc void*[] { (void*)1, (void*)block, (void*)2, &bytes, null };
-        ObjectDisposedException.ThrowIf(_module.IsClosed, this);
-        if (config.OverlapsPrevious)
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (overlapsPrevious)
         {
-            LaunchOverlapping(((CudaStream)stream).Enter(), in config, extra);
+            LaunchOverlapping(_device.Enter(stream), in config, extra);
             return;
         }
         CudaResult result = CudaApi.cuLaunchKernel(
             _function,
             (uint)config.GridDim.X, (uint)config.GridDim.Y, (uint)config.GridDim.Z,
             (uint)config.GroupDim.X, (uint)config.GroupDim.Y, (uint)config.GroupDim.Z,
-            (uint)config.SharedMemoryConfig.Bytes, ((CudaStream)stream).Enter(), null, extra);
+            (uint)config.SharedMemoryConfig.ArraySize, _device.Enter(stream), null, extra);
         if (result != CudaResult.Success)
-            throw CudaStatus.Failure(result, $"{Compiled.EntryPoint}, {config}", nameof(CudaApi.cuLaunchKernel));
+            throw CudaStatus.Failure(result, Describe(in config), nameof(CudaApi.cuLaunchKernel));
     }
 
     private void LaunchOverlapping(nint stream, in KernelConfig config, void** extra)
@@ -81,15 +84,20 @@ internal sealed unsafe class CudaKernel : Kernel
             BlockX = (uint)config.GroupDim.X,
             BlockY = (uint)config.GroupDim.Y,
             BlockZ = (uint)config.GroupDim.Z,
-            SharedBytes = (uint)config.SharedMemoryConfig.Bytes,
+            SharedBytes = (uint)config.SharedMemoryConfig.ArraySize,
             Stream = stream,
             Attributes = &attribute,
             AttributeCount = 1,
         };
         CudaResult result = CudaApi.cuLaunchKernelEx(&launch, _function, null, extra);
         if (result != CudaResult.Success)
-            throw CudaStatus.Failure(result, $"{Compiled.EntryPoint}, {config}", nameof(CudaApi.cuLaunchKernelEx));
+            throw CudaStatus.Failure(result, Describe(in config), nameof(CudaApi.cuLaunchKernelEx));
     }
+
+    protected override void DisposeAcceleratorObject(bool disposing) => _ = CudaApi.cuModuleUnload(_module);
+
+    private string Describe(in KernelConfig config) =>
+        $"{Compiled.EntryPoint}, grid {config.GridDim}, group {config.GroupDim}, {config.SharedMemoryConfig.ArraySize} bytes of dynamic shared memory";
 
     private static int Read(nint function, CudaFunctionAttribute attribute)
     {

@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
+using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Cuda;
 
@@ -13,15 +15,15 @@ internal static unsafe class CudaModule
     private const int LogBytes = 16384;
     private const int AcceleratedTargets = 0x10000; // CU_COMPUTE_ACCELERATED_TARGET_BASE: sm_90a is 90 above it
 
-    /// <summary>Loads a kernel's module into the accelerator's context, which must be current.</summary>
+    /// <summary>Loads a kernel's module into the current context.</summary>
     /// <exception cref="CudaException">The driver cannot assemble or load it; the message has the assembler's log.</exception>
-    public static nint Load(CudaAccelerator accelerator, CompiledKernel compiled)
+    public static nint Load(AcceleratorProperties device, KernelCache cache, CompiledKernel compiled)
     {
-        if (accelerator.Cache.Folder is null || NeedsAlignment(compiled)) return LoadPtx(compiled);
-        string machine = $"{CudaDriver.Identity}\n{accelerator.Name}, sm_{accelerator.Properties.Sm}";
-        if (accelerator.Cache.MachineCode(compiled, machine) is { } kept && TryLoad(kept, out nint module)) return module;
+        if (cache.Folder is null || NeedsAlignment(compiled)) return LoadPtx(compiled);
+        string machine = $"{CudaDriver.Identity}\n{device.Name}, sm_{device.Sm}";
+        if (cache.MachineCode(compiled, machine) is { } kept && TryLoad(kept, out nint module)) return module;
         if (Link(compiled) is not { } code || !TryLoad(code, out module)) return LoadPtx(compiled);
-        accelerator.Cache.KeepMachineCode(compiled, machine, code);
+        cache.KeepMachineCode(compiled, machine, code);
         return module;
     }
 

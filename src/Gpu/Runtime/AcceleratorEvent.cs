@@ -1,7 +1,13 @@
+using ILGPU.Runtime;
+
 namespace Lia.Gpu.Runtime;
 
-/// <summary>A point in a stream: to wait for, from the host or another stream, or to measure time from.</summary>
-public abstract class AcceleratorEvent : IDisposable
+/// <summary>
+/// A point in a stream: to wait for, from the host or another stream, or to measure time from. It is made once and recorded any number of times, which ILGPU's profiling
+/// markers are not.
+/// </summary>
+/// <param name="accelerator">Whose streams record it.</param>
+public abstract class AcceleratorEvent(Accelerator accelerator) : AcceleratorObject(accelerator)
 {
     /// <summary>Whether the point was reached (or nothing was recorded yet).</summary>
     public abstract bool IsCompleted { get; }
@@ -11,14 +17,4 @@ public abstract class AcceleratorEvent : IDisposable
 
     /// <summary>Milliseconds between <paramref name="start"/> and this event, both recorded and reached. Resolution about 0.5 microseconds on CUDA.</summary>
     public abstract double MillisecondsSince(AcceleratorEvent start);
-
-    /// <summary>Releases the event.</summary>
-    public void Dispose()
-    {
-        Dispose(disposing: true);
-        GC.SuppressFinalize(this);
-    }
-
-    /// <summary>Releases the event.</summary>
-    protected abstract void Dispose(bool disposing);
 }

@@ -1,15 +1,5 @@
 namespace Lia.Gpu.Runtime;
 
-/// <summary>What runs the kernels.</summary>
-public enum AcceleratorType
-{
-    /// <summary>An NVIDIA GPU, through the CUDA driver.</summary>
-    Cuda,
-
-    /// <summary>A program that executes PTX, for tests.</summary>
-    Emulator,
-}
-
 /// <summary>Name and limits of an accelerator.</summary>
 public sealed record AcceleratorProperties
 {
@@ -33,7 +23,4 @@ public sealed record AcceleratorProperties
 
     /// <summary>Bytes of the level 2 cache.</summary>
     public required int L2Bytes { get; init; }
-
-    /// <summary>Threads of a warp.</summary>
-    public int WarpSize { get; } = 32;
 }

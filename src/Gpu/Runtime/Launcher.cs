@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Reflection.Emit;
-using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Runtime;
 using Lia.Gpu.Compiler;
 
 namespace Lia.Gpu.Runtime;
@@ -9,19 +10,19 @@ namespace Lia.Gpu.Runtime;
 /// Makes typed launchers. A launcher is a method generated once per kernel and delegate type: it lays its arguments into one block on its
 /// stack, each at the offset the compiler gave it, and passes the block on. It boxes and allocates nothing.
 /// <code>
-/// void launch(Kernel kernel, [AcceleratorStream stream,] KernelConfig config, T1 a, T2 b)   // or Index1D extent instead of config
+/// void launch(LoadedKernel kernel, [AcceleratorStream stream,] KernelConfig config, T1 a, T2 b)   // or Index1D extent instead of config
 /// {
 ///     byte* block = stackalloc byte[ParameterBytes];
-///     *(T1*)(block + offset1) = a;
+///     *(T1*)(block + offset1) = a;                                                          // views as an address and a length: see KernelArguments
 ///     *(T2*)(block + offset2) = b;
 ///     [*(long*)(block + offset3) = extent;]                                                 // implicitly grouped kernels: threads past it do nothing
-///     kernel.LaunchBlock(stream or null, config, block);
+///     kernel.LaunchBlock(stream or null, config, block, false);
 /// }
 /// </code>
 /// </summary>
 internal static class Launcher
 {
-    public static TDelegate Create<TDelegate>(Kernel kernel) where TDelegate : Delegate
+    public static TDelegate Create<TDelegate>(LoadedKernel kernel) where TDelegate : Delegate
     {
         Type[] signature = [.. typeof(TDelegate).GetMethod("Invoke")!.GetParameters().Select(p => p.ParameterType)];
         bool hasStream = signature[0] == typeof(AcceleratorStream);
@@ -31,7 +32,7 @@ internal static class Launcher
         CompiledKernel compiled = kernel.Compiled;
         Demand(compiled, arguments, implicitlyGrouped);
 
-        var method = new DynamicMethod("Launch " + compiled.EntryPoint, typeof(void), [typeof(Kernel), .. signature], typeof(Launcher).Module, skipVisibility: true);
+        var method = new DynamicMethod("Launch " + compiled.EntryPoint, typeof(void), [typeof(LoadedKernel), .. signature], typeof(Launcher).Module, skipVisibility: true);
         ILGenerator il = method.GetILGenerator();
         LocalBuilder block = il.DeclareLocal(typeof(nint));
         il.Emit(OpCodes.Ldc_I4, Math.Max(8, compiled.ParameterBytes));
@@ -40,9 +41,8 @@ internal static class Launcher
         il.Emit(OpCodes.Stloc, block);
         for (int i = 0; i < arguments.Length; i++)
         {
-            EmitAddress(compiled.Parameters[i].Offset);
-            il.Emit(OpCodes.Ldarg, shape + 2 + i);
-            il.Emit(OpCodes.Stobj, arguments[i]);
+            int argument = shape + 2 + i;
+            KernelArguments.EmitWrite(il, arguments[i], () => il.Emit(OpCodes.Ldarga, argument), () => il.Emit(OpCodes.Ldloc, block), compiled.Parameters[i].Offset);
         }
         if (implicitlyGrouped)
         {
@@ -56,7 +56,8 @@ internal static class Launcher
         il.Emit(hasStream ? OpCodes.Ldarg_1 : OpCodes.Ldnull);
         il.Emit(OpCodes.Ldarg, shape + 1);
         il.Emit(OpCodes.Ldloc, block);
-        il.Emit(OpCodes.Call, typeof(Kernel).GetMethod(implicitlyGrouped ? nameof(Kernel.LaunchExtent) : nameof(Kernel.LaunchBlock), BindingFlags.Instance | BindingFlags.NonPublic)!);
+        if (!implicitlyGrouped) il.Emit(OpCodes.Ldc_I4_0);
+        il.Emit(OpCodes.Call, typeof(LoadedKernel).GetMethod(implicitlyGrouped ? nameof(LoadedKernel.LaunchExtent) : nameof(LoadedKernel.LaunchBlock), BindingFlags.Instance | BindingFlags.NonPublic)!);
         il.Emit(OpCodes.Ret);
         return method.CreateDelegate<TDelegate>(kernel);
 
@@ -73,19 +74,17 @@ internal static class Launcher
         if (compiled.IsImplicitlyGrouped != implicitlyGrouped)
         {
             throw new ArgumentException(compiled.IsImplicitlyGrouped
-                ? $"{compiled.EntryPoint} is implicitly grouped (its first parameter is an Index1D): load it with LoadAutoGrouped..."
-                : $"{compiled.EntryPoint} is explicitly grouped (its first parameter is not an Index1D): load it with LoadKernel or LoadStreamKernel");
+                ? $"{compiled.EntryPoint} is implicitly grouped (its first parameter is an Index1D): its launcher takes an Index1D, the number of threads, in place of a KernelConfig"
+                : $"{compiled.EntryPoint} is explicitly grouped (its first parameter is not an Index1D): its launcher takes a KernelConfig");
         }
         if (compiled.Parameters.Length != arguments.Length + (implicitlyGrouped ? 1 : 0))
             throw new ArgumentException($"{compiled.EntryPoint} takes {compiled.Parameters.Length} parameters, the launcher passes {arguments.Length}");
         for (int i = 0; i < arguments.Length; i++)
         {
             KernelParameter parameter = compiled.Parameters[i];
-            int size = (int)SizeOf.MakeGenericMethod(arguments[i]).Invoke(null, null)!;
+            int size = KernelArguments.SizeOf(arguments[i]);
             if (size != parameter.Size)
                 throw new ArgumentException($"{compiled.EntryPoint}: parameter {parameter.Name} has {parameter.Size} bytes in the kernel and {size} as {arguments[i].Name} on the host");
         }
     }
-
-    private static readonly MethodInfo SizeOf = typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!;
 }

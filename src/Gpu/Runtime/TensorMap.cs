@@ -5,7 +5,7 @@ namespace Lia.Gpu.Runtime;
 
 /// <summary>
 /// What <see cref="Intrinsics.TmaLoad2D{T, TMap}"/> and its relatives copy from, as 128 bytes that only the accelerator understands: see
-/// <see cref="Accelerator.EncodeTensorMap"/>. Kernels get it as an element of a buffer, whose address is a multiple of 64.
+/// <see cref="KernelLoader.EncodeTensorMap"/>. Kernels get it as an element of a buffer, whose address is a multiple of 64.
 /// </summary>
 public unsafe struct TensorMap
 {

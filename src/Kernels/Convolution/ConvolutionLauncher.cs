@@ -72,39 +72,39 @@ internal static class ConvolutionLauncher
     }
 
     /// <summary>The launches that compute a convolution: one, or two when K is cut.</summary>
-    public static KernelLaunch[] Prepare(Accelerator accelerator, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
+    public static KernelLaunch[] Prepare(KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
     {
         ConvolutionArguments arguments = Arguments(weights, shape, operands);
         return IsVector(weights)
-            ? Prepare<VectorAccess>(accelerator, weights, shape, operands, arguments)
-            : Prepare<ScalarAccess>(accelerator, weights, shape, operands, arguments);
+            ? Prepare<VectorAccess>(loader, weights, shape, operands, arguments)
+            : Prepare<ScalarAccess>(loader, weights, shape, operands, arguments);
     }
 
     /// <summary>The same with a given tile.</summary>
-    public static KernelLaunch[] Prepare<TTile>(Accelerator accelerator, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
+    public static KernelLaunch[] Prepare<TTile>(KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
         where TTile : struct, IConvolutionTile
     {
         ConvolutionArguments arguments = Arguments(weights, shape, operands);
         return IsVector(weights)
-            ? WithReduction<VectorAccess>(accelerator, Bind<TTile, VectorAccess>(accelerator, weights, shape, arguments), operands, arguments)
-            : WithReduction<ScalarAccess>(accelerator, Bind<TTile, ScalarAccess>(accelerator, weights, shape, arguments), operands, arguments);
+            ? WithReduction<VectorAccess>(loader, Bind<TTile, VectorAccess>(loader, weights, shape, arguments), operands, arguments)
+            : WithReduction<ScalarAccess>(loader, Bind<TTile, ScalarAccess>(loader, weights, shape, arguments), operands, arguments);
     }
 
     private static bool IsVector(ConvolutionWeights weights) => weights.Inputs % 4 == 0 && weights.Outputs % 4 == 0;
 
     // The largest tile that still gives every multiprocessor work. The choice does not change the result.
     private static KernelLaunch[] Prepare<TAccess>(
-        Accelerator accelerator, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands, ConvolutionArguments arguments)
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands, ConvolutionArguments arguments)
         where TAccess : struct, IChannelAccess
     {
-        int wanted = 3 * accelerator.Properties.Multiprocessors / 2;
+        int wanted = 3 * loader.Properties.Multiprocessors / 2;
         KernelLaunch launch =
-            Fits<Tile128x128>() ? Bind<Tile128x128, TAccess>(accelerator, weights, shape, arguments)
-            : Fits<Tile128x64>() ? Bind<Tile128x64, TAccess>(accelerator, weights, shape, arguments)
-            : Fits<Tile64x64>() ? Bind<Tile64x64, TAccess>(accelerator, weights, shape, arguments)
-            : Fits<Tile64x32>() ? Bind<Tile64x32, TAccess>(accelerator, weights, shape, arguments)
-            : Bind<Tile32x32, TAccess>(accelerator, weights, shape, arguments);
-        return WithReduction<TAccess>(accelerator, launch, operands, arguments);
+            Fits<Tile128x128>() ? Bind<Tile128x128, TAccess>(loader, weights, shape, arguments)
+            : Fits<Tile128x64>() ? Bind<Tile128x64, TAccess>(loader, weights, shape, arguments)
+            : Fits<Tile64x64>() ? Bind<Tile64x64, TAccess>(loader, weights, shape, arguments)
+            : Fits<Tile64x32>() ? Bind<Tile64x32, TAccess>(loader, weights, shape, arguments)
+            : Bind<Tile32x32, TAccess>(loader, weights, shape, arguments);
+        return WithReduction<TAccess>(loader, launch, operands, arguments);
 
         bool Fits<TTile>() where TTile : struct, IConvolutionTile
         {
@@ -156,7 +156,7 @@ internal static class ConvolutionLauncher
     }
 
     private static KernelLaunch Bind<TTile, TAccess>(
-        Accelerator accelerator, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionArguments arguments)
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionArguments arguments)
         where TTile : struct, IConvolutionTile
         where TAccess : struct, IChannelAccess
     {
@@ -166,12 +166,12 @@ internal static class ConvolutionLauncher
         double products = (shape.Transposed ? inputs : outputs) * weights.Kernel * weights.Kernel * weights.Inputs * weights.Outputs;
         Index3D threads = new(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1);
         return KernelLaunch.Create(
-            accelerator, ConvolutionKernel.Run<TTile, TAccess>, new KernelConfig(Grid<TTile>(shape, arguments), threads), arguments, 2 * products,
+            loader, ConvolutionKernel.Run<TTile, TAccess>, new KernelConfig(Grid<TTile>(shape, arguments), threads), arguments, 2 * products,
             sizeof(float) * (inputs * weights.Inputs + outputs * weights.Outputs * arguments.Splits) + weights.Bytes);
     }
 
     private static KernelLaunch[] WithReduction<TAccess>(
-        Accelerator accelerator, KernelLaunch convolution, ConvolutionOperands operands, ConvolutionArguments arguments)
+        KernelLoader loader, KernelLaunch convolution, ConvolutionOperands operands, ConvolutionArguments arguments)
         where TAccess : struct, IChannelAccess
     {
         if (arguments.Splits == 1) return [convolution];
@@ -179,7 +179,7 @@ internal static class ConvolutionLauncher
         return
         [
             convolution,
-            SplitReduction.Prepare<TAccess>(accelerator, new()
+            SplitReduction.Prepare<TAccess>(loader, new()
             {
                 Parts = operands.Workspace,
                 Output = operands.Output,

@@ -1,3 +1,4 @@
+using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
@@ -11,20 +12,20 @@ internal sealed class ConvolutionWeights : IDisposable
     private static readonly (int Y, int X)[] PhaseTaps =
         [(0, 0), (0, 2), (2, 0), (2, 2), (0, 1), (2, 1), (1, 0), (1, 2), (1, 1)];
 
-    private readonly MemoryBuffer1D<float> _buffer;
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _buffer;
 
-    /// <param name="accelerator">Where they live.</param>
+    /// <param name="loader">Where they live.</param>
     /// <param name="weight">[outputs, inputs, kernel, kernel], row-major.</param>
     /// <param name="outputs">Output channels.</param>
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">Rows and columns of the kernel.</param>
     /// <param name="transposed">For <see cref="ConvolutionShape.Transposed"/>: orders the taps by phase.</param>
-    public ConvolutionWeights(Accelerator accelerator, float[] weight, int outputs, int inputs, int kernel, bool transposed = false)
+    public ConvolutionWeights(KernelLoader loader, float[] weight, int outputs, int inputs, int kernel, bool transposed = false)
     {
         (Outputs, Inputs, Kernel, Transposed) = (outputs, inputs, kernel, transposed);
         PaddedInputs = RoundUp(inputs, ConvolutionKernel.Chunk);
         PaddedOutputs = RoundUp(outputs, OutputGranule);
-        _buffer = accelerator.Allocate1D(Pack(weight));
+        _buffer = loader.Allocate1D(Pack(weight));
     }
 
     public int Outputs { get; }

@@ -27,14 +27,14 @@ internal struct FirstLayerArguments
 /// </summary>
 internal static class FirstLayer
 {
-    public static KernelLaunch Prepare(Accelerator accelerator, FirstLayerArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, FirstLayerArguments arguments)
     {
         KernelConfig config = KernelLaunch.Linear((long)arguments.Frames * arguments.Pixels * ((arguments.Channels + 3) / 4));
         double pixels = (double)arguments.Frames * arguments.Pixels;
         double operations = 6 * pixels * arguments.Channels, bytes = sizeof(float) * pixels * (3 + arguments.Channels);
         return arguments.Channels % 4 == 0
-            ? KernelLaunch.Create(accelerator, Run<VectorAccess>, config, arguments, operations, bytes)
-            : KernelLaunch.Create(accelerator, Run<ScalarAccess>, config, arguments, operations, bytes);
+            ? KernelLaunch.Create(loader, Run<VectorAccess>, config, arguments, operations, bytes)
+            : KernelLaunch.Create(loader, Run<ScalarAccess>, config, arguments, operations, bytes);
     }
 
     public static void Run<TAccess>(FirstLayerArguments a) where TAccess : struct, IChannelAccess

@@ -51,10 +51,10 @@ internal static class HalfFirstLayer
 {
     private const int Threads = 256;
 
-    /// <param name="accelerator">Where it runs.</param>
+    /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
     /// <param name="parts">Halves of a value of the result.</param>
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfFirstLayerArguments arguments, int parts = 1)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfFirstLayerArguments arguments, int parts = 1)
     {
         bool hasBytes = arguments.Pixels.Length != 0;
         KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
@@ -67,7 +67,7 @@ internal static class HalfFirstLayer
             (true, _) => RunPairs<BytePicture>,
             _ => RunPairs<PlanarPicture>,
         };
-        return KernelLaunch.CreateOverlapping(accelerator, kernel, config, arguments, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
     }
 
     /// <summary>To one half a value.</summary>

@@ -22,11 +22,11 @@ internal struct SplitReductionArguments
 /// </summary>
 internal static class SplitReduction
 {
-    public static KernelLaunch Prepare<TAccess>(Accelerator accelerator, SplitReductionArguments arguments) where TAccess : struct, IChannelAccess
+    public static KernelLaunch Prepare<TAccess>(KernelLoader loader, SplitReductionArguments arguments) where TAccess : struct, IChannelAccess
     {
         long elements = (long)arguments.Pixels * arguments.Channels;
         return KernelLaunch.Create(
-            accelerator, Run<TAccess>, KernelLaunch.Linear((long)arguments.Pixels * ((arguments.Channels + 3) / 4)), arguments,
+            loader, Run<TAccess>, KernelLaunch.Linear((long)arguments.Pixels * ((arguments.Channels + 3) / 4)), arguments,
             bytes: sizeof(float) * (double)elements * (arguments.Splits + 1));
     }
 

@@ -48,23 +48,23 @@ internal static class HalfLinear
     private const int FramesPerBlock = 4;
     private const int Sums = OutputsPerBlock * FramesPerBlock;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfLinearArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfLinearArguments arguments)
     {
         Index3D grid = new((arguments.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (arguments.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
         double weights = (double)arguments.Outputs * arguments.Inputs;
         return KernelLaunch.CreateOverlapping(
-            accelerator, Run, new KernelConfig(grid, new Index3D(Warp.WarpSize * Warps, 1, 1)), arguments, 2 * weights * arguments.Frames,
+            loader, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, 2 * weights * arguments.Frames,
             2 * (weights + (double)arguments.Frames * arguments.Inputs) + sizeof(float) * (double)arguments.Frames * arguments.Outputs);
     }
 
     /// <summary>The same for values of two halves.</summary>
-    public static KernelLaunch PreparePairs(Accelerator accelerator, PairLinearArguments arguments)
+    public static KernelLaunch PreparePairs(KernelLoader loader, PairLinearArguments arguments)
     {
         HalfLinearArguments linear = arguments.Linear;
         Index3D grid = new((linear.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (linear.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
         double weights = (double)linear.Outputs * linear.Inputs;
         return KernelLaunch.CreateOverlapping(
-            accelerator, RunPairs, new KernelConfig(grid, new Index3D(Warp.WarpSize * Warps, 1, 1)), arguments, 2 * weights * linear.Frames,
+            loader, RunPairs, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, 2 * weights * linear.Frames,
             4 * (weights + (double)linear.Frames * linear.Inputs) + sizeof(float) * (double)linear.Frames * linear.Outputs);
     }
 

@@ -37,12 +37,12 @@ internal static class LinearKernel
     private const int Warps = 8;
     private const int FramesPerWarp = 4;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, LinearArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, LinearArguments arguments)
     {
         Index3D grid = new((arguments.Outputs + Warps - 1) / Warps, (arguments.Frames + FramesPerWarp - 1) / FramesPerWarp, 1);
         double weights = (double)arguments.Outputs * arguments.Inputs;
         return KernelLaunch.CreateOverlapping(
-            accelerator, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments,
+            loader, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments,
             2 * weights * arguments.Frames, sizeof(float) * (weights + (double)arguments.Frames * (arguments.Inputs + arguments.Outputs)));
     }
 

@@ -20,14 +20,14 @@ internal struct ConstantInputArguments
 /// <summary>The decoder's input, the learned 4x4 constant times the first layer's style: x[p, c] = constant[p, c] s[c]. A thread takes an octet; nothing bounds it but the launch.</summary>
 internal static class ConstantInput
 {
-    /// <param name="accelerator">Where it runs.</param>
+    /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
     /// <param name="parts">Halves of a value of the result.</param>
-    public static KernelLaunch Prepare(Accelerator accelerator, ConstantInputArguments arguments, int parts = 1)
+    public static KernelLaunch Prepare(KernelLoader loader, ConstantInputArguments arguments, int parts = 1)
     {
         double elements = (double)arguments.Frames * arguments.Pixels * arguments.Channels;
         Action<ConstantInputArguments> kernel = parts == 1 ? Run : RunPairs;
-        return KernelLaunch.CreateOverlapping(accelerator, kernel, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * parts * elements);
+        return KernelLaunch.CreateOverlapping(loader, kernel, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * parts * elements);
     }
 
     /// <summary>To one half a value.</summary>

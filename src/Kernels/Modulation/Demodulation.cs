@@ -57,11 +57,11 @@ internal static class Demodulation
     private const float Epsilon = 1e-8f;
     private const float SmallestNormal = 1.17549435e-38f;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, DemodulationArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, DemodulationArguments arguments)
     {
         Index3D grid = new((arguments.RowCount + Warps - 1) / Warps, (arguments.Frames + FramesPerWarp - 1) / FramesPerWarp, 1);
         return KernelLaunch.CreateOverlapping(
-            accelerator, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, bytes: arguments.SquaredWeights.LengthInBytes);
+            loader, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, bytes: arguments.SquaredWeights.LengthInBytes);
     }
 
     public static void Run(DemodulationArguments a)

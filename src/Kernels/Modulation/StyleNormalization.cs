@@ -35,11 +35,11 @@ internal static class StyleNormalization
 {
     private const int Warps = 4;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, StyleNormalizationArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, StyleNormalizationArguments arguments)
     {
         int warps = arguments.Frames * arguments.LayerCount;
         return KernelLaunch.CreateOverlapping(
-            accelerator, Run, new KernelConfig(new Index1D((warps + Warps - 1) / Warps), new Index1D(32 * Warps)), arguments,
+            loader, Run, new KernelConfig(new Index1D((warps + Warps - 1) / Warps), new Index1D(32 * Warps)), arguments,
             bytes: 2.0 * sizeof(float) * arguments.Frames * arguments.StyleStride);
     }
 

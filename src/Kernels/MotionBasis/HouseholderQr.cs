@@ -45,8 +45,8 @@ internal static class HouseholderQr
     /// <summary>Elements of double workspace: <see cref="HouseholderQrArguments.Reflectors"/>, Basis and Factors.</summary>
     public static long WorkspaceLength(int rows, int columns) => 2L * rows * columns + columns;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HouseholderQrArguments arguments) =>
-        KernelLaunch.Create(accelerator, Run, new KernelConfig(new Index1D(1), new Index1D(32 * Warps)), arguments);
+    public static KernelLaunch Prepare(KernelLoader loader, HouseholderQrArguments arguments) =>
+        KernelLaunch.Create(loader, Run, new KernelConfig(new Index1D(1), new Index1D(32 * Warps)), arguments);
 
     public static void Run(HouseholderQrArguments a)
     {
@@ -112,7 +112,7 @@ internal static class HouseholderQr
         }
     }
 
-    // The dialect has no double square root of its own: Newton's iteration from the float one, three corrections, is correct to the last bit or two.
+    // No double square root is correctly rounded everywhere: Newton's iteration from the float one, three corrections, is correct to the last bit or two.
     private static double Sqrt(double value)
     {
         if (value == 0.0) return 0.0;

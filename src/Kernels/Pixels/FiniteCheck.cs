@@ -21,10 +21,10 @@ internal static class FiniteCheck
 {
     private const uint Exponent = 0x7f800000; // all ones: an infinity or no number
 
-    public static KernelLaunch Prepare(Accelerator accelerator, FiniteCheckArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, FiniteCheckArguments arguments)
     {
         long values = (long)arguments.Frames * arguments.ValuesPerFrame;
-        return KernelLaunch.Create(accelerator, Run, KernelLaunch.Linear(values), arguments, bytes: sizeof(float) * values);
+        return KernelLaunch.Create(loader, Run, KernelLaunch.Linear(values), arguments, bytes: sizeof(float) * values);
     }
 
     public static void Run(FiniteCheckArguments a)

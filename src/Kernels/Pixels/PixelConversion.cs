@@ -21,10 +21,10 @@ internal struct PixelArguments
 internal static class PixelConversion
 {
     /// <summary>Bytes to planes.</summary>
-    public static KernelLaunch PrepareNormalise(Accelerator accelerator, PixelArguments arguments) => Prepare(accelerator, Normalise, arguments);
+    public static KernelLaunch PrepareNormalise(KernelLoader loader, PixelArguments arguments) => Prepare(loader, Normalise, arguments);
 
     /// <summary>Planes to bytes.</summary>
-    public static KernelLaunch PreparePack(Accelerator accelerator, PixelArguments arguments) => Prepare(accelerator, Pack, arguments);
+    public static KernelLaunch PreparePack(KernelLoader loader, PixelArguments arguments) => Prepare(loader, Pack, arguments);
 
     public static void Normalise(PixelArguments a)
     {
@@ -50,9 +50,9 @@ internal static class PixelConversion
         }
     }
 
-    private static KernelLaunch Prepare(Accelerator accelerator, Action<PixelArguments> kernel, PixelArguments arguments)
+    private static KernelLaunch Prepare(KernelLoader loader, Action<PixelArguments> kernel, PixelArguments arguments)
     {
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        return KernelLaunch.Create(accelerator, kernel, KernelLaunch.Linear((long)pixels), arguments, bytes: 15 * pixels);
+        return KernelLaunch.Create(loader, kernel, KernelLaunch.Linear((long)pixels), arguments, bytes: 15 * pixels);
     }
 }

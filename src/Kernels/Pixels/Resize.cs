@@ -1,3 +1,4 @@
+using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Pixels;
@@ -26,8 +27,8 @@ internal struct ResizeArguments
 /// </summary>
 internal static class Resize
 {
-    public static KernelLaunch Prepare(Accelerator accelerator, ResizeArguments arguments) => KernelLaunch.Create(
-        accelerator, Run, KernelLaunch.Linear((long)arguments.Outer * arguments.OutputLength * arguments.Inner), arguments,
+    public static KernelLaunch Prepare(KernelLoader loader, ResizeArguments arguments) => KernelLaunch.Create(
+        loader, Run, KernelLaunch.Linear((long)arguments.Outer * arguments.OutputLength * arguments.Inner), arguments,
         bytes: (double)arguments.Outer * arguments.Inner * (arguments.InputLength + arguments.OutputLength));
 
     public static void Run(ResizeArguments a)
@@ -51,13 +52,13 @@ internal static class Resize
 /// <summary>The taps of one axis on the device.</summary>
 internal sealed class ResizeAxis : IDisposable
 {
-    private readonly MemoryBuffer1D<int> _taps;
+    private readonly MemoryBuffer1D<int, Stride1D.Dense> _taps;
 
-    public ResizeAxis(Accelerator accelerator, int inputs, int outputs)
+    public ResizeAxis(KernelLoader loader, int inputs, int outputs)
     {
         ResizeTaps taps = new(inputs, outputs);
         (InputLength, OutputLength, MostTaps) = (inputs, outputs, taps.Most);
-        _taps = accelerator.Allocate1D<int>([.. taps.First, .. taps.Count, .. taps.AllWeights]);
+        _taps = loader.Allocate1D<int>([.. taps.First, .. taps.Count, .. taps.AllWeights]);
     }
 
     public int InputLength { get; }

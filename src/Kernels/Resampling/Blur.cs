@@ -60,7 +60,7 @@ internal static class Blur
 {
     private const int RowsPerThread = 8;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, BlurArguments arguments, int stride)
+    public static KernelLaunch Prepare(KernelLoader loader, BlurArguments arguments, int stride)
     {
         int quads = (arguments.Channels + 3) / 4;
         int strips = (arguments.OutputHeight + RowsPerThread - 1) / RowsPerThread;
@@ -75,7 +75,7 @@ internal static class Blur
             (2, _) => Run<Stride2, ScalarAccess>,
             _ => throw new ArgumentOutOfRangeException(nameof(stride), stride, "The stride is 1 or 2."),
         };
-        return KernelLaunch.Create(accelerator, kernel, config, arguments, 16 * outputs, sizeof(float) * (inputs + outputs));
+        return KernelLaunch.Create(loader, kernel, config, arguments, 16 * outputs, sizeof(float) * (inputs + outputs));
     }
 
     public static void Run<TStride, TAccess>(BlurArguments a)

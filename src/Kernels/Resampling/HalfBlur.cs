@@ -125,18 +125,18 @@ internal static class HalfBlur
     private const int Threads = 128;
 
     /// <summary>CHW8 H x W to CHW8 H/2 x W/2.</summary>
-    /// <param name="accelerator">Where it runs.</param>
+    /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
     /// <param name="parts">Halves of a value, of both maps.</param>
-    public static KernelLaunch PrepareSkip(Accelerator accelerator, HalfBlurArguments arguments, int parts = 1) => Prepare<SkipBlur>(accelerator, arguments, parts);
+    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<SkipBlur>(loader, arguments, parts);
 
     /// <summary>CHW8 H x W to phase-separated (H+1) x (W+1).</summary>
     /// <inheritdoc cref="PrepareSkip"/>
-    public static KernelLaunch PrepareDown(Accelerator accelerator, HalfBlurArguments arguments, int parts = 1) => Prepare<DownBlur>(accelerator, arguments, parts);
+    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<DownBlur>(loader, arguments, parts);
 
     /// <summary>Phase-separated H x W to CHW8 (H-1) x (W-1), with the layer's epilogue.</summary>
     /// <inheritdoc cref="PrepareSkip"/>
-    public static KernelLaunch PrepareUp(Accelerator accelerator, HalfBlurArguments arguments, int parts = 1) => Prepare<UpBlur>(accelerator, arguments, parts);
+    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<UpBlur>(loader, arguments, parts);
 
     /// <summary>One half a value.</summary>
     [LaunchBounds(Threads, 5)]
@@ -210,7 +210,7 @@ internal static class HalfBlur
         }
     }
 
-    private static KernelLaunch Prepare<TBlur>(Accelerator accelerator, HalfBlurArguments arguments, int parts) where TBlur : struct, IHalfBlur
+    private static KernelLaunch Prepare<TBlur>(KernelLoader loader, HalfBlurArguments arguments, int parts) where TBlur : struct, IHalfBlur
     {
         TBlur blur = default;
         arguments.OutputHeight = (arguments.InputHeight + 2 * blur.Padding - Taps) / blur.Stride + 1;
@@ -220,7 +220,7 @@ internal static class HalfBlur
         double inputs = maps * arguments.InputHeight * arguments.InputWidth, outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
         KernelConfig config = KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
         Action<HalfBlurArguments> kernel = parts == 1 ? Run<TBlur> : RunPairs<TBlur>;
-        return KernelLaunch.CreateOverlapping(accelerator, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
     }
 
     private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;

@@ -67,7 +67,7 @@ internal static class FlowWarp
 {
     private const int Threads = 256;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, FlowWarpArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, FlowWarpArguments arguments)
     {
         int lanes = 4;
         while (lanes < 32 && lanes * 8 < arguments.Channels) lanes *= 2;
@@ -77,8 +77,8 @@ internal static class FlowWarp
         double operations = 27 * pixels * arguments.Channels;
         double bytes = sizeof(float) * pixels * (arguments.Channels * (arguments.Blended.Length != 0 ? 3 : 2) + 6);
         return arguments.Channels % 4 == 0
-            ? KernelLaunch.Create(accelerator, Run<VectorAccess>, config, arguments, operations, bytes)
-            : KernelLaunch.Create(accelerator, Run<ScalarAccess>, config, arguments, operations, bytes);
+            ? KernelLaunch.Create(loader, Run<VectorAccess>, config, arguments, operations, bytes)
+            : KernelLaunch.Create(loader, Run<ScalarAccess>, config, arguments, operations, bytes);
     }
 
     public static void Run<TAccess>(FlowWarpArguments a) where TAccess : struct, IChannelAccess

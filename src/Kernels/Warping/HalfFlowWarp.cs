@@ -103,10 +103,10 @@ internal static class HalfFlowWarp
     private const int MostSums = 8;
     private const int CornerValues = 9;
 
-    /// <param name="accelerator">Where it runs.</param>
+    /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
     /// <param name="parts">Halves of a value, of all maps.</param>
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfFlowWarpArguments arguments, int parts = 1)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfFlowWarpArguments arguments, int parts = 1)
     {
         int octets = arguments.Channels / Octet.Size, plane = arguments.Height * arguments.Width;
         // The fewer threads a level has, the less each takes; 64 slices at most, so that a block has four neighbouring pixels at least.
@@ -134,7 +134,7 @@ internal static class HalfFlowWarp
             (2, _) => RunPairs<TwoOctets>,
             _ => RunPairs<OneOctet>,
         };
-        return KernelLaunch.CreateOverlapping(accelerator, kernel, config, arguments, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
     }
 
     /// <summary>One half a value.</summary>

@@ -53,13 +53,13 @@ internal static class HalfRgbWarp
 {
     private const int Threads = 256;
 
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfRgbWarpArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfRgbWarpArguments arguments)
     {
         int plane = arguments.Height * arguments.Width;
         double pixels = (double)arguments.Frames * plane;
         KernelConfig config = new(new Index2D((plane + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double bytes = pixels * (18 + (arguments.Rgb.Length != 0 ? 12 : 0) + (arguments.Pixels.Length != 0 ? 3 : 0) + (arguments.Flow.Length != 0 ? 12 : 0));
-        return KernelLaunch.CreateOverlapping(accelerator, Run, config, arguments, bytes: bytes);
+        return KernelLaunch.CreateOverlapping(loader, Run, config, arguments, bytes: bytes);
     }
 
     [LaunchBounds(Threads)]
@@ -125,15 +125,15 @@ internal static class HalfRgbProjection
 {
     private const int Threads = 128;
 
-    /// <param name="accelerator">Where it runs.</param>
+    /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
     /// <param name="parts">Halves of a value of the feature.</param>
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfRgbProjectionArguments arguments, int parts = 1)
+    public static KernelLaunch Prepare(KernelLoader loader, HalfRgbProjectionArguments arguments, int parts = 1)
     {
         Action<HalfRgbProjectionArguments> kernel = parts == 1 ? Run : RunPairs;
         KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        return KernelLaunch.CreateOverlapping(accelerator, kernel, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * parts * arguments.Channels + 12));
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * parts * arguments.Channels + 12));
     }
 
     /// <summary>Of one half a value.</summary>

@@ -13,7 +13,7 @@ internal sealed class DeviceSelection : IDisposable
     private readonly Device _device;
     private readonly Precision _precision;
     private readonly int _threads;
-    private Task<Accelerator>? _opening;
+    private Task<KernelLoader>? _opening;
 
     /// <summary>Refuses a device that is not there, before anything is loaded, and begins to open one that may be.</summary>
     /// <param name="device"><see cref="Device.Auto"/> takes CUDA where there is a device that can hold the network, else the CPU.</param>
@@ -23,8 +23,8 @@ internal sealed class DeviceSelection : IDisposable
     public DeviceSelection(Device device, Precision precision, int threads)
     {
         (_device, _precision, _threads) = (device, precision, threads);
-        if (device == Device.Cuda && !CudaDevice.TryEnumerate(out _, out string? problem)) throw Refusal(problem!);
-        if (device != Device.Cpu) _opening = Task.Run(OpenAccelerator);
+        if (device == Device.Cuda && !CudaDeviceInfo.TryEnumerate(out _, out string? problem)) throw Refusal(problem!);
+        if (device != Device.Cpu) _opening = Task.Run(OpenDevice);
     }
 
     /// <summary>Loads a network.</summary>
@@ -56,10 +56,10 @@ internal sealed class DeviceSelection : IDisposable
         {
             try
             {
-                Accelerator accelerator = Interlocked.Exchange(ref _opening, null) is { } opening ? opening.GetAwaiter().GetResult() : OpenAccelerator();
+                KernelLoader loader = Interlocked.Exchange(ref _opening, null) is { } opening ? opening.GetAwaiter().GetResult() : OpenDevice();
                 clock?.Mark("device opened");
-                CudaExecutor executor = new(accelerator, weights, architecture, _precision == Precision.Exact ? CudaPrecision.Exact : CudaPrecision.Fast, ownsAccelerator: true);
-                if (accelerator.Cache.Problem is { } problem) onWarning?.Invoke(problem);
+                CudaExecutor executor = new(loader, weights, architecture, _precision == Precision.Exact ? CudaPrecision.Exact : CudaPrecision.Fast, ownsLoader: true);
+                if (loader.Cache.Problem is { } problem) onWarning?.Invoke(problem);
                 return executor;
             }
             catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException)
@@ -72,7 +72,7 @@ internal sealed class DeviceSelection : IDisposable
         return new CpuExecutor(weights, architecture, new() { Threads = _threads == 0 ? null : _threads });
     }
 
-    private static Accelerator OpenAccelerator() => CudaDevice.Enumerate()[0].CreateAccelerator();
+    private static KernelLoader OpenDevice() => CudaDeviceInfo.Enumerate()[0].Open();
 
     private static NotSupportedException Refusal(string problem) => new($"The device cuda cannot be used: {problem}");
 }

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 
@@ -25,7 +27,7 @@ internal sealed record ActivationMap(ArrayView<float> View, int Frames, int Heig
     public float[] Read(AcceleratorStream stream)
     {
         float[] values = new float[Length];
-        stream.CopyToCPU(View, values.AsSpan());
+        View.CopyToCPU(stream, values.AsSpan());
         return ToPlanar(values);
     }
 

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 
 namespace Lia.Network.Cuda;
@@ -6,16 +8,17 @@ namespace Lia.Network.Cuda;
 /// Places the activations of a plan in one block of device memory: what was released is given out again, lowest address first. A plan
 /// is laid out once to learn its size and again when the memory is there.
 /// </summary>
-/// <param name="address">The block's device address, or 0 while only the size is wanted.</param>
-internal sealed class ArenaLayout(nint address)
+/// <param name="block">The memory, or null while only the size is wanted.</param>
+internal sealed class ArenaLayout(MemoryBuffer1D<float, Stride1D.Dense>? block)
 {
     private const long Granule = 64; // 256 bytes: whole lines for every map.
 
     private readonly List<(long Start, long End)> _free = [(0, long.MaxValue)];
-    private readonly Dictionary<nint, (long Start, long End)> _live = [];
+    private readonly Dictionary<long, (long Start, long End)> _live = [];
+    private readonly MemoryBuffer? _memory = block is null ? null : ((IArrayView)block.AsContiguous()).Buffer;
 
     /// <summary>Whether only the size is wanted: what is prepared for these addresses is never launched.</summary>
-    public bool IsMeasuring => address == 0;
+    public bool IsMeasuring => block is null;
 
     /// <summary>Floats the block needs.</summary>
     public long Length { get; private set; }
@@ -29,15 +32,14 @@ internal sealed class ArenaLayout(nint address)
         if (end - start == needed) _free.RemoveAt(index);
         else _free[index] = (start + needed, end);
         Length = Math.Max(Length, start + needed);
-        ArrayView<float> view = new(address + (nint)(start * sizeof(float)), length);
-        _live.Add(view.Address, (start, start + needed));
-        return view;
+        _live.Add(start, (start, start + needed));
+        return new(_memory!, start, length); // without memory while the size is measured
     }
 
     /// <summary>Gives the room back: what is reserved from here on may lie there.</summary>
     public void Release(ArrayView<float> view)
     {
-        _live.Remove(view.Address, out (long Start, long End) range);
+        _live.Remove(((IContiguousArrayView)view).Index, out (long Start, long End) range);
         int index = _free.FindIndex(gap => gap.Start >= range.End);
         _free.Insert(index, range);
         if (_free[index + 1].Start == range.End)

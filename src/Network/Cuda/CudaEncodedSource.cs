@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu.Runtime;
 using Lia.Network.Graph;
 using Lia.Weights;
@@ -7,15 +9,15 @@ namespace Lia.Network.Cuda;
 /// <summary>A source's codes on the host and its features on the device.</summary>
 internal sealed class CudaEncodedSource : EncodedSource
 {
-    private readonly MemoryBuffer1D<float> _memory;
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _memory;
 
-    public CudaEncodedSource(CudaExecutor owner, Accelerator accelerator, CudaWeights weights, LiaGraph graph)
+    public CudaEncodedSource(CudaExecutor owner, KernelLoader loader, CudaWeights weights, LiaGraph graph)
     {
         ModelArchitecture architecture = graph.Architecture;
         Owner = owner;
         AppearanceCode = new float[architecture.Style];
         MotionCode = new float[architecture.Motion];
-        (_memory, Features) = AllocateFeatures(accelerator, weights, graph);
+        (_memory, Features) = AllocateFeatures(loader, weights, graph);
     }
 
     public CudaExecutor Owner { get; }
@@ -34,12 +36,12 @@ internal sealed class CudaEncodedSource : EncodedSource
     public override ReadOnlySpan<float> Motion => MotionCode;
 
     /// <summary>Room for the features of one source.</summary>
-    public static (MemoryBuffer1D<float> Memory, ICudaActivation[] Maps) AllocateFeatures(Accelerator accelerator, CudaWeights weights, LiaGraph graph)
+    public static (MemoryBuffer1D<float, Stride1D.Dense> Memory, ICudaActivation[] Maps) AllocateFeatures(KernelLoader loader, CudaWeights weights, LiaGraph graph)
     {
-        ArenaLayout measured = new(0);
+        ArenaLayout measured = new(null);
         _ = weights.PlaceFeatures(measured, graph);
-        MemoryBuffer1D<float> memory = accelerator.Allocate1D<float>(measured.Length);
-        return (memory, weights.PlaceFeatures(new(memory.NativePtr), graph));
+        MemoryBuffer1D<float, Stride1D.Dense> memory = loader.Allocate1D<float>(measured.Length);
+        return (memory, weights.PlaceFeatures(new(memory), graph));
     }
 
     public override void Dispose()

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Network.Cuda;
@@ -5,8 +7,8 @@ namespace Lia.Network.Cuda;
 /// <content>A clip from planes to planes: codes, latents and pictures stay on the device, as benchmarks want it.</content>
 public sealed partial class CudaExecutor
 {
-    private readonly MemoryBuffer1D<float> _displacement; // Q times the strength [style, motion]
-    private readonly MemoryBuffer1D<float> _origin; // The latent of a motion code of zero [style]
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _displacement; // Q times the strength [style, motion]
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _origin; // The latent of a motion code of zero [style]
 
     /// <summary>
     /// Chooses what <see cref="EnqueueFrames"/> animates: latents become wa + Q source + Q strength (drive - start), or wa + Q strength drive
@@ -28,8 +30,8 @@ public sealed partial class CudaExecutor
             for (int i = 0; i < code.Length; i++) code[i] -= strength * start[i];
             Basis.AddTo(code, origin);
         }
-        _origin.CopyFromCPU(_stream, origin);
-        _displacement.CopyFromCPU(_stream, Basis.Q.ToArray().Select(value => value * strength).ToArray());
+        _origin.View.CopyFromCPU(_stream, origin);
+        _displacement.View.CopyFromCPU(_stream, Basis.Q.ToArray().Select(value => value * strength).ToArray());
     }
 
     /// <summary>Puts frames whose planes are on the device into the stream: planes in, planes out.</summary>
@@ -42,8 +44,8 @@ public sealed partial class CudaExecutor
     }
 
     /// <summary>Copies pictures to where <see cref="EnqueueFrames"/> reads them.</summary>
-    internal void Upload(ReadOnlySpan<float> images) => _stream.CopyFromCPU(_buffers!.Images.View, images);
+    internal void Upload(ReadOnlySpan<float> images) => _buffers!.Images.View.CopyFromCPU(_stream, images);
 
     /// <summary>Copies the pictures <see cref="EnqueueFrames"/> made.</summary>
-    internal void Download(Span<float> images) => _stream.CopyToCPU(_buffers!.Frames.View, images);
+    internal void Download(Span<float> images) => _buffers!.Frames.View.CopyToCPU(_stream, images);
 }

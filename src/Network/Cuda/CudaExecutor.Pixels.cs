@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels.Pixels;
 
@@ -12,7 +14,7 @@ public sealed partial class CudaExecutor : IPixelExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        return new CudaMotionPipe(this, _accelerator, batch);
+        return new CudaMotionPipe(this, _loader, batch);
     }
 
     /// <inheritdoc/>
@@ -21,7 +23,7 @@ public sealed partial class CudaExecutor : IPixelExecutor
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        return new CudaPicturePipe(this, _accelerator, batch);
+        return new CudaPicturePipe(this, _loader, batch);
     }
 
     /// <summary>Puts the encoding of driving frames into the stream.</summary>
@@ -35,10 +37,10 @@ public sealed partial class CudaExecutor : IPixelExecutor
         {
             CudaPlan encoder = Fit(CudaPlanKind.Encoder, count - first, out part);
             CudaPlan input = Plan(CudaPlanKind.PixelsIn, part);
-            _stream.Copy(pixels.SubView(first * PictureLength, part * PictureLength), _buffers!.Pixels.View);
+            Copy(pixels, first * PictureLength, _buffers!.Pixels.View, 0, part * PictureLength);
             input.Enqueue(_stream);
             encoder.Enqueue(_stream);
-            _stream.Copy(_buffers.Codes.View.SubView(0, part * motion), codes.SubView(first * motion));
+            Copy(_buffers.Codes.View, 0, codes, first * motion, part * motion);
         }
     }
 
@@ -53,16 +55,19 @@ public sealed partial class CudaExecutor : IPixelExecutor
     {
         int style = Architecture.Style;
         Select(source);
-        _stream.MemSet(faults, 0);
+        faults.MemSet(_stream, 0);
         for (int first = 0, part; first < count; first += part)
         {
             CudaPlan synthesis = Fit(CudaPlanKind.Synthesis, count - first, out part);
             CudaPlan output = Plan(CudaPlanKind.PixelsOut, part);
-            _stream.Copy(latents.SubView(first * style, part * style), _buffers!.Latents.View);
+            Copy(latents, first * style, _buffers!.Latents.View, 0, part * style);
             synthesis.Enqueue(_stream);
             output.Enqueue(_stream);
-            FiniteCheck.Prepare(_accelerator, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part, ValuesPerFrame = PictureLength }).Enqueue(_stream);
-            _stream.Copy(_buffers.Pixels.View.SubView(0, part * PictureLength), pixels.SubView(first * PictureLength));
+            FiniteCheck.Prepare(_loader, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part, ValuesPerFrame = PictureLength }).Enqueue(_stream);
+            Copy(_buffers.Pixels.View, 0, pixels, first * PictureLength, part * PictureLength);
         }
     }
+
+    private void Copy<T>(ArrayView<T> source, long from, ArrayView<T> target, long to, long length) where T : unmanaged =>
+        target.SubView(to, length).CopyFrom(_stream, source.SubView(from, length));
 }

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels.Convolution;
@@ -36,48 +38,48 @@ public sealed partial class CudaExecutor : IExecutor
     /// <summary>Most frames that run together; longer calls run in parts.</summary>
     public const int MostFrames = 32;
 
-    private readonly Accelerator _accelerator;
-    private readonly bool _ownsAccelerator;
+    private readonly KernelLoader _loader;
+    private readonly bool _ownsLoader;
     private readonly LiaGraph _graph;
     private readonly CudaWeights _weights;
     private readonly AcceleratorStream _stream;
-    private readonly List<MemoryBuffer1D<float>> _grids = [];
-    private readonly MemoryBuffer1D<float> _featureMemory;
+    private readonly List<MemoryBuffer1D<float, Stride1D.Dense>> _grids = [];
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _featureMemory;
     private readonly ICudaActivation[] _features; // What the decoder's plans read: the current source's.
     private readonly Dictionary<(CudaPlanKind Kind, int Frames, bool IsTapped), CudaPlan> _plans = [];
     private CudaFrameBuffers? _buffers;
-    private MemoryBuffer1D<float>? _arena;
+    private MemoryBuffer1D<float, Stride1D.Dense>? _arena;
     private EncodedSource? _currentSource;
     private int _mostFrames = MostFrames;
     private bool _isDisposed;
 
     /// <summary>Packs a checkpoint onto a device.</summary>
-    /// <param name="accelerator">The device.</param>
+    /// <param name="loader">The device.</param>
     /// <param name="weights">Read during construction only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
     /// <param name="precision">How it computes.</param>
-    /// <param name="ownsAccelerator">Whether disposing the executor (or failing here) disposes the accelerator.</param>
+    /// <param name="ownsLoader">Whether disposing the executor (or failing here) disposes the loader.</param>
     /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
     /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
-    public CudaExecutor(Accelerator accelerator, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision = CudaPrecision.Exact, bool ownsAccelerator = false)
+    public CudaExecutor(KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision = CudaPrecision.Exact, bool ownsLoader = false)
     {
-        ArgumentNullException.ThrowIfNull(accelerator);
-        (_accelerator, _ownsAccelerator) = (accelerator, ownsAccelerator);
+        ArgumentNullException.ThrowIfNull(loader);
+        (_loader, _ownsLoader) = (loader, ownsLoader);
         try
         {
             LiaGraph.CheckFirKernels(weights);
             _graph = LiaGraph.Create(architecture);
-            _stream = accelerator.CreateStream();
+            _stream = loader.CreateStream();
             Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
             Precision = precision;
-            ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(accelerator);
+            ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(loader);
             _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
-                ? new FastWeights(accelerator, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
-                : new ExactWeights(accelerator, weights, _graph);
-            foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(accelerator.Allocate1D(Grid(level.Resolution)));
-            (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(accelerator, _weights, _graph);
-            _displacement = accelerator.Allocate1D<float>((long)architecture.Style * architecture.Motion);
-            _origin = accelerator.Allocate1D<float>(architecture.Style);
+                ? new FastWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
+                : new ExactWeights(loader, weights, _graph);
+            foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(Grid(level.Resolution)));
+            (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
+            _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);
+            _origin = loader.Allocate1D<float>(architecture.Style);
         }
         catch
         {
@@ -90,7 +92,7 @@ public sealed partial class CudaExecutor : IExecutor
     public ModelArchitecture Architecture => _graph.Architecture;
 
     /// <inheritdoc/>
-    public string DeviceName => _accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_accelerator.Name}, {(Precision == CudaPrecision.Fast ? "fp16" : "float32")})" : _accelerator.Name;
+    public string DeviceName => _loader.Accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_loader.Properties.Name}, {(Precision == CudaPrecision.Fast ? "fp16" : "float32")})" : _loader.Properties.Name;
 
     /// <summary>How it computes.</summary>
     public CudaPrecision Precision { get; }
@@ -121,13 +123,13 @@ public sealed partial class CudaExecutor : IExecutor
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ExecutorArguments.CheckPicture(Architecture, image.Length, nameof(image));
         CudaPlan plan = Plan(CudaPlanKind.Source, 1);
-        CudaEncodedSource source = new(this, _accelerator, _weights, _graph);
+        CudaEncodedSource source = new(this, _loader, _weights, _graph);
         try
         {
-            _stream.CopyFromCPU(_buffers!.Images.View, image);
+            _buffers!.Images.View.CopyFromCPU(_stream, image);
             plan.Enqueue(_stream, Tap, source.Features);
-            _stream.CopyToCPU(_buffers.Appearance.View, source.AppearanceCode.AsSpan());
-            _stream.CopyToCPU(_buffers.Codes.View, source.MotionCode.AsSpan());
+            _buffers.Appearance.View.CopyToCPU(_stream, source.AppearanceCode.AsSpan());
+            _buffers.Codes.View.CopyToCPU(_stream, source.MotionCode.AsSpan());
         }
         catch
         {
@@ -149,10 +151,10 @@ public sealed partial class CudaExecutor : IExecutor
         for (int first = 0, frames; first < count; first += frames)
         {
             CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, out frames);
-            _stream.CopyFromCPU(_buffers!.Images.View, images.Slice(first * PictureLength, frames * PictureLength));
+            _buffers!.Images.View.CopyFromCPU(_stream, images.Slice(first * PictureLength, frames * PictureLength));
             plan.Enqueue(_stream, Tap);
             Span<float> part = codes.Slice(first * motion, frames * motion);
-            _stream.CopyToCPU(_buffers.Codes.View, part);
+            _buffers.Codes.View.CopyToCPU(_stream, part);
             Tap?.Invoke(_graph.MotionHead.Name, [frames, motion], part);
         }
     }
@@ -169,9 +171,9 @@ public sealed partial class CudaExecutor : IExecutor
         for (int first = 0, part; first < count; first += part)
         {
             CudaPlan plan = Fit(CudaPlanKind.Synthesis, count - first, out part);
-            _stream.CopyFromCPU(_buffers!.Latents.View, latents.Slice(first * style, part * style));
+            _buffers!.Latents.View.CopyFromCPU(_stream, latents.Slice(first * style, part * style));
             plan.Enqueue(_stream, Tap);
-            _stream.CopyToCPU(_buffers.Frames.View, frames.Slice(first * PictureLength, part * PictureLength));
+            _buffers.Frames.View.CopyToCPU(_stream, frames.Slice(first * PictureLength, part * PictureLength));
         }
     }
 
@@ -186,10 +188,10 @@ public sealed partial class CudaExecutor : IExecutor
         _featureMemory?.Dispose();
         _displacement?.Dispose();
         _origin?.Dispose();
-        foreach (MemoryBuffer1D<float> grid in _grids) grid.Dispose();
+        foreach (MemoryBuffer1D<float, Stride1D.Dense> grid in _grids) grid.Dispose();
         _weights?.Dispose();
         _stream?.Dispose();
-        if (_ownsAccelerator) _accelerator.Dispose();
+        if (_ownsLoader) _loader.Dispose();
     }
 
     /// <summary>The plan for as many of <paramref name="wanted"/> frames as run together: fewer where the device's memory is short.</summary>
@@ -219,18 +221,18 @@ public sealed partial class CudaExecutor : IExecutor
             Forget();
             _buffers?.Dispose();
             _buffers = null;
-            _buffers = new(_accelerator, Architecture, frames);
+            _buffers = new(_loader, Architecture, frames);
         }
         // Once to learn the arena's size, again with addresses. A larger arena moves every plan.
-        long length = Build(kind, frames, isTapped, new(0)).ArenaLength;
+        long length = Build(kind, frames, isTapped, new(null)).ArenaLength;
         if ((_arena?.Length ?? 0) < length)
         {
             Forget();
             _arena?.Dispose();
             _arena = null;
-            _arena = _accelerator.Allocate1D<float>(length);
+            _arena = _loader.Allocate1D<float>(length);
         }
-        plan = Build(kind, frames, isTapped, new(_arena?.NativePtr ?? 0));
+        plan = Build(kind, frames, isTapped, new(_arena));
         _weights.Commit();
         _plans.Add((kind, frames, isTapped), plan);
         return plan;
@@ -242,7 +244,7 @@ public sealed partial class CudaExecutor : IExecutor
         if (source is not CudaEncodedSource own || own.Owner != this) throw new ArgumentException("The source was encoded by another executor.", nameof(source));
         ObjectDisposedException.ThrowIf(own.IsDisposed, own);
         if (_currentSource == source) return;
-        for (int i = 0; i < _features.Length; i++) _stream.Copy(own.Features[i].Memory, _features[i].Memory);
+        for (int i = 0; i < _features.Length; i++) _features[i].Memory.CopyFrom(_stream, own.Features[i].Memory);
         _currentSource = source;
     }
 
@@ -287,9 +289,9 @@ public sealed partial class CudaExecutor : IExecutor
     private MotionBasis Factor(float[] direction)
     {
         int style = Architecture.Style, motion = Architecture.Motion, elements = style * motion;
-        using MemoryBuffer1D<float> input = _accelerator.Allocate1D(direction), output = _accelerator.Allocate1D<float>(elements);
-        using MemoryBuffer1D<double> workspace = _accelerator.Allocate1D<double>(HouseholderQr.WorkspaceLength(style, motion));
-        HouseholderQr.Prepare(_accelerator, new()
+        using MemoryBuffer1D<float, Stride1D.Dense> input = _loader.Allocate1D(direction), output = _loader.Allocate1D<float>(elements);
+        using MemoryBuffer1D<double, Stride1D.Dense> workspace = _loader.Allocate1D<double>(HouseholderQr.WorkspaceLength(style, motion));
+        HouseholderQr.Prepare(_loader, new()
         {
             Input = input.View,
             Reflectors = workspace.View.SubView(0, elements),
@@ -301,7 +303,7 @@ public sealed partial class CudaExecutor : IExecutor
             Offset = 1e-8f,
         }).Enqueue(_stream);
         float[] q = new float[elements];
-        output.CopyToCPU(_stream, q);
+        output.View.CopyToCPU(_stream, q);
         return new(q, style, motion);
     }
 

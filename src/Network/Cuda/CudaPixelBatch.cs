@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Network.Cuda;
@@ -7,22 +9,22 @@ internal sealed class CudaPixelBatch : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
 
-    /// <param name="accelerator">The device.</param>
+    /// <param name="loader">The device.</param>
     /// <param name="frames">Most frames.</param>
     /// <param name="pictureLength">Bytes of a picture.</param>
     /// <param name="vectorLength">Values of a frame's motion code or latent.</param>
-    public CudaPixelBatch(Accelerator accelerator, int frames, int pictureLength, int vectorLength)
+    public CudaPixelBatch(KernelLoader loader, int frames, int pictureLength, int vectorLength)
     {
         try
         {
-            HostPixels = Own(accelerator.AllocatePageLocked1D<byte>(checked(frames * pictureLength)));
-            Pixels = Own(accelerator.Allocate1D<byte>(frames * pictureLength));
-            HostVectors = Own(accelerator.AllocatePageLocked1D<float>(frames * vectorLength));
-            Vectors = Own(accelerator.Allocate1D<float>(frames * vectorLength));
-            HostFaults = Own(accelerator.AllocatePageLocked1D<int>(frames));
-            Faults = Own(accelerator.Allocate1D<int>(frames));
-            (CopyStart, Copied) = (Own(accelerator.CreateEvent()), Own(accelerator.CreateEvent()));
-            (ComputeStart, Computed) = (Own(accelerator.CreateEvent()), Own(accelerator.CreateEvent()));
+            HostPixels = Own(loader.AllocatePageLocked<byte>(checked(frames * pictureLength)));
+            Pixels = Own(loader.Allocate1D<byte>(frames * pictureLength));
+            HostVectors = Own(loader.AllocatePageLocked<float>(frames * vectorLength));
+            Vectors = Own(loader.Allocate1D<float>(frames * vectorLength));
+            HostFaults = Own(loader.AllocatePageLocked<int>(frames));
+            Faults = Own(loader.Allocate1D<int>(frames));
+            (CopyStart, Copied) = (Own(loader.CreateEvent()), Own(loader.CreateEvent()));
+            (ComputeStart, Computed) = (Own(loader.CreateEvent()), Own(loader.CreateEvent()));
         }
         catch
         {
@@ -35,22 +37,22 @@ internal sealed class CudaPixelBatch : IDisposable
     public int Count { get; set; }
 
     /// <summary>RGB bytes, driving frames or results.</summary>
-    public PageLockedArray1D<byte> HostPixels { get; }
+    public PageLockedMemory<byte> HostPixels { get; }
 
     /// <inheritdoc cref="HostPixels"/>
-    public MemoryBuffer1D<byte> Pixels { get; }
+    public MemoryBuffer1D<byte, Stride1D.Dense> Pixels { get; }
 
     /// <summary>Motion codes, or latents.</summary>
-    public PageLockedArray1D<float> HostVectors { get; }
+    public PageLockedMemory<float> HostVectors { get; }
 
     /// <inheritdoc cref="HostVectors"/>
-    public MemoryBuffer1D<float> Vectors { get; }
+    public MemoryBuffer1D<float, Stride1D.Dense> Vectors { get; }
 
     /// <summary>1 for every frame that is not finite.</summary>
-    public PageLockedArray1D<int> HostFaults { get; }
+    public PageLockedMemory<int> HostFaults { get; }
 
     /// <inheritdoc cref="HostFaults"/>
-    public MemoryBuffer1D<int> Faults { get; }
+    public MemoryBuffer1D<int, Stride1D.Dense> Faults { get; }
 
     /// <summary>Before and after the copy of the pixels.</summary>
     public AcceleratorEvent CopyStart { get; }

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu.Runtime;
 using Lia.Weights;
 
@@ -22,16 +24,16 @@ internal abstract class CudaPixelPipe : IPixelPipe
     private bool _isDisposed;
 
     /// <param name="executor">Runs the batches.</param>
-    /// <param name="accelerator">Its device.</param>
+    /// <param name="loader">Its device.</param>
     /// <param name="batch">Most pictures of a batch.</param>
     /// <param name="vectorLength">Values of a motion code or a latent.</param>
-    protected CudaPixelPipe(CudaExecutor executor, Accelerator accelerator, int batch, int vectorLength)
+    protected CudaPixelPipe(CudaExecutor executor, KernelLoader loader, int batch, int vectorLength)
     {
-        (Executor, _batch, VectorLength) = (executor, batch, vectorLength);
-        Copies = accelerator.CreateStream();
+        (Executor, Loader, _batch, VectorLength) = (executor, loader, batch, vectorLength);
+        Copies = loader.CreateStream();
         try
         {
-            for (int i = 0; i < MostUnderWay; i++) _batches.Add(new(accelerator, batch, PictureLength, vectorLength));
+            for (int i = 0; i < MostUnderWay; i++) _batches.Add(new(loader, batch, PictureLength, vectorLength));
         }
         catch
         {
@@ -47,6 +49,8 @@ internal abstract class CudaPixelPipe : IPixelPipe
     public PixelPipeTimes Times { get; private set; }
 
     protected CudaExecutor Executor { get; }
+
+    protected KernelLoader Loader { get; }
 
     protected AcceleratorStream Compute => Executor.Stream;
 
@@ -102,6 +106,14 @@ internal abstract class CudaPixelPipe : IPixelPipe
         _received++;
     }
 
+    /// <summary>The first values of page-locked memory to the device, without waiting.</summary>
+    protected static void Up<T>(AcceleratorStream stream, PageLockedMemory<T> source, ArrayView<T> target, int length) where T : unmanaged =>
+        target.SubView(0, length).CopyFrom(stream, source.View.SubView(0, length));
+
+    /// <summary>The first values of a view to page-locked memory, without waiting.</summary>
+    protected static void Down<T>(AcceleratorStream stream, ArrayView<T> source, PageLockedMemory<T> target, int length) where T : unmanaged =>
+        source.SubView(0, length).CopyTo(stream, target.View.SubView(0, length));
+
     /// <exception cref="ArgumentException">A picture has another length.</exception>
     protected void CheckPictures(ReadOnlySpan<byte[]> pictures)
     {
@@ -110,8 +122,8 @@ internal abstract class CudaPixelPipe : IPixelPipe
 }
 
 /// <summary>From driving pictures to motion codes.</summary>
-internal sealed class CudaMotionPipe(CudaExecutor executor, Accelerator accelerator, int batch)
-    : CudaPixelPipe(executor, accelerator, batch, executor.Architecture.Motion), IMotionPipe
+internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader, int batch)
+    : CudaPixelPipe(executor, loader, batch, executor.Architecture.Motion), IMotionPipe
 {
     public void Submit(ReadOnlySpan<byte[]> pictures)
     {
@@ -119,14 +131,14 @@ internal sealed class CudaMotionPipe(CudaExecutor executor, Accelerator accelera
         int count = pictures.Length;
         CudaPixelBatch batch = Next(count);
         for (int i = 0; i < count; i++) pictures[i].CopyTo(batch.HostPixels.Span[(i * PictureLength)..]);
-        Copies.Record(batch.CopyStart);
-        Copies.CopyFromPageLocked(batch.Pixels.View, batch.HostPixels, count * PictureLength);
-        Copies.Record(batch.Copied);
-        Compute.Wait(batch.Copied);
-        Compute.Record(batch.ComputeStart);
+        Loader.Record(Copies, batch.CopyStart);
+        Up(Copies, batch.HostPixels, batch.Pixels.View, count * PictureLength);
+        Loader.Record(Copies, batch.Copied);
+        Loader.Wait(Compute, batch.Copied);
+        Loader.Record(Compute, batch.ComputeStart);
         Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View);
-        Compute.CopyToPageLocked(batch.Vectors.View, batch.HostVectors, count * VectorLength);
-        Compute.Record(batch.Computed);
+        Down(Compute, batch.Vectors.View, batch.HostVectors, count * VectorLength);
+        Loader.Record(Compute, batch.Computed);
         Submitted();
     }
 
@@ -141,23 +153,23 @@ internal sealed class CudaMotionPipe(CudaExecutor executor, Accelerator accelera
 }
 
 /// <summary>From latents to pictures.</summary>
-internal sealed class CudaPicturePipe(CudaExecutor executor, Accelerator accelerator, int batch)
-    : CudaPixelPipe(executor, accelerator, batch, executor.Architecture.Style), IPicturePipe
+internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader, int batch)
+    : CudaPixelPipe(executor, loader, batch, executor.Architecture.Style), IPicturePipe
 {
     public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count)
     {
         CudaPixelBatch batch = Next(count);
         ExecutorArguments.CheckLength(latents.Length, count, VectorLength, nameof(latents));
         latents.CopyTo(batch.HostVectors.Span);
-        Compute.Record(batch.ComputeStart);
-        Compute.CopyFromPageLocked(batch.Vectors.View, batch.HostVectors, latents.Length);
+        Loader.Record(Compute, batch.ComputeStart);
+        Up(Compute, batch.HostVectors, batch.Vectors.View, latents.Length);
         Executor.EnqueuePictures(source, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View);
-        Compute.Record(batch.Computed);
-        Copies.Wait(batch.Computed);
-        Copies.Record(batch.CopyStart);
-        Copies.CopyToPageLocked(batch.Pixels.View, batch.HostPixels, count * PictureLength);
-        Copies.CopyToPageLocked(batch.Faults.View, batch.HostFaults, count);
-        Copies.Record(batch.Copied);
+        Loader.Record(Compute, batch.Computed);
+        Loader.Wait(Copies, batch.Computed);
+        Loader.Record(Copies, batch.CopyStart);
+        Down(Copies, batch.Pixels.View, batch.HostPixels, count * PictureLength);
+        Down(Copies, batch.Faults.View, batch.HostFaults, count);
+        Loader.Record(Copies, batch.Copied);
         Submitted();
     }
 

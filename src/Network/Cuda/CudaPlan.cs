@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
 
@@ -40,9 +42,10 @@ internal sealed record CudaStep(IReadOnlyList<KernelLaunch> Launches, IReadOnlyL
 /// <summary>
 /// A part of the network for a number of frames, bound to addresses: a list of launches that is only replayed, from the second time on as a captured graph.
 /// </summary>
+/// <param name="loader">Captures it.</param>
 /// <param name="steps">In order.</param>
 /// <param name="arenaLength">Floats of the arena it works in.</param>
-internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength) : IDisposable
+internal sealed class CudaPlan(KernelLoader loader, IReadOnlyList<CudaStep> steps, long arenaLength) : IDisposable
 {
     private AcceleratorGraph? _captured;
     private bool _hasRun;
@@ -67,7 +70,7 @@ internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength) 
             CudaStep step = steps[i];
             for (int j = 0; j < step.Launches.Count; j++) step.Launches[j].Enqueue(stream);
             if (tap != null) Show(stream, step, tap);
-            if (features != null && step.Feature >= 0) stream.Copy(step.Taps[0].Map.Memory, features[step.Feature].Memory);
+            if (features != null && step.Feature >= 0) features[step.Feature].Memory.CopyFrom(stream, step.Taps[0].Map.Memory);
         }
     }
 
@@ -76,12 +79,7 @@ internal sealed class CudaPlan(IReadOnlyList<CudaStep> steps, long arenaLength) 
     // The first run loads whatever is loaded at a first launch; the second is captured.
     private void Replay(AcceleratorStream stream)
     {
-        if (_captured == null && _hasRun && !stream.IsCapturing)
-        {
-            stream.BeginCapture();
-            EnqueueAll(stream);
-            _captured = stream.EndCapture();
-        }
+        if (_captured == null && _hasRun) _captured = loader.Capture(stream, () => EnqueueAll(stream));
         _hasRun = true;
         if (_captured != null) _captured.Launch(stream);
         else EnqueueAll(stream);

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
@@ -26,20 +28,20 @@ internal sealed record DecoderOperands(
 /// Turns the layers of a graph into launches, for a number of frames, with activations placed in an arena. What does not depend on the precision is
 /// here; the two precisions give the layers of <see cref="ForwardPass"/> their meaning, each in its own layout.
 /// </summary>
-/// <param name="accelerator">Where the kernels are loaded.</param>
+/// <param name="loader">Where the kernels are loaded.</param>
 /// <param name="weights">The parameters.</param>
 /// <param name="graph">The network.</param>
 /// <param name="arena">Places activations.</param>
 /// <param name="frames">Frames that run together.</param>
 /// <param name="isTapped">Whether activations that are otherwise not stored are kept for taps.</param>
-internal abstract class CudaPlanBuilder(Accelerator accelerator, CudaWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
 {
     private readonly List<CudaStep> _steps = [];
     private EncoderOperands? _encoding;
     private DecoderOperands? _decoding;
     private ArrayView<float> _styles, _demodulations;
 
-    protected Accelerator Accelerator => accelerator;
+    protected KernelLoader Loader => loader;
 
     protected LiaGraph Graph => graph;
 
@@ -62,15 +64,15 @@ internal abstract class CudaPlanBuilder(Accelerator accelerator, CudaWeights wei
     protected bool IsTapped => isTapped;
 
     /// <summary>What was built.</summary>
-    public CudaPlan Finish() => new(_steps, arena.Length);
+    public CudaPlan Finish() => new(loader, _steps, arena.Length);
 
     /// <summary>RGB bytes [frame, S, S, 3] to planes.</summary>
     public void PixelsIn(int size, ArrayView<byte> pixels, ArrayView<float> planes) =>
-        Add("pixels in", [PixelConversion.PrepareNormalise(accelerator, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
+        Add("pixels in", [PixelConversion.PrepareNormalise(loader, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
 
     /// <summary>Planes to RGB bytes.</summary>
     public void PixelsOut(int size, ArrayView<float> planes, ArrayView<byte> pixels) =>
-        Add("pixels out", [PixelConversion.PreparePack(accelerator, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
+        Add("pixels out", [PixelConversion.PreparePack(loader, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
 
     /// <summary>latent = origin + basis alpha.</summary>
     public void Displacement(ArrayView<float> basis, ArrayView<float> origin, ArrayView<float> codes, int motion, ArrayView<float> latents, int style) =>
@@ -109,7 +111,7 @@ internal abstract class CudaPlanBuilder(Accelerator accelerator, CudaWeights wei
     protected void Release(ICudaActivation map) => arena.Release(map.Memory);
 
     protected KernelLaunch Linear(ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs, ArrayView<float> output, int outputs) =>
-        LinearKernel.Prepare(accelerator, new()
+        LinearKernel.Prepare(loader, new()
         {
             Input = input,
             Weights = matrix,

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels.Modulation;
@@ -12,14 +14,14 @@ namespace Lia.Network.Cuda;
 /// </summary>
 internal abstract class CudaWeights : IDisposable
 {
-    private readonly Dictionary<string, MemoryBuffer1D<float>> _vectors = [];
+    private readonly Dictionary<string, MemoryBuffer1D<float, Stride1D.Dense>> _vectors = [];
     private readonly Dictionary<string, int> _styleOffsets = [], _demodulationOffsets = [];
     private readonly List<IDisposable> _owned = [];
     private readonly int _channelGranule;
 
-    /// <param name="accelerator">Where they live.</param>
+    /// <param name="loader">Where they live.</param>
     /// <param name="channelGranule">What vectors over channels are padded to with zeros.</param>
-    protected CudaWeights(Accelerator accelerator, int channelGranule) => (Accelerator, _channelGranule) = (accelerator, channelGranule);
+    protected CudaWeights(KernelLoader loader, int channelGranule) => (Loader, _channelGranule) = (loader, channelGranule);
 
     /// <summary>Values of all modulations of one frame.</summary>
     public int StyleLength { get; private set; }
@@ -51,7 +53,7 @@ internal abstract class CudaWeights : IDisposable
     /// <summary>The constant the decoder starts from [4, 4, channel].</summary>
     public ArrayView<float> Constant { get; private set; }
 
-    protected Accelerator Accelerator { get; }
+    protected KernelLoader Loader { get; }
 
     /// <summary>A vector by the name of its parameter.</summary>
     public ArrayView<float> Vector(string parameter) => _vectors[parameter].View;
@@ -80,7 +82,7 @@ internal abstract class CudaWeights : IDisposable
 
     public virtual void Dispose()
     {
-        foreach (MemoryBuffer1D<float> vector in _vectors.Values) vector.Dispose();
+        foreach (MemoryBuffer1D<float, Stride1D.Dense> vector in _vectors.Values) vector.Dispose();
         foreach (IDisposable owned in _owned) owned.Dispose();
     }
 
@@ -115,7 +117,7 @@ internal abstract class CudaWeights : IDisposable
         return resource;
     }
 
-    protected ArrayView<T> Upload<T>(T[] values) where T : unmanaged => Own(Accelerator.Allocate1D(values)).View;
+    protected ArrayView<T> Upload<T>(T[] values) where T : unmanaged => Own(Loader.Allocate1D(values)).View;
 
     private int Padded(int channels) => (channels + _channelGranule - 1) / _channelGranule * _channelGranule;
 
@@ -186,13 +188,13 @@ internal abstract class CudaWeights : IDisposable
             int output = i / inputs, input = i % inputs;
             rows[transpose ? input * columns + output : output * columns + input] = (float)(weight[i] * scale);
         }
-        _vectors.Add(name, Accelerator.Allocate1D(rows));
+        _vectors.Add(name, Loader.Allocate1D(rows));
     }
 
     private void AddVector(ITensorSource weights, string name, int length)
     {
         float[] values = weights.ReadParameter(name, length);
         Array.Resize(ref values, Padded(length));
-        _vectors.Add(name, Accelerator.Allocate1D(values));
+        _vectors.Add(name, Loader.Allocate1D(values));
     }
 }

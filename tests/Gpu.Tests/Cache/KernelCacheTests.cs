@@ -26,7 +26,7 @@ public sealed class KernelCacheTests : IDisposable
     [TestKernel]
     internal static void Scale(Index1D index, ArrayView<float> values, float factor) => values[index] *= factor;
 
-    /// <summary>Outside the dialect: the compiler refuses it.</summary>
+    /// <summary>The compiler refuses it.</summary>
     private static void Refused(Index1D index, ArrayView<float> values, float factor) => Console.WriteLine(values[index] * factor);
 
     private static void Generic<T>(ArrayView<int> values) where T : unmanaged => values[0] = Interop.SizeOf<T>();
@@ -74,9 +74,9 @@ public sealed class KernelCacheTests : IDisposable
     {
         float[] Run()
         {
-            using EmulatorAccelerator accelerator = new(cache: Cache());
-            using MemoryBuffer1D<float> values = accelerator.Allocate1D([1f, 2f, 3f]);
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<float>, float>(Scale)(3, values.View, 2f);
+            using KernelLoader loader = EmulatorAccelerator.CreateLoader(cache: Cache());
+            using MemoryBuffer1D<float, Stride1D.Dense> values = loader.Allocate1D([1f, 2f, 3f]);
+            loader.Load<Action<Index1D, ArrayView<float>, float>>(Scale)(3, values.View, 2f);
             return values.GetAsArray1D();
         }
         Assert.Equal([2f, 4f, 6f], Run());
@@ -171,12 +171,12 @@ public sealed class KernelCacheTests : IDisposable
     [Fact]
     public async Task Kernels_load_side_by_side_once_each_and_a_refusal_reaches_who_waits()
     {
-        using EmulatorAccelerator accelerator = new(cache: Cache());
-        Task<Kernel> first = accelerator.LoadKernelAsync(Method(nameof(Scale))), again = accelerator.LoadKernelAsync(Method(nameof(Scale)));
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(cache: Cache());
+        Task<LoadedKernel> first = loader.LoadAsync(Method(nameof(Scale))), again = loader.LoadAsync(Method(nameof(Scale)));
         Assert.Same(first, again);
-        Assert.Same(await first, accelerator.LoadKernel(Method(nameof(Scale))));
-        await Assert.ThrowsAsync<KernelCompilationException>(() => accelerator.LoadKernelAsync(Method(nameof(Refused))));
-        await Assert.ThrowsAsync<KernelCompilationException>(() => accelerator.LoadKernelAsync(Method(nameof(Refused))));
-        _ = accelerator.LoadKernelAsync(Method(nameof(Generic), typeof(decimal))); // Disposing waits for it.
+        Assert.Same(await first, loader.Load(Method(nameof(Scale))));
+        await Assert.ThrowsAsync<KernelCompilationException>(() => loader.LoadAsync(Method(nameof(Refused))));
+        await Assert.ThrowsAsync<KernelCompilationException>(() => loader.LoadAsync(Method(nameof(Refused))));
+        _ = loader.LoadAsync(Method(nameof(Generic), typeof(decimal))); // Disposing waits for it.
     }
 }

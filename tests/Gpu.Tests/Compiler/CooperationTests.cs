@@ -70,7 +70,7 @@ public class CooperationTests
         bool right = other.L == ((long)(lane ^ 5) << 33) + (lane ^ 5) && other.D == (lane ^ 5) + 0.5 && other.F == (lane ^ 5) * 2f
             && other.H == (Half)((lane ^ 5) * 0.25f) && other.B == (byte)((lane ^ 5) + 230) && first.D == 3.5;
         int down = Warp.ShuffleDown(lane, 4), up = Warp.ShuffleUp(lane, 4);
-        a[lane] = (right ? 1000 : 0) + down * 32 + up + (Warp.Any(lane == 31) ? 10000 : 0) + (Warp.All(lane < 31) ? 20000 : 0) + IntrinsicMath.PopCount(Warp.Ballot(lane % 3 == 0)) * 100000;
+        a[lane] = (right ? 1000 : 0) + down * 32 + up + (Intrinsics.VoteAny(lane == 31) ? 10000 : 0) + (Intrinsics.VoteAll(lane < 31) ? 20000 : 0) + IntrinsicMath.PopCount(Intrinsics.Ballot(lane % 3 == 0)) * 100000;
     }
 
     [Fact]
@@ -134,9 +134,9 @@ public class CooperationTests
 
     private static int[] Run(Action<ArrayView<int>> kernel, int[] content, int threads, int groups = 1)
     {
-        using var accelerator = new EmulatorAccelerator();
-        using MemoryBuffer1D<int> buffer = accelerator.Allocate1D(content);
-        accelerator.LoadStreamKernel(kernel)(new KernelConfig(groups, threads), buffer.View);
+        using var loader = EmulatorAccelerator.CreateLoader();
+        using MemoryBuffer1D<int, Stride1D.Dense> buffer = loader.Allocate1D(content);
+        loader.Load<Action<KernelConfig, ArrayView<int>>>(kernel)(new KernelConfig(groups, threads), buffer.View);
         return buffer.GetAsArray1D();
     }
 }

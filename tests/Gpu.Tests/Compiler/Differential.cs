@@ -37,10 +37,10 @@ internal static class Differential
     public static void Run<TFunction, TIn, TOut>(TIn[] inputs) where TFunction : struct, IFunction<TIn, TOut> where TIn : unmanaged where TOut : unmanaged
     {
         TOut[] expected = [.. inputs.Select(static x => default(TFunction).Apply(x))];
-        using var accelerator = new EmulatorAccelerator();
-        using MemoryBuffer1D<TIn> source = accelerator.Allocate1D(inputs);
-        using MemoryBuffer1D<TOut> target = accelerator.Allocate1D<TOut>(inputs.Length);
-        accelerator.LoadAutoGroupedStreamKernel<ArrayView<TIn>, ArrayView<TOut>>(Map<TFunction, TIn, TOut>)(inputs.Length, source.View, target.View);
+        using var loader = EmulatorAccelerator.CreateLoader();
+        using MemoryBuffer1D<TIn, Stride1D.Dense> source = loader.Allocate1D(inputs);
+        using MemoryBuffer1D<TOut, Stride1D.Dense> target = loader.Allocate1D<TOut>(inputs.Length);
+        loader.Load<Action<Index1D, ArrayView<TIn>, ArrayView<TOut>>>(Map<TFunction, TIn, TOut>)(inputs.Length, source.View, target.View);
         TOut[] actual = target.GetAsArray1D();
         for (int i = 0; i < inputs.Length; i++)
         {

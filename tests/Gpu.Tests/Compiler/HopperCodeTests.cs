@@ -15,7 +15,7 @@ public class HopperCodeTests
     [LaunchBounds(128, 1)]
     private static void Pipeline(ArrayView<float> c, int steps)
     {
-        ArrayView<Half> tiles = SharedMemory.GetDynamicSwizzled<Half>();
+        ArrayView<Half> tiles = SwizzledSharedMemory.GetDynamic<Half>();
         ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2);
         ArrayView<float> left = LocalMemory.Allocate<float>(64), right = LocalMemory.Allocate<float>(32);
         for (int i = 0; i < 64; i++) left[i] = 0f;
@@ -198,7 +198,7 @@ public class HopperCodeTests
 
     private static void Tiles(ArrayView<TensorMap> maps, int x, int y)
     {
-        ArrayView<Half> tile = SharedMemory.GetDynamicSwizzled<Half>();
+        ArrayView<Half> tile = SwizzledSharedMemory.GetDynamic<Half>();
         ArrayView<ulong> barrier = SharedMemory.Allocate<ulong>(1);
         Intrinsics.TensorMapAcquire(ref maps[1]);
         Intrinsics.TensorMapPrefetch(ref maps[1]);

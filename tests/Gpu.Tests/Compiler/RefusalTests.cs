@@ -96,6 +96,18 @@ public class RefusalTests
 
     private static void Open<T>(ArrayView<T> a) where T : unmanaged => a[0] = default;
 
+    private static void IlgpuMath(ArrayView<float> a) => a[0] = XMath.Pow(a[0], a[1]);
+
+    private static void IlgpuGroupBroadcast(ArrayView<int> a) => a[0] = Group.Broadcast(a[0], 0);
+
+    private static void IlgpuNarrowShuffle(ArrayView<int> a) => a[0] = Warp.Shuffle(a[0], 0, 8);
+
+    private static void IlgpuOutput(ArrayView<int> a) => Interop.WriteLine("{0}", a[0]);
+
+    private static void IlgpuStride(ArrayView1D<int, Stride1D.General> a) => a[0] = 1;
+
+    private static void IlgpuConstant(ArrayView<int> a) => a[0] = Index1D.Invalid;
+
     public static TheoryData<string, string> Refused => new()
     {
         { nameof(Strings), "strings" },
@@ -122,6 +134,12 @@ public class RefusalTests
         { nameof(ReferenceParameter), "parameter a" },
         { nameof(Returns), "returns void" },
         { nameof(Open), "closed" },
+        { nameof(IlgpuMath), "XMath.Pow of ILGPU has no meaning to this compiler: call XMath.Exp2" },
+        { nameof(IlgpuGroupBroadcast), "put the value into SharedMemory" },
+        { nameof(IlgpuNarrowShuffle), "over the whole warp" },
+        { nameof(IlgpuOutput), "strings" },
+        { nameof(IlgpuStride), "parameter a is a ArrayView1D" },
+        { nameof(IlgpuConstant), "static field Index1D.Invalid" },
     };
 
     [Theory]
@@ -168,9 +186,9 @@ public class RefusalTests
     [Fact]
     public void Device_functions_throw_on_the_host()
     {
-        Assert.Contains("IdxX exists on the device only", Assert.Throws<InvalidOperationException>(() => Group.IdxX).Message);
-        Assert.Throws<InvalidOperationException>(() => new ArrayView<int>(0, 1)[0]);
-        Assert.Throws<InvalidOperationException>(Group.Barrier);
+        Assert.Contains("Ballot exists on the device only", Assert.Throws<InvalidOperationException>(() => Intrinsics.Ballot(true)).Message);
+        Assert.Throws<InvalidOperationException>(() => SwizzledSharedMemory.GetDynamic<int>());
+        Assert.Throws<InvalidOperationException>(Intrinsics.AllowNextLaunch);
     }
 
     private static CompiledKernel Compile(string name, CompileTarget target) => KernelCompiler.Compile(

@@ -27,12 +27,12 @@ public class AtomicTests
     {
         var random = new Random(3);
         int[] values = [.. Enumerable.Range(0, 3000).Select(_ => random.Next(Bins) * random.Next(Bins) / Bins)];
-        int[] counts = RunExact(device, accelerator =>
+        int[] counts = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(values);
-            using var output = accelerator.Allocate1D<int>(Bins);
+            using var input = loader.Allocate1D(values);
+            using var output = loader.Allocate1D<int>(Bins);
             output.MemSetToZero();
-            accelerator.LoadStreamKernel<ArrayView<int>, ArrayView<int>>(Histogram)((4, 96), input.View, output.View);
+            loader.Load<Action<KernelConfig, ArrayView<int>, ArrayView<int>>>(Histogram)((4, 96), input.View, output.View);
             return output.GetAsArray1D();
         });
         Assert.Equal(Enumerable.Range(0, Bins).Select(bin => values.Count(v => v == bin)), counts);
@@ -58,15 +58,15 @@ public class AtomicTests
     {
         var random = new Random(4);
         int[] values = [.. Enumerable.Range(0, 500).Select(_ => random.Next(int.MinValue, int.MaxValue))];
-        double[] result = RunExact(device, accelerator =>
+        double[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(values);
-            using var ints = accelerator.Allocate1D([int.MinValue, int.MaxValue, 0, -1, 0, 0]);
-            using var longs = accelerator.Allocate1D([0UL, 0UL]);
-            using var floats = accelerator.Allocate1D([0f]);
-            using var tickets = accelerator.Allocate1D<int>(500);
+            using var input = loader.Allocate1D(values);
+            using var ints = loader.Allocate1D([int.MinValue, int.MaxValue, 0, -1, 0, 0]);
+            using var longs = loader.Allocate1D([0UL, 0UL]);
+            using var floats = loader.Allocate1D([0f]);
+            using var tickets = loader.Allocate1D<int>(500);
             tickets.MemSetToZero();
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<int>, ArrayView<int>, ArrayView<ulong>, ArrayView<float>, ArrayView<int>>(Extremes)(
+            loader.Load<Action<Index1D, ArrayView<int>, ArrayView<int>, ArrayView<ulong>, ArrayView<float>, ArrayView<int>>>(Extremes)(
                 500, input.View, ints.View, longs.View, floats.View, tickets.View);
             return (double[])[.. ints.GetAsArray1D().Select(i => (double)i), .. longs.GetAsArray1D().Select(l => (double)l), floats.GetAsArray1D()[0], tickets.GetAsArray1D().Sum()];
         });
@@ -96,11 +96,11 @@ public class AtomicTests
     public void Compare_exchange_builds_other_atomics(string device)
     {
         float[] values = RandomFloats(300);
-        uint[] result = RunExact(device, accelerator =>
+        uint[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(values);
-            using var output = accelerator.Allocate1D([Interop.FloatAsInt(-5f)]);
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<float>, ArrayView<uint>>(LargestFloat)(300, input.View, output.View);
+            using var input = loader.Allocate1D(values);
+            using var output = loader.Allocate1D([Interop.FloatAsInt(-5f)]);
+            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<uint>>>(LargestFloat)(300, input.View, output.View);
             return output.GetAsArray1D();
         });
         Assert.Equal(values.Max(), Interop.IntAsFloat(result[0]));

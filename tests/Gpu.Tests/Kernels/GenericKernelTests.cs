@@ -53,11 +53,11 @@ public class GenericKernelTests
         TShape shape = default;
         float[] source = RandomIntegers(200, 50);
         int n = 200 - shape.Taps + 1;
-        float[] result = RunExact(device, accelerator =>
+        float[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(source);
-            using var output = accelerator.Allocate1D<float>(n);
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<float>, ArrayView<float>>(Filter<TShape>)(n, input.View, output.View);
+            using var input = loader.Allocate1D(source);
+            using var output = loader.Allocate1D<float>(n);
+            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<float>>>(Filter<TShape>)(n, input.View, output.View);
             return output.GetAsArray1D();
         });
         Assert.Equal(Enumerable.Range(0, n).Select(i => Enumerable.Range(0, shape.Taps).Sum(tap => source[i + tap] * shape.Weight(tap))), result);
@@ -98,15 +98,15 @@ public class GenericKernelTests
     public void A_struct_of_views_is_one_argument(string device)
     {
         float[] a = RandomFloats(100), b = RandomFloats(100, 2);
-        float[] result = RunExact(device, accelerator =>
+        float[] result = RunExact(device, loader =>
         {
-            using var ba = accelerator.Allocate1D(a);
-            using var bb = accelerator.Allocate1D(b);
-            using var sums = accelerator.Allocate1D<float>(100);
-            using var maxima = accelerator.Allocate1D<float>(100);
+            using var ba = loader.Allocate1D(a);
+            using var bb = loader.Allocate1D(b);
+            using var sums = loader.Allocate1D<float>(100);
+            using var maxima = loader.Allocate1D<float>(100);
             var pair = new Pair<float> { First = ba.View, Second = bb.View, Count = 100 };
-            accelerator.LoadStreamKernel<Pair<float>, ArrayView<float>>(Combine<Adder>)((4, 32), pair, sums.View);
-            accelerator.LoadStreamKernel<Pair<float>, ArrayView<float>>(Combine<Largest>)((4, 32), pair, maxima.View);
+            loader.Load<Action<KernelConfig, Pair<float>, ArrayView<float>>>(Combine<Adder>)((4, 32), pair, sums.View);
+            loader.Load<Action<KernelConfig, Pair<float>, ArrayView<float>>>(Combine<Largest>)((4, 32), pair, maxima.View);
             return (float[])[.. sums.GetAsArray1D(), .. maxima.GetAsArray1D()];
         });
         Assert.Equal([.. a.Zip(b, (x, y) => x + y), .. a.Zip(b, MathF.Max)], result);

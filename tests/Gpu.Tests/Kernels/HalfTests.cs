@@ -12,12 +12,12 @@ public class HalfTests
     [Theory, EveryAccelerator]
     public void Every_half_widens_exactly(string device)
     {
-        Half[] all = [.. Enumerable.Range(0, 65536).Select(bits => Half.FromRawValue((ushort)bits))];
-        float[] result = Run(device, accelerator =>
+        Half[] all = [.. Enumerable.Range(0, 65536).Select(bits => Interop.IntAsFloat((ushort)bits))];
+        float[] result = Run(device, loader =>
         {
-            using var input = accelerator.Allocate1D(all);
-            using var output = accelerator.Allocate1D<float>(65536);
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<Half>, ArrayView<float>>(Widen)(65536, input.View, output.View);
+            using var input = loader.Allocate1D(all);
+            using var output = loader.Allocate1D<float>(65536);
+            loader.Load<Action<Index1D, ArrayView<Half>, ArrayView<float>>>(Widen)(65536, input.View, output.View);
             return output.GetAsArray1D();
         });
         for (int bits = 0; bits < 65536; bits++)
@@ -45,14 +45,14 @@ public class HalfTests
             0f, -0f, 65504f, 65519.996f, 65520f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, 5.9604645e-8f, 2.9802322e-8f, 2.9802326e-8f,
         ];
         int n = values.Length;
-        uint[] result = RunExact(device, accelerator =>
+        uint[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(values);
-            using var halves = accelerator.Allocate1D<Half>(n);
-            using var brains = accelerator.Allocate1D<BFloat16>(n);
-            using var pairs = accelerator.Allocate1D<uint>(n);
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<float>, ArrayView<Half>, ArrayView<BFloat16>, ArrayView<uint>>(Narrow)(n, input.View, halves.View, brains.View, pairs.View);
-            return (uint[])[.. halves.GetAsArray1D().Select(h => (uint)h.RawValue), .. brains.GetAsArray1D().Select(b => (uint)b.RawValue), .. pairs.GetAsArray1D()];
+            using var input = loader.Allocate1D(values);
+            using var halves = loader.Allocate1D<Half>(n);
+            using var brains = loader.Allocate1D<BFloat16>(n);
+            using var pairs = loader.Allocate1D<uint>(n);
+            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<Half>, ArrayView<BFloat16>, ArrayView<uint>>>(Narrow)(n, input.View, halves.View, brains.View, pairs.View);
+            return (uint[])[.. halves.GetAsArray1D().Select(h => (uint)Interop.FloatAsInt(h)), .. brains.GetAsArray1D().Select(b => (uint)b.RawValue), .. pairs.GetAsArray1D()];
         });
         for (int i = 0; i < n; i++)
         {
@@ -81,24 +81,24 @@ public class HalfTests
     public void Half_arithmetic_rounds_once(string device)
     {
         const int Count = 700;
-        Half[] a = [.. RandomFloats(Count).Select(x => (Half)(x * 8f))], b = [.. RandomFloats(Count, 2).Select(x => (Half)(x * 300f + 1f))];
-        Half[] result = RunExact(device, accelerator =>
+        Half[] a = [.. RandomFloats(Count).Select(x => Intrinsics.ToHalf(x * 8f))], b = [.. RandomFloats(Count, 2).Select(x => Intrinsics.ToHalf(x * 300f + 1f))];
+        Half[] result = RunExact(device, loader =>
         {
-            using var ba = accelerator.Allocate1D(a);
-            using var bb = accelerator.Allocate1D(b);
-            using var br = accelerator.Allocate1D<Half>(6 * Count);
-            accelerator.LoadAutoGroupedStreamKernel<ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int>(Arithmetic)(Count, ba.View, bb.View, br.View, Count);
+            using var ba = loader.Allocate1D(a);
+            using var bb = loader.Allocate1D(b);
+            using var br = loader.Allocate1D<Half>(6 * Count);
+            loader.Load<Action<Index1D, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int>>(Arithmetic)(Count, ba.View, bb.View, br.View, Count);
             return br.GetAsArray1D();
         });
         for (int i = 0; i < Count; i++)
         {
             float x = a[i], y = b[i];
-            Assert.Equal((Half)(x + y), result[i]);
-            Assert.Equal((Half)(x - y), result[Count + i]);
-            Assert.Equal((Half)(x * y), result[2 * Count + i]);
-            Assert.Equal((Half)(x / y), result[3 * Count + i]);
-            Assert.Equal((Half)((float)(Half)(x * y) + x), result[4 * Count + i]);
-            Assert.Equal((Half)((float)(Half)(y * y) + x), result[5 * Count + i]);
+            Assert.Equal(Intrinsics.ToHalf(x + y), result[i]);
+            Assert.Equal(Intrinsics.ToHalf(x - y), result[Count + i]);
+            Assert.Equal(Intrinsics.ToHalf(x * y), result[2 * Count + i]);
+            Assert.Equal(Intrinsics.ToHalf(x / y), result[3 * Count + i]);
+            Assert.Equal(Intrinsics.ToHalf((float)Intrinsics.ToHalf(x * y) + x), result[4 * Count + i]);
+            Assert.Equal(Intrinsics.ToHalf((float)Intrinsics.ToHalf(y * y) + x), result[5 * Count + i]);
         }
     }
 }

@@ -11,7 +11,7 @@ public class HopperCopyTests
     [TestKernel(90)]
     internal static void LoadBox(ArrayView<TensorMap> map, ArrayView<ushort> target, int channel, int x, int y, int picture, int elements, int span)
     {
-        ArrayView<ushort> tile = SharedMemory.GetDynamicSwizzled<ushort>();
+        ArrayView<ushort> tile = SwizzledSharedMemory.GetDynamic<ushort>();
         ArrayView<ulong> barrier = SharedMemory.Allocate<ulong>(1);
         if (Group.IdxX == 0)
         {
@@ -74,9 +74,9 @@ public class HopperCopyTests
                 }
             }
         }
-        ushort[] result = RunExact(device, accelerator =>
+        ushort[] result = RunExact(device, loader =>
         {
-            using var source = accelerator.Allocate1D(pixels);
+            using var source = loader.Allocate1D(pixels);
             var description = new TensorMapDescription
             {
                 Address = source.NativePtr,
@@ -88,10 +88,10 @@ public class HopperCopyTests
             };
             int elements = row * Count(BoxWidth) * Count(BoxHeight) * BoxPictures;
             Assert.Equal(elements * 2, description.TileBytes);
-            using var map = accelerator.Allocate1D(new[] { accelerator.EncodeTensorMap(description) });
-            using var target = accelerator.Allocate1D<ushort>(elements);
+            using var map = loader.Allocate1D(new[] { loader.EncodeTensorMap(description) });
+            using var target = loader.Allocate1D<ushort>(elements);
             int span = swizzle switch { TensorSwizzle.None => 0, TensorSwizzle.Bytes32 => 32, TensorSwizzle.Bytes64 => 64, _ => 128 };
-            accelerator.LoadStreamKernel<ArrayView<TensorMap>, ArrayView<ushort>, int, int, int, int, int, int>(LoadBox)(
+            loader.Load<Action<KernelConfig, ArrayView<TensorMap>, ArrayView<ushort>, int, int, int, int, int, int>>(LoadBox)(
                 (1, 64, SharedMemoryConfig.RequestDynamic<ushort>(elements)), map.View, target.View, Channel, x, y, picture, elements, span);
             return target.GetAsArray1D();
         });
@@ -113,11 +113,11 @@ public class HopperCopyTests
     {
         // Register i of lane l holds elements 2(l%4) and 2(l%4)+1 of row l/4 of matrix i: word l of the matrix.
         uint[] fragments = [.. Enumerable.Range(0, 128).Select(i => (uint)(i % 4 * 32 + i / 4))];
-        int[] result = RunExact(device, accelerator =>
+        int[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(fragments);
-            using var output = accelerator.Allocate1D<int>(128);
-            accelerator.LoadStreamKernel<ArrayView<uint>, ArrayView<int>>(StoreMatrices)((1, 32), input.View, output.View);
+            using var input = loader.Allocate1D(fragments);
+            using var output = loader.Allocate1D<int>(128);
+            loader.Load<Action<KernelConfig, ArrayView<uint>, ArrayView<int>>>(StoreMatrices)((1, 32), input.View, output.View);
             return output.GetAsArray1D();
         });
         Assert.Equal(Enumerable.Range(0, 128), result);
@@ -136,20 +136,23 @@ public class HopperCopyTests
     [Theory, EveryHopper]
     public void Launches_that_overlap_still_see_what_came_before_in_a_captured_stream_too(string device)
     {
-        int[] result = RunExact(device, accelerator =>
+        int[] result = RunExact(device, loader =>
         {
-            using var values = accelerator.Allocate1D(new int[4096]);
-            using AcceleratorStream stream = accelerator.CreateStream();
-            var launch = accelerator.LoadKernel<ArrayView<int>>(AddOne);
-            KernelConfig config = new KernelConfig(32, 128) with { OverlapsPrevious = true };
-            accelerator.Synchronize();
-            for (int i = 0; i < 5; i++) launch(stream, config, values.View);
-            stream.BeginCapture();
-            for (int i = 0; i < 5; i++) launch(stream, config, values.View);
-            using AcceleratorGraph graph = stream.EndCapture();
+            using var values = loader.Allocate1D(new int[4096]);
+            using AcceleratorStream stream = loader.CreateStream();
+            LoadedKernel kernel = loader.Load(((Delegate)AddOne).Method);
+            byte[] arguments = KernelArguments.Flatten<ArrayView<int>>(values.View);
+            loader.Accelerator.Synchronize();
+            LaunchFiveTimes();
+            using AcceleratorGraph graph = loader.Capture(stream, LaunchFiveTimes);
             graph.Launch(stream);
             stream.Synchronize();
             return values.GetAsArray1D();
+
+            void LaunchFiveTimes()
+            {
+                for (int i = 0; i < 5; i++) kernel.Launch(stream, (32, 128), arguments, overlapsPrevious: true);
+            }
         });
         Assert.All(result, value => Assert.Equal(1023, value));
     }
@@ -157,8 +160,8 @@ public class HopperCopyTests
     [Fact]
     public void Maps_that_the_copy_engine_cannot_follow_are_refused_by_name()
     {
-        using var accelerator = new PtxEmulator.EmulatorAccelerator();
-        using var matrix = accelerator.Allocate1D<Half>(64 * 64);
+        using var loader = PtxEmulator.EmulatorAccelerator.CreateLoader();
+        using var matrix = loader.Allocate1D<Half>(64 * 64);
         var good = new TensorMapDescription
         {
             Address = matrix.NativePtr,
@@ -167,9 +170,9 @@ public class HopperCopyTests
             Box = [64, 8],
             Swizzle = TensorSwizzle.Bytes128,
         };
-        Assert.Equal(128, MemoryMarshal.AsBytes(new[] { accelerator.EncodeTensorMap(good) }.AsSpan()).Length);
+        Assert.Equal(128, MemoryMarshal.AsBytes(new[] { loader.EncodeTensorMap(good) }.AsSpan()).Length);
         void Refuses(string expected, TensorMapDescription bad) =>
-            Assert.Contains(expected, Assert.Throws<ArgumentException>(() => accelerator.EncodeTensorMap(bad)).Message);
+            Assert.Contains(expected, Assert.Throws<ArgumentException>(() => loader.EncodeTensorMap(bad)).Message);
         Refuses("Address: ", good with { Address = matrix.NativePtr + 8 });
         Refuses("Dimensions: there are 6", good with { Dimensions = [1, 1, 1, 1, 1, 1] });
         Refuses("Dimensions: dimension 1 has 0", good with { Dimensions = [64, 0] });
@@ -181,7 +184,7 @@ public class HopperCopyTests
         Refuses("Box: the innermost size is 128 bytes, more than the 64", good with { Swizzle = TensorSwizzle.Bytes64 });
         Refuses("ElementStrides: element stride 1 is 9", good with { ElementStrides = [1, 9] });
         Refuses("ElementStrides: the innermost element stride is 2", good with { ElementStrides = [2, 1] });
-        using var older = new PtxEmulator.EmulatorAccelerator(89);
+        using var older = PtxEmulator.EmulatorAccelerator.CreateLoader(89);
         Assert.Contains("compute capability 9.0", Assert.Throws<NotSupportedException>(() => older.EncodeTensorMap(good)).Message);
     }
 }

@@ -74,7 +74,7 @@ public class HopperProductTests
     [LaunchBounds(384, 1)]
     internal static void Multiply<TTile>(ArrayView<TensorMap> maps, ArrayView<float> c, int rows, int columns, int depth) where TTile : struct, ITile
     {
-        ArrayView<Half> tiles = SharedMemory.GetDynamicSwizzled<Half>();
+        ArrayView<Half> tiles = SwizzledSharedMemory.GetDynamic<Half>();
         ArrayView<ulong> full = SharedMemory.Allocate<ulong>(TTile.Stages), empty = SharedMemory.Allocate<ulong>(TTile.Stages);
         int warpgroup = Group.IdxX / 128;
         if (Group.IdxX == 0)
@@ -172,16 +172,16 @@ public class HopperProductTests
     {
         float[] a = RandomIntegers(m * k, 8), b = RandomIntegers(n * k, 8, seed: 2);
         float[] transposed = [.. Enumerable.Range(0, k * n).Select(i => b[i % n * k + i / n])];
-        Assert.Equal(TensorCoreTests.Product(a, transposed, m, n, k), RunExact(device, accelerator => Run<TTile>(accelerator, a, b, m, n, k)));
+        Assert.Equal(TensorCoreTests.Product(a, transposed, m, n, k), RunExact(device, loader => Run<TTile>(loader, a, b, m, n, k)));
     }
 
-    internal static float[] Run<TTile>(Accelerator accelerator, float[] a, float[] b, int m, int n, int k) where TTile : struct, ITile
+    internal static float[] Run<TTile>(KernelLoader loader, float[] a, float[] b, int m, int n, int k) where TTile : struct, ITile
     {
-        using var left = accelerator.Allocate1D(Array.ConvertAll(a, x => (Half)x));
-        using var right = accelerator.Allocate1D(Array.ConvertAll(b, x => (Half)x));
-        using var c = accelerator.Allocate1D<float>(m * n);
+        using var left = loader.Allocate1D(Array.ConvertAll(a, x => (Half)x));
+        using var right = loader.Allocate1D(Array.ConvertAll(b, x => (Half)x));
+        using var c = loader.Allocate1D<float>(m * n);
         TensorSwizzle swizzle = TTile.RowBytes switch { 128 => TensorSwizzle.Bytes128, 64 => TensorSwizzle.Bytes64, _ => TensorSwizzle.Bytes32 };
-        TensorMap Map(MemoryBuffer1D<Half> matrix, int rows, int tileRows) => accelerator.EncodeTensorMap(new TensorMapDescription
+        TensorMap Map(MemoryBuffer1D<Half, Stride1D.Dense> matrix, int rows, int tileRows) => loader.EncodeTensorMap(new TensorMapDescription
         {
             Address = matrix.NativePtr,
             Dimensions = [k, rows],
@@ -189,10 +189,10 @@ public class HopperProductTests
             Box = [TTile.RowBytes / 2, tileRows],
             Swizzle = swizzle,
         });
-        using var maps = accelerator.Allocate1D(new[] { Map(left, m, TTile.Consumers * 64), Map(right, n, TTile.Columns) });
-        var launch = accelerator.LoadStreamKernel<ArrayView<TensorMap>, ArrayView<float>, int, int, int>(Multiply<TTile>);
-        var grid = new Index2D((n + TTile.Columns - 1) / TTile.Columns, (m + TTile.Consumers * 64 - 1) / (TTile.Consumers * 64));
-        launch((grid, new Index2D((TTile.Consumers + 1) * 128, 1), SharedMemoryConfig.RequestDynamic<Half>(TTile.Stages * StageLength<TTile>())), maps.View, c.View, m, n, k);
+        using var maps = loader.Allocate1D(new[] { Map(left, m, TTile.Consumers * 64), Map(right, n, TTile.Columns) });
+        var launch = loader.Load<Action<KernelConfig, ArrayView<TensorMap>, ArrayView<float>, int, int, int>>(Multiply<TTile>);
+        var grid = new Index3D((n + TTile.Columns - 1) / TTile.Columns, (m + TTile.Consumers * 64 - 1) / (TTile.Consumers * 64), 1);
+        launch((grid, new Index3D((TTile.Consumers + 1) * 128, 1, 1), SharedMemoryConfig.RequestDynamic<Half>(TTile.Stages * StageLength<TTile>())), maps.View, c.View, m, n, k);
         return c.GetAsArray1D();
     }
 
@@ -201,8 +201,8 @@ public class HopperProductTests
     public void The_order_of_warps_does_not_matter(int seed)
     {
         float[] a = RandomIntegers(128 * 192, 8), b = RandomIntegers(128 * 192, 8, seed: 2);
-        using var accelerator = new PtxEmulator.EmulatorAccelerator(options: new PtxEmulator.EmulatorOptions { ScheduleSeed = seed });
-        using var reference = new PtxEmulator.EmulatorAccelerator();
-        Assert.Equal(Run<Wide>(reference, a, b, 128, 128, 192), Run<Wide>(accelerator, a, b, 128, 128, 192));
+        using var loader = PtxEmulator.EmulatorAccelerator.CreateLoader(options: new PtxEmulator.EmulatorOptions { ScheduleSeed = seed });
+        using var reference = PtxEmulator.EmulatorAccelerator.CreateLoader();
+        Assert.Equal(Run<Wide>(reference, a, b, 128, 128, 192), Run<Wide>(loader, a, b, 128, 128, 192));
     }
 }

@@ -11,11 +11,11 @@ public class MatrixProductTests
     public void The_vector_copy_copies_every_element_up_to_the_last(string device)
     {
         Float4[] source = [.. RandomFloats(2500).Select((x, i) => new Float4(x, i, -x, 2 * i))];
-        Float4[] result = RunExact(device, accelerator =>
+        Float4[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(source);
-            using var output = accelerator.Allocate1D<Float4>(source.Length);
-            VectorCopy.Load(accelerator)(accelerator.DefaultStream, input.View, output.View);
+            using var input = loader.Allocate1D(source);
+            using var output = loader.Allocate1D<Float4>(source.Length);
+            VectorCopy.Load(loader)(loader.Accelerator.DefaultStream, input.View, output.View);
             return output.GetAsArray1D();
         });
         Assert.Equal(source, result);
@@ -34,17 +34,17 @@ public class MatrixProductTests
         ProductIs(device, 128, 256, 128, x => (Half)x, HalfProduct.Load<WideTile>);
 
     private static void ProductIs<T>(
-        string device, int m, int n, int k, Func<float, T> convert, Func<Accelerator, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int>> load)
+        string device, int m, int n, int k, Func<float, T> convert, Func<KernelLoader, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int>> load)
         where T : unmanaged
     {
         // Products below 9 and at most 320 of them: a sum below 2048 in magnitude is exact in half precision too.
         float[] a = RandomIntegers(m * k, 2), b = RandomIntegers(k * n, 3, seed: 2);
-        T[] result = RunExact(device, accelerator =>
+        T[] result = RunExact(device, loader =>
         {
-            using var ba = accelerator.Allocate1D(Array.ConvertAll(a, x => convert(x)));
-            using var bb = accelerator.Allocate1D(Array.ConvertAll(b, x => convert(x)));
-            using var bc = accelerator.Allocate1D<T>(m * n);
-            load(accelerator)(accelerator.DefaultStream, ba.View, bb.View, bc.View, m, n, k);
+            using var ba = loader.Allocate1D(Array.ConvertAll(a, x => convert(x)));
+            using var bb = loader.Allocate1D(Array.ConvertAll(b, x => convert(x)));
+            using var bc = loader.Allocate1D<T>(m * n);
+            load(loader)(loader.Accelerator.DefaultStream, ba.View, bb.View, bc.View, m, n, k);
             return bc.GetAsArray1D();
         });
         Assert.Equal(Array.ConvertAll(TensorCoreTests.Product(a, b, m, n, k), x => convert(x)), result);

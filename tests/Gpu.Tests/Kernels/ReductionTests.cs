@@ -38,12 +38,12 @@ public class ReductionTests
     public void A_sum_over_the_grid_is_exact_for_integers(string device)
     {
         float[] values = RandomIntegers(5003, 100);
-        float[] total = RunExact(device, accelerator =>
+        float[] total = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(values);
-            using var output = accelerator.Allocate1D<float>(1);
+            using var input = loader.Allocate1D(values);
+            using var output = loader.Allocate1D<float>(1);
             output.MemSetToZero();
-            accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>>(Sum)((5, Threads), input.View, output.View);
+            loader.Load<Action<KernelConfig, ArrayView<float>, ArrayView<float>>>(Sum)((5, Threads), input.View, output.View);
             return output.GetAsArray1D();
         });
         Assert.Equal(values.Sum(x => (double)x), total[0]);
@@ -67,11 +67,11 @@ public class ReductionTests
     public void Shuffles_move_values_between_lanes(string device)
     {
         int[] values = [.. Enumerable.Range(0, 32).Select(i => i * i * 1000 + 7)];
-        int[] result = RunExact(device, accelerator =>
+        int[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(values);
-            using var output = accelerator.Allocate1D<int>(192);
-            accelerator.LoadStreamKernel<ArrayView<int>, ArrayView<int>>(Shuffles)((1, 32), input.View, output.View);
+            using var input = loader.Allocate1D(values);
+            using var output = loader.Allocate1D<int>(192);
+            loader.Load<Action<KernelConfig, ArrayView<int>, ArrayView<int>>>(Shuffles)((1, 32), input.View, output.View);
             return output.GetAsArray1D();
         });
         for (int lane = 0; lane < 32; lane++)
@@ -90,9 +90,9 @@ public class ReductionTests
     {
         int thread = Group.IdxX;
         bool positive = values[thread] > 0;
-        result[thread] = (int)Warp.Ballot(positive);
-        result[64 + thread] = Warp.Any(positive) ? 1 : 0;
-        result[128 + thread] = Warp.All(positive) ? 1 : 0;
+        result[thread] = (int)Intrinsics.Ballot(positive);
+        result[64 + thread] = Intrinsics.VoteAny(positive) ? 1 : 0;
+        result[128 + thread] = Intrinsics.VoteAll(positive) ? 1 : 0;
         result[192 + thread] = Group.BarrierPopCount(positive);
         result[256 + thread] = Group.BarrierAnd(positive) ? 1 : 0;
         result[320 + thread] = Group.BarrierOr(positive) ? 1 : 0;
@@ -104,11 +104,11 @@ public class ReductionTests
     {
         // The first warp has both signs, the second only positive numbers.
         int[] values = [.. Enumerable.Range(0, 64).Select(i => i < 32 && i % 3 == 0 ? -1 : i + 1)];
-        int[] result = RunExact(device, accelerator =>
+        int[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(values);
-            using var output = accelerator.Allocate1D<int>(384);
-            accelerator.LoadStreamKernel<ArrayView<int>, ArrayView<int>>(Votes)((1, 64), input.View, output.View);
+            using var input = loader.Allocate1D(values);
+            using var output = loader.Allocate1D<int>(384);
+            loader.Load<Action<KernelConfig, ArrayView<int>, ArrayView<int>>>(Votes)((1, 64), input.View, output.View);
             return output.GetAsArray1D();
         });
         uint ballot = (uint)Enumerable.Range(0, 32).Where(i => values[i] > 0).Sum(i => 1L << i);

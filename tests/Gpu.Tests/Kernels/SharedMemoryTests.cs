@@ -36,12 +36,12 @@ public class SharedMemoryTests
     {
         const int Height = 45, Width = 70;
         float[] source = RandomFloats(Height * Width);
-        float[] result = RunExact(device, accelerator =>
+        float[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(source);
-            using var output = accelerator.Allocate1D<float>(Height * Width);
+            using var input = loader.Allocate1D(source);
+            using var output = loader.Allocate1D<float>(Height * Width);
             KernelConfig config = (new Index2D((Width + Tile - 1) / Tile, (Height + Tile - 1) / Tile), new Index2D(Tile, Rows));
-            accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, int, int>(Transpose)(config, input.View, output.View, Height, Width);
+            loader.Load<Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int>>(Transpose)(config, input.View, output.View, Height, Width);
             return output.GetAsArray1D();
         });
         for (int y = 0; y < Height; y++)
@@ -71,10 +71,10 @@ public class SharedMemoryTests
     private static void ReverseIs(string device, int length)
     {
         int[] values = [.. Enumerable.Range(0, length).Select(i => i * 3)];
-        int[] result = RunExact(device, accelerator =>
+        int[] result = RunExact(device, loader =>
         {
-            using var buffer = accelerator.Allocate1D(values);
-            accelerator.LoadStreamKernel<ArrayView<int>, int>(Reverse)((1, 256, SharedMemoryConfig.RequestDynamic<int>(length)), buffer.View, length);
+            using var buffer = loader.Allocate1D(values);
+            loader.Load<Action<KernelConfig, ArrayView<int>, int>>(Reverse)((1, 256, SharedMemoryConfig.RequestDynamic<int>(length)), buffer.View, length);
             return buffer.GetAsArray1D();
         });
         Assert.Equal(values.Reverse(), result);
@@ -83,12 +83,12 @@ public class SharedMemoryTests
     [Theory, EveryAccelerator]
     public void More_shared_memory_than_the_device_grants_is_refused_with_both_numbers(string device)
     {
-        string message = Run(device, accelerator =>
+        string message = Run(device, loader =>
         {
-            using var buffer = accelerator.Allocate1D<int>(1);
-            int bytes = accelerator.Properties.MaxSharedBytesPerGroup + 4;
-            var reverse = accelerator.LoadStreamKernel<ArrayView<int>, int>(Reverse);
-            return Assert.Throws<ArgumentException>(() => reverse((1, 32, new SharedMemoryConfig(bytes)), buffer.View, 1)).Message;
+            using var buffer = loader.Allocate1D<int>(1);
+            int bytes = loader.Properties.MaxSharedBytesPerGroup + 4;
+            var reverse = loader.Load<Action<KernelConfig, ArrayView<int>, int>>(Reverse);
+            return Assert.Throws<ArgumentException>(() => reverse((1, 32, SharedMemoryConfig.RequestDynamic<byte>(bytes)), buffer.View, 1)).Message;
         });
         Assert.Contains("bytes are left for dynamic shared memory", message);
     }

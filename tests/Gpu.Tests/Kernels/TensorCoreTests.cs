@@ -97,12 +97,12 @@ public class TensorCoreTests
     private static void ProductIs<T>(string device, Action<ArrayView<T>, ArrayView<T>, ArrayView<float>> kernel, Func<float, T> convert) where T : unmanaged
     {
         float[] a = RandomIntegers(16 * 16, 60), b = RandomIntegers(16 * 8, 60, seed: 2);
-        float[] result = RunExact(device, accelerator =>
+        float[] result = RunExact(device, loader =>
         {
-            using var ba = accelerator.Allocate1D(Array.ConvertAll(a, x => convert(x)));
-            using var bb = accelerator.Allocate1D(Array.ConvertAll(b, x => convert(x)));
-            using var bc = accelerator.Allocate1D<float>(16 * 8);
-            accelerator.LoadStreamKernel(kernel)((1, 32), ba.View, bb.View, bc.View);
+            using var ba = loader.Allocate1D(Array.ConvertAll(a, x => convert(x)));
+            using var bb = loader.Allocate1D(Array.ConvertAll(b, x => convert(x)));
+            using var bc = loader.Allocate1D<float>(16 * 8);
+            loader.Load<Action<KernelConfig, ArrayView<T>, ArrayView<T>, ArrayView<float>>>(kernel)((1, 32), ba.View, bb.View, bc.View);
             return bc.GetAsArray1D();
         });
         Assert.Equal(Product(a, b, 16, 8, 16), result);
@@ -149,11 +149,11 @@ public class TensorCoreTests
     {
         ushort[] elements = [.. Enumerable.Range(0, 256).Select(i => (ushort)(i * 257))];
         int[] packed = [.. Enumerable.Range(0, 128).Select(i => elements[2 * i] | elements[2 * i + 1] << 16)];
-        uint[] result = RunExact(device, accelerator =>
+        uint[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(packed);
-            using var output = accelerator.Allocate1D<uint>(256);
-            accelerator.LoadStreamKernel<ArrayView<int>, ArrayView<uint>>(LoadMatrices)((1, 32), input.View, output.View);
+            using var input = loader.Allocate1D(packed);
+            using var output = loader.Allocate1D<uint>(256);
+            loader.Load<Action<KernelConfig, ArrayView<int>, ArrayView<uint>>>(LoadMatrices)((1, 32), input.View, output.View);
             return output.GetAsArray1D();
         });
         for (int lane = 0; lane < 32; lane++)
@@ -188,11 +188,11 @@ public class TensorCoreTests
     public void Asynchronous_copies_fill_what_lies_past_the_source_with_zeros(string device)
     {
         int[] source = [.. Enumerable.Range(1, 128)];
-        int[] result = RunExact(device, accelerator =>
+        int[] result = RunExact(device, loader =>
         {
-            using var input = accelerator.Allocate1D(source);
-            using var output = accelerator.Allocate1D<int>(224);
-            accelerator.LoadStreamKernel<ArrayView<int>, ArrayView<int>, int>(CopyWithFill)((1, 32), input.View, output.View, 57);
+            using var input = loader.Allocate1D(source);
+            using var output = loader.Allocate1D<int>(224);
+            loader.Load<Action<KernelConfig, ArrayView<int>, ArrayView<int>, int>>(CopyWithFill)((1, 32), input.View, output.View, 57);
             return output.GetAsArray1D();
         });
         Assert.Equal([.. source.Select((x, i) => i < 57 ? x : 0), .. source[..64], .. source[..32]], result);

@@ -38,10 +38,10 @@ public class LauncherTests
     [Theory, EveryAccelerator]
     public void Twelve_arguments_of_every_size_keep_their_values(string device)
     {
-        double[] result = RunExact(device, accelerator =>
+        double[] result = RunExact(device, loader =>
         {
-            using var output = accelerator.Allocate1D<double>(14);
-            var launch = accelerator.LoadStreamKernel<ArrayView<double>, byte, double, sbyte, long, short, float, Half, Mixed, ushort, uint, ulong>(Twelve);
+            using var output = loader.Allocate1D<double>(14);
+            var launch = loader.Load<Action<KernelConfig, ArrayView<double>, byte, double, sbyte, long, short, float, Half, Mixed, ushort, uint, ulong>>(Twelve);
             var mixed = new Mixed { Small = 200, Wide = -1.5, Narrow = (Half)0.5f, Whole = -7 };
             launch((1, 1), output.View, 250, Math.PI, -3, long.MinValue + 1024, -30000, 1.25f, (Half)3f, mixed, 65000, 4000000000, 1UL << 60);
             return output.GetAsArray1D();
@@ -67,10 +67,10 @@ public class LauncherTests
     [Theory, EveryAccelerator]
     public void Grids_and_groups_have_three_dimensions(string device)
     {
-        int[] result = RunExact(device, accelerator =>
+        int[] result = RunExact(device, loader =>
         {
-            using var output = accelerator.Allocate1D<int>(7);
-            accelerator.LoadStreamKernel<ArrayView<int>>(Shape)((new Index3D(2, 3, 4), new Index3D(5, 6, 7)), output.View);
+            using var output = loader.Allocate1D<int>(7);
+            loader.Load<Action<KernelConfig, ArrayView<int>>>(Shape)((new Index3D(2, 3, 4), new Index3D(5, 6, 7)), output.View);
             return output.GetAsArray1D();
         });
         Assert.Equal([2, 3, 4, 5, 6, 7, 17], result);
@@ -82,10 +82,10 @@ public class LauncherTests
     [Theory, EveryAccelerator]
     public void An_empty_extent_launches_nothing_and_a_negative_one_is_refused(string device)
     {
-        int[] result = Run(device, accelerator =>
+        int[] result = Run(device, loader =>
         {
-            using var buffer = accelerator.Allocate1D([5]);
-            var mark = accelerator.LoadAutoGroupedStreamKernel<ArrayView<int>, int>(Mark);
+            using var buffer = loader.Allocate1D([5]);
+            var mark = loader.Load<Action<Index1D, ArrayView<int>, int>>(Mark);
             mark(0, buffer.View, 9);
             Assert.Throws<ArgumentOutOfRangeException>(() => mark(-1, buffer.View, 9));
             return buffer.GetAsArray1D();
@@ -97,10 +97,10 @@ public class LauncherTests
     [EveryAccelerator]
     public void An_empty_grid_or_too_large_a_group_is_refused_with_the_limits(string device)
     {
-        Run(device, accelerator =>
+        Run(device, loader =>
         {
-            using var buffer = accelerator.Allocate1D<int>(7);
-            var shape = accelerator.LoadStreamKernel<ArrayView<int>>(Shape);
+            using var buffer = loader.Allocate1D<int>(7);
+            var shape = loader.Load<Action<KernelConfig, ArrayView<int>>>(Shape);
             Assert.Contains("grid (0, 1, 1)", Assert.Throws<ArgumentException>(() => shape((0, 32), buffer.View)).Message);
             Assert.Contains("a group has 1 to 1024 threads", Assert.Throws<ArgumentException>(() => shape((1, 1025), buffer.View)).Message);
             return 0;
@@ -110,9 +110,9 @@ public class LauncherTests
     [Theory, EveryAccelerator]
     public void A_kernel_loaded_the_wrong_way_says_the_right_one(string device)
     {
-        Run(device, accelerator =>
+        Run(device, loader =>
         {
-            Assert.Contains("LoadAutoGrouped", Assert.Throws<ArgumentException>(() => accelerator.LoadStreamKernel<Index1D, ArrayView<int>, int>(Mark)).Message);
+            Assert.Contains("its launcher takes an Index1D", Assert.Throws<ArgumentException>(() => loader.Load<Action<KernelConfig, Index1D, ArrayView<int>, int>>(Mark)).Message);
             return 0;
         });
     }
@@ -120,12 +120,12 @@ public class LauncherTests
     [Theory, EveryAccelerator]
     public void A_stream_of_another_accelerator_is_refused(string device)
     {
-        using var other = new PtxEmulator.EmulatorAccelerator();
-        Run(device, accelerator =>
+        using var other = PtxEmulator.EmulatorAccelerator.CreateLoader();
+        Run(device, loader =>
         {
-            using var buffer = accelerator.Allocate1D<int>(1);
-            var mark = accelerator.LoadAutoGroupedKernel<ArrayView<int>, int>(Mark);
-            Assert.Contains("the stream is of", Assert.Throws<ArgumentException>(() => mark(other.DefaultStream, 1, buffer.View, 1)).Message);
+            using var buffer = loader.Allocate1D<int>(1);
+            var mark = loader.Load<Action<AcceleratorStream, Index1D, ArrayView<int>, int>>(Mark);
+            Assert.Contains("the stream is of", Assert.Throws<ArgumentException>(() => mark(other.Accelerator.DefaultStream, 1, buffer.View, 1)).Message);
             return 0;
         });
     }
@@ -133,10 +133,10 @@ public class LauncherTests
     [Theory, EveryAccelerator]
     public void A_kernel_is_loaded_once(string device)
     {
-        Run(device, accelerator =>
+        Run(device, loader =>
         {
             Action<Index1D, ArrayView<int>, int> kernel = Mark;
-            Assert.Same(accelerator.LoadKernel(kernel.Method), accelerator.LoadKernel(kernel.Method));
+            Assert.Same(loader.Load(kernel.Method), loader.Load(kernel.Method));
             return 0;
         });
     }
@@ -144,13 +144,13 @@ public class LauncherTests
     [Theory, EveryAccelerator]
     public void A_launch_allocates_nothing_on_the_host(string device)
     {
-        long allocated = Run(device, accelerator =>
+        long allocated = Run(device, loader =>
         {
-            using var buffer = accelerator.Allocate1D<int>(1);
-            var mark = accelerator.LoadAutoGroupedKernel<ArrayView<int>, int>(Mark);
+            using var buffer = loader.Allocate1D<int>(1);
+            var mark = loader.Load<Action<AcceleratorStream, Index1D, ArrayView<int>, int>>(Mark);
             ArrayView<int> view = buffer.View;
             int threads = device == CudaName ? 1 : 0; // an extent of none runs the launcher without the emulator, which allocates
-            AcceleratorStream stream = accelerator.DefaultStream;
+            AcceleratorStream stream = loader.Accelerator.DefaultStream;
             for (int i = 0; i < 100; i++)
                 mark(stream, threads, view, i);
             long before = GC.GetAllocatedBytesForCurrentThread();

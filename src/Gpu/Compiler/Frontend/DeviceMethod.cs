@@ -5,7 +5,7 @@ using Lia.Gpu.Compiler.IR;
 
 namespace Lia.Gpu.Compiler.Frontend;
 
-/// <summary>A method of the dialect that is a PTX template or a built-in, with its parameters' roles read from signature and template.</summary>
+/// <summary>A method that is a PTX template or a built-in, with its parameters' roles read from signature and template.</summary>
 internal sealed class DeviceMethod
 {
     private static readonly ConcurrentDictionary<MethodBase, DeviceMethod?> s_methods = new();

@@ -5,7 +5,7 @@ namespace Lia.Gpu.Compiler.Frontend;
 
 internal sealed partial class Importer
 {
-    /// <content>Calls: templates and built-ins of the dialect, the few .NET functions we know, and everything else inlined.</content>
+    /// <content>Calls: templates and built-ins, the few .NET functions we know, and everything else inlined.</content>
     private sealed partial class Frame
     {
         private void Call(MethodBase method, bool isVirtual)
@@ -40,6 +40,8 @@ internal sealed partial class Importer
 
         private StackValue Invoke(MethodBase method, StackValue[] values)
         {
+            method = IlgpuMeaning.Of(method)
+                ?? throw Refuse($"{method.DeclaringType?.Name}.{method.Name} of ILGPU has no meaning to this compiler: {IlgpuMeaning.Alternative(method)}");
             if (method.Module == typeof(Intrinsics).Module && DeviceMethod.Of(method) is { } device)
                 return device.Template is { } template ? Template(device, template, values) : BuiltIn(device.Builtin, method, values);
             if (method.Module == typeof(object).Module)
@@ -63,6 +65,7 @@ internal sealed partial class Importer
             ParameterInfo[] parameters = constructor.GetParameters();
             var values = new StackValue[parameters.Length + 1];
             for (int i = values.Length - 1; i >= 1; i--) values[i] = PopAny();
+            if (IlgpuMeaning.Of(constructor) is null) throw Refuse($"new {type.Name} of ILGPU: it is made on the host and passed to the kernel");
             TypeLayout layout = LayoutOf(type);
             Value address = importer.NewSlot(type.Name, layout.Size);
             importer.StoreZero(layout, address);
@@ -158,6 +161,9 @@ internal sealed partial class Importer
                 case Builtin.Offset:
                     return new StackValue(_builder.Emit(Op.Add, values[0].Scalar, _builder.Emit(
                         Op.Mul, _builder.IndexExtend(values[1].Scalar), _builder.IndexExtend(values[2].Scalar))));
+                case Builtin.OffsetLong:
+                    Value distance = values[1].Scalar is { Op: Op.SignExtend } widened && widened.Operands[0].Type == IRType.I32 ? _builder.IndexExtend(widened.Operands[0]) : values[1].Scalar;
+                    return new StackValue(_builder.Emit(Op.Add, values[0].Scalar, _builder.Emit(Op.Mul, distance, _builder.IndexExtend(values[2].Scalar))));
                 case Builtin.LocalAllocate:
                     Value array = _function.NewValue(Op.SlotAddress, IRType.I64, values[0].Scalar);
                     array.Data = new Slot("array") { ElementSize = LayoutOf(types[0]).Size, Place = Place };
@@ -192,6 +198,8 @@ internal sealed partial class Importer
                     return new StackValue(_builder.Emit(Op.HalfToBits, IRType.I32, values[0].Scalar));
                 case Builtin.LoadNonCoherent:
                     return importer.Load(LayoutOf(types[0]), types[0], values[0].Scalar, nonCoherent: true);
+                case Builtin.CopySign:
+                    return new StackValue(_builder.Emit(Op.CopySign, values[0].Scalar, values[1].Scalar));
                 case Builtin.TargetIsArchitectureSpecific:
                     return new StackValue(_function.Int(importer._target.ArchitectureSpecific ? 1 : 0));
                 default:
@@ -200,7 +208,7 @@ internal sealed partial class Importer
         }
 
         private StackValue View(Value address, Value length, Type element) =>
-            new([address, _builder.Emit(Op.SignExtend, IRType.I64, length)], typeof(ArrayView<>).MakeGenericType(element));
+            new([address, _builder.Emit(Op.SignExtend, IRType.I64, length)], typeof(Device.ArrayView<>).MakeGenericType(element));
 
         private StackValue Shuffle(StackValue[] values, ShuffleKind kind)
         {

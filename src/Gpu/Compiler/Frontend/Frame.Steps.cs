@@ -239,6 +239,11 @@ internal sealed partial class Importer
                     return true;
                 case ILOpCode.Ldsfld or ILOpCode.Ldsflda or ILOpCode.Stsfld:
                     FieldInfo field = code.ResolveField(i);
+                    if (i.Code == ILOpCode.Ldsfld && IlgpuMeaning.Of(field.DeclaringType!).GetProperty(field.Name, BindingFlags.Public | BindingFlags.Static) is { } constant)
+                    {
+                        Push(importer.Inline(constant.GetMethod!, [], Place));
+                        return true;
+                    }
                     // The compiler keeps a lambda's delegate in a field of a class of its own.
                     if (field.DeclaringType!.Name.StartsWith("<>c", StringComparison.Ordinal)) throw Refuse(NoDelegates);
                     throw Refuse($"static field {field.DeclaringType?.Name}.{field.Name}: make it a const, pass it as a parameter, or put a table in a buffer");

@@ -53,7 +53,7 @@ internal sealed partial class Importer
         if (kernel.ContainsGenericParameters) throw place.Refuse("a generic kernel must be closed: pass the method with its type arguments");
 
         ParameterInfo[] formal = kernel.GetParameters();
-        bool grouped = formal.Length > 0 && formal[0].ParameterType == typeof(Index1D);
+        bool grouped = formal.Length > 0 && formal[0].ParameterType == typeof(ILGPU.Index1D);
         var parameters = new List<KernelParameter>();
         var arguments = new StackValue[formal.Length];
         _builder.Body = _entry.Body;
@@ -70,14 +70,14 @@ internal sealed partial class Importer
         if (extent is not null)
         {
             // The last group reaches beyond the extent: its spare threads leave. The comparison is unsigned since group * size may pass 2^31 there.
-            MethodInfo globalIndex = typeof(Grid).GetMethod(nameof(Grid.LinearGlobalX), BindingFlags.NonPublic | BindingFlags.Static)!;
+            MethodInfo globalIndex = typeof(Device.Grid).GetMethod(nameof(Device.Grid.LinearGlobalX), BindingFlags.NonPublic | BindingFlags.Static)!;
             Value index = Inline(globalIndex, [], place).Scalar;
             Block body = _function.NewBlock(), leave = _function.NewBlock();
             leave.Exit = Exit.Return;
             Value inside = _builder.Compare(Comparison.LtU, _builder.Emit(Op.ZeroExtend, IRType.I64, index), extent);
             _builder.Block.BranchIf(inside, body, leave);
             _builder.At(body);
-            arguments[0] = new StackValue([index], typeof(Index1D));
+            arguments[0] = new StackValue([index], typeof(ILGPU.Index1D));
         }
         Inline(kernel, arguments, place);
         if (_builder.Block.Exit == Exit.None) _builder.Block.Exit = Exit.Return;

@@ -43,16 +43,17 @@ internal sealed class TypeLayout
     public static bool IsReference(Type type) => type.IsByRef || type.IsPointer;
 
     /// <summary>The layout of a type, or null when it has none on a device (classes, strings ...).</summary>
-    public static TypeLayout? Of(Type type) => s_layouts.GetOrAdd(type, static t => Compute(t));
+    public static TypeLayout? Of(Type type) => s_layouts.GetOrAdd(IlgpuMeaning.Of(type), static t => Compute(t));
 
     /// <summary>Byte offset of a field and the index of its first leaf.</summary>
-    public (int Offset, int Leaf) Field(FieldInfo field) => _fields[(field.DeclaringType!, field.Name)];
+    public (int Offset, int Leaf) Field(FieldInfo field) => _fields[(IlgpuMeaning.Of(field.DeclaringType!), field.Name)];
 
     private static TypeLayout? Compute(Type type)
     {
         if (Primitive(type) is { } primitive)
             return new(primitive.Size(), primitive.Size(), [new(0, primitive, type == typeof(nint) || IsReference(type))], isScalar: true);
-        if (!type.IsValueType || type.IsPrimitive || type.IsExplicitLayout || type.IsDefined(typeof(InlineArrayAttribute), false) || type.ContainsGenericParameters || type == typeof(decimal)) return null;
+        if (!type.IsValueType || type.IsPrimitive || type.IsExplicitLayout || type.IsDefined(typeof(InlineArrayAttribute), false) || type.ContainsGenericParameters || type == typeof(decimal)
+            || IlgpuMeaning.IsForeign(type)) return null;
 
         int offset = 0, alignment = 1;
         int pack = type.StructLayoutAttribute is { Pack: > 0 } attribute ? attribute.Pack : 8;
@@ -77,7 +78,7 @@ internal sealed class TypeLayout
 
     private static MemoryType? Primitive(Type type)
     {
-        if (type == typeof(Half) || type == typeof(BFloat16)) return MemoryType.H16;
+        if (type == typeof(Device.Half) || type == typeof(BFloat16)) return MemoryType.H16;
         if (IsReference(type) || type == typeof(nint) || type == typeof(nuint)) return MemoryType.I64;
         return Type.GetTypeCode(type) switch
         {

@@ -93,7 +93,7 @@ internal sealed partial class HalfConvolutionLauncher
     // Cycles, roughly: rounds of work items, each with its products or its weights, whichever takes longer, and a fixed cost; then the sum of the parts.
     private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
-        int multiprocessors = accelerator.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
+        int multiprocessors = loader.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
         bool isPair = weights.Precision == WeightPrecision.Pair;
         bool isAlone = cut is { TileN: 128, Blocks: 4 } || machine != ConvolutionMachine.Hopper || IsFused(weights) || isPair;
         int places = multiprocessors * (isAlone ? 1 : 2);

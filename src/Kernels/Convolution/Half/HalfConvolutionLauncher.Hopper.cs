@@ -1,3 +1,4 @@
+using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
@@ -32,13 +33,13 @@ internal sealed partial class HalfConvolutionLauncher
         where TResult : struct, IConvolutionResult
     {
         WgmmaConvolutionArguments all = TileArguments<TTile>(weights, operands, arguments, cut);
-        int groups = Math.Min(arguments.Items, default(TTile).Groups * accelerator.Properties.Multiprocessors);
+        int groups = Math.Min(arguments.Items, default(TTile).Groups * loader.Properties.Multiprocessors);
         KernelConfig config = new(
             new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return default(TTile).Groups == 1
-            ? KernelLaunch.CreateOverlapping(accelerator, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
-            : KernelLaunch.CreateOverlapping(accelerator, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
+            : KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
 
     private static IWgmmaTile PairTile(ConvolutionCut cut) => (cut.TileN, cut.Blocks) switch
@@ -89,10 +90,10 @@ internal sealed partial class HalfConvolutionLauncher
         WgmmaConvolutionArguments all = TileArguments<TTile>(weights, operands, arguments, cut);
         all.InputStage *= 2; // Both parts, each at a multiple of 128 bytes.
         KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, accelerator.Properties.Multiprocessors)), new Index1D(WgmmaConvolution.Threads),
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaConvolution.Threads),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
-        return KernelLaunch.CreateOverlapping(accelerator, WgmmaPairConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, WgmmaPairConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
 
     private WgmmaConvolutionArguments TileArguments<TTile>(
@@ -143,10 +144,10 @@ internal sealed partial class HalfConvolutionLauncher
         };
         int stage = WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, Halo);
         KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, accelerator.Properties.Multiprocessors)), new Index1D(WgmmaUpConvolution.Threads),
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaUpConvolution.Threads),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
-        return KernelLaunch.CreateOverlapping(accelerator, WgmmaUpConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, WgmmaUpConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
 
     // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
@@ -155,7 +156,7 @@ internal sealed partial class HalfConvolutionLauncher
         long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.StoredPlanes;
         return new()
         {
-            Address = map.View.Address,
+            Address = map.View.LoadEffectiveAddressAsPtr(),
             Dimensions = [map.Width * 8, map.Height, map.StoredPlanes, map.Octets, map.Frames],
             Strides = [row, plane, octet, octet * map.Octets],
             Box = [(8 * a.BlocksX + (halo & 255)) * 8, 8 * a.BlocksY + (halo >> 8), 1, chunk / 8, a.TileFrames],
@@ -165,7 +166,7 @@ internal sealed partial class HalfConvolutionLauncher
     // Rows of core matrices; a box is a step of a tile's channels.
     private static TensorMapDescription WeightMap(HalfConvolutionWeights weights, int n) => new()
     {
-        Address = weights.View.Address,
+        Address = weights.View.LoadEffectiveAddressAsPtr(),
         Dimensions = [64, weights.View.Length / 64],
         Strides = [128],
         Box = [64, n / 8 * (weights.Chunk / 8)],

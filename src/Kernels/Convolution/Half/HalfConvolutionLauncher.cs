@@ -17,14 +17,14 @@ internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, Ha
 
 /// <summary>Chooses how an fp16 convolution is cut and binds its launches.</summary>
 /// <remarks>Not thread-safe. Disposing releases what launches read: use none afterwards.</remarks>
-internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, ConvolutionMachine machine) : IDisposable
+internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, ConvolutionMachine machine) : IDisposable
 {
-    private readonly TensorMapTable _maps = new(accelerator);
+    private readonly TensorMapTable _maps = new(loader);
 
     /// <summary>The machine of a device.</summary>
-    public static ConvolutionMachine MachineOf(Accelerator accelerator) =>
-        accelerator.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
-        : accelerator.Properties.Sm >= 80 ? ConvolutionMachine.Ampere
+    public static ConvolutionMachine MachineOf(KernelLoader loader) =>
+        loader.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
+        : loader.Properties.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
     /// <summary>Whether a device's tensor cores multiply pairs of halves (<see cref="WeightPrecision.Pair"/>) by a kernel of ours.</summary>
@@ -83,8 +83,8 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         [
             launch,
             output.Parts == 1
-                ? HalfSplitReduction.Prepare(accelerator, reduction)
-                : HalfSplitReduction.PreparePairs(accelerator, new() { Reduction = reduction, Height = output.Height, Width = output.Width }),
+                ? HalfSplitReduction.Prepare(loader, reduction)
+                : HalfSplitReduction.PreparePairs(loader, new() { Reduction = reduction, Height = output.Height, Width = output.Width }),
         ];
     }
 
@@ -105,8 +105,8 @@ internal sealed partial class HalfConvolutionLauncher(Accelerator accelerator, C
         KernelConfig config = new(new Index1D(arguments.Items), new Index1D(threads), SharedMemoryConfig.RequestDynamic<Half>(shared));
         (double operations, double bytes) = Cost(weights, operands);
         return weights.Chunk == 32
-            ? KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
-            : KernelLaunch.CreateOverlapping(accelerator, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
+            ? KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
+            : KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
     }
 
     private HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)

@@ -1,3 +1,4 @@
+using ILGPU.Runtime;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Lia.Gpu.Runtime;
@@ -47,17 +48,17 @@ internal enum WeightPrecision
 /// </summary>
 internal sealed class HalfConvolutionWeights : IDisposable
 {
-    private readonly MemoryBuffer1D<Half> _buffer;
-    private readonly MemoryBuffer1D<Int4> _steps;
-    private readonly Accelerator _accelerator;
-    private readonly Dictionary<int, MemoryBuffer1D<Int4>> _parts = [];
-    private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<Int4>> _wgmmaSteps = [];
+    private readonly MemoryBuffer1D<Half, Stride1D.Dense> _buffer;
+    private readonly MemoryBuffer1D<Int4, Stride1D.Dense> _steps;
+    private readonly KernelLoader _loader;
+    private readonly Dictionary<int, MemoryBuffer1D<Int4, Stride1D.Dense>> _parts = [];
+    private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<Int4, Stride1D.Dense>> _wgmmaSteps = [];
 
-    private HalfConvolutionWeights(Accelerator accelerator, IReadOnlyList<ConvolutionStep> steps, Half[] packed)
+    private HalfConvolutionWeights(KernelLoader loader, IReadOnlyList<ConvolutionStep> steps, Half[] packed)
     {
-        (_accelerator, Steps) = (accelerator, steps);
-        _buffer = accelerator.Allocate1D(packed);
-        _steps = accelerator.Allocate1D<Int4>([.. steps.SelectMany(step => new[] { step.First, step.Second })]);
+        (_loader, Steps) = (loader, steps);
+        _buffer = loader.Allocate1D(packed);
+        _steps = loader.Allocate1D<Int4>([.. steps.SelectMany(step => new[] { step.First, step.Second })]);
     }
 
     public HalfConvolutionKind Kind { get; private init; }
@@ -146,7 +147,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     public ArrayView<Int4> WgmmaSteps(ConvolutionCut cut)
     {
         (int, int, int, int) key = (cut.BlocksX, cut.BlocksY, cut.TileFrames, cut.Blocks);
-        if (!_wgmmaSteps.TryGetValue(key, out MemoryBuffer1D<Int4>? buffer))
+        if (!_wgmmaSteps.TryGetValue(key, out MemoryBuffer1D<Int4, Stride1D.Dense>? buffer))
         {
             Int4[] table = new Int4[3 * (Steps.Count + 1)];
             for (int i = 0; i < Steps.Count; i++)
@@ -165,7 +166,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                     return line / cut.BlocksY * tileFrame + line % cut.BlocksY * 8 * pitch + block % cut.BlocksX * 8;
                 }
             }
-            _wgmmaSteps.Add(key, buffer = _accelerator.Allocate1D(table));
+            _wgmmaSteps.Add(key, buffer = _loader.Allocate1D(table));
         }
         return buffer.View;
     }
@@ -177,7 +178,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>Parts on the device; made once for a number of splits.</summary>
     public ArrayView<Int4> Upload(IReadOnlyList<ConvolutionPart> parts, int splits)
     {
-        if (!_parts.TryGetValue(splits, out MemoryBuffer1D<Int4>? buffer)) _parts.Add(splits, buffer = _accelerator.Allocate1D<Int4>([.. parts.Select(part => part.Packed)]));
+        if (!_parts.TryGetValue(splits, out MemoryBuffer1D<Int4, Stride1D.Dense>? buffer)) _parts.Add(splits, buffer = _loader.Allocate1D<Int4>([.. parts.Select(part => part.Packed)]));
         return buffer.View;
     }
 
@@ -192,35 +193,35 @@ internal sealed class HalfConvolutionWeights : IDisposable
     }
 
     /// <summary>Stride 1, padded by half the kernel.</summary>
-    /// <param name="accelerator">Where they live.</param>
+    /// <param name="loader">Where they live.</param>
     /// <param name="weight">[outputs, inputs, kernel, kernel], row-major, before the scale 1 / sqrt(inputs kernel^2).</param>
     /// <param name="outputs">Output channels.</param>
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">3 or 1.</param>
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
     /// <param name="precision">What each weight becomes.</param>
-    public static HalfConvolutionWeights Same(Accelerator accelerator, float[] weight, int outputs, int inputs, int kernel, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Same(KernelLoader loader, float[] weight, int outputs, int inputs, int kernel, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] taps = [.. Enumerable.Range(0, kernel)];
         packer.Add(new(weight, kernel, taps, taps, OriginY: -(kernel / 2), OriginX: -(kernel / 2)));
-        return packer.Finish(accelerator, HalfConvolutionKind.Same, [0]);
+        return packer.Finish(loader, HalfConvolutionKind.Same, [0]);
     }
 
     /// <summary>A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of inputs.</summary>
-    public static HalfConvolutionWeights Down(Accelerator accelerator, float[] weight, float[] skip, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Down(KernelLoader loader, float[] weight, float[] skip, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         for (int phase = 0; phase < 4; phase++)
             packer.Add(new(weight, 3, phase >> 1 == 0 ? [0, 2] : [1], (phase & 1) == 0 ? [0, 2] : [1], Plane: phase));
         packer.Add(new(skip, 1, [0], [0], Source: 1));
-        return packer.Finish(accelerator, HalfConvolutionKind.Down, [0]);
+        return packer.Finish(loader, HalfConvolutionKind.Down, [0]);
     }
 
     /// <summary>
     /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0, odd ones row 1.
     /// </summary>
-    public static HalfConvolutionWeights Up(Accelerator accelerator, float[] weight, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Up(KernelLoader loader, float[] weight, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] phases = new int[4];
@@ -230,7 +231,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
             bool oddY = phase >> 1 != 0, oddX = (phase & 1) != 0;
             packer.Add(new(weight, 3, oddY ? [1] : [2, 0], oddX ? [1] : [2, 0], OriginY: oddY ? 0 : -1, OriginX: oddX ? 0 : -1));
         }
-        return packer.Finish(accelerator, HalfConvolutionKind.Up, phases);
+        return packer.Finish(loader, HalfConvolutionKind.Up, phases);
     }
 
     /// <summary>A power of two greater than any magnitude, within what float32 can divide by.</summary>
@@ -251,7 +252,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     {
         _buffer.Dispose();
         _steps.Dispose();
-        foreach (MemoryBuffer1D<Int4> table in _parts.Values.Concat(_wgmmaSteps.Values)) table.Dispose();
+        foreach (MemoryBuffer1D<Int4, Stride1D.Dense> table in _parts.Values.Concat(_wgmmaSteps.Values)) table.Dispose();
     }
 
     /// <summary>Steps that share an input: the taps <paramref name="Rows"/> x <paramref name="Columns"/> of a kernel, for every chunk.</summary>
@@ -285,7 +286,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
             Steps += _chunks * _passes * segment.Taps;
         }
 
-        public HalfConvolutionWeights Finish(Accelerator accelerator, HalfConvolutionKind kind, int[] phases)
+        public HalfConvolutionWeights Finish(KernelLoader loader, HalfConvolutionKind kind, int[] phases)
         {
             int block = HalfMap.PaddedChannels(outputs) * _chunk; // Halves of a step.
             Half[] packed = new Half[Steps * block];
@@ -296,7 +297,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 Pack(segment, packed, steps.Count * block, block);
                 AddSteps(segment, steps, shapes);
             }
-            return new(accelerator, steps, packed)
+            return new(loader, steps, packed)
             {
                 Kind = kind,
                 Outputs = outputs,
@@ -347,10 +348,10 @@ internal sealed class HalfConvolutionWeights : IDisposable
                     for (int tap = 0; tap < taps.Length; tap++)
                     {
                         float value = kernel[taps[tap]] * scale;
-                        Half rounded = (Half)value;
+                        Half rounded = Intrinsics.ToHalf(value);
                         packed[to + (precision == WeightPrecision.Pair ? 2 * tap + 1 : tap) * block] = rounded;
-                        if (precision == WeightPrecision.Fine) packed[to + (taps.Length + tap) * block] = (Half)(value - rounded);
-                        if (precision == WeightPrecision.Pair) packed[to + 2 * tap * block] = (Half)(value - rounded);
+                        if (precision == WeightPrecision.Fine) packed[to + (taps.Length + tap) * block] = Intrinsics.ToHalf(value - (float)rounded);
+                        if (precision == WeightPrecision.Pair) packed[to + 2 * tap * block] = Intrinsics.ToHalf(value - (float)rounded);
                     }
                 }
             });

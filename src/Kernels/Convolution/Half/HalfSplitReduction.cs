@@ -38,13 +38,13 @@ internal struct PairSplitReductionArguments
 internal static class HalfSplitReduction
 {
     /// <summary>To one half a value.</summary>
-    public static KernelLaunch Prepare(Accelerator accelerator, HalfSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
-        accelerator, Run, KernelLaunch.Linear(arguments.Pairs, 128), arguments,
+    public static KernelLaunch Prepare(KernelLoader loader, HalfSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
+        loader, Run, KernelLaunch.Linear(arguments.Pairs, 128), arguments,
         bytes: (double)arguments.Pairs * (8 * arguments.Splits + 4));
 
     /// <summary>To two halves a value.</summary>
-    public static KernelLaunch PreparePairs(Accelerator accelerator, PairSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
-        accelerator, RunPairs, KernelLaunch.Linear(arguments.Reduction.Pairs, 128), arguments,
+    public static KernelLaunch PreparePairs(KernelLoader loader, PairSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
+        loader, RunPairs, KernelLaunch.Linear(arguments.Reduction.Pairs, 128), arguments,
         bytes: (double)arguments.Reduction.Pairs * (8 * arguments.Reduction.Splits + 8));
 
     public static void Run(HalfSplitReductionArguments a)

@@ -1,3 +1,4 @@
+using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
@@ -6,18 +7,18 @@ namespace Lia.Kernels.Convolution;
 /// Tensor maps on the device, where the copy engine reads them: collected while launches are prepared, uploaded together. The copy engine caches maps by address, so what
 /// was forgotten is written over only after all other pages were.
 /// </summary>
-internal sealed class TensorMapTable(Accelerator accelerator) : IDisposable
+internal sealed class TensorMapTable(KernelLoader loader) : IDisposable
 {
     private const int PageLength = 1024, LeastPages = 8; // A page holds some ten plans.
 
-    private readonly List<MemoryBuffer1D<TensorMap>> _pages = [];
+    private readonly List<MemoryBuffer1D<TensorMap, Stride1D.Dense>> _pages = [];
     private readonly List<TensorMap> _current = []; // What the current page holds.
     private int _page = -1, _live, _uploaded;
 
     /// <summary>Appends maps, at most a page of them; where they will be.</summary>
     public ArrayView<TensorMap> Add(IEnumerable<TensorMapDescription> descriptions)
     {
-        TensorMap[] maps = [.. descriptions.Select(accelerator.EncodeTensorMap)];
+        TensorMap[] maps = [.. descriptions.Select(loader.EncodeTensorMap)];
         if (_live == 0 || _current.Count + maps.Length > PageLength) TurnPage();
         int first = _current.Count;
         _current.AddRange(maps);
@@ -29,8 +30,8 @@ internal sealed class TensorMapTable(Accelerator accelerator) : IDisposable
     {
         if (_uploaded == _current.Count) return;
         TensorMap[] added = [.. _current.Skip(_uploaded)];
-        accelerator.DefaultStream.CopyFromCPU(_pages[_page].View.SubView(_uploaded, added.Length), added.AsSpan());
-        accelerator.DefaultStream.Synchronize();
+        ArrayView<TensorMap> page = _pages[_page].View;
+        page.SubView(_uploaded, added.Length).CopyFromCPU(loader.Accelerator.DefaultStream, added);
         _uploaded = _current.Count;
     }
 
@@ -43,7 +44,7 @@ internal sealed class TensorMapTable(Accelerator accelerator) : IDisposable
     private void TurnPage()
     {
         if (_live > 0) Upload();
-        if (_pages.Count < LeastPages || _live == _pages.Count) _pages.Insert(++_page, accelerator.Allocate1D<TensorMap>(PageLength));
+        if (_pages.Count < LeastPages || _live == _pages.Count) _pages.Insert(++_page, loader.Allocate1D<TensorMap>(PageLength));
         else _page = (_page + 1) % _pages.Count;
         _live++;
         _current.Clear();

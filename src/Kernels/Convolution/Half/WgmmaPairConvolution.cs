@@ -29,7 +29,7 @@ internal static class WgmmaPairConvolution
         ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (default(TTile).InputStages + default(TTile).WeightStages));
         ArrayView<ulong> inputFull = barriers, inputEmpty = barriers.SubView(inputStages);
         ArrayView<ulong> weightFull = barriers.SubView(2 * inputStages), weightEmpty = barriers.SubView(2 * inputStages + weightStages);
-        ArrayView<Half> weights = SharedMemory.GetDynamicSwizzled<Half>(); // The copy engine writes to multiples of 128 bytes.
+        ArrayView<Half> weights = SwizzledSharedMemory.GetDynamic<Half>(); // The copy engine writes to multiples of 128 bytes.
         ArrayView<Half> inputs = weights.SubView(weightStages * default(TTile).N * default(TChunk).Value);
         int thread = Group.IdxX;
         Overlap.Allow();

@@ -79,7 +79,7 @@ internal static class WgmmaUpConvolution
         ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (InputStages + WeightStages));
         ArrayView<ulong> inputFull = barriers, inputEmpty = barriers.SubView(InputStages);
         ArrayView<ulong> weightFull = barriers.SubView(2 * InputStages), weightEmpty = barriers.SubView(2 * InputStages + WeightStages);
-        ArrayView<Half> weights = SharedMemory.GetDynamicSwizzled<Half>(); // The copy engine writes to multiples of 128 bytes.
+        ArrayView<Half> weights = SwizzledSharedMemory.GetDynamic<Half>(); // The copy engine writes to multiples of 128 bytes.
         ArrayView<Half> inputs = weights.SubView(WeightStages * default(TTile).N * default(TChunk).Value);
         int thread = Group.IdxX;
         Overlap.Allow();

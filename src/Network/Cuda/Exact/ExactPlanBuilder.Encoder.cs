@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
@@ -10,7 +12,7 @@ internal sealed partial class ExactPlanBuilder
     public ActivationMap First(ConvolutionLayer layer, int feature)
     {
         ActivationMap output = Reserve(Size, Size, layer.Outputs);
-        KernelLaunch launch = FirstLayer.Prepare(Accelerator, new()
+        KernelLaunch launch = FirstLayer.Prepare(Loader, new()
         {
             Input = Encoding.Images,
             Weights = _weights.Vector(layer.Weight),

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Modulation;
@@ -14,7 +16,7 @@ internal sealed partial class ExactPlanBuilder
         Add("dec.modulation", [StackedModulation()]);
         Add("dec.demodulation",
         [
-            Kernels.Modulation.Demodulation.Prepare(Accelerator, new()
+            Kernels.Modulation.Demodulation.Prepare(Loader, new()
             {
                 Styles = Styles,
                 SquaredWeights = _weights.SquaredWeights,
@@ -59,7 +61,7 @@ internal sealed partial class ExactPlanBuilder
         ActivationMap flow = Reserve(input.Height, input.Width, 3, isPlanar: true), rgb = ReserveRgb(input.Height, input.Width, next);
         ActivationMap? blended = next == null && !IsTapped ? null : Reserve(input.Height, input.Width, input.Channels);
         ActivationMap? warped = IsTapped ? Reserve(input.Height, input.Width, input.Channels) : null;
-        KernelLaunch launch = FlowWarp.Prepare(Accelerator, new()
+        KernelLaunch launch = FlowWarp.Prepare(Loader, new()
         {
             Input = input.View,
             Feature = Decoding.Features[feature].Memory,

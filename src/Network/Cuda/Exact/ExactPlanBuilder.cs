@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
@@ -9,8 +11,8 @@ namespace Lia.Network.Cuda.Exact;
 
 /// <summary>The network in float32, NHWC: every operation a kernel of its own.</summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class ExactPlanBuilder(Accelerator accelerator, ExactWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
-    : CudaPlanBuilder(accelerator, weights, graph, arena, frames, isTapped), ILayers<ActivationMap>
+internal sealed partial class ExactPlanBuilder(KernelLoader loader, ExactWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+    : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ActivationMap>
 {
     private readonly ExactWeights _weights = weights;
     private ActivationMap? _constant;
@@ -34,7 +36,7 @@ internal sealed partial class ExactPlanBuilder(Accelerator accelerator, ExactWei
         ConvolutionShape shape = new(Frames, input.Height, input.Width, stride, padding, transposed);
         long length = ConvolutionLauncher.WorkspaceLength(kernel, shape);
         ArrayView<float> workspace = length > 0 ? Arena.Reserve(length) : default;
-        KernelLaunch[] launches = ConvolutionLauncher.Prepare(Accelerator, kernel, shape, new()
+        KernelLaunch[] launches = ConvolutionLauncher.Prepare(Loader, kernel, shape, new()
         {
             Input = input.View,
             SharesInput = input.Frames != Frames,
@@ -49,7 +51,7 @@ internal sealed partial class ExactPlanBuilder(Accelerator accelerator, ExactWei
     }
 
     private KernelLaunch BlurTo(ActivationMap input, ActivationMap output, int stride, int padding, float gain, Epilogue epilogue = default) =>
-        Blur.Prepare(Accelerator, new()
+        Blur.Prepare(Loader, new()
         {
             Input = input.View,
             Output = output.View,

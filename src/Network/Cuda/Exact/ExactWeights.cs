@@ -10,8 +10,8 @@ internal sealed class ExactWeights : CudaWeights
 {
     private readonly Dictionary<string, ConvolutionWeights> _convolutions = [];
 
-    public ExactWeights(Accelerator accelerator, ITensorSource weights, LiaGraph graph)
-        : base(accelerator, channelGranule: 1) => Load(weights, graph);
+    public ExactWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph)
+        : base(loader, channelGranule: 1) => Load(weights, graph);
 
     /// <summary>A convolution by the name of its weight.</summary>
     public ConvolutionWeights Convolution(string weight) => _convolutions[weight];
@@ -22,7 +22,7 @@ internal sealed class ExactWeights : CudaWeights
         return new ActivationMap(layout.Reserve((long)size * size * channels), 1, size, size, channels);
     })];
 
-    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new ExactPlanBuilder(Accelerator, this, graph, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new ExactPlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {
@@ -38,5 +38,5 @@ internal sealed class ExactWeights : CudaWeights
         Add(layer.Weight, weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs, layer.Kernel, transposed: false);
 
     private void Add(string name, float[] weight, int outputs, int inputs, int kernel, bool transposed) =>
-        _convolutions.Add(name, Own(new ConvolutionWeights(Accelerator, weight, outputs, inputs, kernel, transposed)));
+        _convolutions.Add(name, Own(new ConvolutionWeights(Loader, weight, outputs, inputs, kernel, transposed)));
 }

@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
@@ -13,7 +15,7 @@ internal sealed partial class FastPlanBuilder
     public ICudaActivation First(ConvolutionLayer layer, int feature)
     {
         HalfMap output = ReserveMap(Size, Size, layer.Outputs);
-        KernelLaunch launch = HalfFirstLayer.Prepare(Accelerator, new()
+        KernelLaunch launch = HalfFirstLayer.Prepare(Loader, new()
         {
             Input = Encoding.Images,
             Weights = _weights.Vector(layer.Weight),
@@ -33,7 +35,7 @@ internal sealed partial class FastPlanBuilder
     public ICudaActivation Skip(ConvolutionLayer layer, ICudaActivation input)
     {
         HalfMap x = Map(input), small = ReserveMap(x.Height / 2, x.Width / 2, x.Channels);
-        Add(layer.Name, [HalfBlur.PrepareSkip(Accelerator, BlurArguments(x, small, x.Height, x.Width), _weights.Parts)]);
+        Add(layer.Name, [HalfBlur.PrepareSkip(Loader, BlurArguments(x, small, x.Height, x.Width), _weights.Parts)]);
         return new HalfActivation(small);
     }
 
@@ -49,7 +51,7 @@ internal sealed partial class FastPlanBuilder
     public ICudaActivation BlurBefore(ConvolutionLayer strided, ICudaActivation input)
     {
         HalfMap x = Map(input), output = ReserveMap(x.Height / 2 + 1, x.Width / 2 + 1, x.Channels, planes: 4);
-        Add(strided.Name, [HalfBlur.PrepareDown(Accelerator, BlurArguments(x, output, x.Height, x.Width), _weights.Parts)]);
+        Add(strided.Name, [HalfBlur.PrepareDown(Loader, BlurArguments(x, output, x.Height, x.Width), _weights.Parts)]);
         return new HalfActivation(output);
     }
 
@@ -78,8 +80,8 @@ internal sealed partial class FastPlanBuilder
             Factor = _weights.LastFactor,
         };
         KernelLaunch launch = _weights.Parts == 1
-            ? HalfLinear.Prepare(Accelerator, arguments)
-            : HalfLinear.PreparePairs(Accelerator, new() { Linear = arguments, Pixels = x.Height * x.Width });
+            ? HalfLinear.Prepare(Loader, arguments)
+            : HalfLinear.PreparePairs(Loader, new() { Linear = arguments, Pixels = x.Height * x.Width });
         ActivationMap code = new(Encoding.Appearance, Frames, 1, 1, layer.Outputs);
         Add(layer.Name, [launch], new CudaTap(layer.Name, code));
         return code;
@@ -90,7 +92,7 @@ internal sealed partial class FastPlanBuilder
     {
         ToRgbLayer last = Graph.Synthesis.Levels[^1].ToRgb;
         ActivationMap projection = Reserve(feature.Height, feature.Width, 3, isPlanar: true);
-        KernelLaunch launch = HalfRgbProjection.Prepare(Accelerator, new()
+        KernelLaunch launch = HalfRgbProjection.Prepare(Loader, new()
         {
             Feature = feature.View,
             Weights = _weights.Vector(last.Convolution.Weight),

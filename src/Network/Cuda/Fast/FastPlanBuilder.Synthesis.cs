@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
@@ -18,7 +20,7 @@ internal sealed partial class FastPlanBuilder
         Add("dec.modulation",
         [
             StackedModulation(),
-            StyleNormalization.Prepare(Accelerator, new()
+            StyleNormalization.Prepare(Loader, new()
             {
                 Styles = Styles,
                 Layers = _weights.DemodulatedLayers,
@@ -30,7 +32,7 @@ internal sealed partial class FastPlanBuilder
         ]);
         Add("dec.demodulation",
         [
-            Kernels.Modulation.Demodulation.Prepare(Accelerator, new()
+            Kernels.Modulation.Demodulation.Prepare(Loader, new()
             {
                 Styles = Styles,
                 SquaredWeights = _weights.SquaredWeights,
@@ -53,7 +55,7 @@ internal sealed partial class FastPlanBuilder
         HalfMap output = ReserveMap(4, 4, reader.Inputs);
         Add("dec.input",
         [
-            ConstantInput.Prepare(Accelerator, new()
+            ConstantInput.Prepare(Loader, new()
             {
                 Constant = _weights.Constant,
                 Style = Style(reader),
@@ -94,7 +96,7 @@ internal sealed partial class FastPlanBuilder
             Style = Style(next),
             StyleStride = _weights.StyleLength,
         };
-        Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Accelerator, blur, _weights.Parts)], new CudaTap(layer.Name, output));
+        Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Loader, blur, _weights.Parts)], new CudaTap(layer.Name, output));
         Release(wide);
         return output;
     }
@@ -107,7 +109,7 @@ internal sealed partial class FastPlanBuilder
         ActivationMap flow = Reserve(x.Height, x.Width, 3, isPlanar: true), rgb = ReserveRgb(x.Height, x.Width, next);
         HalfActivation? blended = next == null && !IsTapped ? null : Scaled(ReserveMap(x.Height, x.Width, x.Channels), next);
         HalfActivation? warped = IsTapped ? new(ReserveMap(x.Height, x.Width, x.Channels)) : null;
-        KernelLaunch launch = HalfFlowWarp.Prepare(Accelerator, new()
+        KernelLaunch launch = HalfFlowWarp.Prepare(Loader, new()
         {
             Input = x.View,
             Feature = Map(Decoding.Features[feature]).View,
@@ -160,7 +162,7 @@ internal sealed partial class FastPlanBuilder
         ActivationMap rgb = ReserveRgb(sums.Height, sums.Width, next: null);
         Add(level.ToFlow.Name,
         [
-            HalfRgbWarp.Prepare(Accelerator, new()
+            HalfRgbWarp.Prepare(Loader, new()
             {
                 FlowSums = sums.View,
                 Projection = Decoding.Features[feature + 1].Memory,

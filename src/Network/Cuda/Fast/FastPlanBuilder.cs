@@ -1,3 +1,5 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
@@ -18,8 +20,8 @@ namespace Lia.Network.Cuda.Fast;
 /// Modulations are divided by their largest value, which demodulation takes out again, so that modulated activations stay in the range of fp16.
 /// </summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class FastPlanBuilder(Accelerator accelerator, FastWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
-    : CudaPlanBuilder(accelerator, weights, graph, arena, frames, isTapped), ILayers<ICudaActivation>
+internal sealed partial class FastPlanBuilder(KernelLoader loader, FastWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+    : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ICudaActivation>
 {
     private readonly FastWeights _weights = weights;
 

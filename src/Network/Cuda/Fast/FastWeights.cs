@@ -1,10 +1,12 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Network.Graph;
 using Lia.Weights;
-using Half = Lia.Gpu.Half;
+using Half = ILGPU.Half;
 
 namespace Lia.Network.Cuda.Fast;
 
@@ -19,16 +21,16 @@ internal sealed class FastWeights : CudaWeights
 
     private readonly Dictionary<string, HalfConvolutionWeights> _convolutions = [];
 
-    /// <param name="accelerator">Where they live.</param>
+    /// <param name="loader">Where they live.</param>
     /// <param name="weights">The checkpoint.</param>
     /// <param name="graph">The network.</param>
     /// <param name="machine">Whose kernels read them.</param>
     /// <param name="isExact">Whether weights and activations are sums of two halves.</param>
-    public FastWeights(Accelerator accelerator, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine, bool isExact)
-        : base(accelerator, HalfMap.ChannelGranule)
+    public FastWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine, bool isExact)
+        : base(loader, HalfMap.ChannelGranule)
     {
         Parts = isExact ? 2 : 1;
-        Launcher = new(accelerator, machine);
+        Launcher = new(loader, machine);
         Load(weights, graph);
         float[] ones = new float[DemodulatedLayers.IntLength];
         Array.Fill(ones, 1f);
@@ -65,7 +67,7 @@ internal sealed class FastWeights : CudaWeights
         return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
     }
 
-    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Accelerator, this, graph, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     public override void Commit() => Launcher.Commit();
 
@@ -80,9 +82,9 @@ internal sealed class FastWeights : CudaWeights
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {
         ConvolutionLayer first = block.Conv1, second = block.Conv2;
-        Add(first.Weight, HalfConvolutionWeights.Same(Accelerator, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, PrecisionAt(block.Resolution)));
+        Add(first.Weight, HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, PrecisionAt(block.Resolution)));
         Add(second.Weight, HalfConvolutionWeights.Down(
-            Accelerator, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, PrecisionAt(block.Resolution)));
+            Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, PrecisionAt(block.Resolution)));
     }
 
     protected override void AddLast(ITensorSource weights, ConvolutionLayer layer)
@@ -99,9 +101,9 @@ internal sealed class FastWeights : CudaWeights
             for (int pixel = 0; pixel < pixels; pixel++)
             {
                 float value = weight[i * pixels + pixel] / peak;
-                Half rounded = (Half)value;
+                Half rounded = Intrinsics.ToHalf(value);
                 matrix[to + pixel * 8] = rounded;
-                if (Parts == 2) matrix[to + (pixels + pixel) * 8] = (Half)(value - rounded);
+                if (Parts == 2) matrix[to + (pixels + pixel) * 8] = Intrinsics.ToHalf(value - (float)rounded);
             }
         });
         Last = Upload(matrix);
@@ -109,8 +111,8 @@ internal sealed class FastWeights : CudaWeights
     }
 
     protected override void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight) => Add(layer.Weight, layer.Resampling == Resampling.Up
-        ? HalfConvolutionWeights.Up(Accelerator, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, PrecisionAt(resolution))
-        : HalfConvolutionWeights.Same(Accelerator, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk, Parts == 2 ? WeightPrecision.Pair : WeightPrecision.Half));
+        ? HalfConvolutionWeights.Up(Loader, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, PrecisionAt(resolution))
+        : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk, Parts == 2 ? WeightPrecision.Pair : WeightPrecision.Half));
 
     private WeightPrecision PrecisionAt(int resolution) =>
         Parts == 2 ? WeightPrecision.Pair : resolution <= FinestResolution ? WeightPrecision.Fine : WeightPrecision.Half;

@@ -1,7 +1,9 @@
+using ILGPU.Runtime;
+using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
-using Half = Lia.Gpu.Half;
+using Half = ILGPU.Half;
 
 namespace Lia.Network.Cuda.Fast;
 
@@ -29,11 +31,11 @@ internal sealed record HalfActivation(HalfMap Map) : ICudaActivation
     public float[] Read(AcceleratorStream stream)
     {
         Half[] halves = new Half[Map.Length];
-        stream.CopyToCPU(Map.View, halves.AsSpan());
+        Map.View.CopyToCPU(stream, halves.AsSpan());
         float[] values = Map.ToPlanar(halves);
         if (Style.Length == 0) return values;
         float[] style = new float[(Map.Frames - 1) * StyleStride + Map.Channels];
-        stream.CopyToCPU(Style, style.AsSpan());
+        Style.CopyToCPU(stream, style.AsSpan());
         int pixels = Map.Height * Map.Width;
         for (int i = 0; i < values.Length; i++)
         {
