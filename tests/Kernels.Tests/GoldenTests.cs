@@ -16,6 +16,9 @@ public class GoldenTests(ITestOutputHelper output)
     public void In_float32_every_tensor_is_within_five_times_the_error_of_PyTorch() => Verify(CudaPrecision.Exact);
 
     [CudaFact]
+    public void On_float32_cores_every_tensor_is_within_five_times_the_error_of_PyTorch() => Verify(CudaPrecision.Float32);
+
+    [CudaFact]
     public void In_fp16_frames_are_as_exact_as_PyTorchs_autocast_and_layers_at_most_twice_as_inexact() => Verify(CudaPrecision.Fast);
 
     private void Verify(CudaPrecision precision)
