@@ -1,5 +1,5 @@
 using System.Globalization;
-using Lia.Imaging;
+using Lia.Media.Imaging;
 
 namespace Lia.Cli;
 

@@ -1,4 +1,5 @@
-using Lia.Media;
+using Lia.Media.Files;
+using Lia.Media.IO;
 using Lia.Media.Png;
 
 namespace Lia;

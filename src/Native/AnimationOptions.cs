@@ -1,4 +1,3 @@
-using Lia.Media;
 using Lia.Motion;
 using Microsoft.Extensions.Logging;
 
@@ -137,17 +136,6 @@ public enum MotionMode
     Relative,
     /// <summary>The driving pose itself.</summary>
     Absolute,
-}
-
-/// <summary>How a picture that is not square becomes square. Resampling is Pillow's bicubic in every case.</summary>
-public enum Fit
-{
-    /// <summary>Cut to the centre square.</summary>
-    Crop,
-    /// <summary>Stretched: the aspect ratio is not kept (what the official program does with the source).</summary>
-    Stretch,
-    /// <summary>Scaled to fit and centred on black.</summary>
-    Pad,
 }
 
 /// <summary>How network values, nominally in [-1, 1], become colours.</summary>

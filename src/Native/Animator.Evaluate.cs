@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using Lia.Evaluation;
-using Lia.Media;
+using Lia.Media.Files;
+using Lia.Media.IO;
 using Lia.Motion;
 using Lia.Weights;
 
@@ -25,13 +26,13 @@ public sealed partial class Animator
     {
         ArgumentException.ThrowIfNullOrEmpty(clip);
         options = ForEvaluation(options);
-        FrameReaders.RefusePipe(clip);
+        Inputs.RefusePipe(clip);
         if (options.AutoDrivingCrop)
         {
             PixelBox moving = MotionFraming.Find(clip, options, cancellationToken);
             options = options with { AutoDrivingCrop = false, DrivingCrop = moving, Crop = moving };
         }
-        return Evaluate(token => FrameReaders.Open(clip, options, token), Read(clip, options), lpips, options, progress, cancellationToken);
+        return Evaluate(token => FrameReaders.Open(clip, options.Reading, token), Read(clip, options), lpips, options, progress, cancellationToken);
     }
 
     /// <summary>Reconstructs frames in memory from the first and measures how near the reconstruction is.</summary>
@@ -140,7 +141,7 @@ public sealed partial class Animator
     private string ModelFingerprint()
     {
         if (Options.Model is not string path) return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_modelName)));
-        using FileStream file = FrameReaders.OpenFile(path);
+        using FileStream file = Inputs.OpenFile(path);
         return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 }

@@ -1,4 +1,4 @@
-using Lia.Media;
+using Lia.Media.Files;
 using Lia.Pipeline;
 
 namespace Lia;
@@ -30,7 +30,7 @@ public sealed partial class Animator
         output.Validate(nameof(output));
         options = driving.Stream is null ? ForClip(options) : ForStream(options);
         using Occupation clip = Occupy(cancellationToken);
-        Outputs.CheckDistinct([(source, "the source"), .. driving.Path is { } path ? [(path, "the driving file")] : ((string, string)[])[]], output.Path, options.Dump);
+        FrameWriters.CheckDistinct([(source, "the source"), .. driving.Path is { } path ? [(path, "the driving file")] : ((string, string)[])[]], output.Path, options.Dump);
         using FramesInFlight? live = driving.Stream is null ? null : new(2 * options.Batch + options.SmoothingWindow / 2);
         return clip.Explain(() => WriteClip(source, Driving(Read(driving, options, live), options, progress), output, options, progress, clip.Token, live));
     }

@@ -1,4 +1,5 @@
-using Lia.Media;
+using Lia.Media.Files;
+using Lia.Media.IO;
 using Lia.Motion;
 using Lia.Weights;
 
@@ -80,7 +81,7 @@ public sealed partial class Animator
 
         void Refuse(AnimationJob job)
         {
-            Outputs.CheckDistinct([(job.Source, "the source"), .. driving.Path is null ? [] : ((string, string)[])[(driving.Path, driving.What)]], job.Output, null);
+            FrameWriters.CheckDistinct([(job.Source, "the source"), .. driving.Path is null ? [] : ((string, string)[])[(driving.Path, driving.What)]], job.Output, null);
             if (sources.Contains(Outputs.Full(job.Output))) throw new MediaException($"{job.Output}: the output would replace another job's source; choose another name.");
         }
 

@@ -1,7 +1,8 @@
-using Lia.Media;
+using Lia.Media.Files;
 using Lia.Motion;
 using Lia.Pipeline;
 using Lia.Weights;
+using Lia.Media.IO;
 
 namespace Lia;
 
@@ -62,7 +63,7 @@ public sealed partial class Animator
         output.Validate(nameof(output));
         options = ForMotion(motion, options);
         using Occupation clip = Occupy(cancellationToken);
-        Outputs.CheckDistinct([(source, "the source"), .. motion.Path is { } path ? [(path, "the motion file")] : ((string, string)[])[]], output.Path, options.Dump);
+        FrameWriters.CheckDistinct([(source, "the source"), .. motion.Path is { } path ? [(path, "the motion file")] : ((string, string)[])[]], output.Path, options.Dump);
         return clip.Explain(() => WriteClip(source, Recorded(motion, options), output, options, progress, clip.Token));
     }
 
@@ -128,9 +129,9 @@ public sealed partial class Animator
     /// <summary>Reads a driving file or stream, of a file the part that moves if that is to be found.</summary>
     private Func<CancellationToken, DrivingMotion> Read(PathOrStream driving, AnimationOptions options, FramesInFlight? live = null) => token =>
     {
-        if (options.AutoDrivingCrop) FrameReaders.RefusePipe(driving.Path!);
+        if (options.AutoDrivingCrop) Inputs.RefusePipe(driving.Path!);
         AnimationOptions framed = options.AutoDrivingCrop ? options with { AutoDrivingCrop = false, DrivingCrop = MotionFraming.Find(driving.Path!, options, token) } : options;
-        return new DrivingMotion(_executor, reading => FrameReaders.Open(driving, framed, reading), live, framed, token);
+        return new DrivingMotion(_executor, reading => driving.OpenReader(framed.Reading, reading), live, framed, token);
     };
 
     private Func<CancellationToken, DrivingMotion> Read(IEnumerable<RgbImage> driving, AnimationOptions options) => token =>

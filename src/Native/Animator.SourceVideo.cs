@@ -1,4 +1,4 @@
-using Lia.Media;
+using Lia.Media.Files;
 using Lia.Pipeline;
 
 namespace Lia;

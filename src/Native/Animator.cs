@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Lia.Media;
+using Lia.Media.Files;
 using Lia.Motion;
 using Lia.Network;
 using Lia.Pipeline;
 using Lia.Weights;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 
 namespace Lia;
 
@@ -132,7 +132,7 @@ public sealed partial class Animator : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(source);
         ArgumentException.ThrowIfNullOrEmpty(driving);
         options = ForClip(options);
-        Outputs.CheckDistinct(source, driving, null, options.Dump);
+        FrameWriters.CheckDistinct(source, driving, null, options.Dump);
         return Stream(token => SourceFrames.Open(source, Size, options, token), Driving(Read(driving, options), options, progress), options, progress, cancellationToken);
     }
 

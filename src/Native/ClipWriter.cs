@@ -1,4 +1,5 @@
-using Lia.Media;
+using Lia.Media.Files;
+using Lia.Media.IO;
 
 namespace Lia;
 

@@ -1,5 +1,6 @@
 using Lia.Framing;
-using Lia.Media;
+using Lia.Media.Files;
+using Lia.Media.IO;
 
 namespace Lia;
 
@@ -32,7 +33,7 @@ public static class MotionFraming
         ArgumentException.ThrowIfNullOrEmpty(clip);
         options ??= AnimationOptions.Defaults;
         options.Validate();
-        using IFrameReader reader = FrameReaders.Open(clip, options, cancellationToken);
+        using IFrameReader reader = FrameReaders.Open(clip, options.Reading, cancellationToken);
         return Find(reader, options, cancellationToken);
     }
 

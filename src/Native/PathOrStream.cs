@@ -1,3 +1,7 @@
+using Lia.Media.Files;
+using Lia.Media.IO;
+using Lia.Media.Raw;
+
 namespace Lia;
 
 /// <summary>Where a clip comes from or goes to: a file or folder, or a stream of raw video (<see cref="AnimationOptions.RawInput"/>, <see cref="AnimationOptions.RawOutput"/>).</summary>
@@ -33,6 +37,14 @@ public readonly struct PathOrStream
 
     /// <inheritdoc cref="FromStream"/>
     public static implicit operator PathOrStream(Stream stream) => FromStream(stream);
+
+    internal IFrameReader OpenReader(ReadOptions options, CancellationToken cancellationToken) => Stream is null
+        ? FrameReaders.Open(Path!, options, cancellationToken)
+        : RawReaders.Open(Stream, "the driving stream", options.Raw, cancellationToken);
+
+    internal IFrameWriter OpenWriter(int width, int height, FrameRate rate, AudioTrack? audio, RawOutput format, CancellationToken cancellationToken) => Stream is null
+        ? FrameWriters.Open(Path!, width, height, rate, audio, format, cancellationToken)
+        : RawWriter.ToStream(Stream, "the output stream", width, height, rate, format, cancellationToken);
 
     /// <summary>In error messages and summaries; a stream is <c>-</c>.</summary>
     public override string ToString() => Path ?? "-";

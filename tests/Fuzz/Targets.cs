@@ -5,8 +5,8 @@ using System.Text.Json;
 using ILGPU;
 using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
-using Lia.Media;
 using Lia.Media.Ffmpeg;
+using Lia.Media.IO;
 using Lia.Media.Png;
 using Lia.Media.Raw;
 using Lia.Testing;
@@ -235,7 +235,7 @@ internal static class Targets
     private static void ReadYuv(byte[] input)
     {
         using MemoryStream stream = new(input);
-        using IFrameReader reader = RawReaders.Open(stream, "clip.y4m", new AnimationOptions { RawInput = RawInput.Yuv4Mpeg }, CancellationToken.None);
+        using IFrameReader reader = RawReaders.Open(stream, "clip.y4m", new(RawInput.Yuv4Mpeg, null, null), CancellationToken.None);
         while (reader.Read() is not null)
         {
         }

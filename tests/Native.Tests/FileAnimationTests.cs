@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using Lia.Media.Files;
+using Lia.Media.IO;
 
 namespace Lia.Tests;
 
@@ -103,7 +105,7 @@ public class FileAnimationTests
     public void Odd_extents_become_even_in_mp4()
     {
         using TempFolder folder = new();
-        using (Lia.Media.IFrameWriter writer = Lia.Media.FrameWriters.Open(folder["out.mp4"], 33, 21, new FrameRate(25), null, RawOutput.Auto, default))
+        using (IFrameWriter writer = FrameWriters.Open(folder["out.mp4"], 33, 21, new FrameRate(25), null, RawOutput.Auto, default))
         {
             writer.Write(new byte[3 * 33 * 21]);
             writer.Complete();

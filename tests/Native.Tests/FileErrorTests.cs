@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Lia.Media;
 using Lia.Media.Ffmpeg;
+using Lia.Media.IO;
 
 namespace Lia.Tests;
 

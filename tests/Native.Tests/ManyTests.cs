@@ -1,3 +1,5 @@
+using Lia.Media.IO;
+
 namespace Lia.Tests;
 
 /// <summary>Many pictures with one motion: encoded once, resumable, and one failure is one failure.</summary>

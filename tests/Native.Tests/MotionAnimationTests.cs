@@ -1,4 +1,5 @@
 using Lia.Imaging;
+using Lia.Media.Imaging;
 using Lia.Network;
 using Lia.Pipeline;
 using Lia.Weights;

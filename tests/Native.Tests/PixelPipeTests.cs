@@ -1,5 +1,6 @@
 using Lia.Gpu.Runtime;
 using System.IO.Pipes;
+using Lia.Media.IO;
 using Lia.Network.Cuda;
 using Lia.Pipeline;
 using Lia.PtxEmulator;

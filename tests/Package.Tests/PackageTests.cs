@@ -6,7 +6,7 @@ namespace Lia.Package.Tests;
 /// <summary>What <c>dotnet pack</c> makes is what its users need: the library whole, the tool, each with its papers; and both work where nothing else of this project is.</summary>
 public class PackageTests(Packages packages) : IClassFixture<Packages>
 {
-    private static readonly string[] Assemblies = ["Lia.Gpu", "Lia.Kernels", "Lia.Native", "Lia.Network", "Lia.Weights"];
+    private static readonly string[] Assemblies = ["Lia.Gpu", "Lia.Kernels", "Lia.Media", "Lia.Native", "Lia.Network", "Lia.Weights"];
 
     private static string Demo => Path.Combine(Packages.Root, "models", "demo.safetensors");
 

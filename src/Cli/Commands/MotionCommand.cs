@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Lia.Media;
+using Lia.Media.IO;
 
 namespace Lia.Cli.Commands;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Lia.Media;
+using Lia.Media.IO;
 
 namespace Lia.Evaluation;
 
@@ -33,7 +33,7 @@ public sealed partial class EvaluationReport
     public static EvaluationReport Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        using FileStream file = FrameReaders.OpenFile(path);
+        using FileStream file = Inputs.OpenFile(path);
         try
         {
             using JsonDocument json = JsonDocument.Parse(file);

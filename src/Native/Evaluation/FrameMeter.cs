@@ -1,3 +1,5 @@
+using Lia.Media.Measures;
+
 namespace Lia.Evaluation;
 
 /// <summary>Measures frames of size S x S against the truth. Used by one thread at a time.</summary>

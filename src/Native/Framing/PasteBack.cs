@@ -1,4 +1,4 @@
-using Lia.Imaging;
+using Lia.Media.Imaging;
 
 namespace Lia.Framing;
 

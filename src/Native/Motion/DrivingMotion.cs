@@ -1,5 +1,5 @@
 using Lia.Imaging;
-using Lia.Media;
+using Lia.Media.IO;
 using Lia.Network;
 using Lia.Pipeline;
 

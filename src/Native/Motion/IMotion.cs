@@ -1,4 +1,4 @@
-using Lia.Media;
+using Lia.Media.IO;
 
 namespace Lia.Motion;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Lia.Media;
 using Lia.Weights;
 
 namespace Lia.Motion;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Lia.Media;
+using Lia.Media.IO;
 using Lia.Pipeline;
 
 namespace Lia.Motion;

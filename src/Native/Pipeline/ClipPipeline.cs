@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Lia.Imaging;
-using Lia.Media;
+using Lia.Media.Files;
+using Lia.Media.IO;
 using Lia.Motion;
 using Lia.Network;
 using Lia.Weights;
@@ -89,7 +90,7 @@ internal sealed class ClipPipeline : IDisposable
         Meter finishing = new();
         AnimationProfile profile;
         bool hasAudio;
-        using IFrameWriter writer = FrameWriters.Open(output, _composer.Width, _composer.Height, rate, audio, _options.RawOutput, _token);
+        using IFrameWriter writer = output.OpenWriter(_composer.Width, _composer.Height, rate, audio, _options.RawOutput, _token);
         using (WriterQueue queue = new(writer, _pool, 2 * _batch + 2, _live, _token))
         {
             try

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using Lia.Imaging;
-using Lia.Media;
+using Lia.Media.IO;
+using Lia.Media.Imaging;
 using Lia.Motion;
 
 namespace Lia.Pipeline;

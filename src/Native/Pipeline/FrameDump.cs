@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
-using Lia.Media;
+using Lia.Media.IO;
 
 namespace Lia.Pipeline;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Lia.Media;
+using Lia.Media.IO;
 
 namespace Lia.Pipeline;
 

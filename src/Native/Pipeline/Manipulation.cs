@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lia.Imaging;
+using Lia.Media.Imaging;
 using Lia.Network;
 using Lia.Weights;
 

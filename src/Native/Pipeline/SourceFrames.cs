@@ -1,6 +1,8 @@
 using Lia.Framing;
 using Lia.Imaging;
-using Lia.Media;
+using Lia.Media.Files;
+using Lia.Media.IO;
+using Lia.Media.Imaging;
 using Lia.Network;
 
 namespace Lia.Pipeline;
@@ -52,7 +54,7 @@ internal sealed class SourceFrames : IDisposable
     /// <summary>The file a source is in, or the clip if the options say that it is one.</summary>
     /// <exception cref="MediaException">It cannot be read, or the crop reaches beyond it.</exception>
     public static SourceFrames Open(string path, int size, AnimationOptions options, CancellationToken cancellationToken) => options.SourceVideo
-        ? Clip(FrameReaders.Open(path, AnimationOptions.Defaults, cancellationToken), size, options)
+        ? Clip(FrameReaders.Open(path, default, cancellationToken), size, options)
         : Still(path, FrameReaders.ReadPicture(path, cancellationToken), size, options);
 
     public string Name { get; }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using Lia.Media;
+using Lia.Media.IO;
 
 namespace Lia.Pipeline;
 

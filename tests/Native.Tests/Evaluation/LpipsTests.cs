@@ -44,7 +44,7 @@ public sealed class LpipsTests : IDisposable
         double[] layers = MemoryMarshal.Cast<byte, double>(golden.Bytes("layers")).Slice(5 * pair, 5).ToArray();
 
         Assert.Equal(distance, PlainLpips.Distance(weights, a, b), 1e-12 * distance);
-        Assert.Equal(distance, new Lpips(golden).Distance(a, b), 1e-5 * distance);
+        Assert.Equal(distance, Lpips.From(golden).Distance(a, b), 1e-5 * distance);
         for (int layer = 0; layer < layers.Length; layer++)
         {
             // A layer's share is the distance when the other layers' linear weights are zero.

@@ -1,0 +1,71 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Lia.Media.IO;
+
+/// <summary>What the class library does not ask of a Unix system: locks that tell whether the owner of a file still lives, and folders
+/// written through to the disk.</summary>
+internal static partial class Disk
+{
+    private const int LockExclusive = 2, LockNoWait = 4;
+
+    /// <summary>Locks a file for as long as it is open; programs that do not ask are not hindered. The lock ends with its process, however
+    /// that ends.</summary>
+    /// <returns>Whether it is ours; not on a file system without locks, nor on Windows, where an open file cannot be deleted
+    /// anyway.</returns>
+    public static bool TryLock(SafeFileHandle file)
+    {
+        if (OperatingSystem.IsWindows()) return false;
+        bool added = false;
+        try
+        {
+            file.DangerousAddRef(ref added);
+            return FLock((int)file.DangerousGetHandle(), LockExclusive | LockNoWait) == 0;
+        }
+        finally
+        {
+            if (added) file.DangerousRelease();
+        }
+    }
+
+    /// <summary>Has the names in a folder written to the disk, where the system can be asked to. The files themselves are not.</summary>
+    public static void FlushFolder(string folder)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        const int ReadOnly = 0;
+        int file = Open(folder, ReadOnly);
+        if (file < 0) return; // It may be written to and not be read.
+        _ = FSync(file); // File systems that cannot do this do it anyway, or never.
+        _ = Close(file);
+    }
+
+    /// <summary>Has a file written to the disk. A failure that was put off comes to light here: a full disk, a quota, a server that has
+    /// gone.</summary>
+    /// <exception cref="IOException">It cannot be.</exception>
+    public static void FlushFile(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        RandomAccess.FlushToDisk(file);
+    }
+
+    /// <summary>Who may read and write a file; nothing on Windows, where folders tell.</summary>
+    public static UnixFileMode Mode(string path) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(path);
+
+    /// <summary>Sets who may read and write a file; does nothing on Windows.</summary>
+    public static void SetMode(string path, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, mode);
+    }
+
+    [LibraryImport("libc", EntryPoint = "flock")]
+    private static partial int FLock(int file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync")]
+    private static partial int FSync(int file);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int file);
+}

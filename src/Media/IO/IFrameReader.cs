@@ -1,0 +1,30 @@
+namespace Lia.Media.IO;
+
+/// <summary>Frames, one after another. Used by one thread at a time.</summary>
+internal interface IFrameReader : IDisposable
+{
+    /// <summary>The file or folder, for error messages.</summary>
+    string Name { get; }
+
+    /// <summary>The rate the frames play at.</summary>
+    FrameRate Rate { get; }
+
+    /// <summary>Number of frames if it is known beforehand; a hint for progress, not a promise.</summary>
+    int? Count { get; }
+
+    /// <summary>The sound that belongs to the frames.</summary>
+    AudioTrack? Audio { get; }
+
+    /// <summary>What was wrong with the file without ending it, in one line; known after the last frame.</summary>
+    string? Warning { get; }
+
+    /// <summary>The next frame, valid until the next call; null after the last.</summary>
+    /// <exception cref="MediaException">The file is damaged.</exception>
+    /// <exception cref="OperationCanceledException">The token given when opening was cancelled.</exception>
+    RgbImage? Read();
+}
+
+/// <summary>Sound in a file.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="FirstFrame">Where the first video frame lies, in seconds from the start of the file.</param>
+internal sealed record AudioTrack(string Path, double FirstFrame);

@@ -1,0 +1,164 @@
+using System.Buffers.Binary;
+using Lia.Media.IO;
+
+namespace Lia.Media.Png;
+
+/// <summary>
+/// Reads PNG pictures and animations of every colour type, bit depth and interlacing, with every checksum checked.
+/// Transparency is dropped, as Pillow's <c>convert("RGB")</c> does; it counts only where frames of an animation blend with one another.
+/// </summary>
+internal sealed class PngReader : IFrameReader
+{
+    private readonly FileStream _file;
+    private readonly PngChunkReader _chunks;
+    private readonly PngHeader _header;
+    private readonly PngScanlines _scanlines;
+    private readonly PngCanvas _canvas;
+    private readonly PngTimeline? _timeline;
+    private uint _sequence;
+    private int _frames;
+    private PngFrameControl? _last;
+
+    /// <summary>Opens a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="frames">Frames wanted, counted from the first; null wants all.</param>
+    /// <exception cref="MediaException">It is damaged or too large.</exception>
+    public PngReader(string path, int? frames = null)
+    {
+        Name = path;
+        _file = Inputs.OpenFile(path);
+        try
+        {
+            _chunks = new PngChunkReader(_file, path);
+            _chunks.ReadSignature();
+            _header = PngHeader.Read(_chunks, path);
+            // Deflate makes at most 1032 bytes of one: a file that cannot hold its picture is refused before memory is taken for it.
+            if ((long)_header.RowBytes(_header.Width) * _header.Height > 1032 * _file.Length)
+                throw _chunks.Damaged($"{_file.Length} bytes cannot hold {_header.Width}x{_header.Height} pixels");
+            _scanlines = new PngScanlines(_header, _chunks);
+            _timeline = PngTimeline.Scan(_file, _chunks);
+            if (_timeline is { Frames: int all })
+                new WorkLimit(path, _file.Length).Take(Math.Min(all, frames ?? all), _header.Width, _header.Height);
+            _canvas = new PngCanvas(_header.Width, _header.Height, animated: _timeline is not null);
+            _chunks.Next();
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether a file begins as a PNG file does.</summary>
+    public static bool Recognizes(string path)
+    {
+        using FileStream file = Inputs.OpenFile(path);
+        Span<byte> start = stackalloc byte[8];
+        return file.ReadAtLeast(start, 8, throwOnEndOfStream: false) == 8 && start.SequenceEqual(PngFormat.Signature);
+    }
+
+    public string Name { get; }
+
+    public FrameRate Rate => _timeline?.Rate ?? FrameRate.Default;
+
+    public int? Count => _timeline?.Frames ?? 1;
+
+    public AudioTrack? Audio => null;
+
+    public string? Warning => null;
+
+    public RgbImage? Read()
+    {
+        if (_frames == Count) return null;
+        try
+        {
+            return _timeline is null ? ReadPicture() : ReadFrame();
+        }
+        catch (Exception failure) when (failure is IOException)
+        {
+            throw new MediaException($"{Name}: cannot be read: {Outputs.OneLine(failure.Message)}", failure);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private RgbImage ReadPicture()
+    {
+        while (_chunks.Type != "IDAT") PassChunk();
+        Draw(new PngRegion(0, 0, _header.Width, _header.Height), over: false);
+        return _canvas.Image;
+    }
+
+    private RgbImage ReadFrame()
+    {
+        switch (_last?.Disposal)
+        {
+            case PngDisposal.Background: _canvas.Clear(_last.Region); break;
+            case PngDisposal.Previous: _canvas.Restore(_last.Region); break;
+        }
+        PngFrameControl? control = null;
+        while (control is null || _chunks.Type is not ("IDAT" or "fdAT"))
+        {
+            if (_chunks.Type == "fcTL")
+            {
+                SequenceNumber();
+                control = PngFrameControl.Read(_chunks, _header);
+                _chunks.Next();
+            }
+            else if (_chunks.Type == "IDAT")
+            {
+                DataStream().Drain(); // a picture for programs that know no animations
+            }
+            else
+            {
+                PassChunk();
+            }
+        }
+        // Before the first frame the canvas is transparent black, and "previous" of nothing is that.
+        if (control.Disposal == PngDisposal.Previous) _canvas.Save(control.Region);
+        Draw(control.Region, control.Over);
+        _last = control;
+        return _canvas.Image;
+    }
+
+    private void Draw(PngRegion region, bool over)
+    {
+        if (_header.Colour == PngColour.Palette && _scanlines.Palette is null) throw _chunks.Damaged("there is no palette");
+        PngDataStream data = DataStream();
+        _scanlines.Draw(data, region, _canvas, over);
+        data.Drain();
+        _frames++;
+    }
+
+    private PngDataStream DataStream() => new(_chunks, SequenceNumber);
+
+    /// <summary>Takes note of a chunk that is not image data, and goes to the next.</summary>
+    private void PassChunk()
+    {
+        switch (_chunks.Type)
+        {
+            case "PLTE":
+                _scanlines.Palette = _chunks.ReadAll(3, 3 * 256);
+                if (_scanlines.Palette.Length % 3 != 0) throw _chunks.Damaged("the palette is not made of RGB entries");
+                break;
+            case "tRNS":
+                _scanlines.Transparency = _chunks.ReadAll(0, 256);
+                break;
+            case "IEND":
+                throw _chunks.Damaged(_timeline is null ? "there is no image data" : $"it says that it has {_timeline.Frames} frames, but there are {_frames}");
+            default:
+                if (char.IsAsciiLetterUpper(_chunks.Type[0])) throw _chunks.Damaged($"the critical chunk {_chunks.Type} is unknown or in the wrong place");
+                _chunks.Leave();
+                break;
+        }
+        _chunks.Next();
+    }
+
+    /// <summary>Chunks of an animation are numbered, so that a lost or moved one is noticed.</summary>
+    private void SequenceNumber()
+    {
+        Span<byte> number = stackalloc byte[4];
+        if (_chunks.Read(number) < 4 || BinaryPrimitives.ReadUInt32BigEndian(number) != _sequence++)
+            throw _chunks.Damaged($"the chunk {_chunks.Type} number {_sequence - 1} of the animation is missing or out of order");
+    }
+}

@@ -1,0 +1,99 @@
+using System.Text;
+using Lia.Media.IO;
+
+namespace Lia.Media.Raw;
+
+/// <summary>Writes yuv4mpeg or RGB24 to a stream, where every frame leaves at once, or to a file.</summary>
+internal sealed class RawWriter : IFrameWriter
+{
+    private readonly Stream _stream;
+    private readonly string _name;
+    private readonly PendingFile? _file;
+    private readonly CancellationToken _token;
+    private readonly int _width, _height, _pixelsAt;
+    private readonly Chroma? _chroma; // of yuv4mpeg
+    private readonly byte[] _frame;
+
+    private RawWriter(Stream stream, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
+    {
+        (_stream, _name, _file, _token, _width, _height) = (stream, name, file, cancellationToken, width, height);
+        (_chroma, string sampling) = format switch
+        {
+            RawOutput.Rgb24 => ((Chroma?)null, ""),
+            RawOutput.Yuv4Mpeg420 => (Chroma.Sampling420, "420jpeg"),
+            _ => (Chroma.Sampling444, "444"),
+        };
+        ReadOnlySpan<byte> mark = _chroma is null ? [] : "FRAME\n"u8;
+        _pixelsAt = mark.Length;
+        _frame = new byte[_pixelsAt + (_chroma?.FrameBytes(width, height) ?? 3 * width * height)];
+        mark.CopyTo(_frame);
+        if (_chroma is not null) Send(Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F{rate.Numerator}:{rate.Denominator} Ip A1:1 C{sampling} XCOLORRANGE=LIMITED\n"));
+    }
+
+    /// <summary>Opens a stream as an output; the header leaves right away.</summary>
+    /// <param name="stream">Not disposed with the writer.</param>
+    /// <param name="name">For error messages.</param>
+    /// <param name="width">Pixels in a row.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="rate">Frames a second.</param>
+    /// <param name="format">yuv4mpeg unless it says otherwise.</param>
+    /// <param name="cancellationToken">Gives up a write that waits.</param>
+    /// <exception cref="MediaException">The stream cannot be written.</exception>
+    public static RawWriter ToStream(Stream stream, string name, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken) =>
+        new(stream, name, null, width, height, rate, format, cancellationToken);
+
+    /// <summary>Opens a file as an output.</summary>
+    /// <param name="path">Its extension decides where the format does not.</param>
+    /// <param name="width">Pixels in a row.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="rate">Frames a second.</param>
+    /// <param name="format">The format.</param>
+    /// <param name="cancellationToken">Gives up a write that waits.</param>
+    /// <exception cref="MediaException">The file cannot be written.</exception>
+    public static RawWriter ToFile(string path, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
+    {
+        if (format == RawOutput.Auto && Path.GetExtension(path).Equals(".rgb", StringComparison.OrdinalIgnoreCase)) format = RawOutput.Rgb24;
+        PendingFile file = new(path);
+        try
+        {
+            return new(file.Open(), path, file, width, height, rate, format, cancellationToken);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    public void Write(ReadOnlySpan<byte> pixels)
+    {
+        Span<byte> frame = _frame.AsSpan(_pixelsAt);
+        if (_chroma is { } chroma) YuvColours.FromRgb(pixels, _width, _height, chroma, frame);
+        else pixels.CopyTo(frame);
+        Send(_frame);
+    }
+
+    public bool Complete()
+    {
+        _file?.Commit();
+        return false;
+    }
+
+    public void Dispose() => _file?.Dispose();
+
+    private void Send(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            Wait(_stream.WriteAsync(bytes, _token).AsTask());
+            if (_file is null) Wait(_stream.FlushAsync(_token));
+        }
+        catch (IOException failure)
+        {
+            throw Outputs.Failed(_name, failure);
+        }
+
+        // A pipe's write cannot be ended from here; when nobody reads and the work is cancelled, it is left to itself.
+        void Wait(Task step) => step.WaitAsync(_token).GetAwaiter().GetResult();
+    }
+}
