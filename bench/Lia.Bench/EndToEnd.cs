@@ -29,7 +29,7 @@ internal static class EndToEnd
         {
             ModelArchitecture architecture = ModelArchitecture.Official(size);
             using SyntheticCheckpoint weights = new(architecture, 1);
-            foreach (CudaPrecision precision in arguments.Precisions(CudaPrecision.Exact, CudaPrecision.Fast))
+            foreach (CudaPrecision precision in arguments.Precisions(CudaPrecision.Float32, CudaPrecision.Exact, CudaPrecision.Fast))
             {
                 using CudaExecutor executor = new(loader, weights, architecture, precision);
                 foreach (int batch in arguments.Numbers("--batches", 1, 8, 32))

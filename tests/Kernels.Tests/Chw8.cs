@@ -11,33 +11,36 @@ internal static class Chw8
     /// <summary>The tensor with its last channels set to zero, as padding is.</summary>
     public static Tensor ClearLast(Tensor tensor, int zeros = 3) => tensor.Map((value, _, c) => c < tensor.Channels - zeros ? value : 0);
 
-    public static HalfMap Allocate(DeviceScope scope, int frames, int channels, int height, int width, int planes = 1)
+    /// <summary>Every value rounded to what the parts of a map hold.</summary>
+    public static Tensor Round(Tensor tensor, int parts) => tensor.Map((value, _, _) => Split(value, parts).Sum(half => (float)half));
+
+    public static HalfMap Allocate(DeviceScope scope, int frames, int channels, int height, int width, int planes = 1, int parts = 1)
     {
-        Half[] poison = new Half[HalfMap.LengthOf(frames, channels, height, width, planes)];
+        Half[] poison = new Half[HalfMap.LengthOf(frames, channels, height, width, parts * planes)];
         Array.Fill(poison, Intrinsics.ToHalf(float.NaN));
-        return new(scope.Upload(poison), frames, channels, height, width, planes);
+        return new(scope.Upload(poison), frames, channels, height, width, planes, parts);
     }
 
-    public static HalfMap Upload(DeviceScope scope, Tensor tensor)
+    public static HalfMap Upload(DeviceScope scope, Tensor tensor, int parts = 1)
     {
-        Half[] values = new Half[HalfMap.LengthOf(tensor.Batch, tensor.Channels, tensor.Height, tensor.Width)];
-        HalfMap map = new(default, tensor.Batch, tensor.Channels, tensor.Height, tensor.Width);
-        ForEach(tensor, (n, c, y, x) => values[At(map, n, c, 0, y, x)] = Intrinsics.ToHalf(tensor[n, c, y, x]));
+        HalfMap map = new(default, tensor.Batch, tensor.Channels, tensor.Height, tensor.Width, Parts: parts);
+        Half[] values = new Half[map.Length];
+        ForEach(tensor, (n, c, y, x) => Write(map, values, n, c, 0, y, x, tensor[n, c, y, x]));
         return map with { View = scope.Upload(values) };
     }
 
     /// <summary>Cut by the parities of the coordinates; places of a plane that the picture does not have stay NaN.</summary>
-    public static HalfMap UploadPhases(DeviceScope scope, Tensor tensor)
+    public static HalfMap UploadPhases(DeviceScope scope, Tensor tensor, int parts = 1)
     {
-        HalfMap map = new(default, tensor.Batch, tensor.Channels, tensor.Height / 2 + 1, tensor.Width / 2 + 1, 4);
+        HalfMap map = new(default, tensor.Batch, tensor.Channels, tensor.Height / 2 + 1, tensor.Width / 2 + 1, 4, parts);
         Half[] values = new Half[map.Length];
         for (int i = 0; i < values.Length; i++)
         {
             // Padding channels are zeros everywhere.
-            int octet = i / (8 * map.Width * map.Height * 4) % map.Octets;
+            int octet = i / (8 * map.Width * map.Height * map.StoredPlanes) % map.Octets;
             values[i] = octet * 8 + i % 8 < tensor.Channels ? Intrinsics.ToHalf(float.NaN) : Half.Zero;
         }
-        ForEach(tensor, (n, c, y, x) => values[At(map, n, c, 2 * (y & 1) + (x & 1), y / 2, x / 2)] = Intrinsics.ToHalf(tensor[n, c, y, x]));
+        ForEach(tensor, (n, c, y, x) => Write(map, values, n, c, 2 * (y & 1) + (x & 1), y / 2, x / 2, tensor[n, c, y, x]));
         return map with { View = scope.Upload(values) };
     }
 
@@ -48,7 +51,7 @@ internal static class Chw8
         {
             for (int c = map.Channels; c < map.Octets * 8; c++)
             {
-                for (int i = 0; i < map.Height * map.Width; i++) Assert.Equal(0f, (float)values[At(map, n, c, 0, 0, i)]);
+                for (int i = 0; i < map.Parts * map.Height * map.Width; i++) Assert.Equal(0f, (float)values[At(map, n, c, 0, 0, i)]);
             }
         }
         return new(map.ToPlanar(values), map.Frames, map.Channels, map.Height, map.Width);
@@ -58,7 +61,8 @@ internal static class Chw8
     public static Tensor DownloadPhases(DeviceScope scope, HalfMap map)
     {
         Half[] values = scope.Download(map.View);
-        return Tensor.Create(map.Frames, map.Channels, 2 * map.Height - 1, 2 * map.Width - 1, (n, c, y, x) => values[At(map, n, c, 2 * (y & 1) + (x & 1), y / 2, x / 2)]);
+        return Tensor.Create(map.Frames, map.Channels, 2 * map.Height - 1, 2 * map.Width - 1, (n, c, y, x) =>
+            Read(map, values, n, c, 2 * (y & 1) + (x & 1), y / 2, x / 2));
     }
 
     /// <summary>A vector of channels, padded with zeros.</summary>
@@ -68,8 +72,31 @@ internal static class Chw8
         return scope.Upload(values);
     }
 
+    /// <summary>A value as the parts of a map: what is left of it, rounded, and so on.</summary>
+    public static IEnumerable<Half> Split(float value, int parts)
+    {
+        for (int part = 0; part < parts; part++)
+        {
+            Half half = Intrinsics.ToHalf(value);
+            value -= (float)half;
+            yield return half;
+        }
+    }
+
     private static int At(HalfMap map, int frame, int channel, int plane, int row, int column) =>
-        ((((frame * map.Octets + channel / 8) * map.Planes + plane) * map.Height + row) * map.Width + column) * 8 + channel % 8;
+        ((((frame * map.Octets + channel / 8) * map.StoredPlanes + plane) * map.Height + row) * map.Width + column) * 8 + channel % 8;
+
+    private static void Write(HalfMap map, Half[] values, int frame, int channel, int plane, int row, int column, float value)
+    {
+        foreach (Half half in Split(value, map.Parts))
+        {
+            values[At(map, frame, channel, plane, row, column)] = half;
+            plane += map.Planes;
+        }
+    }
+
+    private static double Read(HalfMap map, Half[] values, int frame, int channel, int plane, int row, int column) =>
+        Enumerable.Range(0, map.Parts).Sum(part => (double)(float)values[At(map, frame, channel, part * map.Planes + plane, row, column)]);
 
     private static void ForEach(Tensor tensor, Action<int, int, int, int> action)
     {

@@ -19,7 +19,8 @@ internal static partial class FolderOwner
         try
         {
             uint user = GetEUid();
-            if (Stat(folder, out FileStatus status) != 0) return "cannot be asked for its owner";
+            // Somebody may delete it meanwhile.
+            if (Stat(folder, out FileStatus status) != 0) return Directory.Exists(folder) ? "cannot be asked for its owner" : null;
             return status.Owner == user || status.Owner == 0 ? null : $"belongs to another user (number {status.Owner}, and this is {user})";
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)

@@ -17,7 +17,7 @@ internal struct HalfFirstLayerArguments
     /// <summary>b [channel].</summary>
     public ArrayView<float> Bias;
 
-    /// <summary>y, CHW8 [frame][octet][pixel][8].</summary>
+    /// <summary>y, CHW8 [frame][octet][part][pixel][8].</summary>
     public ArrayView<Half> Output;
 
     public int Frames, PixelsPerFrame, Channels;
@@ -51,19 +51,36 @@ internal static class HalfFirstLayer
 {
     private const int Threads = 256;
 
-    public static KernelLaunch Prepare(KernelLoader loader, HalfFirstLayerArguments arguments)
+    /// <param name="loader">Where it runs.</param>
+    /// <param name="arguments">Its operands.</param>
+    /// <param name="parts">Halves of a value of the result.</param>
+    public static KernelLaunch Prepare(KernelLoader loader, HalfFirstLayerArguments arguments, int parts = 1)
     {
         bool hasBytes = arguments.Pixels.Length != 0;
         KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        double operations = 6 * pixels * arguments.Channels, bytes = pixels * (3 * (hasBytes ? 1 : sizeof(float)) + 2 * arguments.Channels);
-        return hasBytes
-            ? KernelLaunch.CreateOverlapping(loader, Run<BytePicture>, config, arguments, operations, bytes)
-            : KernelLaunch.CreateOverlapping(loader, Run<PlanarPicture>, config, arguments, operations, bytes);
+        double operations = 6 * pixels * arguments.Channels, bytes = pixels * (3 * (hasBytes ? 1 : sizeof(float)) + 2 * parts * arguments.Channels);
+        Action<HalfFirstLayerArguments> kernel = (hasBytes, parts) switch
+        {
+            (true, 1) => Run<BytePicture>,
+            (false, 1) => Run<PlanarPicture>,
+            (true, _) => RunPairs<BytePicture>,
+            _ => RunPairs<PlanarPicture>,
+        };
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
     }
 
+    /// <summary>To one half a value.</summary>
     [LaunchBounds(Threads)]
-    public static void Run<TSource>(HalfFirstLayerArguments a) where TSource : struct, IPictureSource
+    public static void Run<TSource>(HalfFirstLayerArguments a) where TSource : struct, IPictureSource => Compute<TSource, OneHalf>(a);
+
+    /// <summary>To two halves a value.</summary>
+    [LaunchBounds(Threads)]
+    public static void RunPairs<TSource>(HalfFirstLayerArguments a) where TSource : struct, IPictureSource => Compute<TSource, TwoHalves>(a);
+
+    private static void Compute<TSource, TFormat>(HalfFirstLayerArguments a)
+        where TSource : struct, IPictureSource
+        where TFormat : struct, IMapFormat
     {
         Overlap.Begin();
         int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY;
@@ -77,7 +94,7 @@ internal static class HalfFirstLayer
                 sum = Octet.Fma(Octet.Load(a.Weights, octets + octet), green, sum);
                 sum = Octet.Fma(Octet.Load(a.Weights, 2 * octets + octet), blue, sum);
                 sum = Octet.LeakyRelu(Octet.Add(sum, Octet.Load(a.Bias, octet)));
-                Octet.Store(a.Output, (frame * octets + octet) * a.PixelsPerFrame + pixel, sum);
+                Octet.Store<TFormat>(a.Output, (frame * octets + octet) * default(TFormat).Parts * a.PixelsPerFrame + pixel, a.PixelsPerFrame, sum);
             }
         }
     }

@@ -21,6 +21,16 @@ internal struct HalfLinearArguments
     public float Factor;
 }
 
+/// <summary>What a linear layer on two halves a value is passed.</summary>
+internal struct PairLinearArguments
+{
+    /// <summary>The same; x and w are [row][octet][part][pixel][8], and a row's inputs are counted as values.</summary>
+    public HalfLinearArguments Linear;
+
+    /// <summary>Pixels of an octet.</summary>
+    public int Pixels;
+}
+
 /// <summary>
 /// y[f, o] = factor * sum over k of w[o, k] x[f, k], the sums in float32. It is the encoder's last layer, whose 4x4 kernel covers the whole 4x4 map.
 /// <code>
@@ -47,25 +57,48 @@ internal static class HalfLinear
             2 * (weights + (double)arguments.Frames * arguments.Inputs) + sizeof(float) * (double)arguments.Frames * arguments.Outputs);
     }
 
+    /// <summary>The same for values of two halves.</summary>
+    public static KernelLaunch PreparePairs(KernelLoader loader, PairLinearArguments arguments)
+    {
+        HalfLinearArguments linear = arguments.Linear;
+        Index3D grid = new((linear.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (linear.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
+        double weights = (double)linear.Outputs * linear.Inputs;
+        return KernelLaunch.CreateOverlapping(
+            loader, RunPairs, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, 2 * weights * linear.Frames,
+            4 * (weights + (double)linear.Frames * linear.Inputs) + sizeof(float) * (double)linear.Frames * linear.Outputs);
+    }
+
+    /// <summary>One half a value.</summary>
     [LaunchBounds(32 * Warps, 2)]
-    public static void Run(HalfLinearArguments a)
+    public static void Run(HalfLinearArguments a) => Multiply<OneHalf>(a, 0);
+
+    /// <summary>Two halves a value.</summary>
+    [LaunchBounds(32 * Warps, 1)]
+    public static void RunPairs(PairLinearArguments a) => Multiply<TwoHalves>(a.Linear, a.Pixels);
+
+    private static void Multiply<TFormat>(HalfLinearArguments a, int pixels) where TFormat : struct, IMapFormat
     {
         Overlap.Begin();
         int firstOutput = Grid.IdxX * OutputsPerBlock, firstFrame = Grid.IdxY * FramesPerBlock, octets = a.Inputs / Octet.Size;
         int lane = Group.IdxX & 31, warp = Group.IdxX >> 5;
         ArrayView<float> sums = LocalMemory.Allocate<float>(Sums);
-        ArrayView<Half8> weights = LocalMemory.Allocate<Half8>(OutputsPerBlock);
+        ArrayView<Half8> weights = LocalMemory.Allocate<Half8>(OutputsPerBlock * default(TFormat).Parts);
         for (int s = 0; s < Sums; s++) sums[s] = 0f;
         for (int i = Group.IdxX; i < octets; i += 32 * Warps)
         {
             // An output or a frame past the last one repeats it; its sum is not stored.
+            int at = default(TFormat).Parts == 1 ? i : i + i / pixels * pixels, row = default(TFormat).Parts * octets;
             for (int o = 0; o < OutputsPerBlock; o++)
-                weights[o] = Octet.LoadPacked(a.Weights, IntrinsicMath.Min(firstOutput + o, a.Outputs - 1) * octets + i);
+            {
+                int from = IntrinsicMath.Min(firstOutput + o, a.Outputs - 1) * row + at;
+                weights[o * default(TFormat).Parts] = Octet.LoadPacked(a.Weights, from);
+                if (default(TFormat).Parts == 2) weights[2 * o + 1] = Octet.LoadPacked(a.Weights, from + pixels);
+            }
             for (int f = 0; f < FramesPerBlock; f++)
             {
-                Octet x = Octet.Load(a.Input, IntrinsicMath.Min(firstFrame + f, a.Frames - 1) * octets + i);
+                Octet x = Octet.Load<TFormat>(a.Input, IntrinsicMath.Min(firstFrame + f, a.Frames - 1) * row + at, pixels);
                 for (int o = 0; o < OutputsPerBlock; o++)
-                    sums[f * OutputsPerBlock + o] = Octet.Dot(Octet.Unpack(weights[o]), x, sums[f * OutputsPerBlock + o]);
+                    sums[f * OutputsPerBlock + o] = Octet.Dot(Octet.Unpack<TFormat>(weights, o), x, sums[f * OutputsPerBlock + o]);
             }
         }
 

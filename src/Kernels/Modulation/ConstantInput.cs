@@ -20,13 +20,23 @@ internal struct ConstantInputArguments
 /// <summary>The decoder's input, the learned 4x4 constant times the first layer's style: x[p, c] = constant[p, c] s[c]. A thread takes an octet; nothing bounds it but the launch.</summary>
 internal static class ConstantInput
 {
-    public static KernelLaunch Prepare(KernelLoader loader, ConstantInputArguments arguments)
+    /// <param name="loader">Where it runs.</param>
+    /// <param name="arguments">Its operands.</param>
+    /// <param name="parts">Halves of a value of the result.</param>
+    public static KernelLaunch Prepare(KernelLoader loader, ConstantInputArguments arguments, int parts = 1)
     {
         double elements = (double)arguments.Frames * arguments.Pixels * arguments.Channels;
-        return KernelLaunch.CreateOverlapping(loader, Run, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * elements);
+        Action<ConstantInputArguments> kernel = parts == 1 ? Run : RunPairs;
+        return KernelLaunch.CreateOverlapping(loader, kernel, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * parts * elements);
     }
 
-    public static void Run(ConstantInputArguments a)
+    /// <summary>To one half a value.</summary>
+    public static void Run(ConstantInputArguments a) => Modulate<OneHalf>(a);
+
+    /// <summary>To two halves a value.</summary>
+    public static void RunPairs(ConstantInputArguments a) => Modulate<TwoHalves>(a);
+
+    private static void Modulate<TFormat>(ConstantInputArguments a) where TFormat : struct, IMapFormat
     {
         Overlap.Begin();
         int octets = a.Channels / Octet.Size, index = Grid.IdxX * Group.DimX + Group.IdxX;
@@ -37,7 +47,8 @@ internal static class ConstantInput
         {
             int octet = map - frame * octets;
             Octet style = Octet.Load(a.Style.SubView(frame * a.StyleStride), octet);
-            Octet.Store(a.Output, index, Octet.Multiply(Octet.Load(a.Constant, pixel * octets + octet), style));
+            int at = default(TFormat).Parts == 1 ? index : index + map * a.Pixels;
+            Octet.Store<TFormat>(a.Output, at, a.Pixels, Octet.Multiply(Octet.Load(a.Constant, pixel * octets + octet), style));
         }
     }
 }

@@ -125,16 +125,30 @@ internal static class HalfBlur
     private const int Threads = 128;
 
     /// <summary>CHW8 H x W to CHW8 H/2 x W/2.</summary>
-    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments) => Prepare<SkipBlur>(loader, arguments);
+    /// <param name="loader">Where it runs.</param>
+    /// <param name="arguments">Its operands.</param>
+    /// <param name="parts">Halves of a value, of both maps.</param>
+    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<SkipBlur>(loader, arguments, parts);
 
     /// <summary>CHW8 H x W to phase-separated (H+1) x (W+1).</summary>
-    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments) => Prepare<DownBlur>(loader, arguments);
+    /// <inheritdoc cref="PrepareSkip"/>
+    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<DownBlur>(loader, arguments, parts);
 
     /// <summary>Phase-separated H x W to CHW8 (H-1) x (W-1), with the layer's epilogue.</summary>
-    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments) => Prepare<UpBlur>(loader, arguments);
+    /// <inheritdoc cref="PrepareSkip"/>
+    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<UpBlur>(loader, arguments, parts);
 
+    /// <summary>One half a value.</summary>
     [LaunchBounds(Threads, 5)]
-    public static void Run<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur
+    public static void Run<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur => Filter<TBlur, OneHalf>(a);
+
+    /// <summary>Two halves a value.</summary>
+    [LaunchBounds(Threads, 4)]
+    public static void RunPairs<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur => Filter<TBlur, TwoHalves>(a);
+
+    private static void Filter<TBlur, TFormat>(HalfBlurArguments a)
+        where TBlur : struct, IHalfBlur
+        where TFormat : struct, IMapFormat
     {
         Overlap.Begin();
         int octets = a.Channels / Octet.Size, strips = (a.OutputHeight + RowsPerThread - 1) / RowsPerThread;
@@ -148,8 +162,9 @@ internal static class HalfBlur
             int octet = map - frame * octets;
             int firstRow = (rest - map * strips) * RowsPerThread;
             int inputRow = firstRow * default(TBlur).Stride - default(TBlur).Padding, inputColumn = column * default(TBlur).Stride - default(TBlur).Padding;
-            ArrayView<Half> input = a.Input.SubView(Octet.Size * (long)map * Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases));
-            ArrayView<Half> output = a.Output.SubView(Octet.Size * (long)map * Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases));
+            ArrayView<Half> input = a.Input.SubView(Octet.Size * default(TFormat).Parts * (long)map * Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases));
+            ArrayView<Half> output = a.Output.SubView(Octet.Size * default(TFormat).Parts * (long)map * Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases));
+            int inputPart = Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases), outputPart = Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
             int outputColumn = Column(column, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
 
             // A pixel outside is read from the nearest one inside and masked: a load under a condition would wait for it.
@@ -169,8 +184,10 @@ internal static class HalfBlur
             {
                 int line = Row(IntrinsicMath.Clamp(inputRow + i, 0, a.InputHeight - 1), a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases);
                 uint mask = Mask(inputRow + i, a.InputHeight);
-                Octet outer = Octet.Add(Octet.Load(input, line + columns[0], mask & masks[0]), Octet.Load(input, line + columns[3], mask & masks[3]));
-                Octet inner = Octet.Add(Octet.Load(input, line + columns[1], mask & masks[1]), Octet.Load(input, line + columns[2], mask & masks[2]));
+                Octet outer = Octet.Add(
+                    Octet.Load<TFormat>(input, line + columns[0], inputPart, mask & masks[0]), Octet.Load<TFormat>(input, line + columns[3], inputPart, mask & masks[3]));
+                Octet inner = Octet.Add(
+                    Octet.Load<TFormat>(input, line + columns[1], inputPart, mask & masks[1]), Octet.Load<TFormat>(input, line + columns[2], inputPart, mask & masks[2]));
                 ring[i % Taps] = Octet.Fma(inner, 3f, outer);
                 if (i >= Taps - 1 && (i - (Taps - 1)) % default(TBlur).Stride == 0)
                 {
@@ -178,15 +195,22 @@ internal static class HalfBlur
                     Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f, Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
                     value = Octet.Scale(value, default(TBlur).Gain);
                     if (default(TBlur).Activates) value = Octet.Multiply(Activate(a, value, frame, octet), style);
-                    Half8 packed = Octet.Pack(value);
-                    if (row < a.OutputHeight)
-                        output.Cast<Half8>()[Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn] = packed;
+                    if (default(TFormat).Parts == 1)
+                    {
+                        Half8 packed = Octet.Pack(value);
+                        if (row < a.OutputHeight)
+                            output.Cast<Half8>()[Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn] = packed;
+                    }
+                    else if (row < a.OutputHeight)
+                    {
+                        Octet.Store<TFormat>(output, Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn, outputPart, value);
+                    }
                 }
             }
         }
     }
 
-    private static KernelLaunch Prepare<TBlur>(KernelLoader loader, HalfBlurArguments arguments) where TBlur : struct, IHalfBlur
+    private static KernelLaunch Prepare<TBlur>(KernelLoader loader, HalfBlurArguments arguments, int parts) where TBlur : struct, IHalfBlur
     {
         TBlur blur = default;
         arguments.OutputHeight = (arguments.InputHeight + 2 * blur.Padding - Taps) / blur.Stride + 1;
@@ -195,7 +219,8 @@ internal static class HalfBlur
         double maps = (double)arguments.Frames * arguments.Channels;
         double inputs = maps * arguments.InputHeight * arguments.InputWidth, outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
         KernelConfig config = KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
-        return KernelLaunch.CreateOverlapping(loader, Run<TBlur>, config, arguments, 16 * outputs, 2 * (inputs + outputs));
+        Action<HalfBlurArguments> kernel = parts == 1 ? Run<TBlur> : RunPairs<TBlur>;
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
     }
 
     private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;

@@ -103,7 +103,10 @@ internal static class HalfFlowWarp
     private const int MostSums = 8;
     private const int CornerValues = 9;
 
-    public static KernelLaunch Prepare(KernelLoader loader, HalfFlowWarpArguments arguments)
+    /// <param name="loader">Where it runs.</param>
+    /// <param name="arguments">Its operands.</param>
+    /// <param name="parts">Halves of a value, of all maps.</param>
+    public static KernelLaunch Prepare(KernelLoader loader, HalfFlowWarpArguments arguments, int parts = 1)
     {
         int octets = arguments.Channels / Octet.Size, plane = arguments.Height * arguments.Width;
         // The fewer threads a level has, the less each takes; 64 slices at most, so that a block has four neighbouring pixels at least.
@@ -121,13 +124,30 @@ internal static class HalfFlowWarp
         int shared = 2 * 3 * slices * each * Octet.Size + (Math.Min(slices, MostSums) * 3 + CornerValues) * tile;
         KernelConfig config = new(grid, new Index3D(Threads, 1, 1), SharedMemoryConfig.RequestDynamic<float>(shared));
         double operations = 27 * pixels * arguments.Channels;
-        double bytes = pixels * (2 * arguments.Channels * (arguments.Blended.Length != 0 ? 2 : 1) + sizeof(float) * 6) + 2.0 * plane * arguments.Channels;
-        Action<HalfFlowWarpArguments> kernel = each switch { 4 => Run<FourOctets>, 2 => Run<TwoOctets>, _ => Run<OneOctet> };
+        double bytes = pixels * (2 * parts * arguments.Channels * (arguments.Blended.Length != 0 ? 2 : 1) + sizeof(float) * 6) + 2.0 * parts * plane * arguments.Channels;
+        Action<HalfFlowWarpArguments> kernel = (each, parts) switch
+        {
+            (4, 1) => Run<FourOctets>,
+            (2, 1) => Run<TwoOctets>,
+            (_, 1) => Run<OneOctet>,
+            (4, _) => RunPairs<FourOctets>,
+            (2, _) => RunPairs<TwoOctets>,
+            _ => RunPairs<OneOctet>,
+        };
         return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
     }
 
+    /// <summary>One half a value.</summary>
     [LaunchBounds(Threads, 3)]
-    public static void Run<TOctets>(HalfFlowWarpArguments a) where TOctets : struct, IOctetsPerThread
+    public static void Run<TOctets>(HalfFlowWarpArguments a) where TOctets : struct, IOctetsPerThread => Compute<TOctets, OneHalf>(a);
+
+    /// <summary>Two halves a value.</summary>
+    [LaunchBounds(Threads, 2)]
+    public static void RunPairs<TOctets>(HalfFlowWarpArguments a) where TOctets : struct, IOctetsPerThread => Compute<TOctets, TwoHalves>(a);
+
+    private static void Compute<TOctets, TFormat>(HalfFlowWarpArguments a)
+        where TOctets : struct, IOctetsPerThread
+        where TFormat : struct, IMapFormat
     {
         Overlap.Begin();
         int pixels = 1 << a.TileShift, slices = Threads >> a.TileShift, paddedChannels = slices * default(TOctets).Value * Octet.Size;
@@ -140,17 +160,22 @@ internal static class HalfFlowWarp
         int pixel = Grid.IdxX * pixels + tilePixel;
         bool isInside = pixel < plane;
         pixel = IntrinsicMath.Min(pixel, plane - 1);
-        int map = frame * octets * plane + pixel;
+        int parts = default(TFormat).Parts, map = frame * octets * (parts * plane) + pixel;
 
-        ArrayView<Half8> x = LocalMemory.Allocate<Half8>(default(TOctets).Value);
-        for (int k = 0; k < default(TOctets).Value; k++) x[k] = Octet.LoadPacked(a.Input, map + Existing(slice + k * slices, octets) * plane);
+        ArrayView<Half8> x = LocalMemory.Allocate<Half8>(default(TOctets).Value * default(TFormat).Parts);
+        for (int k = 0; k < default(TOctets).Value; k++)
+        {
+            int at = map + Existing(slice + k * slices, octets) * (parts * plane);
+            x[k * parts] = Octet.LoadPacked(a.Input, at);
+            if (parts == 2) x[k * parts + 1] = Octet.LoadPacked(a.Input, at + plane);
+        }
         Stage(a, flowWeights, rgbWeights, frame, paddedChannels);
         Group.Barrier();
 
         float sum0 = 0f, sum1 = 0f, sum2 = 0f;
         for (int k = 0; k < default(TOctets).Value; k++)
         {
-            Octet value = Octet.Unpack(x[k]);
+            Octet value = Octet.Unpack<TFormat>(x, k);
             int channel = (slice + k * slices) * Octet.Size;
             sum0 = Octet.Dot(value, Shared(flowWeights, channel), sum0);
             sum1 = Octet.Dot(value, Shared(flowWeights, paddedChannels + channel), sum1);
@@ -170,21 +195,21 @@ internal static class HalfFlowWarp
         sum0 = sum1 = sum2 = 0f;
         for (int k = 0; k < default(TOctets).Value; k++)
         {
-            int octet = slice + k * slices, from = Existing(octet, octets) * plane, channel = octet * Octet.Size;
-            Octet warped = Octet.Scale(Octet.Load(feature, from + corner00), weight00);
-            warped = Octet.Fma(Octet.Load(feature, from + corner01), weight01, warped);
-            warped = Octet.Fma(Octet.Load(feature, from + corner10), weight10, warped);
-            warped = Octet.Fma(Octet.Load(feature, from + corner11), weight11, warped);
+            int octet = slice + k * slices, from = Existing(octet, octets) * (parts * plane), channel = octet * Octet.Size;
+            Octet warped = Octet.Scale(Octet.Load<TFormat>(feature, from + corner00, plane), weight00);
+            warped = Octet.Fma(Octet.Load<TFormat>(feature, from + corner01, plane), weight01, warped);
+            warped = Octet.Fma(Octet.Load<TFormat>(feature, from + corner10, plane), weight10, warped);
+            warped = Octet.Fma(Octet.Load<TFormat>(feature, from + corner11, plane), weight11, warped);
             sum0 = Octet.Dot(warped, Shared(rgbWeights, channel), sum0);
             sum1 = Octet.Dot(warped, Shared(rgbWeights, paddedChannels + channel), sum1);
             sum2 = Octet.Dot(warped, Shared(rgbWeights, 2 * paddedChannels + channel), sum2);
             bool stores = isInside && octet < octets;
-            if (stores && a.Warped.Length != 0) Octet.Store(a.Warped, map + octet * plane, warped);
+            if (stores && a.Warped.Length != 0) Octet.Store<TFormat>(a.Warped, map + octet * (parts * plane), plane, warped);
             if (stores && a.Blended.Length != 0)
             {
-                Octet blended = Octet.Fma(Octet.Unpack(x[k]), keep, warped);
+                Octet blended = Octet.Fma(Octet.Unpack<TFormat>(x, k), keep, warped);
                 if (a.NextStyle.Length != 0) blended = Octet.Multiply(blended, Octet.Load(a.NextStyle.SubView(frame * a.NextStyleStride), octet));
-                Octet.Store(a.Blended, map + octet * plane, blended);
+                Octet.Store<TFormat>(a.Blended, map + octet * (parts * plane), plane, blended);
             }
         }
         Share(sums, pixels, tilePixel, sum0, sum1, sum2);

@@ -125,14 +125,24 @@ internal static class HalfRgbProjection
 {
     private const int Threads = 128;
 
-    public static KernelLaunch Prepare(KernelLoader loader, HalfRgbProjectionArguments arguments)
+    /// <param name="loader">Where it runs.</param>
+    /// <param name="arguments">Its operands.</param>
+    /// <param name="parts">Halves of a value of the feature.</param>
+    public static KernelLaunch Prepare(KernelLoader loader, HalfRgbProjectionArguments arguments, int parts = 1)
     {
+        Action<HalfRgbProjectionArguments> kernel = parts == 1 ? Run : RunPairs;
         KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        return KernelLaunch.CreateOverlapping(loader, Run, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * arguments.Channels + 12));
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * parts * arguments.Channels + 12));
     }
 
-    public static void Run(HalfRgbProjectionArguments a)
+    /// <summary>Of one half a value.</summary>
+    public static void Run(HalfRgbProjectionArguments a) => Project<OneHalf>(a);
+
+    /// <summary>Of two halves a value.</summary>
+    public static void RunPairs(HalfRgbProjectionArguments a) => Project<TwoHalves>(a);
+
+    private static void Project<TFormat>(HalfRgbProjectionArguments a) where TFormat : struct, IMapFormat
     {
         Overlap.Begin();
         int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY;
@@ -142,7 +152,7 @@ internal static class HalfRgbProjection
             float red = 0f, green = 0f, blue = 0f;
             for (int octet = 0; octet < octets; octet++)
             {
-                Octet value = Octet.Load(a.Feature, (frame * octets + octet) * a.PixelsPerFrame + pixel);
+                Octet value = Octet.Load<TFormat>(a.Feature, (frame * octets + octet) * default(TFormat).Parts * a.PixelsPerFrame + pixel, a.PixelsPerFrame);
                 red = Octet.Dot(value, Octet.Load(a.Weights, octet), red);
                 green = Octet.Dot(value, Octet.Load(a.Weights, octets + octet), green);
                 blue = Octet.Dot(value, Octet.Load(a.Weights, 2 * octets + octet), blue);

@@ -39,16 +39,17 @@ public sealed unsafe class CpuExecutor : IExecutor
         {
             int size = architecture.Size;
             _encoder = new(_context);
-            PlanBuilder encoder = new(_context, weights, _encoder);
-            FeatureMap picture = encoder.Reserve(size, size, 3, border: 0);
+            FeatureMap picture = _context.Arena.Reserve(new(size, size, 3, border: 0));
             _pictureIn = _encoder.Add(new PictureInputStep(_context, picture));
-            _code = encoder.Encoder(_graph.Encoder, picture);
+            PlanBuilder encoder = new(_context, weights, _encoder) { Picture = picture };
+            ForwardPass.Encode(_graph, encoder);
+            _code = encoder.AppearanceCode!;
             encoder.Release(_code); // From here on the arena is free for the decoder.
 
             _decoder = new(_context);
             _latent = _context.Vector(architecture.Style, 0);
             _features = new FeatureMap[_graph.FeatureCount];
-            FeatureMap rgb = new PlanBuilder(_context, weights, _decoder).Synthesis(_graph.Synthesis, _latent, _features);
+            FeatureMap rgb = ForwardPass.Synthesize(_graph.Synthesis, new PlanBuilder(_context, weights, _decoder) { Latent = _latent, Features = _features });
             _pictureOut = _decoder.Add(new PictureOutputStep(_context, rgb));
             _context.Commit();
         }

@@ -4,45 +4,62 @@ namespace Lia.Network.Cpu;
 
 internal sealed unsafe partial class PlanBuilder
 {
-    /// <summary>The encoder.</summary>
-    /// <returns>The appearance code, a 1x1 map.</returns>
-    public FeatureMap Encoder(Encoder encoder, FeatureMap picture)
+    /// <summary>What the encoder reads; released when its first layer is planned.</summary>
+    public FeatureMap? Picture { get; init; }
+
+    /// <summary>The appearance code, a 1x1 map, once the encoder is planned.</summary>
+    public FeatureMap? AppearanceCode { get; private set; }
+
+    public FeatureMap First(ConvolutionLayer layer, int feature)
     {
-        int feature = encoder.Blocks.Length - 1; // Features are numbered from 8x8 up.
-        FeatureMap x = Convolution(encoder.First, picture, border: 1, feature: feature--);
-        Release(picture);
-        foreach (ResBlock block in encoder.Blocks) x = ResBlock(block, x, border: 1, feature: feature--);
-        FeatureMap code = Convolution(encoder.Last, x, border: 0);
-        Release(x);
-        return code;
+        FeatureMap output = Convolution(layer, Picture!, border: 1, feature);
+        Release(Picture!);
+        return output;
     }
 
-    /// <summary>A residual block; releases its input.</summary>
-    public FeatureMap ResBlock(ResBlock block, FeatureMap input, int border, int feature = -1)
+    // (conv2 + skip) / sqrt(2): the skip's part goes into its weights, conv2's cancels the activation's gain.
+    public FeatureMap Skip(ConvolutionLayer layer, FeatureMap input)
     {
-        // (conv2 + skip) / sqrt(2): the skip's part goes into its weights, conv2's cancels the activation's gain.
-        const double Share = 0.70710678118654752;
-        FeatureMap blurred = BlurForStride(block.Skip, input);
-        FeatureMap output = Reserve(blurred.Height, blurred.Width, block.Skip.Outputs, border);
-        plan.Add(new ConvolutionStep(context, block.Skip.Name, blurred, output, Pack(block.Skip, blurred.Stride, Share),
-            new(0, 0, 1, output.Height, output.Width), Linear(block.Skip.Outputs, 1)));
-        Release(blurred);
-
-        FeatureMap inner = Convolution(block.Conv1, input, border: 0);
-        Release(input);
-        blurred = BlurForStride(block.Conv2, inner);
-        Release(inner);
-        Epilogue epilogue = Activation(weights.ReadParameter(block.Conv2.Bias!, block.Conv2.Outputs), null, (float)Share);
-        plan.Add(new ConvolutionStep(context, block.Conv2.Name, blurred, output, Pack(block.Conv2, blurred.Stride, 1),
-            new(0, 0, 2, output.Height, output.Width), epilogue with { Accumulate = true }) { TapName = block.Name, Feature = feature });
+        FeatureMap blurred = BlurBefore(layer, input);
+        FeatureMap output = Reserve(blurred.Height, blurred.Width, layer.Outputs, border: 1);
+        plan.Add(new ConvolutionStep(context, layer.Name, blurred, output, Pack(layer, blurred.Stride, LiaGraph.ResidualGain),
+            new(0, 0, 1, output.Height, output.Width), Linear(layer.Outputs, 1)));
         Release(blurred);
         return output;
     }
 
+    public FeatureMap Convolution(ConvolutionLayer layer, FeatureMap input) => Convolution(layer, input, border: 0);
+
+    /// <remarks>A 1x1 convolution reads every second pixel of its blur, so only these are made.</remarks>
+    /// <inheritdoc/>
+    public FeatureMap BlurBefore(ConvolutionLayer strided, FeatureMap input)
+    {
+        int padding = strided.BlurPadding, step = strided.Kernel == 1 ? 2 : 1;
+        int height = (input.Height + 2 * padding - 4) / step + 1, width = (input.Width + 2 * padding - 4) / step + 1;
+        return Blur($"{strided.Name} blur", input, height, width, step, padding);
+    }
+
+    /// <remarks>The strided convolution adds to the skip's result where it lies.</remarks>
+    /// <inheritdoc/>
+    public FeatureMap Join(ResBlock block, FeatureMap blurred, FeatureMap skip, int feature)
+    {
+        ConvolutionLayer layer = block.Conv2;
+        Epilogue epilogue = Activation(weights.ReadParameter(layer.Bias!, layer.Outputs), null, (float)LiaGraph.ResidualGain);
+        plan.Add(new ConvolutionStep(context, layer.Name, blurred, skip, Pack(layer, blurred.Stride, 1),
+            new(0, 0, 2, skip.Height, skip.Width), epilogue with { Accumulate = true }) { TapName = block.Name, Feature = feature });
+        return skip;
+    }
+
+    public FeatureMap Code(ConvolutionLayer layer, FeatureMap input) => Convolution(layer, input, border: 0);
+
+    /// <remarks>A small product in double, which the executor makes after the plan.</remarks>
+    /// <inheritdoc/>
+    public void Head(MotionHead head, FeatureMap code) => AppearanceCode = code;
+
     /// <summary>A convolution of the encoder with its blur, bias and activation.</summary>
     public FeatureMap Convolution(ConvolutionLayer layer, FeatureMap input, int border, int feature = -1)
     {
-        FeatureMap source = layer.Resampling == Resampling.Down ? BlurForStride(layer, input) : input;
+        FeatureMap source = layer.Resampling == Resampling.Down ? BlurBefore(layer, input) : input;
         // The blur in front of a strided 1x1 convolution has skipped the pixels already.
         int step = layer.Resampling == Resampling.Down && layer.Kernel > 1 ? 2 : 1;
         int padding = layer.Resampling == Resampling.Down ? 0 : layer.Padding;
@@ -54,16 +71,6 @@ internal sealed unsafe partial class PlanBuilder
             new(-padding, -padding, step, height, width), epilogue) { TapName = layer.Name, Feature = feature });
         if (source != input) Release(source);
         return output;
-    }
-
-    /// <summary>
-    /// The blur before a strided convolution. A 1x1 convolution reads every second pixel of it, so only these are made.
-    /// </summary>
-    private FeatureMap BlurForStride(ConvolutionLayer layer, FeatureMap input)
-    {
-        int padding = layer.BlurPadding, step = layer.Kernel == 1 ? 2 : 1;
-        int height = (input.Height + 2 * padding - 4) / step + 1, width = (input.Width + 2 * padding - 4) / step + 1;
-        return Blur($"{layer.Name} blur", input, height, width, step, padding);
     }
 
     private PackedKernel Pack(ConvolutionLayer layer, int inputStride, double gain) => new(

@@ -4,50 +4,53 @@ namespace Lia.Network.Cpu;
 
 internal sealed unsafe partial class PlanBuilder
 {
-    /// <summary>The decoder.</summary>
-    /// <param name="synthesis">The description.</param>
-    /// <param name="latent">The latent, padded with zeros.</param>
-    /// <param name="features">The source's features from 8x8 up; read when the plan runs.</param>
-    /// <returns>The picture.</returns>
-    public FeatureMap Synthesis(Synthesis synthesis, float* latent, FeatureMap[] features)
+    private readonly Dictionary<string, nint> _styles = []; // Every modulation's result, by the layer it modulates.
+
+    /// <summary>The decoder's latent, padded with zeros.</summary>
+    public float* Latent { get; init; }
+
+    /// <summary>The source's features from 8x8 up; read when the plan runs.</summary>
+    public FeatureMap[]? Features { get; init; }
+
+    /// <remarks>All styles first: every layer's output is written already modulated for the layer that reads it.</remarks>
+    /// <inheritdoc/>
+    public void Modulate(Synthesis synthesis)
     {
-        // All styles first: every layer's output is written already modulated for the layer that reads it.
-        float* conv1Style = Linear(synthesis.Conv1.Convolution.Modulation, latent);
-        int count = synthesis.Levels.Length;
-        float*[] upStyles = new float*[count + 1], convStyles = new float*[count], flowStyles = new float*[count];
-        for (int i = 0; i < count; i++)
+        Add(synthesis.Conv1.Convolution);
+        foreach (SynthesisLevel level in synthesis.Levels)
         {
-            SynthesisLevel level = synthesis.Levels[i];
-            upStyles[i] = Linear(level.Up.Convolution.Modulation, latent);
-            convStyles[i] = Linear(level.Conv.Convolution.Modulation, latent);
-            flowStyles[i] = Linear(level.ToFlow.Convolution.Modulation, latent);
+            Add(level.Up.Convolution);
+            Add(level.Conv.Convolution);
+            Add(level.ToFlow.Convolution);
         }
 
-        int channels = synthesis.Conv1.Convolution.Inputs;
-        FeatureMap constant = Reserve(4, 4, channels, border: 1);
-        plan.Add(new ConstantStep(context, synthesis.Constant, weights.ReadParameter(synthesis.Constant, channels, 4, 4), constant));
-        plan.Add(new ScaleStep(context, synthesis.Constant, constant, conv1Style));
-        FeatureMap x = Styled(synthesis.Conv1, constant, conv1Style, upStyles[0], border: 1);
-        Release(constant);
-        FeatureMap? flow = null, rgb = null;
-        for (int i = 0; i < count; i++)
-        {
-            SynthesisLevel level = synthesis.Levels[i];
-            FeatureMap up = Styled(level.Up, x, upStyles[i], convStyles[i], border: 1);
-            Release(x);
-            FeatureMap conv = Styled(level.Conv, up, convStyles[i], null, border: 0);
-            Release(up);
-            FeatureMap nextFlow = context.Arena.Reserve(ThreeChannels.Map(conv.Height, conv.Width));
-            FeatureMap nextRgb = context.Arena.Reserve(ThreeChannels.Map(conv.Height, conv.Width));
-            x = Reserve(conv.Height, conv.Width, conv.Channels, border: 1);
-            ToRgb toRgb = new(context, weights, level.ToRgb, rgb, nextRgb);
-            plan.Add(new ToFlowStep(context, weights, level.ToFlow, flowStyles[i], conv, features, i, flow, nextFlow, x, toRgb) { Post = upStyles[i + 1], IsBlendRead = i < count - 1 });
-            Release(conv);
-            if (flow != null) Release(flow);
-            if (rgb != null) Release(rgb);
-            (flow, rgb) = (nextFlow, nextRgb);
-        }
-        return rgb!;
+        void Add(ModulatedConvolutionLayer layer) => _styles.Add(layer.Name, (nint)Linear(layer.Modulation, Latent));
+    }
+
+    public FeatureMap Constant(Synthesis synthesis)
+    {
+        ModulatedConvolutionLayer reader = synthesis.Conv1.Convolution;
+        FeatureMap constant = Reserve(4, 4, reader.Inputs, border: 1);
+        plan.Add(new ConstantStep(context, synthesis.Constant, weights.ReadParameter(synthesis.Constant, reader.Inputs, 4, 4), constant));
+        plan.Add(new ScaleStep(context, synthesis.Constant, constant, Style(reader)));
+        return constant;
+    }
+
+    public FeatureMap Styled(StyledConvolutionLayer layer, FeatureMap input, ModulatedConvolutionLayer? next) =>
+        Styled(layer, input, Style(layer.Convolution), next == null ? null : Style(next), border: next == null ? 0 : 1);
+
+    public FeatureMap Upsampled(StyledConvolutionLayer layer, FeatureMap input, ModulatedConvolutionLayer next) => Styled(layer, input, next);
+
+    public LevelEnd<FeatureMap> Warp(SynthesisLevel level, int feature, FeatureMap input, LevelEnd<FeatureMap>? below, ModulatedConvolutionLayer? next)
+    {
+        FeatureMap flow = context.Arena.Reserve(ThreeChannels.Map(input.Height, input.Width));
+        FeatureMap rgb = context.Arena.Reserve(ThreeChannels.Map(input.Height, input.Width));
+        FeatureMap blended = Reserve(input.Height, input.Width, input.Channels, border: 1);
+        ToRgb toRgb = new(context, weights, level.ToRgb, below?.Rgb, rgb);
+        plan.Add(new ToFlowStep(
+            context, weights, level.ToFlow, Style(level.ToFlow.Convolution), input, Features!, feature, below?.Flow, flow, blended, toRgb)
+        { Post = next == null ? null : Style(next), IsBlendRead = next != null });
+        return new(flow, rgb, next == null ? null : blended);
     }
 
     /// <summary>A styled convolution of an input that is modulated already.</summary>
@@ -71,7 +74,7 @@ internal sealed unsafe partial class PlanBuilder
         float[] weight = weights.ReadParameter(layer.Weight, outputs, inputs, kernel, kernel);
         double weightScale = 1 / Math.Sqrt(inputs * kernel * kernel);
         // Blur and demodulation commute: the factors go to whichever step is last.
-        float gain = (isUp ? UpsamplingFirScale : 1) * (bias == null ? 1 : LiaGraph.ActivationGain);
+        float gain = (isUp ? LiaGraph.UpsamplingFirGain : 1) * (bias == null ? 1 : LiaGraph.ActivationGain);
         float* scale = layer.Demodulated
             ? plan.Add(new DemodulationStep(context, $"{layer.Name} demodulation", weight, outputs, inputs, weightScale, style, gain)).Result
             : context.Vector(outputs, gain);
@@ -94,6 +97,8 @@ internal sealed unsafe partial class PlanBuilder
         if (source != input) Release(source);
         return output;
     }
+
+    private float* Style(ModulatedConvolutionLayer layer) => (float*)_styles[layer.Name];
 
     /// <summary>
     /// Transposed 3x3 convolution with stride 2, then the blur. Output pixel 2y+i gets tap i of input y, so the output falls into four

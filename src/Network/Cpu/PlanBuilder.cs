@@ -5,16 +5,10 @@ namespace Lia.Network.Cpu;
 
 /// <summary>
 /// Turns layers of the graph into steps. Each method adds one layer's steps to the plan, reserves its output in the arena and
-/// releases what it alone used; the caller releases the layer's input and, when its reader is planned, its output.
+/// releases what it alone used. A map that a 3x3 convolution reads has a border of zeros.
 /// </summary>
-internal sealed unsafe partial class PlanBuilder(CpuContext context, ITensorSource weights, Plan plan)
+internal sealed unsafe partial class PlanBuilder(CpuContext context, ITensorSource weights, Plan plan) : ILayers<FeatureMap>
 {
-    /// <summary>1/8 per axis for [1,3,3,1].</summary>
-    private const float FirScale = 1f / 64;
-
-    /// <summary>The same with the gain that makes up for the zeros of an upsampling.</summary>
-    private const float UpsamplingFirScale = 4f / 64;
-
     public FeatureMap Reserve(int height, int width, int channels, int border) => context.Arena.Reserve(new(height, width, channels, border));
 
     public void Release(FeatureMap map) => context.Arena.Release(map);
@@ -33,7 +27,7 @@ internal sealed unsafe partial class PlanBuilder(CpuContext context, ITensorSour
     public FeatureMap Blur(string name, FeatureMap input, int height, int width, int step, int padding, Epilogue? epilogue = null, int border = 0)
     {
         FeatureMap output = Reserve(height, width, input.Channels, border);
-        plan.Add(new BlurStep(context, name, input, output, step, padding, epilogue ?? Linear(input.Channels, FirScale)));
+        plan.Add(new BlurStep(context, name, input, output, step, padding, epilogue ?? Linear(input.Channels, LiaGraph.FirGain)));
         return output;
     }
 

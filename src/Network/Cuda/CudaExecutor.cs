@@ -14,11 +14,17 @@ namespace Lia.Network.Cuda;
 /// <summary>How a GPU computes.</summary>
 public enum CudaPrecision
 {
-    /// <summary>float32 throughout.</summary>
+    /// <summary>
+    /// The accuracy of float32 by the fastest way the device has: on tensor cores with operands of two halves where there is a kernel for them (compute capability 9.0), else as
+    /// <see cref="Float32"/>. Activations beyond 65504 give frames that are told to be no finite numbers.
+    /// </summary>
     Exact,
 
     /// <summary>fp16 operands on tensor cores, float32 sums.</summary>
     Fast,
+
+    /// <summary>float32 throughout, on the float32 cores: the same kernels on every device.</summary>
+    Float32,
 }
 
 /// <summary>Runs the network on a GPU.</summary>
@@ -66,8 +72,9 @@ public sealed partial class CudaExecutor : IExecutor
             _stream = loader.CreateStream();
             Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
             Precision = precision;
-            _weights = precision == CudaPrecision.Fast
-                ? new FastWeights(loader, weights, _graph, HalfConvolutionLauncher.MachineOf(loader))
+            ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(loader);
+            _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
+                ? new FastWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
                 : new ExactWeights(loader, weights, _graph);
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(Grid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
@@ -91,7 +98,7 @@ public sealed partial class CudaExecutor : IExecutor
     public CudaPrecision Precision { get; }
 
     /// <inheritdoc/>
-    public bool IsExact => Precision == CudaPrecision.Exact;
+    public bool IsExact => Precision != CudaPrecision.Fast;
 
     /// <inheritdoc/>
     public MotionBasis Basis { get; }
@@ -243,7 +250,7 @@ public sealed partial class CudaExecutor : IExecutor
 
     private CudaPlan Build(CudaPlanKind kind, int frames, bool isTapped, ArenaLayout arena)
     {
-        CudaPlanBuilder builder = _weights.CreateBuilder(arena, frames, isTapped);
+        CudaPlanBuilder builder = _weights.CreateBuilder(_graph, arena, frames, isTapped);
         CudaFrameBuffers buffers = _buffers!;
         switch (kind)
         {
@@ -251,18 +258,18 @@ public sealed partial class CudaExecutor : IExecutor
                 builder.PixelsIn(Architecture.Size, buffers.Pixels.View, buffers.Images.View);
                 break;
             case CudaPlanKind.Source or CudaPlanKind.Encoder:
-                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, isSource: kind == CudaPlanKind.Source);
+                builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, IsSource: kind == CudaPlanKind.Source));
                 break;
             case CudaPlanKind.Displacement:
                 builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
                 break;
             case CudaPlanKind.Synthesis:
-                builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
+                builder.Decoder(new(buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View));
                 break;
             case CudaPlanKind.Frames:
-                builder.Encoder(_graph, buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, isSource: false);
+                builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, IsSource: false));
                 builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
-                builder.Synthesis(_graph, buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View);
+                builder.Decoder(new(buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View));
                 break;
             case CudaPlanKind.PixelsOut:
                 builder.PixelsOut(Architecture.Size, buffers.Frames.View, buffers.Pixels.View);

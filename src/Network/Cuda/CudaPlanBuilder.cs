@@ -9,20 +9,53 @@ using Lia.Network.Graph;
 
 namespace Lia.Network.Cuda;
 
+/// <summary>What the encoder's launches read and write.</summary>
+/// <param name="Images">Planar [frame, 3, S, S].</param>
+/// <param name="Appearance">Receives wa [frame, style].</param>
+/// <param name="Codes">Receives alpha [frame, motion].</param>
+/// <param name="IsSource">Whether the pictures are sources, whose features are kept.</param>
+internal sealed record EncoderOperands(ArrayView<float> Images, ArrayView<float> Appearance, ArrayView<float> Codes, bool IsSource);
+
+/// <summary>What the decoder's launches read and write.</summary>
+/// <param name="Latents">[frame, style].</param>
+/// <param name="Features">The source's features from 8x8 up, one frame each, laid out as the encoder leaves them.</param>
+/// <param name="Grids">linspace(-1, 1) for each level.</param>
+/// <param name="Images">Receives planar [frame, 3, S, S].</param>
+internal sealed record DecoderOperands(
+    ArrayView<float> Latents, IReadOnlyList<ICudaActivation> Features, IReadOnlyList<ArrayView<float>> Grids, ArrayView<float> Images);
+
 /// <summary>
-/// Walks the graph and turns its layers into launches, for a number of frames, with activations placed in an arena. What does not depend on the precision is
-/// here; the two precisions walk the encoder and the synthesis each in their own layout.
+/// Turns the layers of a graph into launches, for a number of frames, with activations placed in an arena. What does not depend on the precision is
+/// here; the two precisions give the layers of <see cref="ForwardPass"/> their meaning, each in its own layout.
 /// </summary>
 /// <param name="loader">Where the kernels are loaded.</param>
 /// <param name="weights">The parameters.</param>
+/// <param name="graph">The network.</param>
 /// <param name="arena">Places activations.</param>
 /// <param name="frames">Frames that run together.</param>
 /// <param name="isTapped">Whether activations that are otherwise not stored are kept for taps.</param>
-internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights, ArenaLayout arena, int frames, bool isTapped)
+internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
 {
     private readonly List<CudaStep> _steps = [];
+    private EncoderOperands? _encoding;
+    private DecoderOperands? _decoding;
+    private ArrayView<float> _styles, _demodulations;
 
     protected KernelLoader Loader => loader;
+
+    protected LiaGraph Graph => graph;
+
+    protected EncoderOperands Encoding => _encoding!;
+
+    protected DecoderOperands Decoding => _decoding!;
+
+    protected int Size => graph.Architecture.Size;
+
+    /// <summary>All modulations [frame, style channels of all layers].</summary>
+    protected ArrayView<float> Styles => _styles;
+
+    /// <summary>All demodulations [frame, output channels of all layers].</summary>
+    protected ArrayView<float> Demodulations => _demodulations;
 
     protected ArenaLayout Arena => arena;
 
@@ -46,21 +79,22 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
         Add("displacement", [Linear(basis, origin, codes, motion, latents, style)]);
 
     /// <summary>Pictures to appearance and motion codes.</summary>
-    /// <param name="graph">The network.</param>
-    /// <param name="images">Planar [frame, 3, S, S].</param>
-    /// <param name="appearance">Receives wa [frame, style].</param>
-    /// <param name="codes">Receives alpha [frame, motion].</param>
-    /// <param name="isSource">Whether the pictures are sources, whose features are kept.</param>
-    public abstract void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes, bool isSource);
+    public void Encoder(EncoderOperands operands)
+    {
+        _encoding = operands;
+        Encode();
+    }
 
     /// <summary>Latents to pictures.</summary>
-    /// <param name="graph">The network.</param>
-    /// <param name="latents">[frame, style].</param>
-    /// <param name="features">The source's features from 8x8 up, one frame each, laid out as the encoder leaves them.</param>
-    /// <param name="grids">linspace(-1, 1) for each level.</param>
-    /// <param name="images">Receives planar [frame, 3, S, S].</param>
-    public abstract void Synthesis(
-        LiaGraph graph, ArrayView<float> latents, IReadOnlyList<ICudaActivation> features, IReadOnlyList<ArrayView<float>> grids, ArrayView<float> images);
+    public void Decoder(DecoderOperands operands)
+    {
+        _decoding = operands;
+        Synthesize();
+    }
+
+    protected abstract void Encode();
+
+    protected abstract void Synthesize();
 
     protected void Add(string name, IReadOnlyList<KernelLaunch> launches, params ReadOnlySpan<CudaTap> taps) => Add(name, launches, -1, taps);
 
@@ -74,7 +108,7 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
     protected ActivationMap Reserve(int height, int width, int channels, bool isPlanar = false) =>
         new(arena.Reserve((long)frames * height * width * channels), frames, height, width, channels, isPlanar);
 
-    protected void Release(ActivationMap map) => arena.Release(map.View);
+    protected void Release(ICudaActivation map) => arena.Release(map.Memory);
 
     protected KernelLaunch Linear(ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs, ArrayView<float> output, int outputs) =>
         LinearKernel.Prepare(loader, new()
@@ -90,6 +124,33 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
         });
 
     /// <summary>The folded motion head.</summary>
-    protected void Head(LiaGraph graph, ArrayView<float> appearance, ArrayView<float> codes) =>
-        Add(graph.MotionHead.Name, [Linear(weights.Head, weights.HeadOffset, appearance, graph.Architecture.Style, codes, graph.Architecture.Motion)]);
+    protected void FoldedHead(MotionHead head) =>
+        Add(head.Name, [Linear(weights.Head, weights.HeadOffset, Encoding.Appearance, graph.Architecture.Style, Encoding.Codes, graph.Architecture.Motion)]);
+
+    /// <summary>Room for what all layers are modulated by.</summary>
+    protected void ReserveModulations()
+    {
+        _styles = arena.Reserve((long)frames * weights.StyleLength);
+        _demodulations = arena.Reserve((long)frames * weights.DemodulationLength);
+    }
+
+    /// <summary>Latents to the modulations of all layers: one product.</summary>
+    protected KernelLaunch StackedModulation() =>
+        Linear(weights.Modulation, weights.ModulationBias, Decoding.Latents, graph.Architecture.Style, _styles, weights.StyleLength);
+
+    /// <summary>s of a layer [frame, channel], rows <see cref="CudaWeights.StyleLength"/> apart.</summary>
+    protected ArrayView<float> Style(ModulatedConvolutionLayer layer) => _styles.SubView(weights.StyleOffset(layer));
+
+    /// <summary>d of a layer [frame, channel], rows <see cref="CudaWeights.DemodulationLength"/> apart.</summary>
+    protected ArrayView<float> Demodulation(ModulatedConvolutionLayer layer) => _demodulations.SubView(weights.DemodulationOffset(layer));
+
+    /// <summary>Where a level's RGB goes: the last one's is the picture.</summary>
+    protected ActivationMap ReserveRgb(int height, int width, ModulatedConvolutionLayer? next) =>
+        next == null ? new(Decoding.Images, frames, height, width, 3, IsPlanar: true) : Reserve(height, width, 3, isPlanar: true);
+
+    /// <summary>What taps see of the end of a level.</summary>
+    protected static CudaTap[] Taps(SynthesisLevel level, ICudaActivation flow, ICudaActivation warped, ICudaActivation blended, ICudaActivation rgb) =>
+    [
+        new($"{level.ToFlow.Name}.flow", flow), new($"{level.ToFlow.Name}.warped", warped), new($"{level.ToFlow.Name}.blended", blended), new(level.ToRgb.Name, rgb),
+    ];
 }

@@ -68,7 +68,7 @@ internal abstract class CudaWeights : IDisposable
     public abstract ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph);
 
     /// <summary>A plan builder that reads these weights.</summary>
-    public abstract CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped);
+    public abstract CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped);
 
     /// <summary>Puts what plans need besides their launches onto the device; after building, before running.</summary>
     public virtual void Commit()

@@ -22,6 +22,15 @@ internal sealed record LiaGraph(ModelArchitecture Architecture, Encoder Encoder,
     /// <summary>FusedLeakyReLU's gain.</summary>
     public static readonly float ActivationGain = MathF.Sqrt(2);
 
+    /// <summary>What a blur multiplies outer([1, 3, 3, 1], [1, 3, 3, 1]) by.</summary>
+    public const float FirGain = 1 / 64f;
+
+    /// <summary>The same after an upsampling: four times as much, for the zeros between the pixels.</summary>
+    public const float UpsamplingFirGain = 4 / 64f;
+
+    /// <summary>What a residual block's sum is multiplied by, 1 / sqrt(2).</summary>
+    public const double ResidualGain = 0.70710678118654752;
+
     public static LiaGraph Create(ModelArchitecture architecture) => new(
         architecture, Encoder.Create(architecture), MotionHead.Create(architecture), "dec.direction.weight", Synthesis.Create(architecture));
 

@@ -24,7 +24,7 @@ public unsafe class GoldenOpsTests
         ["conv_layer"] = (rig, x) => Convolution(rig, x, "0.", 3, 1, Resampling.None, activated: true, bias: "1.bias"),
         ["conv_layer_down"] = (rig, x) => Convolution(rig, x, "1.", 3, 0, Resampling.Down, activated: true, bias: "2.bias"),
         ["conv_skip_down"] = (rig, x) => Convolution(rig, x, "1.", 1, 0, Resampling.Down, activated: false),
-        ["res_block"] = (rig, x) => rig.Builder.ResBlock(Encoder.CreateBlock("block", rig.Parameters, x.Height, x.Channels, rig.Shape("out0")[1]), x, border: 1),
+        ["res_block"] = (rig, x) => ForwardPass.Residual(Encoder.CreateBlock("block", rig.Parameters, x.Height, x.Channels, rig.Shape("out0")[1]), rig.Builder, x, feature: -1),
     };
 
     /// <summary>Blocks of a picture and a style.</summary>

@@ -43,13 +43,14 @@ internal struct ConvolutionItem
         return ((octet * a.OutputHeight + row) * a.OutputWidth + column) * 4 + ((channel & 7) >> 1);
     }
 
-    /// <summary>Pairs from an octet to the next.</summary>
+    /// <summary>Pairs from an octet to the next, all parts of the first between them.</summary>
     public static int PairsPerOctet(HalfConvolutionArguments a) => a.OutputPlanes * a.OutputHeight * a.OutputWidth * 4;
 
     /// <summary>
     /// Stores channels <paramref name="channel"/> and the next of a pixel (sum X, Y) and, where it is inside, of the pixel below (Z, W): through the epilogue, or as partial sums.
     /// </summary>
-    public static void Store(HalfConvolutionArguments a, int parts, ConvolutionItem item, int frame, int pair, bool hasBelow, int channel, Float4 sum)
+    public static void Store<TFormat>(HalfConvolutionArguments a, int parts, ConvolutionItem item, int frame, int pair, bool hasBelow, int channel, Float4 sum)
+        where TFormat : struct, IMapFormat
     {
         int below = pair + a.OutputWidth * 4;
         if ((parts & EpilogueParts.Partial) != 0)
@@ -63,8 +64,17 @@ internal struct ConvolutionItem
         {
             HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, parts, frame, channel);
             ArrayView<uint> output = a.Output.Cast<uint>();
-            output[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.X, sum.Y)));
-            if (hasBelow) output[below] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.Z, sum.W)));
+            if (default(TFormat).Parts == 1)
+            {
+                output[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.X, sum.Y)));
+                if (hasBelow) output[below] = HalfEpilogue.Pack(HalfEpilogue.Apply(terms, parts, new(sum.Z, sum.W)));
+            }
+            else
+            {
+                int part = PairsPerOctet(a) >> 1; // The second halves come after all planes of the first.
+                HalfEpilogue.StorePair(output, pair, part, HalfEpilogue.Apply(terms, parts, new(sum.X, sum.Y)));
+                if (hasBelow) HalfEpilogue.StorePair(output, below, part, HalfEpilogue.Apply(terms, parts, new(sum.Z, sum.W)));
+            }
         }
     }
 }

@@ -12,7 +12,10 @@ internal readonly record struct ConvolutionCut(int TileN, int Blocks, int Blocks
 /// <content>How a convolution is cut: tile, frames of a tile, parts of K. An estimate of the time decides; results differ only in the order of sums.</content>
 internal sealed partial class HalfConvolutionLauncher
 {
-    /// <summary>How to cut a convolution for so many frames. More parts of K for fewer frames: results then differ in the order of additions.</summary>
+    /// <summary>
+    /// How to cut a convolution for so many frames. More parts of K for fewer frames: results then differ in the order of additions. Not so with pairs of halves, whose K is cut by
+    /// <see cref="PairSplits"/>.
+    /// </summary>
     /// <param name="weights">The convolution.</param>
     /// <param name="output">Its output.</param>
     /// <param name="isWhole">Whether a tile must hold all channels and all of K.</param>
@@ -22,14 +25,16 @@ internal sealed partial class HalfConvolutionLauncher
         int tileN = outputs % 128 == 0 ? 128 : outputs % 64 == 0 ? 64 : outputs % 32 == 0 ? 32 : 16;
         ConvolutionCut best = default;
         double least = double.MaxValue;
-        (int N, int Blocks)[] tiles = IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)] : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)];
+        bool isPair = weights.Precision == WeightPrecision.Pair;
+        (int N, int Blocks)[] tiles = isPair ? WgmmaPairTiles(tileN) : IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)] : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)];
         foreach ((int n, int blocks) in tiles)
         {
             if (isWhole && n != outputs) continue;
-            int mostSplits = isWhole ? 1 : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits);
+            int mostSplits = isWhole ? 1 : isPair ? PairSplits(weights, output) : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits);
             foreach (ConvolutionCut shape in Shapes(output, n, blocks))
             {
-                for (int splits = 1; splits <= mostSplits; splits *= 2)
+                if (isPair && SharedBytes(weights, shape) > MostSharedBytes) continue;
+                for (int splits = isPair ? mostSplits : 1; splits <= mostSplits; splits *= 2)
                 {
                     double time = Time(weights, output, shape with { Splits = splits });
                     if (time < least) (least, best) = (time, shape with { Splits = splits });
@@ -37,6 +42,19 @@ internal sealed partial class HalfConvolutionLauncher
             }
         }
         return best;
+    }
+
+    /// <summary>
+    /// Parts of K of a convolution of pairs: by the layer alone, so that a result is the same bits whatever frames are beside it and whatever the device. As many as keep a large device busy
+    /// with one small picture, no more than cost little with many.
+    /// </summary>
+    public static int PairSplits(HalfConvolutionWeights weights, HalfMap output)
+    {
+        const int Tile = 128, TileN = 64, Places = 128;
+        int pixels = output.Height * output.Width, items = Ceiling(pixels, Tile) * Ceiling(weights.PaddedOutputs, TileN) * output.Planes;
+        int splits = 1, most = Math.Min(weights.MostSplits, pixels <= 100 ? 8 : pixels <= 300 ? 4 : 2);
+        while (2 * splits <= most && 2 * splits * items <= Places) splits *= 2;
+        return splits;
     }
 
     // The ways to lay out a tile's blocks: a square of them, or the same block of several frames, which wastes less where pictures end just behind a block.
@@ -55,16 +73,35 @@ internal sealed partial class HalfConvolutionLauncher
         _ => [(tileN, 4)],
     };
 
+    // Bytes of shared memory that a tile of pairs takes, at most; barriers have room besides.
+    private const int MostSharedBytes = 226 * 1024;
+
+    private static int SharedBytes(HalfConvolutionWeights weights, ConvolutionCut cut)
+    {
+        int stage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(cut.BlocksX, cut.BlocksY, cut.TileFrames, weights.Chunk, shape.Halo));
+        IWgmmaTile tile = PairTile(cut);
+        return 2 * (tile.InputStages * 2 * stage + tile.WeightStages * tile.N * weights.Chunk);
+    }
+
+    private static (int N, int Blocks)[] WgmmaPairTiles(int tileN) => tileN switch
+    {
+        128 => [(128, 2), (64, 4), (64, 2)],
+        64 => [(64, 4), (64, 2)],
+        _ => [(tileN, 4)],
+    };
+
     // Cycles, roughly: rounds of work items, each with its products or its weights, whichever takes longer, and a fixed cost; then the sum of the parts.
     private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
         int multiprocessors = loader.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
-        bool isAlone = cut is { TileN: 128, Blocks: 4 } || machine != ConvolutionMachine.Hopper || IsFused(weights);
+        bool isPair = weights.Precision == WeightPrecision.Pair;
+        bool isAlone = cut is { TileN: 128, Blocks: 4 } || machine != ConvolutionMachine.Hopper || IsFused(weights) || isPair;
         int places = multiprocessors * (isAlone ? 1 : 2);
         double rounds = Math.Ceiling((double)Items(weights, output, cut) / places);
         double steps = (double)weights.Steps.Count / (IsFused(weights) ? 1 : weights.PhaseStarts.Count) / cut.Splits;
         // A step moves its weights from L2 (32 bytes a cycle) while it multiplies (8192 operations a cycle, shared by the groups that run together).
-        double products = pixels * cut.TileN * weights.Chunk * 2.0 / 6500, weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
+        // Of pairs two steps move the weights of three.
+        double products = pixels * cut.TileN * weights.Chunk * (isPair ? 3.0 : 2.0) / 6500, weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
         double item = steps * Math.Max(products, weightsIn) * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
         double reduction = cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (multiprocessors * 12);
         return rounds * item + reduction;

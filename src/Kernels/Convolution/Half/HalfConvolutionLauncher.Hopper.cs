@@ -32,23 +32,79 @@ internal sealed partial class HalfConvolutionLauncher
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        arguments.Steps = weights.WgmmaSteps(cut);
-        int stage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo));
-        WgmmaConvolutionArguments all = new()
-        {
-            Convolution = arguments,
-            InputMaps = _maps.Add(weights.TileShapes.Select(shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
-            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
-            InputStage = stage,
-        };
+        WgmmaConvolutionArguments all = TileArguments<TTile>(weights, operands, arguments, cut);
         int groups = Math.Min(arguments.Items, default(TTile).Groups * loader.Properties.Multiprocessors);
         KernelConfig config = new(
-            new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(stage, weights.Chunk)));
+            new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return default(TTile).Groups == 1
             ? KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
             : KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
+
+    private static IWgmmaTile PairTile(ConvolutionCut cut) => (cut.TileN, cut.Blocks) switch
+    {
+        (128, _) => default(WgmmaPair128x128),
+        (64, 4) => default(WgmmaPair256x64),
+        (64, _) => default(WgmmaPair128x64),
+        (32, _) => default(WgmmaPair256x32),
+        _ => default(WgmmaPair256x16),
+    };
+
+    private KernelLaunch BindPair(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => PairTile(cut) switch
+    {
+        WgmmaPair128x128 => BindPair<WgmmaPair128x128>(weights, operands, arguments, cut),
+        WgmmaPair256x64 => BindPair<WgmmaPair256x64>(weights, operands, arguments, cut),
+        WgmmaPair128x64 => BindPair<WgmmaPair128x64>(weights, operands, arguments, cut),
+        WgmmaPair256x32 => BindPair<WgmmaPair256x32>(weights, operands, arguments, cut),
+        _ => BindPair<WgmmaPair256x16>(weights, operands, arguments, cut),
+    };
+
+    private KernelLaunch BindPair<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile => weights.Chunk switch
+        {
+            64 => BindPair<TTile, Chunk64>(weights, operands, arguments, cut),
+            32 => BindPair<TTile, Chunk32>(weights, operands, arguments, cut),
+            _ => BindPair<TTile, Chunk16>(weights, operands, arguments, cut),
+        };
+
+    private KernelLaunch BindPair<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
+        {
+            0 => BindPair<TTile, TChunk, RawResult>(weights, operands, arguments, cut),
+            EpilogueParts.Partial => BindPair<TTile, TChunk, PartialResult>(weights, operands, arguments, cut),
+            EpilogueParts.Activation => BindPair<TTile, TChunk, ActivatedResult>(weights, operands, arguments, cut),
+            EpilogueParts.Skip | EpilogueParts.Gain => BindPair<TTile, TChunk, SkipResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation => BindPair<TTile, TChunk, StyledResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow => BindPair<TTile, TChunk, FlowResult>(weights, operands, arguments, cut),
+            _ => BindPair<TTile, TChunk, AnyResult>(weights, operands, arguments, cut),
+        };
+
+    private KernelLaunch BindPair<TTile, TChunk, TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
+    {
+        WgmmaConvolutionArguments all = TileArguments<TTile>(weights, operands, arguments, cut);
+        all.InputStage *= 2; // Both parts, each at a multiple of 128 bytes.
+        KernelConfig config = new(
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaConvolution.Threads),
+            SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
+        (double operations, double bytes) = Cost(weights, operands);
+        return KernelLaunch.CreateOverlapping(loader, WgmmaPairConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
+    }
+
+    private WgmmaConvolutionArguments TileArguments<TTile>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TTile : struct, IWgmmaTile => new()
+        {
+            Convolution = arguments with { Steps = weights.WgmmaSteps(cut) },
+            InputMaps = _maps.Add(weights.TileShapes.Select(shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
+            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
+            InputStage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo)),
+        };
 
     private KernelLaunch BindUp(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => (cut.TileN, weights.Chunk) switch
     {
@@ -97,11 +153,11 @@ internal sealed partial class HalfConvolutionLauncher
     // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
     private static TensorMapDescription InputMap(HalfMap map, HalfConvolutionArguments a, int chunk, int halo)
     {
-        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.Planes;
+        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.StoredPlanes;
         return new()
         {
             Address = map.View.LoadEffectiveAddressAsPtr(),
-            Dimensions = [map.Width * 8, map.Height, map.Planes, map.Octets, map.Frames],
+            Dimensions = [map.Width * 8, map.Height, map.StoredPlanes, map.Octets, map.Frames],
             Strides = [row, plane, octet, octet * map.Octets],
             Box = [(8 * a.BlocksX + (halo & 255)) * 8, 8 * a.BlocksY + (halo >> 8), 1, chunk / 8, a.TileFrames],
         };

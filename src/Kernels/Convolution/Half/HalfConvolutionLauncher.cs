@@ -30,6 +30,9 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         : loader.Target.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
+    /// <summary>Whether a device's tensor cores multiply pairs of halves (<see cref="WeightPrecision.Pair"/>) by a kernel of ours.</summary>
+    public static bool MultipliesPairs(ConvolutionMachine machine) => machine == ConvolutionMachine.Hopper;
+
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
     public int MostChunk => machine == ConvolutionMachine.Hopper ? WgmmaConvolution.MostChunk : MmaConvolution.MostChunk;
 
@@ -37,7 +40,7 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
     public bool CanEndInFlow(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.PaddedOutputs is 16 or 32 or 64 or 128;
 
     /// <summary>Floats of partial sums.</summary>
-    public static long WorkspaceLength(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) => weights.PartialSums(cut.Splits) * output.Length;
+    public static long WorkspaceLength(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) => weights.PartialSums(cut.Splits) * (output.Length / output.Parts);
 
     /// <summary>The launches that compute a convolution: one, or two when K is cut.</summary>
     /// <param name="weights">Packed for this machine.</param>
@@ -50,7 +53,9 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         if (operands.Flow != null && operands.Output.Width % 8 != 0)
             throw new ArgumentException($"ToFlow's sums need whole blocks of 8 columns, the picture has {operands.Output.Width}");
         HalfConvolutionArguments arguments = Arguments(weights, operands, cut, workspace);
-        KernelLaunch launch = IsFused(weights) ? BindUp(weights, operands, arguments, cut) : (machine, cut.TileN) switch
+        KernelLaunch launch = weights.Precision == WeightPrecision.Pair ? BindPair(weights, operands, arguments, cut)
+            : IsFused(weights) ? BindUp(weights, operands, arguments, cut)
+            : (machine, cut.TileN) switch
         {
             (ConvolutionMachine.Hopper, 128) when cut.Blocks == 4 => BindWgmma<Wgmma256x128>(weights, operands, arguments, cut),
             (ConvolutionMachine.Hopper, 128) => BindWgmma<Wgmma128x128>(weights, operands, arguments, cut),
@@ -69,20 +74,23 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         };
         if (cut.Splits == 1) return [launch];
         HalfMap output = operands.Output;
-        int pairs = checked((int)(output.Length / 2)), pairsPerOctet = output.Planes * output.Height * output.Width * 4;
+        int pairs = checked((int)(output.Length / output.Parts / 2)), pairsPerOctet = output.Planes * output.Height * output.Width * 4;
+        HalfSplitReductionArguments reduction = new()
+        {
+            Parts = workspace,
+            Output = output.View,
+            Epilogue = arguments.Epilogue with { Parts = Parts(weights, operands) },
+            Splits = cut.Splits,
+            Pairs = pairs,
+            PairsPerOctet = pairsPerOctet,
+            Octets = output.Octets,
+        };
         return
         [
             launch,
-            HalfSplitReduction.Prepare(loader, new()
-            {
-                Parts = workspace,
-                Output = output.View,
-                Epilogue = arguments.Epilogue with { Parts = Parts(weights, operands) },
-                Splits = cut.Splits,
-                Pairs = pairs,
-                PairsPerOctet = pairsPerOctet,
-                Octets = output.Octets,
-            }),
+            output.Parts == 1
+                ? HalfSplitReduction.Prepare(loader, reduction)
+                : HalfSplitReduction.PreparePairs(loader, new() { Reduction = reduction, Height = output.Height, Width = output.Width }),
         ];
     }
 
@@ -126,7 +134,7 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             Flow = operands.Flow ?? default,
             Frames = output.Frames,
             OutputOctets = output.Octets,
-            OutputPlanes = output.Planes,
+            OutputPlanes = cut.Splits > 1 ? output.Planes : output.StoredPlanes,
             OutputHeight = output.Height,
             OutputWidth = output.Width,
             Rows = output.Height,
@@ -143,7 +151,7 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         };
     }
 
-    private static ConvolutionInput InputOf(HalfMap map) => new() { View = map.View, Octets = map.Octets, Planes = map.Planes, Height = map.Height, Width = map.Width };
+    private static ConvolutionInput InputOf(HalfMap map) => new() { View = map.View, Octets = map.Octets, Planes = map.StoredPlanes, Height = map.Height, Width = map.Width };
 
     private static int Parts(HalfConvolutionWeights weights, HalfConvolutionOperands operands)
     {
@@ -154,7 +162,8 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             | (operands.Flow != null ? EpilogueParts.Flow : 0);
     }
 
-    private bool IsFused(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.Kind == HalfConvolutionKind.Up;
+    private bool IsFused(HalfConvolutionWeights weights) =>
+        machine == ConvolutionMachine.Hopper && weights.Kind == HalfConvolutionKind.Up && weights.Precision != WeightPrecision.Pair;
 
     private IReadOnlyList<ConvolutionPart> Parts(HalfConvolutionWeights weights, int splits) => IsFused(weights) ? weights.ChunkParts(splits) : weights.Parts(splits);
 

@@ -21,6 +21,19 @@ internal enum HalfConvolutionKind
     Up,
 }
 
+/// <summary>How much of a weight is kept, and with how much of an input it is multiplied.</summary>
+internal enum WeightPrecision
+{
+    /// <summary>A half.</summary>
+    Half,
+
+    /// <summary>The sum of two halves, 22 bits: twice the steps.</summary>
+    Fine,
+
+    /// <summary>The sum of two halves, for inputs that are such sums: <see cref="WgmmaPairConvolution"/>.</summary>
+    Pair,
+}
+
 /// <summary>
 /// An fp16 convolution's weights on the device and the steps that walk them.
 /// <code>
@@ -29,8 +42,9 @@ internal enum HalfConvolutionKind
 ///         a step is a tap of a chunk of inputs; 8 x 8 halves are a core matrix (128 bytes), so a block's weights of a step,
 ///         any multiple of 8 outputs, are one run of bytes in the order the tensor cores read
 /// </code>
-/// A fine layer takes every chunk twice, with the weights rounded to halves and with what the rounding left over. Weights are divided by a power of two that brings the largest to [0.5, 1]; <see cref="Factor"/> undoes it in float32, so that neither small nor
-/// huge weights leave the range of fp16.
+/// A fine layer takes every chunk twice, with the weights rounded to halves and with what the rounding left over; of a pair each tap takes its two steps, the left-over first, one after the
+/// other. Weights are divided by a power of two that brings the largest to [0.5, 1] (of pairs 2^14 times that, so that the left-over is a normal number too); <see cref="Factor"/> undoes it
+/// in float32, so that neither small nor huge weights leave the range of fp16.
 /// </summary>
 internal sealed class HalfConvolutionWeights : IDisposable
 {
@@ -62,6 +76,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
     /// <summary>Input channels of a step.</summary>
     public int Chunk { get; private init; }
+
+    /// <summary>What each weight is.</summary>
+    public WeightPrecision Precision { get; private init; }
 
     /// <summary>What the products are multiplied by.</summary>
     public float Factor { get; private init; }
@@ -113,7 +130,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>Chunks of input channels.</summary>
     public int Chunks => HalfMap.PaddedChannels(Inputs) / Chunk;
 
-    /// <summary>Passes over a chunk: two for fine weights.</summary>
+    /// <summary>Steps of a tap: two where a weight is two halves.</summary>
     public int Passes { get; private init; }
 
     /// <summary>Partial sums that <see cref="Parts"/> leaves.</summary>
@@ -124,7 +141,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
     /// <summary>
     /// The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape, three vectors each. What copies: flags and map, plane, octet, bytes of the tile; origin row
-    /// and column (in halves). What multiplies, in pixels of 16 bytes: flags and the tap's shift; from row to row and (upper half) from octet to octet; from
+    /// and column (in halves), planes from a part of the input to the next. What multiplies, in pixels of 16 bytes: flags and the tap's shift; from row to row and (upper half) from octet to octet; from
     /// one warpgroup's first block to the other's; from block to block. Another step follows the last.
     /// </summary>
     public ArrayView<Int4> WgmmaSteps(ConvolutionCut cut)
@@ -139,7 +156,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 int pitch = 8 * cut.BlocksX + (step.Halo & 255), rows = 8 * cut.BlocksY + (step.Halo >> 8), plane = pitch * rows;
                 int tileFrame = plane * Chunk / 8, blocks = cut.Blocks / 2;
                 table[3 * i] = new(step.Flags, step.Plane, step.Octet, tileFrame * cut.TileFrames * 16);
-                table[3 * i + 1] = new(step.OriginY, step.OriginX * 8, 0, 0);
+                table[3 * i + 1] = new(step.OriginY, step.OriginX * 8, Kind == HalfConvolutionKind.Down && step.Source == 0 ? 4 : 1, 0);
                 int shift = (step.Shift >> 8) * pitch + (step.Shift & 255);
                 table[3 * i + 2] = new((step.Flags & 255) | shift << 8, pitch | plane << 16, Block(blocks), Block(1));
 
@@ -182,19 +199,19 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">3 or 1.</param>
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
-    /// <param name="isFine">Weights as sums of two halves, 22 bits: twice the steps, no rounding of weights.</param>
-    public static HalfConvolutionWeights Same(KernelLoader loader, float[] weight, int outputs, int inputs, int kernel, int mostChunk, bool isFine = false)
+    /// <param name="precision">What each weight becomes.</param>
+    public static HalfConvolutionWeights Same(KernelLoader loader, float[] weight, int outputs, int inputs, int kernel, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
-        Packer packer = new(outputs, inputs, mostChunk, isFine);
+        Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] taps = [.. Enumerable.Range(0, kernel)];
         packer.Add(new(weight, kernel, taps, taps, OriginY: -(kernel / 2), OriginX: -(kernel / 2)));
         return packer.Finish(loader, HalfConvolutionKind.Same, [0]);
     }
 
     /// <summary>A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of inputs.</summary>
-    public static HalfConvolutionWeights Down(KernelLoader loader, float[] weight, float[] skip, int outputs, int inputs, int mostChunk, bool isFine = false)
+    public static HalfConvolutionWeights Down(KernelLoader loader, float[] weight, float[] skip, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
-        Packer packer = new(outputs, inputs, mostChunk, isFine);
+        Packer packer = new(outputs, inputs, mostChunk, precision);
         for (int phase = 0; phase < 4; phase++)
             packer.Add(new(weight, 3, phase >> 1 == 0 ? [0, 2] : [1], (phase & 1) == 0 ? [0, 2] : [1], Plane: phase));
         packer.Add(new(skip, 1, [0], [0], Source: 1));
@@ -204,9 +221,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>
     /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0, odd ones row 1.
     /// </summary>
-    public static HalfConvolutionWeights Up(KernelLoader loader, float[] weight, int outputs, int inputs, int mostChunk, bool isFine = false)
+    public static HalfConvolutionWeights Up(KernelLoader loader, float[] weight, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
-        Packer packer = new(outputs, inputs, mostChunk, isFine);
+        Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] phases = new int[4];
         for (int phase = 0; phase < 4; phase++)
         {
@@ -244,17 +261,22 @@ internal sealed class HalfConvolutionWeights : IDisposable
     {
         public int Taps => Rows.Length * Columns.Length;
 
-        public float Peak { get; } = PowerAbove(Weight);
+        /// <summary>What the weights are divided by.</summary>
+        public float Unit(WeightPrecision precision)
+        {
+            float peak = PowerAbove(Weight);
+            return precision == WeightPrecision.Pair ? peak / (1 << 14) : peak;
+        }
 
-        public float Factor(int inputs) => (float)(Peak / Math.Sqrt(inputs * Kernel * Kernel));
+        public float Factor(int inputs, WeightPrecision precision) => (float)(Unit(precision) / Math.Sqrt(inputs * Kernel * Kernel));
     }
 
-    private sealed class Packer(int outputs, int inputs, int mostChunk, bool isFine)
+    private sealed class Packer(int outputs, int inputs, int mostChunk, WeightPrecision precision)
     {
         private readonly int _chunk = ChunkOf(inputs, mostChunk);
         private readonly int _chunks = HalfMap.PaddedChannels(inputs) / ChunkOf(inputs, mostChunk);
         private readonly List<Segment> _segments = [];
-        private readonly int _passes = isFine ? 2 : 1;
+        private readonly int _passes = precision == WeightPrecision.Half ? 1 : 2;
 
         public int Steps { get; private set; }
 
@@ -285,8 +307,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 PhaseStarts = phases,
                 TileShapes = shapes,
                 Passes = _passes,
-                Factor = _segments[0].Factor(inputs),
-                SecondFactor = _segments[^1].Factor(inputs),
+                Precision = precision,
+                Factor = _segments[0].Factor(inputs, precision),
+                SecondFactor = _segments[^1].Factor(inputs, precision),
             };
         }
 
@@ -302,7 +325,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
             for (int i = 0; i < _chunks * _passes * segment.Taps; i++)
             {
                 // The second pass meets the input tile of the first.
-                int inChunk = i % (_passes * segment.Taps), tap = inChunk % segment.Taps;
+                int inChunk = i % (_passes * segment.Taps), tap = precision == WeightPrecision.Pair ? inChunk / 2 : inChunk % segment.Taps;
                 int flags = (inChunk == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0) | shape << ConvolutionStep.MapShift;
                 steps.Add(new(
                     segment.Source, segment.Plane, i / (_passes * segment.Taps) * _chunk / 8, flags, segment.OriginY, segment.OriginX, halo,
@@ -312,7 +335,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
         private void Pack(Segment segment, Half[] packed, int start, int block)
         {
-            float scale = 1 / segment.Peak;
+            float scale = 1 / segment.Unit(precision);
             int kernelSize = segment.Kernel * segment.Kernel;
             int[] taps = [.. segment.Rows.SelectMany(row => segment.Columns.Select(column => row * segment.Kernel + column))];
             Parallel.For(0, outputs, output =>
@@ -326,8 +349,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
                     {
                         float value = kernel[taps[tap]] * scale;
                         Half rounded = Intrinsics.ToHalf(value);
-                        packed[to + tap * block] = rounded;
-                        if (isFine) packed[to + (taps.Length + tap) * block] = Intrinsics.ToHalf(value - rounded);
+                        packed[to + (precision == WeightPrecision.Pair ? 2 * tap + 1 : tap) * block] = rounded;
+                        if (precision == WeightPrecision.Fine) packed[to + (taps.Length + tap) * block] = Intrinsics.ToHalf(value - (float)rounded);
+                        if (precision == WeightPrecision.Pair) packed[to + 2 * tap * block] = Intrinsics.ToHalf(value - (float)rounded);
                     }
                 }
             });

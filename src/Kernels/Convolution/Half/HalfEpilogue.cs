@@ -89,6 +89,14 @@ internal struct HalfEpilogue
         return value;
     }
 
+    /// <summary>Stores two channels as two halves each, <paramref name="part"/> pairs apart; what is beyond fp16 is no number.</summary>
+    public static void StorePair(ArrayView<uint> output, int pair, int part, Float2 value)
+    {
+        Half2 high = new(value.X, value.Y);
+        output[pair] = high.RawValue;
+        output[pair + part] = new Half2(value.X - high.X, value.Y - high.Y).RawValue;
+    }
+
     /// <summary>Two channels as halves; what is beyond fp16 becomes its largest number, NaN stays.</summary>
     public static uint Pack(Float2 value) => Octet.Saturated(value.X, value.Y).RawValue;
 }

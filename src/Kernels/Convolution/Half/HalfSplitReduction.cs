@@ -16,10 +16,19 @@ internal struct HalfSplitReductionArguments
     /// <summary>Partial sums of the convolution; with a skip its sum follows them.</summary>
     public int Splits;
 
-    /// <summary>Pairs of channels in all, and in a pixel's octets of one frame: pixels of a plane times four.</summary>
+    /// <summary>Pairs of channels in all, and in an octet's pixels of one frame: four times as many as these.</summary>
     public int Pairs, PairsPerOctet;
 
     public int Octets;
+}
+
+/// <summary>What the reduction to two halves a value is passed.</summary>
+internal struct PairSplitReductionArguments
+{
+    public HalfSplitReductionArguments Reduction;
+
+    /// <summary>Extents of a plane; a phase-separated output's planes of odd rows (columns) have one row (column) less.</summary>
+    public int Height, Width;
 }
 
 /// <summary>
@@ -28,9 +37,15 @@ internal struct HalfSplitReductionArguments
 /// </summary>
 internal static class HalfSplitReduction
 {
+    /// <summary>To one half a value.</summary>
     public static KernelLaunch Prepare(KernelLoader loader, HalfSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
         loader, Run, KernelLaunch.Linear(arguments.Pairs, 128), arguments,
         bytes: (double)arguments.Pairs * (8 * arguments.Splits + 4));
+
+    /// <summary>To two halves a value.</summary>
+    public static KernelLaunch PreparePairs(KernelLoader loader, PairSplitReductionArguments arguments) => KernelLaunch.CreateOverlapping(
+        loader, RunPairs, KernelLaunch.Linear(arguments.Reduction.Pairs, 128), arguments,
+        bytes: (double)arguments.Reduction.Pairs * (8 * arguments.Reduction.Splits + 8));
 
     public static void Run(HalfSplitReductionArguments a)
     {
@@ -41,19 +56,45 @@ internal static class HalfSplitReduction
             int octetOfAll = pair / a.PairsPerOctet;
             int frame = octetOfAll / a.Octets;
             int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
-            Float2 sum = At(a, 0, pair);
-            for (int split = 1; split < a.Splits; split++)
-            {
-                Float2 part = At(a, split, pair);
-                sum = new(sum.X + part.X, sum.Y + part.Y);
-            }
-            if ((a.Epilogue.Parts & EpilogueParts.Skip) != 0)
-            {
-                Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
-                sum = new(before.X + skip.X, before.Y + skip.Y);
-            }
+            Float2 sum = Sum(a, pair, channel);
             a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum));
         }
+    }
+
+    public static void RunPairs(PairSplitReductionArguments arguments)
+    {
+        Overlap.Begin();
+        HalfSplitReductionArguments a = arguments.Reduction;
+        int pair = Grid.IdxX * Group.DimX + Group.IdxX, area = arguments.Height * arguments.Width;
+        int octetOfAll = pair / a.PairsPerOctet;
+        int pixel = (pair - octetOfAll * a.PairsPerOctet) >> 2;
+        int plane = pixel / area;
+        int row = (pixel - plane * area) / arguments.Width;
+        int column = pixel - plane * area - row * arguments.Width;
+        // Nobody has made what a plane does not have.
+        if (pair < a.Pairs && row < arguments.Height - (plane >> 1) && column < arguments.Width - (plane & 1))
+        {
+            int frame = octetOfAll / a.Octets;
+            int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
+            Float2 value = HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, Sum(a, pair, channel));
+            HalfEpilogue.StorePair(a.Output.Cast<uint>(), pair + octetOfAll * a.PairsPerOctet, a.PairsPerOctet, value);
+        }
+    }
+
+    private static Float2 Sum(HalfSplitReductionArguments a, int pair, int channel)
+    {
+        Float2 sum = At(a, 0, pair);
+        for (int split = 1; split < a.Splits; split++)
+        {
+            Float2 part = At(a, split, pair);
+            sum = new(sum.X + part.X, sum.Y + part.Y);
+        }
+        if ((a.Epilogue.Parts & EpilogueParts.Skip) != 0)
+        {
+            Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
+            sum = new(before.X + skip.X, before.Y + skip.Y);
+        }
+        return sum;
     }
 
     private static Float2 At(HalfSplitReductionArguments a, int split, int pair) => a.Parts.SubView((long)split * a.Pairs * 2).Cast<Float2>()[pair];

@@ -98,7 +98,7 @@ internal static class MmaConvolution
                     int at = (i * pieces + j) * 4, channel = item.TileN * tileN + warpColumn + 8 * j + 2 * (lane & 3);
                     if (row < item.Rows && channel < a.OutputOctets * 8)
                     {
-                        ConvolutionItem.Store(
+                        ConvolutionItem.Store<OneHalf>(
                             a, a.Epilogue.Parts, item, frame, ConvolutionItem.PairAt(a, item, frame, row, column, channel), row + 1 < item.Rows, channel,
                             new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]));
                     }

@@ -62,7 +62,7 @@ internal static class WgmmaConvolution
         Group.Barrier();
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
-            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk, OneHalf>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
         }
         else
         {
@@ -71,11 +71,13 @@ internal static class WgmmaConvolution
         }
     }
 
-    private static void Copy<TTile, TChunk>(
+    /// <summary>What the lane that copies does. Of a map of two parts a tile is both, the second behind the first.</summary>
+    public static void Copy<TTile, TChunk, TFormat>(
         WgmmaConvolutionArguments w, ArrayView<Half> inputs, ArrayView<Half> weights,
         ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
+        where TFormat : struct, IMapFormat
     {
         HalfConvolutionArguments a = w.Convolution;
         int input = 0, inputParity = 1, weight = 0, weightParity = 1;
@@ -95,10 +97,16 @@ internal static class WgmmaConvolution
                 {
                     Int4 origin = a.Steps[3 * step + 1];
                     Intrinsics.MBarrierWait(ref inputEmpty[input], inputParity);
-                    Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], first.W);
+                    Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], first.W * default(TFormat).Parts);
                     Intrinsics.TmaLoad5D(
                         ref inputs[input * w.InputStage], ref w.InputMaps[first.X >> ConvolutionStep.MapShift],
                         item.Column * 8 + origin.Y, item.Row + origin.X, first.Y, first.Z, item.Frame, ref inputFull[input]);
+                    if (default(TFormat).Parts == 2)
+                    {
+                        Intrinsics.TmaLoad5D(
+                            ref inputs[input * w.InputStage + (w.InputStage >> 1)], ref w.InputMaps[first.X >> ConvolutionStep.MapShift],
+                            item.Column * 8 + origin.Y, item.Row + origin.X, first.Y + origin.Z, first.Z, item.Frame, ref inputFull[input]);
+                    }
                     input++;
                     if (input == default(TTile).InputStages)
                     {
@@ -220,14 +228,15 @@ internal static class WgmmaConvolution
                 int frame = item.Frame + tileFrame, row = item.Row + (line - tileFrame * a.BlocksY) * 8 + 2 * warp;
                 int column = item.Column + (block - line * a.BlocksX) * 8 + (lane >> 2);
                 if (frame < a.Frames && row < item.Rows && column < item.Columns)
-                    Finish(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
+                    Finish<OneHalf>(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
             }
         }
     }
 
     /// <summary>A thread's share of a block of 8 x 8 pixels: two pixels, a fourth of the <paramref name="n"/> channels.</summary>
-    public static void Finish(
+    public static void Finish<TFormat>(
         int n, HalfConvolutionArguments a, int parts, ConvolutionItem item, int frame, int row, int column, int pair, ArrayView<float> sum)
+        where TFormat : struct, IMapFormat
     {
         int channel = item.TileN * n + pair;
         bool hasBelow = row + 1 < item.Rows;
@@ -248,7 +257,7 @@ internal static class WgmmaConvolution
             int at = ConvolutionItem.PairAt(a, item, frame, row, column, channel), step = ConvolutionItem.PairsPerOctet(a);
             for (int j = 0; j < n / 8; j++)
             {
-                ConvolutionItem.Store(a, parts, item, frame, at, hasBelow, channel + 8 * j, new(sum[4 * j], sum[4 * j + 1], sum[4 * j + 2], sum[4 * j + 3]));
+                ConvolutionItem.Store<TFormat>(a, parts, item, frame, at, hasBelow, channel + 8 * j, new(sum[4 * j], sum[4 * j + 1], sum[4 * j + 2], sum[4 * j + 3]));
                 at += step;
             }
         }
@@ -257,7 +266,8 @@ internal static class WgmmaConvolution
     /// <summary>A matrix descriptor without swizzle, everything in units of 16 bytes.</summary>
     public static ulong Descriptor(int start, int leading, int stride) => (uint)(start | leading << 16) | (ulong)(uint)stride << 32;
 
-    private static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, ArrayView<float> sum) where TTile : struct, IWgmmaTile
+    /// <summary>Bias and activation before a skip is added to the sums.</summary>
+    public static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, ArrayView<float> sum) where TTile : struct, IWgmmaTile
     {
         int pairs = default(TTile).N / 8;
         for (int j = 0; j < pairs; j++)

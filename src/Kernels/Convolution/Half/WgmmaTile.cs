@@ -102,3 +102,73 @@ internal readonly struct Wgmma256x16 : IWgmmaTile
 
     public int Groups => 2;
 }
+
+/// <summary>128 pixels x 128 channels in <see cref="WgmmaPairConvolution"/>, whose sums and input tiles take twice the room: 64 sums a thread and 64 products.</summary>
+internal readonly struct WgmmaPair128x128 : IWgmmaTile
+{
+    public int Blocks => 1;
+
+    public int N => 128;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 6;
+
+    public int Groups => 1;
+}
+
+/// <summary>256 pixels x 64 channels in <see cref="WgmmaPairConvolution"/>.</summary>
+internal readonly struct WgmmaPair256x64 : IWgmmaTile
+{
+    public int Blocks => 2;
+
+    public int N => 64;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 6;
+
+    public int Groups => 1;
+}
+
+/// <summary>128 pixels x 64 channels in <see cref="WgmmaPairConvolution"/>: for few pixels.</summary>
+internal readonly struct WgmmaPair128x64 : IWgmmaTile
+{
+    public int Blocks => 1;
+
+    public int N => 64;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 10;
+
+    public int Groups => 1;
+}
+
+/// <summary>256 pixels x 32 channels in <see cref="WgmmaPairConvolution"/>: narrow layers.</summary>
+internal readonly struct WgmmaPair256x32 : IWgmmaTile
+{
+    public int Blocks => 2;
+
+    public int N => 32;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 6;
+
+    public int Groups => 1;
+}
+
+/// <summary>256 pixels x 16 channels in <see cref="WgmmaPairConvolution"/>: the narrowest layers.</summary>
+internal readonly struct WgmmaPair256x16 : IWgmmaTile
+{
+    public int Blocks => 2;
+
+    public int N => 16;
+
+    public int InputStages => 2;
+
+    public int WeightStages => 6;
+
+    public int Groups => 1;
+}

@@ -271,7 +271,7 @@ internal static class WgmmaUpConvolution
                 item.Rows = a.Rows - (phase >> 1);
                 item.Columns = a.Columns - (phase & 1);
                 if (frame < a.Frames && row < item.Rows && column < item.Columns)
-                    WgmmaConvolution.Finish(n, a, default(TResult).Parts(a.Epilogue), item, frame, row, column, 2 * (lane & 3), sum.SubView(phase * sums));
+                    WgmmaConvolution.Finish<OneHalf>(n, a, default(TResult).Parts(a.Epilogue), item, frame, row, column, 2 * (lane & 3), sum.SubView(phase * sums));
             }
         }
     }

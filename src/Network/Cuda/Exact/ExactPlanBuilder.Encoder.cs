@@ -9,60 +9,67 @@ namespace Lia.Network.Cuda.Exact;
 
 internal sealed partial class ExactPlanBuilder
 {
-    private const float HalfPower = 0.70710678f; // 1 / sqrt(2)
-
-    /// <inheritdoc/>
-    public override void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes, bool isSource)
+    public ActivationMap First(ConvolutionLayer layer, int feature)
     {
-        Encoder encoder = graph.Encoder;
-        int size = graph.Architecture.Size, feature = encoder.Blocks.Length - 1; // Features are numbered from 8x8 up.
-        ActivationMap x = Reserve(size, size, encoder.First.Outputs);
-        KernelLaunch first = FirstLayer.Prepare(Loader, new()
+        ActivationMap output = Reserve(Size, Size, layer.Outputs);
+        KernelLaunch launch = FirstLayer.Prepare(Loader, new()
         {
-            Input = images,
-            Weights = _weights.Vector(encoder.First.Weight),
-            Bias = _weights.Vector(encoder.First.Bias!),
-            Output = x.View,
+            Input = Encoding.Images,
+            Weights = _weights.Vector(layer.Weight),
+            Bias = _weights.Vector(layer.Bias!),
+            Output = output.View,
             Frames = Frames,
-            Pixels = size * size,
-            Channels = encoder.First.Outputs,
+            Pixels = Size * Size,
+            Channels = layer.Outputs,
         });
-        Add(encoder.First.Name, [first], feature--, new CudaTap(encoder.First.Name, x));
-        foreach (ResBlock block in encoder.Blocks) x = Residual(block, x, feature--);
-
-        ActivationMap code = new(appearance, Frames, 1, 1, encoder.Last.Outputs);
-        Add(encoder.Last.Name, Convolve(_weights.Convolution(encoder.Last.Weight), x, code, 1, 0, false, default), new CudaTap(encoder.Last.Name, code));
-        Release(x);
-        Head(graph, appearance, codes);
+        Add(layer.Name, [launch], feature, new CudaTap(layer.Name, output));
+        return output;
     }
 
-    // (conv2(conv1(x)) + skip(x)) / sqrt(2); conv2 finds the skip's result where it puts its own. Releases the input.
-    private ActivationMap Residual(ResBlock block, ActivationMap input, int feature)
+    // A strided 1x1 convolution reads every second pixel of its blur: only these are made.
+    public ActivationMap Skip(ConvolutionLayer layer, ActivationMap input)
     {
-        int half = block.Resolution / 2;
-        ActivationMap output = Reserve(half, half, block.Skip.Outputs);
-        // A strided 1x1 convolution reads every second pixel of its blur: only these are made.
-        ActivationMap small = Reserve(half, half, input.Channels);
-        Add(block.Skip.Name,
+        int half = input.Height / 2;
+        ActivationMap output = Reserve(half, half, layer.Outputs), small = Reserve(half, half, input.Channels);
+        Add(layer.Name,
         [
-            BlurTo(input, small, stride: 2, block.Skip.BlurPadding, FirGain),
-            .. Convolve(_weights.Convolution(block.Skip.Weight), small, output, 1, 0, false, default),
+            BlurTo(input, small, stride: 2, layer.BlurPadding, LiaGraph.FirGain),
+            .. Convolve(_weights.Convolution(layer.Weight), small, output, 1, 0, false, default),
         ]);
         Release(small);
-
-        ActivationMap inner = Reserve(input.Height, input.Width, block.Conv1.Outputs);
-        Add(block.Conv1.Name, Convolve(
-            _weights.Convolution(block.Conv1.Weight), input, inner, 1, block.Conv1.Padding, false, new() { Bias = _weights.Vector(block.Conv1.Bias!), Activate = 1 }),
-            new CudaTap(block.Conv1.Name, inner));
-        Release(input);
-        int blurredSize = block.Resolution + 2 * block.Conv2.BlurPadding - 3;
-        ActivationMap blurred = Reserve(blurredSize, blurredSize, inner.Channels);
-        KernelLaunch blur = BlurTo(inner, blurred, stride: 1, block.Conv2.BlurPadding, FirGain);
-        Release(inner);
-        Epilogue epilogue = new() { Bias = _weights.Vector(block.Conv2.Bias!), Activate = 1, Residual = output.View, ResidualGain = HalfPower };
-        Add(block.Conv2.Name, [blur, .. Convolve(_weights.Convolution(block.Conv2.Weight), blurred, output, 2, 0, false, epilogue)],
-            feature, new CudaTap(block.Name, output));
-        Release(blurred);
         return output;
+    }
+
+    public ActivationMap Convolution(ConvolutionLayer layer, ActivationMap input)
+    {
+        ActivationMap output = Reserve(input.Height, input.Width, layer.Outputs);
+        Add(layer.Name, Convolve(
+            _weights.Convolution(layer.Weight), input, output, 1, layer.Padding, false, new() { Bias = _weights.Vector(layer.Bias!), Activate = 1 }),
+            new CudaTap(layer.Name, output));
+        return output;
+    }
+
+    public ActivationMap BlurBefore(ConvolutionLayer strided, ActivationMap input)
+    {
+        int size = input.Height + 2 * strided.BlurPadding - 3;
+        ActivationMap output = Reserve(size, size, input.Channels);
+        Add(strided.Name, [BlurTo(input, output, stride: 1, strided.BlurPadding, LiaGraph.FirGain)]);
+        return output;
+    }
+
+    // The strided convolution finds the skip's result where it puts its own.
+    public ActivationMap Join(ResBlock block, ActivationMap blurred, ActivationMap skip, int feature)
+    {
+        ConvolutionLayer layer = block.Conv2;
+        Epilogue epilogue = new() { Bias = _weights.Vector(layer.Bias!), Activate = 1, Residual = skip.View, ResidualGain = (float)LiaGraph.ResidualGain };
+        Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), blurred, skip, 2, 0, false, epilogue), feature, new CudaTap(block.Name, skip));
+        return skip;
+    }
+
+    public ActivationMap Code(ConvolutionLayer layer, ActivationMap input)
+    {
+        ActivationMap code = new(Encoding.Appearance, Frames, 1, 1, layer.Outputs);
+        Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), input, code, 1, 0, false, default), new CudaTap(layer.Name, code));
+        return code;
     }
 }

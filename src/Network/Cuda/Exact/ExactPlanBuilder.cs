@@ -5,17 +5,28 @@ using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Kernels.Resampling;
+using Lia.Network.Graph;
 
 namespace Lia.Network.Cuda.Exact;
 
 /// <summary>The network in float32, NHWC: every operation a kernel of its own.</summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class ExactPlanBuilder(KernelLoader loader, ExactWeights weights, ArenaLayout arena, int frames, bool isTapped)
-    : CudaPlanBuilder(loader, weights, arena, frames, isTapped)
+internal sealed partial class ExactPlanBuilder(KernelLoader loader, ExactWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+    : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ActivationMap>
 {
-    private const float FirGain = 1 / 64f, UpsamplingFirGain = 4 / 64f;
-
     private readonly ExactWeights _weights = weights;
+    private ActivationMap? _constant;
+
+    protected override void Encode() => ForwardPass.Encode(Graph, this);
+
+    protected override void Synthesize() => ForwardPass.Synthesize(Graph.Synthesis, this);
+
+    public void Head(MotionHead head, ActivationMap code) => FoldedHead(head);
+
+    void ILayers<ActivationMap>.Release(ActivationMap map)
+    {
+        if (map != _constant) Release(map); // That one lies with the weights.
+    }
 
     /// <summary>A convolution; its workspace is given back at once, because the next step runs after it.</summary>
     private KernelLaunch[] Convolve(

@@ -22,7 +22,7 @@ internal sealed class ExactWeights : CudaWeights
         return new ActivationMap(layout.Reserve((long)size * size * channels), 1, size, size, channels);
     })];
 
-    public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new ExactPlanBuilder(Loader, this, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new ExactPlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {

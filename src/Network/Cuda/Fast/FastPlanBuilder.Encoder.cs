@@ -12,45 +12,85 @@ namespace Lia.Network.Cuda.Fast;
 
 internal sealed partial class FastPlanBuilder
 {
-    /// <inheritdoc/>
-    public override void Encoder(LiaGraph graph, ArrayView<float> images, ArrayView<float> appearance, ArrayView<float> codes, bool isSource)
+    public ICudaActivation First(ConvolutionLayer layer, int feature)
     {
-        Encoder encoder = graph.Encoder;
-        int size = graph.Architecture.Size, feature = encoder.Blocks.Length - 1; // Features are numbered from 8x8 up.
-        HalfMap x = ReserveMap(size, size, encoder.First.Outputs);
-        KernelLaunch first = HalfFirstLayer.Prepare(Loader, new()
+        HalfMap output = ReserveMap(Size, Size, layer.Outputs);
+        KernelLaunch launch = HalfFirstLayer.Prepare(Loader, new()
         {
-            Input = images,
-            Weights = _weights.Vector(encoder.First.Weight),
-            Bias = _weights.Vector(encoder.First.Bias!),
-            Output = x.View,
+            Input = Encoding.Images,
+            Weights = _weights.Vector(layer.Weight),
+            Bias = _weights.Vector(layer.Bias!),
+            Output = output.View,
             Frames = Frames,
-            PixelsPerFrame = size * size,
-            Channels = x.Octets * 8,
-        });
-        Add(encoder.First.Name, [first], feature--, new CudaTap(encoder.First.Name, new HalfActivation(x)));
-        if (isSource) Project(graph.Synthesis, x);
-        foreach (ResBlock block in encoder.Blocks) x = Residual(block, x, feature--);
+            PixelsPerFrame = Size * Size,
+            Channels = output.Octets * 8,
+        }, _weights.Parts);
+        HalfActivation activation = new(output);
+        Add(layer.Name, [launch], feature, new CudaTap(layer.Name, activation));
+        if (Encoding.IsSource) Project(output);
+        return activation;
+    }
 
-        KernelLaunch last = HalfLinear.Prepare(Loader, new()
+    // Only the blur: the 1x1 convolution is part of the strided one that it is added to.
+    public ICudaActivation Skip(ConvolutionLayer layer, ICudaActivation input)
+    {
+        HalfMap x = Map(input), small = ReserveMap(x.Height / 2, x.Width / 2, x.Channels);
+        Add(layer.Name, [HalfBlur.PrepareSkip(Loader, BlurArguments(x, small, x.Height, x.Width), _weights.Parts)]);
+        return new HalfActivation(small);
+    }
+
+    public ICudaActivation Convolution(ConvolutionLayer layer, ICudaActivation input)
+    {
+        HalfMap x = Map(input), output = ReserveMap(x.Height, x.Width, layer.Outputs);
+        HalfActivation activation = new(output);
+        Add(layer.Name, Convolve(
+            _weights.Convolution(layer.Weight), x, output, new() { Bias = _weights.Vector(layer.Bias!), Gain = 1 }), new CudaTap(layer.Name, activation));
+        return activation;
+    }
+
+    public ICudaActivation BlurBefore(ConvolutionLayer strided, ICudaActivation input)
+    {
+        HalfMap x = Map(input), output = ReserveMap(x.Height / 2 + 1, x.Width / 2 + 1, x.Channels, planes: 4);
+        Add(strided.Name, [HalfBlur.PrepareDown(Loader, BlurArguments(x, output, x.Height, x.Width), _weights.Parts)]);
+        return new HalfActivation(output);
+    }
+
+    public ICudaActivation Join(ResBlock block, ICudaActivation blurred, ICudaActivation skip, int feature)
+    {
+        ConvolutionLayer layer = block.Conv2;
+        HalfMap small = Map(skip), output = ReserveMap(small.Height, small.Width, layer.Outputs);
+        HalfEpilogue epilogue = new() { Bias = _weights.Vector(layer.Bias!), Gain = (float)LiaGraph.ResidualGain };
+        HalfActivation activation = new(output);
+        Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), Map(blurred), output, epilogue, small), feature, new CudaTap(block.Name, activation));
+        Release(skip);
+        return activation;
+    }
+
+    public ICudaActivation Code(ConvolutionLayer layer, ICudaActivation input)
+    {
+        HalfMap x = Map(input);
+        HalfLinearArguments arguments = new()
         {
             Input = x.View,
             Weights = _weights.Last,
-            Output = appearance,
+            Output = Encoding.Appearance,
             Frames = Frames,
             Inputs = x.Octets * 8 * x.Height * x.Width,
-            Outputs = encoder.Last.Outputs,
+            Outputs = layer.Outputs,
             Factor = _weights.LastFactor,
-        });
-        Add(encoder.Last.Name, [last], new CudaTap(encoder.Last.Name, new ActivationMap(appearance, Frames, 1, 1, encoder.Last.Outputs)));
-        Release(x);
-        Head(graph, appearance, codes);
+        };
+        KernelLaunch launch = _weights.Parts == 1
+            ? HalfLinear.Prepare(Loader, arguments)
+            : HalfLinear.PreparePairs(Loader, new() { Linear = arguments, Pixels = x.Height * x.Width });
+        ActivationMap code = new(Encoding.Appearance, Frames, 1, 1, layer.Outputs);
+        Add(layer.Name, [launch], new CudaTap(layer.Name, code));
+        return code;
     }
 
     // What the last level's ToRGB makes of the widest feature: a 1x1 convolution commutes with the warp, so it is done once for a source.
-    private void Project(Synthesis synthesis, HalfMap feature)
+    private void Project(HalfMap feature)
     {
-        ToRgbLayer last = synthesis.Levels[^1].ToRgb;
+        ToRgbLayer last = Graph.Synthesis.Levels[^1].ToRgb;
         ActivationMap projection = Reserve(feature.Height, feature.Width, 3, isPlanar: true);
         KernelLaunch launch = HalfRgbProjection.Prepare(Loader, new()
         {
@@ -60,34 +100,9 @@ internal sealed partial class FastPlanBuilder
             Frames = Frames,
             PixelsPerFrame = feature.Height * feature.Width,
             Channels = feature.Octets * 8,
-        });
-        Add($"{last.Name}.projection", [launch], synthesis.Levels.Length, new CudaTap($"{last.Name}.projection", projection));
+        }, _weights.Parts);
+        Add($"{last.Name}.projection", [launch], Graph.FeatureCount, new CudaTap($"{last.Name}.projection", projection));
         Release(projection);
-    }
-
-    // (conv2(conv1(x)) + skip(x)) / sqrt(2). Releases the input.
-    private HalfMap Residual(ResBlock block, HalfMap input, int feature)
-    {
-        int half = block.Resolution / 2;
-        HalfMap small = ReserveMap(half, half, input.Channels);
-        Add(block.Skip.Name, [HalfBlur.PrepareSkip(Loader, BlurArguments(input, small, input.Height, input.Width))]);
-
-        HalfMap inner = ReserveMap(input.Height, input.Width, block.Conv1.Outputs);
-        Add(block.Conv1.Name, Convolve(
-            _weights.Convolution(block.Conv1.Weight), input, inner, new() { Bias = _weights.Vector(block.Conv1.Bias!), Gain = 1 }),
-            new CudaTap(block.Conv1.Name, new HalfActivation(inner)));
-        Release(input);
-
-        HalfMap blurred = ReserveMap(half + 1, half + 1, inner.Channels, planes: 4);
-        KernelLaunch blur = HalfBlur.PrepareDown(Loader, BlurArguments(inner, blurred, inner.Height, inner.Width));
-        Release(inner);
-        HalfMap output = ReserveMap(half, half, block.Conv2.Outputs);
-        HalfEpilogue epilogue = new() { Bias = _weights.Vector(block.Conv2.Bias!), Gain = HalfPower };
-        Add(block.Conv2.Name, [blur, .. Convolve(_weights.Convolution(block.Conv2.Weight), blurred, output, epilogue, small)],
-            feature, new CudaTap(block.Name, new HalfActivation(output)));
-        Release(blurred);
-        Release(small);
-        return output;
     }
 
     private HalfBlurArguments BlurArguments(HalfMap input, HalfMap output, int height, int width) => new()

@@ -4,6 +4,7 @@ using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
+using Lia.Network.Graph;
 
 namespace Lia.Network.Cuda.Fast;
 
@@ -19,14 +20,22 @@ namespace Lia.Network.Cuda.Fast;
 /// Modulations are divided by their largest value, which demodulation takes out again, so that modulated activations stay in the range of fp16.
 /// </summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class FastPlanBuilder(KernelLoader loader, FastWeights weights, ArenaLayout arena, int frames, bool isTapped)
-    : CudaPlanBuilder(loader, weights, arena, frames, isTapped)
+internal sealed partial class FastPlanBuilder(KernelLoader loader, FastWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+    : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ICudaActivation>
 {
-    private const float HalfPower = 0.70710678f; // 1 / sqrt(2)
-
     private readonly FastWeights _weights = weights;
 
-    private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) => HalfActivation.Reserve(Arena, Frames, channels, height, width, planes);
+    protected override void Encode() => ForwardPass.Encode(Graph, this);
+
+    protected override void Synthesize() => ForwardPass.Synthesize(Graph.Synthesis, this);
+
+    public void Head(MotionHead head, ICudaActivation code) => FoldedHead(head);
+
+    void ILayers<ICudaActivation>.Release(ICudaActivation map) => Release(map);
+
+    private static HalfMap Map(ICudaActivation activation) => ((HalfActivation)activation).Map;
+
+    private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) => HalfActivation.Reserve(Arena, Frames, channels, height, width, planes, _weights.Parts);
 
     private void Release(HalfMap map) => Arena.Release(map.View.Cast<float>());
 

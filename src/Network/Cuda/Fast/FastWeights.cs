@@ -21,9 +21,15 @@ internal sealed class FastWeights : CudaWeights
 
     private readonly Dictionary<string, HalfConvolutionWeights> _convolutions = [];
 
-    public FastWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine)
+    /// <param name="loader">Where they live.</param>
+    /// <param name="weights">The checkpoint.</param>
+    /// <param name="graph">The network.</param>
+    /// <param name="machine">Whose kernels read them.</param>
+    /// <param name="isExact">Whether weights and activations are sums of two halves.</param>
+    public FastWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine, bool isExact)
         : base(loader, HalfMap.ChannelGranule)
     {
+        Parts = isExact ? 2 : 1;
         Launcher = new(loader, machine);
         Load(weights, graph);
         float[] ones = new float[DemodulatedLayers.IntLength];
@@ -31,13 +37,16 @@ internal sealed class FastWeights : CudaWeights
         UnitFactors = Upload(ones);
     }
 
+    /// <summary>Halves of a value.</summary>
+    public int Parts { get; }
+
     /// <summary>Factors of the layers' demodulations: the convolutions undo the scale of their weights themselves.</summary>
     public ArrayView<float> UnitFactors { get; }
 
     /// <summary>What launches the convolutions.</summary>
     public HalfConvolutionLauncher Launcher { get; }
 
-    /// <summary>The encoder's last convolution as a matrix [style, octet, row, column, 8], divided by <see cref="LastFactor"/>.</summary>
+    /// <summary>The encoder's last convolution as a matrix [style, octet, part, row, column, 8], divided by <see cref="LastFactor"/>.</summary>
     public ArrayView<Half> Last { get; private set; }
 
     /// <summary>What its sums are multiplied by.</summary>
@@ -53,12 +62,12 @@ internal sealed class FastWeights : CudaWeights
         IEnumerable<ICudaActivation> features = graph.Synthesis.Levels.Select(level =>
         {
             int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
-            return new HalfActivation(HalfActivation.Reserve(layout, 1, channels, size, size));
+            return new HalfActivation(HalfActivation.Reserve(layout, 1, channels, size, size, 1, Parts));
         });
         return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
     }
 
-    public override CudaPlanBuilder CreateBuilder(ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Loader, this, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     public override void Commit() => Launcher.Commit();
 
@@ -73,9 +82,9 @@ internal sealed class FastWeights : CudaWeights
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {
         ConvolutionLayer first = block.Conv1, second = block.Conv2;
-        Add(first.Weight, HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, block.Resolution <= FinestResolution));
+        Add(first.Weight, HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, PrecisionAt(block.Resolution)));
         Add(second.Weight, HalfConvolutionWeights.Down(
-            Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, block.Resolution <= FinestResolution));
+            Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, PrecisionAt(block.Resolution)));
     }
 
     protected override void AddLast(ITensorSource weights, ConvolutionLayer layer)
@@ -83,20 +92,30 @@ internal sealed class FastWeights : CudaWeights
         float[] weight = Read(weights, layer);
         int pixels = layer.Kernel * layer.Kernel, padded = HalfMap.PaddedChannels(layer.Inputs);
         float peak = HalfConvolutionWeights.PowerAbove(weight);
-        Half[] matrix = new Half[layer.Outputs * padded * pixels];
+        if (Parts == 2) peak /= 1 << 14; // As of pairs elsewhere: what is left over of most is a normal number.
+        Half[] matrix = new Half[layer.Outputs * padded * pixels * Parts];
         Parallel.For(0, layer.Outputs * layer.Inputs, i =>
         {
             int output = i / layer.Inputs, input = i % layer.Inputs;
-            int to = (output * (padded / 8) + input / 8) * pixels * 8 + input % 8;
-            for (int pixel = 0; pixel < pixels; pixel++) matrix[to + pixel * 8] = Intrinsics.ToHalf(weight[i * pixels + pixel] / peak);
+            int to = (output * (padded / 8) + input / 8) * Parts * pixels * 8 + input % 8;
+            for (int pixel = 0; pixel < pixels; pixel++)
+            {
+                float value = weight[i * pixels + pixel] / peak;
+                Half rounded = Intrinsics.ToHalf(value);
+                matrix[to + pixel * 8] = rounded;
+                if (Parts == 2) matrix[to + (pixels + pixel) * 8] = Intrinsics.ToHalf(value - (float)rounded);
+            }
         });
         Last = Upload(matrix);
         LastFactor = (float)(peak / Math.Sqrt(layer.Inputs * pixels));
     }
 
     protected override void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight) => Add(layer.Weight, layer.Resampling == Resampling.Up
-        ? HalfConvolutionWeights.Up(Loader, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, resolution <= FinestResolution)
-        : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk));
+        ? HalfConvolutionWeights.Up(Loader, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, PrecisionAt(resolution))
+        : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk, Parts == 2 ? WeightPrecision.Pair : WeightPrecision.Half));
+
+    private WeightPrecision PrecisionAt(int resolution) =>
+        Parts == 2 ? WeightPrecision.Pair : resolution <= FinestResolution ? WeightPrecision.Fine : WeightPrecision.Half;
 
     private static float[] Read(ITensorSource weights, ConvolutionLayer layer) => weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);
 

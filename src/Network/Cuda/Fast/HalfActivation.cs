@@ -24,8 +24,8 @@ internal sealed record HalfActivation(HalfMap Map) : ICudaActivation
     public int[] Shape => [Map.Frames, Map.Channels, Map.Height, Map.Width];
 
     /// <summary>Room for a map in an arena.</summary>
-    public static HalfMap Reserve(ArenaLayout arena, int frames, int channels, int height, int width, int planes = 1) => new(
-        arena.Reserve(HalfMap.LengthOf(frames, channels, height, width, planes) / 2).Cast<Half>(), frames, channels, height, width, planes);
+    public static HalfMap Reserve(ArenaLayout arena, int frames, int channels, int height, int width, int planes, int parts) => new(
+        arena.Reserve(HalfMap.LengthOf(frames, channels, height, width, parts * planes) / 2).Cast<Half>(), frames, channels, height, width, planes, parts);
 
     /// <inheritdoc/>
     public float[] Read(AcceleratorStream stream)
