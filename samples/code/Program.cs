@@ -16,6 +16,7 @@ switch (args)
     case ["compare", string a, string b]: ComparePictures.Run(a, b); break;
     case ["convert", string checkpoint, string output]: ConvertCheckpoint.Run(checkpoint, output); break;
     case ["synthetic", string source, string output]: SyntheticModel.Run(source, output); break;
+    case ["kernel", string ptx]: OwnKernel.Run(ptx); break;
     default: Console.Error.WriteLine("Which sample? Program.cs shows them with their arguments."); return 2;
 }
 return 0;

@@ -15,7 +15,7 @@ public sealed class Packages : IDisposable
         Folder = Directory.CreateTempSubdirectory("lia-package-").FullName;
         _globalPackages = Dotnet(Folder, "nuget", "locals", "global-packages", "--list").Split(' ', 2)[1].Trim();
         string configuration = typeof(Packages).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
-        foreach (string project in new[] { "Native", "Cli" })
+        foreach (string project in new[] { "Gpu", "Native", "Cli" })
             Dotnet(Root, "pack", Path.Combine("src", project), "--configuration", configuration, "--no-build", "--output", Feed, $"-property:PackageVersion={Version}", "--nologo");
         File.WriteAllText(NuGetConfig, $"""
             <configuration>

@@ -68,6 +68,12 @@ public sealed class CudaDeviceInfo
     }
 
     /// <summary>
+    /// Has ILGPU call the driver's library that was found here, for programs that make a context of ILGPU themselves: by itself ILGPU asks for <c>libcuda.so</c>, and some systems have
+    /// <c>libcuda.so.1</c> alone. To be called before anything of ILGPU's CUDA; <see cref="Open"/> does it. Without a driver, on Windows and on WSL it changes nothing.
+    /// </summary>
+    public static void ShareDriverWithIlgpu() => CudaDriver.ShareWithIlgpu();
+
+    /// <summary>
     /// Opens the device: a context and a CUDA accelerator of ILGPU, which go with the loader. Costs some tenths of a second the first time, mostly ILGPU's just-in-time compilation: do it beside
     /// other work.
     /// </summary>

@@ -98,8 +98,6 @@ public class RefusalTests
 
     private static void IlgpuMath(ArrayView<float> a) => a[0] = XMath.Pow(a[0], a[1]);
 
-    private static void IlgpuGroupBroadcast(ArrayView<int> a) => a[0] = Group.Broadcast(a[0], 0);
-
     private static void IlgpuNarrowShuffle(ArrayView<int> a) => a[0] = Warp.Shuffle(a[0], 0, 8);
 
     private static void IlgpuOutput(ArrayView<int> a) => Interop.WriteLine("{0}", a[0]);
@@ -135,7 +133,6 @@ public class RefusalTests
         { nameof(Returns), "returns void" },
         { nameof(Open), "closed" },
         { nameof(IlgpuMath), "XMath.Pow of ILGPU has no meaning to this compiler: call XMath.Exp2" },
-        { nameof(IlgpuGroupBroadcast), "put the value into SharedMemory" },
         { nameof(IlgpuNarrowShuffle), "over the whole warp" },
         { nameof(IlgpuOutput), "strings" },
         { nameof(IlgpuStride), "parameter a is a ArrayView1D" },

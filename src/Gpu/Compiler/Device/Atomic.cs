@@ -145,4 +145,32 @@ internal static class Atomic
     /// <summary>Stores the value if the target equals <paramref name="compare"/>; returns what was there before.</summary>
     [Ptx("atom$space0.cas.b64 $d, [$any0], $1, $2;", Effect = PtxEffect.Writes)]
     public static ulong CompareExchange(ref ulong target, ulong compare, ulong value) => throw DeviceOnly.Error();
+
+    /// <summary>Stores the value; returns what was there before.</summary>
+    [Ptx("atom$space0.exch.b64 $d, [$any0], $1;", Effect = PtxEffect.Writes)]
+    public static double Exchange(ref double target, double value) => throw DeviceOnly.Error();
+
+    /// <summary>Stores the value if the target has the bits of <paramref name="compare"/>; returns what was there before.</summary>
+    [Ptx("atom$space0.cas.b32 $d, [$any0], $1, $2;", Effect = PtxEffect.Writes)]
+    public static float CompareExchange(ref float target, float compare, float value) => throw DeviceOnly.Error();
+
+    /// <summary>Stores the value if the target has the bits of <paramref name="compare"/>; returns what was there before.</summary>
+    [Ptx("atom$space0.cas.b64 $d, [$any0], $1, $2;", Effect = PtxEffect.Writes)]
+    public static double CompareExchange(ref double target, double compare, double value) => throw DeviceOnly.Error();
+
+    /// <summary>Any operation as a loop over a compare and exchange; returns what was there before.</summary>
+    public static T MakeAtomic<T, TOperation, TCompareExchangeOperation>(ref T target, T value, TOperation operation, TCompareExchangeOperation compareExchange)
+        where T : unmanaged
+        where TOperation : struct, ILGPU.AtomicOperations.IAtomicOperation<T>
+        where TCompareExchangeOperation : struct, ILGPU.AtomicOperations.ICompareExchangeOperation<T>
+    {
+        T current = target, expected;
+        do
+        {
+            expected = current;
+            current = compareExchange.CompareExchange(ref target, expected, operation.Operation(expected, value));
+        }
+        while (!compareExchange.IsSame(current, expected));
+        return current;
+    }
 }

@@ -33,6 +33,16 @@ internal static class Grid
     public static Index3D GlobalIndex => new(
         IdxX * Group.DimX + Group.IdxX, IdxY * Group.DimY + Group.IdxY, IdxZ * Group.DimZ + Group.IdxZ);
 
+    /// <summary><see cref="GlobalIndex"/> in 64 bits.</summary>
+    public static LongIndex3D LongGlobalIndex => new(
+        (long)IdxX * Group.DimX + Group.IdxX, (long)IdxY * Group.DimY + Group.IdxY, (long)IdxZ * Group.DimZ + Group.IdxZ);
+
+    /// <summary>This group's linear index in the grid, x fastest.</summary>
+    public static int LinearIndex => (IdxZ * DimY + IdxY) * DimX + IdxX;
+
+    /// <summary>This thread's number in the grid, group after group.</summary>
+    public static int GlobalLinearIndex => LinearIndex * (Group.DimX * Group.DimY * Group.DimZ) + Group.LinearIndex;
+
     /// <summary>The index of an implicitly grouped kernel's thread.</summary>
     internal static int LinearGlobalX() => IdxX * Group.DimX + Group.IdxX;
 }

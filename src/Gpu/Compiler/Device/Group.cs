@@ -35,6 +35,21 @@ internal static class Group
     /// <summary>True in the thread whose index in the group is zero.</summary>
     public static bool IsFirstThread => LinearIndex == 0;
 
+    /// <summary>True in the thread whose index is the last in each direction.</summary>
+    public static bool IsLastThread => (IdxX == DimX - 1) & (IdxY == DimY - 1) & (IdxZ == DimZ - 1);
+
+    /// <summary>The value of one thread, by its linear index, in every thread, through shared memory. Every thread must reach it.</summary>
+    public static T Broadcast<T>(T value, int groupIndex) where T : unmanaged
+    {
+        ref T shared = ref SharedMemory.Allocate<T>();
+        if (LinearIndex == groupIndex) shared = value;
+        Barrier();
+        T result = shared;
+        // The next call of a loop writes the same memory.
+        Barrier();
+        return result;
+    }
+
     /// <summary>Waits for all threads of the group and orders their memory accesses (`bar.sync 0`). Every thread must reach it.</summary>
     [Ptx("bar.sync 0;", Effect = PtxEffect.Writes)]
     public static void Barrier() => throw DeviceOnly.Error();

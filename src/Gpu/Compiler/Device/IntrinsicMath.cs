@@ -11,6 +11,21 @@ internal static class IntrinsicMath
     /// <summary>Absolute value.</summary>
     public static float Abs(float value) => MathF.Abs(value);
 
+    /// <summary>Absolute value.</summary>
+    public static double Abs(double value) => Math.Abs(value);
+
+    /// <summary>Absolute value; of the smallest long itself.</summary>
+    public static long Abs(long value) => value < 0 ? -value : value;
+
+    /// <summary>Smaller of two; a number wins over NaN (`min.f64`).</summary>
+    public static double Min(double first, double second) => double.MinNumber(first, second);
+
+    /// <summary>Larger of two; a number wins over NaN (`max.f64`).</summary>
+    public static double Max(double first, double second) => double.MaxNumber(first, second);
+
+    /// <summary>The value, or the bound it lies beyond; NaN becomes <paramref name="max"/>.</summary>
+    public static double Clamp(double value, double min, double max) => Max(Min(value, max), min);
+
     /// <summary>Smaller of two.</summary>
     public static int Min(int first, int second) => Math.Min(first, second);
 

@@ -10,6 +10,9 @@ internal static class SharedMemory
     [Builtin(Builtin.SharedAllocate)]
     public static ArrayView<T> Allocate<T>(int length) where T : unmanaged => throw DeviceOnly.Error();
 
+    /// <summary>One element, an allocation of its own.</summary>
+    public static ref T Allocate<T>() where T : unmanaged => ref Allocate<T>(1)[0];
+
     /// <summary>The dynamic shared memory the launch asked for, aligned to 16 bytes; every call returns the same memory.</summary>
     public static ArrayView<T> GetDynamic<T>() where T : unmanaged => new(DynamicAddress(), DynamicBytes() / Interop.SizeOf<T>());
 

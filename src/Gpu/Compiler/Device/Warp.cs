@@ -15,6 +15,15 @@ internal static class Warp
     /// <summary>True in lane 0.</summary>
     public static bool IsFirstLane => LaneIdx == 0;
 
+    /// <summary>True in lane 31.</summary>
+    public static bool IsLastLane => LaneIdx == WarpSize - 1;
+
+    /// <summary>The warp of a linear index in the group.</summary>
+    public static int ComputeWarpIdx(ILGPU.Index1D groupThreadIdx) => groupThreadIdx.X / WarpSize;
+
+    /// <summary>The lane of a linear index in the group.</summary>
+    public static int ComputeWarpThreadIdx(ILGPU.Index1D groupThreadIdx) => groupThreadIdx.X % WarpSize;
+
     /// <summary>Waits for the lanes of the warp and orders their memory accesses (`bar.warp.sync`).</summary>
     [Ptx("bar.warp.sync 0xffffffff;", Effect = PtxEffect.Writes)]
     public static void Barrier() => throw DeviceOnly.Error();

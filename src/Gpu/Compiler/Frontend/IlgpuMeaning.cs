@@ -28,6 +28,9 @@ internal static class IlgpuMeaning
         [typeof(SwizzledSharedMemory)] = typeof(Device.SwizzledSharedMemory),
         [typeof(Warp)] = typeof(Device.Warp),
         [typeof(XMath)] = typeof(Device.XMath),
+        [typeof(SpecializedValue<>)] = typeof(Device.SpecializedValue<>),
+        [typeof(GroupExtensions)] = typeof(Device.GroupExtensions),
+        [typeof(WarpExtensions)] = typeof(Device.WarpExtensions),
     };
 
     private static readonly HashSet<Type> s_plain =
@@ -46,7 +49,10 @@ internal static class IlgpuMeaning
     public static MethodBase? Of(MethodBase method) => s_methods.GetOrAdd(method, static m => Map(m));
 
     /// <summary>Whether a type is ILGPU's, and as it stands there has no layout that a device could be handed.</summary>
-    public static bool IsForeign(Type type) => s_assemblies.Contains(type.Assembly) && !s_plain.Contains(type);
+    public static bool IsForeign(Type type) => s_assemblies.Contains(type.Assembly) && !s_plain.Contains(type) && !IsOperation(type);
+
+    /// <summary>ILGPU's operators of reductions, scans and atomics: structs without fields, of plain arithmetic.</summary>
+    private static bool IsOperation(Type type) => type.IsValueType && type.Namespace is "ILGPU.Algorithms.ScanReduceOperations" or "ILGPU.AtomicOperations";
 
     /// <summary>What to write in place of a member without a meaning.</summary>
     public static string Alternative(MethodBase method) => (method.DeclaringType?.Name, method.Name) switch
@@ -55,10 +61,14 @@ internal static class IlgpuMeaning
         ("IntrinsicMath", "CopySign") => "call Intrinsics.CopySign",
         ("XMath" or "IntrinsicMath", _) => "write it with the XMath members that take and give float, or with Intrinsics",
         ("Warp", _) => "write it with Warp.Shuffle, ShuffleXor, ShuffleUp or ShuffleDown over the whole warp",
-        ("Group", "Broadcast") => "put the value into SharedMemory and call Group.Barrier",
         ("Half" or "HalfExtensions", _) => "compute in float",
         ("SharedMemory" or "LocalMemory", _) => "call Allocate<T>(constant) and compute the index of a row yourself",
         ("Interop", _) => "pass the value to the host and format it there",
+        ("LibDevice", _) => "call XMath, whose functions state their errors",
+        ("CudaAsm", _) => "call Intrinsics, which has instructions as methods",
+        ("GroupExtensions", _) => "write it with AllReduce, InclusiveScan and ExclusiveScan",
+        ("GridExtensions", _) => "write the loop: for (int i = Grid.GlobalIndex.X; i < n; i += Grid.DimX * Group.DimX)",
+        ("ArrayViewExtensions", _) => "index the view",
         ("Atomic", _) => "loop over Atomic.CompareExchange",
         _ => "use ArrayView<T> and plain indices; docs/kernel-compiler.md lists what has a meaning",
     };

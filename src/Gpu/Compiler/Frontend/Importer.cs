@@ -22,6 +22,9 @@ internal sealed partial class Importer
 {
     private const int MostInlined = 200;
 
+    private static readonly Type[] s_otherIndices =
+        [typeof(ILGPU.Index2D), typeof(ILGPU.Index3D), typeof(ILGPU.LongIndex1D), typeof(ILGPU.LongIndex2D), typeof(ILGPU.LongIndex3D)];
+
     private readonly Function _function;
     private readonly Builder _builder;
     private readonly CompileTarget _target;
@@ -53,6 +56,9 @@ internal sealed partial class Importer
         if (kernel.ContainsGenericParameters) throw place.Refuse("a generic kernel must be closed: pass the method with its type arguments");
 
         ParameterInfo[] formal = kernel.GetParameters();
+        // ILGPU would make such a parameter the thread's index; as a value it would be something else in silence.
+        if (formal is [{ ParameterType: var first }, ..] && s_otherIndices.Contains(first))
+            throw place.Refuse($"its index {formal[0].Name} is a {first.Name}: take an Index1D i and the width, x = i % width, y = i / width, or launch groups with a KernelConfig and read Grid.GlobalIndex");
         bool grouped = KernelCompiler.IsImplicitlyGrouped(kernel);
         var parameters = new List<KernelParameter>();
         var arguments = new StackValue[formal.Length];
@@ -62,7 +68,7 @@ internal sealed partial class Importer
         {
             Type type = formal[i].ParameterType;
             if (TypeLayout.IsReference(type) || TypeLayout.Of(type) is not { } layout)
-                throw place.Refuse($"parameter {formal[i].Name} is a {type.Name}: kernels take primitives, ArrayView<T> and structs of these");
+                throw place.Refuse($"parameter {formal[i].Name} is a {type.Name}: kernels take primitives, ArrayView<T> and structs of these{HintFor(type)}");
             arguments[i] = AddParameter(parameters, formal[i].Name ?? $"p{i}", type, layout);
         }
         Value? extent = grouped ? AddParameter(parameters, "extent", typeof(long), TypeLayout.Of(typeof(long))!).Scalar : null;
@@ -83,6 +89,9 @@ internal sealed partial class Importer
         if (_builder.Block.Exit == Exit.None) _builder.Block.Exit = Exit.Return;
         return (_function, parameters, grouped);
     }
+
+    private static string HintFor(Type type) => type.Namespace == "ILGPU.Runtime" && type.Name.StartsWith("ArrayView", StringComparison.Ordinal)
+        ? "; of a view with strides pass BaseView and the stride as an int" : "";
 
     private StackValue AddParameter(List<KernelParameter> parameters, string name, Type type, TypeLayout layout)
     {

@@ -71,6 +71,12 @@ internal sealed class TypeLayout
         }
         int size = Math.Max(1, (offset + alignment - 1) / alignment * alignment);
         if (type.StructLayoutAttribute is { Size: > 0 } sized) size = Math.Max(size, sized.Size);
+        // A `fixed` buffer is a struct that declares its first element only: the others are copied with it.
+        if (type.IsDefined(typeof(UnsafeValueTypeAttribute), false) && leaves.Count == 1)
+        {
+            Leaf element = leaves[0];
+            for (int at = element.Type.Size(); at < size; at += element.Type.Size()) leaves.Add(element with { Offset = at });
+        }
         var layout = new TypeLayout(size, alignment, [.. leaves], isScalar: false) { IsVectorAligned = type.IsDefined(typeof(VectorAlignedAttribute), false) };
         foreach ((var key, var place) in fields) layout._fields.Add(key, place);
         return layout;
