@@ -1,9 +1,11 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ILGPU.Runtime;
 using Lia.Gpu.Compiler;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
+using Lia.Gpu.Stock;
 using Lia.PtxEmulator;
 using Xunit.Sdk;
 using Xunit.v3;
@@ -16,6 +18,20 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
         new([.. TestAccelerators.Names.Select(name => new TheoryDataRow(name))]);
+
+    public override bool SupportsDiscoveryEnumeration() => true;
+}
+
+/// <summary>
+/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator and on CUDA: for kernels of plain ILGPU and the intrinsics that
+/// <see cref="Stock.StockIntrinsics"/> makes known to it.
+/// </summary>
+/// <param name="onProcessor">Whether ILGPU's processor accelerator is one of them; false only with the reason beside it.</param>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class EveryEngineAttribute(bool onProcessor = true) : DataAttribute
+{
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([.. TestAccelerators.EngineNames.Where(name => onProcessor || name != TestAccelerators.StockProcessorName).Select(name => new TheoryDataRow(name))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
@@ -48,9 +64,20 @@ internal static class TestAccelerators
     public const string EmulatorName = "emulator";
     public const string CudaName = "cuda";
 
+    public const string StockProcessorName = "ILGPU on the processor";
+    public const string StockCudaName = "ILGPU on cuda";
+
+    private static readonly Dictionary<string, Lazy<KernelLoader>> Stock = new()
+    {
+        [StockProcessorName] = new(() => StockAccelerators.Open(AcceleratorType.CPU)),
+        [StockCudaName] = new(() => StockAccelerators.Open(AcceleratorType.Cuda)),
+    };
+
     private static readonly Lazy<KernelLoader?> Device = new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
+
+    public static IEnumerable<string> EngineNames => Device.Value is null ? [.. Names, StockProcessorName] : [.. Names, StockProcessorName, StockCudaName];
 
     public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
 
@@ -63,6 +90,16 @@ internal static class TestAccelerators
     {
         if (name == CudaName)
             return program(Device.Value!);
+        if (Stock.TryGetValue(name, out Lazy<KernelLoader>? stock))
+        {
+            // One after the other: a group of the processor accelerator is hundreds of threads.
+            lock (stock)
+            {
+                T computed = program(stock.Value);
+                Assert.Equal(0, stock.Value.Live.Count);
+                return computed;
+            }
+        }
         using KernelLoader emulator = Open(name);
         T result = program(emulator);
         Assert.Equal(0, emulator.Live.Count);

@@ -31,7 +31,7 @@ public class ConvolutionTests
         return scope.DownloadNhwc(output, x.Batch, weight.Batch, height, width);
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Kernels_of_1_3_and_4_match_the_official_layers(string device)
     {
         Near.Equal(
@@ -49,7 +49,7 @@ public class ConvolutionTests
             (scope, _) => new() { Bias = scope.Upload(Ops.Read(name).Values), Activate = activate };
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Odd_shapes_and_any_channel_count_match_the_definition(string device)
     {
         (int Batch, int Inputs, int Outputs, int Height, int Width, int Kernel, int Stride, int Padding)[] cases =
@@ -70,7 +70,7 @@ public class ConvolutionTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Transposed_convolution_matches_the_definition(string device)
     {
         foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 1, 1, 1, 1), (2, 8, 8, 4, 4), (1, 5, 7, 3, 6), (2, 36, 12, 5, 2) })
@@ -80,7 +80,7 @@ public class ConvolutionTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Modulation_demodulation_bias_activation_and_residual_apply_in_that_order(string device)
     {
         foreach (int inputs in new[] { 8, 11 })
@@ -104,7 +104,7 @@ public class ConvolutionTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void The_tile_does_not_change_a_bit(string device)
     {
         // 2 x 13 x 11 pixels and 128 channels: every tile has blocks that stick out. 24 input channels: K is cut.
@@ -134,7 +134,7 @@ public class ConvolutionTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void A_frame_does_not_depend_on_the_frames_beside_it(string device)
     {
         Tensor x = Tensor.Random(13, 3, 16, 5, 5), weight = Tensor.Random(14, 32, 16, 3, 3);
@@ -155,7 +155,7 @@ public class ConvolutionTests
             Assert.Equal(ConvolutionLauncher.Splits(weights, new(1, size, size, 1, 1)), ConvolutionLauncher.Splits(weights, new(32, size, size, 1, 1)));
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Convolution_is_linear(string device)
     {
         Tensor x = Tensor.Random(15, 1, 8, 6, 6), y = Tensor.Random(16, 1, 8, 6, 6), weight = Tensor.Random(17, 8, 8, 3, 3);
@@ -164,7 +164,7 @@ public class ConvolutionTests
         Near.Equal(Tensor.Create(1, 8, 6, 6, (n, c, i, j) => ofX[n, c, i, j] * 2.0 - ofY[n, c, i, j]), Run(device, a => Convolve(a, both, weight, 1, 1)), 2e-6);
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void The_first_layer_reads_planes(string device)
     {
         foreach (int channels in new[] { 8, 7 })

@@ -11,7 +11,7 @@ namespace Lia.Kernels.Tests;
 /// <summary>Pictures in and out: resize, normalise, pack.</summary>
 public class PixelTests
 {
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Resizing_is_Pillows_bit_for_bit(string device)
     {
         using SafetensorsFile file = new(TestData.Unpack("pil_resize.safetensors"));
@@ -44,7 +44,7 @@ public class PixelTests
             ([.. file.Read(name).Select(value => (byte)value)], file.Tensors[name].Shape[0], file.Tensors[name].Shape[1]);
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Every_byte_survives_the_way_through_the_network_range(string device)
     {
         // Two frames of 11 x 12 pixels, which hold every byte.
@@ -66,7 +66,7 @@ public class PixelTests
         Assert.Equal(pixels, packed);
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Packing_clamps_and_rounds(string device)
     {
         float[] planes = [-1f, 1f, 0f, -7f, 3f, float.NaN, 1f / 255f, -1f / 255f, 0.5f, float.PositiveInfinity, float.NegativeInfinity, 0.2f];
@@ -84,7 +84,7 @@ public class PixelTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Frames_with_a_value_that_is_not_finite_are_marked(string device)
     {
         const int Frames = 6, Values = 301;

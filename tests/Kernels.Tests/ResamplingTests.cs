@@ -31,7 +31,7 @@ public class ResamplingTests
         return scope.DownloadNhwc(output, x.Batch, x.Channels, height, width);
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Blurs_match_the_official_upfirdn(string device)
     {
         Near.Equal(Ops.Read("blur_down1.out0"), Run(device, a => Apply(a, Ops.Read("blur_down1.in0"), 1, 1, 1 / 64f)));
@@ -40,7 +40,7 @@ public class ResamplingTests
         Near.Equal(Ops.Read("downsample.out0"), Run(device, a => Apply(a, Ops.Read("downsample.in0"), 1, 2, 1 / 64f)));
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Odd_shapes_match_the_definition(string device)
     {
         foreach (var (batch, channels, height, width, padding, stride) in new[] { (1, 1, 2, 2, 2, 1), (2, 5, 9, 21, 1, 1), (3, 8, 17, 4, 2, 1), (2, 7, 12, 6, 1, 2), (1, 4, 4, 4, 1, 2) })
@@ -50,7 +50,7 @@ public class ResamplingTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void A_blur_preserves_constants_away_from_the_border(string device)
     {
         Tensor x = Tensor.Create(1, 4, 12, 12, (_, c, _, _) => c + 0.5);
@@ -59,7 +59,7 @@ public class ResamplingTests
             for (int c = 0; c < 4; c++) Assert.Equal(c + 0.5f, blurred[0, c, y, 5]);
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void The_epilogue_of_an_upsampling_layer_follows_the_blur(string device)
     {
         Tensor x = Tensor.Random(2, 2, 6, 9, 9);
@@ -74,7 +74,7 @@ public class ResamplingTests
         })), 1e-6);
     }
 
-    private struct UpsampleArguments
+    internal struct UpsampleArguments
     {
         public ArrayView<float> Input, Output;
         public int Height, Width, Planes;
@@ -91,7 +91,7 @@ public class ResamplingTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Upsampling_matches_the_official_skip(string device)
     {
         Tensor x = Ops.Read("upsample.in0"), expected = Ops.Read("upsample.out0");

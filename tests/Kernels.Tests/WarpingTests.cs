@@ -57,7 +57,7 @@ public class WarpingTests
 
     private static float[] Scaled(float[] weight, int inputs) => [.. weight.Select(value => (float)(value / Math.Sqrt(inputs)))];
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void ToFlow_matches_the_official_layer(string device)
     {
         foreach (string name in new[] { "to_flow", "to_flow_first" })
@@ -80,7 +80,7 @@ public class WarpingTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void ToRgb_of_an_unmoved_feature_matches_the_official_layer(string device)
     {
         foreach (string name in new[] { "to_rgb", "to_rgb_first" })
@@ -93,7 +93,7 @@ public class WarpingTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void A_warp_by_nothing_returns_the_feature(string device)
     {
         foreach (var (batch, channels, size) in new[] { (2, 16, 6), (1, 5, 7), (1, 40, 1), (3, 64, 2) })
@@ -112,7 +112,7 @@ public class WarpingTests
         Apply(loader, x, feature, new float[x.Batch * x.Channels], new float[3 * x.Channels], [0, 0, 40], rgbWeights, rgbBias, rgbOffset,
             Centres(x.Width), Centres(x.Height), previousRgb: previousRgb);
 
-    private struct SampleArguments
+    internal struct SampleArguments
     {
         public ArrayView<float> Feature, Grid, Output;
         public int Height, Width, Channels, Points, PointsPerFrame;
@@ -130,7 +130,7 @@ public class WarpingTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Grid_sampling_matches_the_official_one_inside_and_outside(string device)
     {
         Tensor feature = Ops.Read("grid_sample.in0"), grid = Ops.Read("grid_sample.in1"), expected = Ops.Read("grid_sample.out0");
@@ -154,7 +154,7 @@ public class WarpingTests
         Near.Equal(expected, actual);
     }
 
-    private struct FunctionArguments
+    internal struct FunctionArguments
     {
         public ArrayView<float> Input, Tanh, Sigmoid;
     }
@@ -169,7 +169,7 @@ public class WarpingTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void Tanh_and_sigmoid_are_accurate_to_float32(string device)
     {
         float[] x = [0f, -0f, 1e-30f, 100f, -100f, 0.59999f, 0.6f, .. Enumerable.Range(-2000, 4001).Select(i => i * 0.005f)];

@@ -85,7 +85,12 @@ internal sealed class CudaDriver
             s_isShared = true;
             try
             {
-                NativeLibrary.SetDllImportResolver(typeof(ILGPU.Context).Assembly, static (name, _, _) => name is "cuda" or "libcuda" ? Current.Library : 0);
+                NativeLibrary.SetDllImportResolver(typeof(ILGPU.Context).Assembly, static (name, _, _) => name switch
+                {
+                    "cuda" or "libcuda" => Current.Library,
+                    "OpenCL" => NativeLibrary.TryLoad("libOpenCL.so.1", out nint library) ? library : 0, // libOpenCL.so, too, comes with development packages
+                    _ => 0,
+                });
             }
             catch (InvalidOperationException)
             {

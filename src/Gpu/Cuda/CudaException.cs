@@ -11,7 +11,8 @@ public sealed class CudaException : Exception
         ErrorName = name;
     }
 
-    internal CudaException(string call, string name, string description, string? detail) : base($"{call}: {name}, {description}{(detail is null ? "" : ": " + detail)}")
+    internal CudaException(string call, string name, string description, string? detail, Exception? cause = null)
+        : base($"{call}: {name}, {description}{(detail is null ? "" : ": " + detail)}", cause)
     {
         Call = call;
         ErrorName = name;

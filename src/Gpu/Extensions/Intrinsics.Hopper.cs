@@ -30,12 +30,18 @@ public static partial class Intrinsics
     /// the launch was not asked to overlap (<see cref="Runtime.LoadedKernel.Launch"/>).
     /// </summary>
     [Ptx("griddepcontrol.wait;", Effect = PtxEffect.Writes, MinSm = 90)]
-    public static void WaitForPreviousLaunches() => throw DeviceOnly.Error();
+    public static void WaitForPreviousLaunches()
+    {
+        // Nothing overlaps where this body runs.
+    }
 
     /// <summary>
     /// Lets the next launch of the stream begin, if it is one that overlaps, once every group has called this or ended (`griddepcontrol.launch_dependents`, sm_90 and up).
     /// What this launch still writes is visible to the next only after its <see cref="WaitForPreviousLaunches"/>.
     /// </summary>
     [Ptx("griddepcontrol.launch_dependents;", Effect = PtxEffect.Writes, MinSm = 90)]
-    public static void AllowNextLaunch() => throw DeviceOnly.Error();
+    public static void AllowNextLaunch()
+    {
+        // Nothing overlaps where this body runs.
+    }
 }

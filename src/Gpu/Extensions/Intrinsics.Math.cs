@@ -69,7 +69,13 @@ public static partial class Intrinsics
 
     /// <summary>Rounds to nearest even and cuts to [0, 255]; NaN becomes 0 (`cvt.rni.sat.u8.f32`).</summary>
     [Ptx("cvt.rni.sat.u8.f32 $d, $0;")]
-    public static byte RoundToByte(float x) => (byte)MathF.Round(Math.Clamp(float.IsNaN(x) ? 0f : x, 0f, 255f));
+    public static byte RoundToByte(float x)
+    {
+        // ILGPU's own compiler reads this body too, and Math.Clamp can throw, which no kernel can. Added to 2^23 a float is rounded to a whole number, to nearest even.
+        const float Whole = 8388608f;
+        float clamped = x >= 0f ? MathF.Min(x, 255f) : 0f;
+        return (byte)(clamped + Whole - Whole);
+    }
 
     /// <summary>Rounds to nearest even; beyond 65504 gives infinity (`cvt.rn.f16.f32`). On the host ILGPU's own conversion cuts off instead.</summary>
     [Ptx("cvt.rn.f16.f32 $d, $0;")]

@@ -11,10 +11,14 @@ public sealed class AcceleratorOutOfMemoryException : Exception
         Free = free;
     }
 
-    /// <summary>Bytes asked for.</summary>
+    internal AcceleratorOutOfMemoryException(string message, Exception cause) : base(message, cause)
+    {
+    }
+
+    /// <summary>Bytes asked for; 0 where it is not known.</summary>
     public long Asked { get; }
 
-    /// <summary>Bytes free.</summary>
+    /// <summary>Bytes free; 0 where it is not known.</summary>
     public long Free { get; }
 
     private static string Mib(long bytes) => $"{bytes} bytes ({bytes / 1048576.0:0.#} MiB)";

@@ -6,6 +6,7 @@ using ILGPU.Runtime;
 using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
 using Lia.Gpu.Cuda;
+using Lia.Gpu.Stock;
 
 namespace Lia.Gpu.Runtime;
 
@@ -19,6 +20,8 @@ public sealed class KernelLoader : IDisposable
     private readonly Dictionary<MethodInfo, Task<LoadedKernel>> _loading = [];
     private readonly IKernelDevice _device;
     private readonly IDisposable[] _owned;
+    private readonly CompileTarget? _target;
+    private readonly ConcurrentDictionary<MethodInfo, Lazy<Delegate>> _stockKernels = new();
 
     /// <summary>Loads kernels onto an accelerator.</summary>
     /// <param name="accelerator">A CUDA accelerator of ILGPU, or another that implements <see cref="IKernelDevice"/>.</param>
@@ -32,20 +35,34 @@ public sealed class KernelLoader : IDisposable
     {
     }
 
-    internal KernelLoader(Accelerator accelerator, CompileTarget? target, KernelCache? cache, IDisposable[] owned)
+    internal KernelLoader(Accelerator accelerator, CompileTarget? target, KernelCache? cache, IDisposable[] owned) : this(accelerator, stock: null, cache, owned)
+    {
+        _target = target ?? _device.DefaultTarget;
+    }
+
+    private KernelLoader(Accelerator accelerator, StockKernelDevice? stock, KernelCache? cache, IDisposable[] owned)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         Accelerator = accelerator;
+        IsStock = stock is not null;
         _owned = owned;
-        _device = accelerator switch
+        _device = stock ?? accelerator switch
         {
             IKernelDevice device => device,
             ILGPU.Runtime.Cuda.CudaAccelerator cuda => new CudaKernelDevice(cuda),
             _ => throw new NotSupportedException($"{accelerator.Name} runs no PTX: kernels are loaded on CUDA accelerators"),
         };
-        Target = target ?? _device.DefaultTarget;
         Cache = cache ?? KernelCache.Default;
     }
+
+    /// <summary>A loader of kernels that ILGPU's own compiler compiles, on any accelerator of ILGPU: see <see cref="IsStock"/>.</summary>
+    /// <param name="accelerator">
+    /// Of a context whose builder had <c>EnableAlgorithms()</c>, where kernels call <c>XMath</c>, and <see cref="StockIntrinsics.EnableLiaIntrinsics"/>, where they call <see cref="Intrinsics"/>.
+    /// </param>
+    /// <param name="ownsAccelerator">Whether disposing the loader disposes the accelerator.</param>
+    public static KernelLoader CreateStock(Accelerator accelerator, bool ownsAccelerator = false) => CreateStock(accelerator, ownsAccelerator ? [accelerator] : []);
+
+    internal static KernelLoader CreateStock(Accelerator accelerator, IDisposable[] owned) => new(accelerator, new StockKernelDevice(accelerator), KernelCache.Off, owned);
 
     /// <summary>The accelerator.</summary>
     public Accelerator Accelerator { get; }
@@ -53,8 +70,15 @@ public sealed class KernelLoader : IDisposable
     /// <summary>Name and limits, with those that ILGPU does not tell.</summary>
     public AcceleratorProperties Properties => _device.Properties;
 
+    /// <summary>
+    /// Whether ILGPU's own compiler compiles the kernels: <see cref="LoadStock"/> loads them, on an accelerator of any kind. There are no graphs, no tensor maps, no overlapping launches
+    /// and no targets of our compiler then, and events wait.
+    /// </summary>
+    public bool IsStock { get; }
+
     /// <summary>What kernels are compiled for.</summary>
-    public CompileTarget Target { get; }
+    /// <exception cref="NotSupportedException">ILGPU's own compiler compiles them.</exception>
+    public CompileTarget Target => _target ?? _device.DefaultTarget;
 
     /// <summary>Where compiled kernels are kept from one process to the next.</summary>
     public KernelCache Cache { get; }
@@ -108,6 +132,19 @@ public sealed class KernelLoader : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         return Live.Add(new PageLockedMemory<T>(Accelerator, _device, length));
+    }
+
+    /// <summary>
+    /// A failure of ILGPU's runtime in the words of this library: <see cref="AcceleratorOutOfMemoryException"/>, on CUDA <see cref="Cuda.CudaException"/>, elsewhere
+    /// <see cref="NotSupportedException"/> with the accelerator's name.
+    /// </summary>
+    /// <param name="failure">What ILGPU threw.</param>
+    public Exception Explain(AcceleratorException failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        if (_device.IsOutOfMemory(failure)) return new AcceleratorOutOfMemoryException($"{Accelerator.Name} has no memory left: {failure.Message}", failure);
+        if (failure is ILGPU.Runtime.Cuda.CudaException cuda) return new CudaException("ILGPU", cuda.Error, cuda.Message, Accelerator.Name, cuda);
+        return new NotSupportedException($"{Accelerator.Name} cannot be used: {failure.Message}", failure);
     }
 
     /// <summary>A stream of ILGPU that waits for no other.</summary>
@@ -168,6 +205,28 @@ public sealed class KernelLoader : IDisposable
         if (Properties.Sm < 90)
             throw new NotSupportedException($"tensor maps need compute capability 9.0, {Properties.Name} has {Properties.Sm / 10}.{Properties.Sm % 10}");
         return _device.Encode(description);
+    }
+
+    /// <summary>Has ILGPU's own compiler compile a kernel of one parameter and load it, once; later calls return the same launcher.</summary>
+    /// <typeparam name="TArguments">The kernel's parameter: public, or internal to an assembly whose internals <c>ILGPURuntime</c> may see.</typeparam>
+    /// <param name="kernel">A static method.</param>
+    /// <exception cref="InvalidOperationException">The loader is one of our compiler: see <see cref="IsStock"/>.</exception>
+    /// <exception cref="NotSupportedException">ILGPU's compiler refuses the kernel; its context cannot compile anything after that.</exception>
+    public Action<AcceleratorStream, KernelConfig, TArguments> LoadStock<TArguments>(Action<TArguments> kernel) where TArguments : struct
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        if (!IsStock) throw new InvalidOperationException($"the kernels of {Accelerator.Name} are compiled by our compiler: use {nameof(Load)}");
+        return (Action<AcceleratorStream, KernelConfig, TArguments>)_stockKernels.GetOrAdd(kernel.Method, method => new(() =>
+        {
+            try
+            {
+                return Accelerator.LoadKernel(kernel);
+            }
+            catch (InternalCompilerException e)
+            {
+                throw new NotSupportedException($"ILGPU's compiler refuses {method.DeclaringType?.Name}.{method.Name}: {e.GetBaseException().Message}", e);
+            }
+        })).Value;
     }
 
     /// <summary>

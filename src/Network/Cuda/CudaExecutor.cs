@@ -1,7 +1,9 @@
 using ILGPU.Runtime;
 using ILGPU;
 using Lia.Gpu;
+using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
+using Lia.Gpu.Stock;
 using Lia.Kernels.Convolution;
 using Lia.Kernels.MotionBasis;
 using Lia.Network.Cuda.Exact;
@@ -27,7 +29,7 @@ public enum CudaPrecision
     Float32,
 }
 
-/// <summary>Runs the network on a GPU.</summary>
+/// <summary>Runs the network on a GPU: with kernels of our compiler on CUDA, or, in float32, with kernels of ILGPU's own compiler wherever ILGPU runs (<see cref="OpenStock"/>).</summary>
 /// <remarks>
 /// For every number of frames the layers become a list of launches once; a call then copies its input, replays the list and copies the result. Activations share one
 /// arena, allocated when a number of frames is first seen. Results are the same from run to run and, in float32, whatever frames run together; in fp16 their number may
@@ -61,12 +63,15 @@ public sealed partial class CudaExecutor : IExecutor
     /// <param name="ownsLoader">Whether disposing the executor (or failing here) disposes the loader.</param>
     /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
     /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
+    /// <exception cref="CudaException">The device failed.</exception>
+    /// <exception cref="NotSupportedException">Fast on a loader of ILGPU's own compiler, or an accelerator that the kernels are not written for.</exception>
     public CudaExecutor(KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision = CudaPrecision.Exact, bool ownsLoader = false)
     {
         ArgumentNullException.ThrowIfNull(loader);
         (_loader, _ownsLoader) = (loader, ownsLoader);
         try
         {
+            if (loader.IsStock) DemandStock(loader, precision);
             LiaGraph.CheckFirKernels(weights);
             _graph = LiaGraph.Create(architecture);
             _stream = loader.CreateStream();
@@ -81,18 +86,39 @@ public sealed partial class CudaExecutor : IExecutor
             _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);
             _origin = loader.Allocate1D<float>(architecture.Style);
         }
-        catch
+        catch (Exception e)
         {
-            Dispose();
+            try
+            {
+                Dispose();
+            }
+            catch (Exception second) when (second is AcceleratorException or CudaException)
+            {
+                // After a fault of the device releasing fails, too; the first failure says more.
+            }
+            if (e is AcceleratorException failure) throw loader.Explain(failure);
             throw;
         }
     }
+
+    /// <summary>
+    /// Packs a checkpoint onto the accelerator that ILGPU finds: the first on CUDA, else on OpenCL, else its simulator on the processor. ILGPU's own compiler compiles the kernels, in float32; they
+    /// are slower by far than those of our compiler.
+    /// </summary>
+    /// <param name="weights">Read during the call only.</param>
+    /// <param name="architecture">The extents of the network in it.</param>
+    /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
+    /// <exception cref="NotSupportedException">ILGPU opens no accelerator, or the accelerator failed.</exception>
+    /// <exception cref="AcceleratorOutOfMemoryException">The accelerator has too little memory left.</exception>
+    public static CudaExecutor OpenStock(ITensorSource weights, ModelArchitecture architecture) =>
+        new(StockAccelerators.Open(), weights, architecture, CudaPrecision.Exact, ownsLoader: true);
 
     /// <inheritdoc/>
     public ModelArchitecture Architecture => _graph.Architecture;
 
     /// <inheritdoc/>
-    public string DeviceName => _loader.Accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_loader.Properties.Name}, {(Precision == CudaPrecision.Fast ? "fp16" : "float32")})" : _loader.Properties.Name;
+    public string DeviceName => _loader.IsStock ? $"ILGPU ({_loader.Properties.Name}, float32)"
+        : _loader.Accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_loader.Properties.Name}, {(Precision == CudaPrecision.Fast ? "fp16" : "float32")})" : _loader.Properties.Name;
 
     /// <summary>How it computes.</summary>
     public CudaPrecision Precision { get; }
@@ -284,6 +310,14 @@ public sealed partial class CudaExecutor : IExecutor
         foreach (CudaPlan plan in _plans.Values) plan.Dispose();
         _plans.Clear();
         _weights.ForgetPlans();
+    }
+
+    private static void DemandStock(KernelLoader loader, CudaPrecision precision)
+    {
+        if (precision == CudaPrecision.Fast)
+            throw new NotSupportedException("ILGPU's own compiler has no tensor cores: fast (fp16) needs the kernels of our compiler, on an NVIDIA GPU; with it there is exact (float32)");
+        if (loader.Accelerator.WarpSize != StockAccelerators.Lanes)
+            throw new NotSupportedException($"{loader.Properties.Name} has warps of {loader.Accelerator.WarpSize} lanes, the kernels are written for {StockAccelerators.Lanes}");
     }
 
     private MotionBasis Factor(float[] direction)

@@ -107,12 +107,18 @@ internal abstract class CudaPixelPipe : IPixelPipe
     }
 
     /// <summary>The first values of page-locked memory to the device, without waiting.</summary>
-    protected static void Up<T>(AcceleratorStream stream, PageLockedMemory<T> source, ArrayView<T> target, int length) where T : unmanaged =>
-        target.SubView(0, length).CopyFrom(stream, source.View.SubView(0, length));
+    protected void Up<T>(AcceleratorStream stream, PageLockedMemory<T> source, ArrayView<T> target, int length) where T : unmanaged
+    {
+        if (Loader.IsStock) target.SubView(0, length).CopyFromCPU(stream, (ReadOnlySpan<T>)source.Span[..length]); // OpenCL does not take the memory for a buffer
+        else target.SubView(0, length).CopyFrom(stream, source.View.SubView(0, length));
+    }
 
     /// <summary>The first values of a view to page-locked memory, without waiting.</summary>
-    protected static void Down<T>(AcceleratorStream stream, ArrayView<T> source, PageLockedMemory<T> target, int length) where T : unmanaged =>
-        source.SubView(0, length).CopyTo(stream, target.View.SubView(0, length));
+    protected void Down<T>(AcceleratorStream stream, ArrayView<T> source, PageLockedMemory<T> target, int length) where T : unmanaged
+    {
+        if (Loader.IsStock) source.SubView(0, length).CopyToCPU(stream, target.Span[..length]);
+        else source.SubView(0, length).CopyTo(stream, target.View.SubView(0, length));
+    }
 
     /// <exception cref="ArgumentException">A picture has another length.</exception>
     protected void CheckPictures(ReadOnlySpan<byte[]> pictures)

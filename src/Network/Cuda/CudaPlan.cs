@@ -40,7 +40,8 @@ internal sealed record CudaTap(string Name, ICudaActivation Map);
 internal sealed record CudaStep(IReadOnlyList<KernelLaunch> Launches, IReadOnlyList<CudaTap> Taps, int Feature = -1);
 
 /// <summary>
-/// A part of the network for a number of frames, bound to addresses: a list of launches that is only replayed, from the second time on as a captured graph.
+/// A part of the network for a number of frames, bound to addresses: a list of launches that is only replayed, from the second time on as a captured graph (where there are graphs: not
+/// with kernels of ILGPU's own compiler).
 /// </summary>
 /// <param name="loader">Captures it.</param>
 /// <param name="steps">In order.</param>
@@ -79,7 +80,7 @@ internal sealed class CudaPlan(KernelLoader loader, IReadOnlyList<CudaStep> step
     // The first run loads whatever is loaded at a first launch; the second is captured.
     private void Replay(AcceleratorStream stream)
     {
-        if (_captured == null && _hasRun) _captured = loader.Capture(stream, () => EnqueueAll(stream));
+        if (_captured == null && _hasRun && !loader.IsStock) _captured = loader.Capture(stream, () => EnqueueAll(stream));
         _hasRun = true;
         if (_captured != null) _captured.Launch(stream);
         else EnqueueAll(stream);
