@@ -30,6 +30,8 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         ], path, feeds: false, cancellationToken);
         byte[] json = ReadAnswer(ffprobe, path);
         ffprobe.WaitForSuccess();
+        // What was killed, or what a killed heir held open, has answered nothing.
+        cancellationToken.ThrowIfCancellationRequested();
         return Parse(json, path);
     }
 

@@ -185,7 +185,6 @@ public class RefusalTests
     {
         Assert.Contains("Ballot exists on the device only", Assert.Throws<InvalidOperationException>(() => Intrinsics.Ballot(true)).Message);
         Assert.Throws<InvalidOperationException>(() => SwizzledSharedMemory.GetDynamic<int>());
-        Assert.Throws<InvalidOperationException>(Intrinsics.AllowNextLaunch);
     }
 
     private static CompiledKernel Compile(string name, CompileTarget target) => KernelCompiler.Compile(
