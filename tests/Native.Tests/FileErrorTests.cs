@@ -247,6 +247,8 @@ public class FileErrorTests
         using TempFolder folder = new();
         Process.Start("mkfifo", folder["pipe.mp4"]).WaitForExit();
         Refused(() => RgbImage.Load(folder["pipe.mp4"]), folder["pipe.mp4"], "not a regular file");
+        File.CreateSymbolicLink(folder["link.png"], folder["pipe.mp4"]);
+        Refused(() => RgbImage.Load(folder["link.png"]), folder["link.png"], "not a regular file");
     }
 
     /// <summary>Running programs whose command line names the folder.</summary>

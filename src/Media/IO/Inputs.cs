@@ -31,7 +31,13 @@ internal static class Inputs
     }
 
     /// <summary>Whether a path is that of a pipe or a device, which have no length and can be read once, or of an empty file.</summary>
-    public static bool IsPipe(string path) => new FileInfo(path) is { Exists: true, Length: 0 };
+    public static bool IsPipe(string path)
+    {
+        if (!File.Exists(path)) return false;
+        // A link has the length of its text. One of /dev/fd leads to what has no name at all: a pipe.
+        FileSystemInfo target = File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path);
+        return target is not FileInfo { Exists: true, Length: > 0 };
+    }
 
     /// <summary>Refuses what can be read only once, where it has to be read twice.</summary>
     /// <exception cref="MediaException">It is a pipe or a device, or an empty file.</exception>
