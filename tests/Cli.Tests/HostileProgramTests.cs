@@ -8,7 +8,7 @@ namespace Lia.Cli.Tests;
 [UnsupportedOSPlatform("windows")]
 public sealed class HostileProgramTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), ASecond = TimeSpan.FromSeconds(5); // on a busy machine
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), ASecond = TimeSpan.FromSeconds(1);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lia-hostile-").FullName;
 
@@ -74,27 +74,42 @@ public sealed class HostileProgramTests : IDisposable
     [InlineData("ffmpeg", "case \"$*\" in *rawvideo*) touch started; sleep SLEEP; exit;; esac; exec $true \"$@\"")]
     public async Task A_signal_ends_programs_that_hang(string program, string lines)
     {
-        string sleep = $"{Random.Shared.Next(100_000, 999_999)}";
-        Script(At($"bin/{program}"), lines.Replace("SLEEP", sleep).Replace("started", At("started")));
-        using Process process = Animate("out.mp4", At("bin"));
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        Stopwatch watch = Stopwatch.StartNew();
-        while (!File.Exists(At("started")) && watch.Elapsed < Patience) await Task.Delay(20);
-        await Task.Delay(100);
-        watch.Restart();
-        CliRunner.Signal(process, CliRunner.Terminate);
-        try
+        // Others may keep the machine busy: the promise is kept when it is kept once.
+        TimeSpan best = TimeSpan.MaxValue;
+        for (int attempt = 0; attempt < 5 && best > ASecond; attempt++)
         {
-            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+            TimeSpan time = await End();
+            if (time < best) best = time;
         }
-        finally
+        Assert.InRange(best, TimeSpan.Zero, ASecond);
+
+        async Task<TimeSpan> End()
         {
-            process.Kill(entireProcessTree: true);
+            string sleep = $"{Random.Shared.Next(100_000, 999_999)}";
+            File.Delete(At("started"));
+            Script(At($"bin/{program}"), lines.Replace("SLEEP", sleep).Replace("started", At("started")));
+            using Process process = Animate("out.mp4", At("bin"));
+            Task<string> error = process.StandardError.ReadToEndAsync();
+            Stopwatch watch = Stopwatch.StartNew();
+            while (!File.Exists(At("started")) && watch.Elapsed < Patience) await Task.Delay(20);
+            await Task.Delay(100);
+            watch.Restart();
+            CliRunner.Signal(process, CliRunner.Terminate);
+            try
+            {
+                await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+            }
+            finally
+            {
+                process.Kill(entireProcessTree: true);
+            }
+            TimeSpan taken = watch.Elapsed;
+            Assert.Equal((ExitCode.Cancelled, "lia: stopped; nothing was written\n"), (process.ExitCode, await error));
+            Assert.DoesNotContain(Directory.GetDirectories("/proc"), folder => IsSleeping(folder, sleep));
+            Assert.Empty(Directory.GetFileSystemEntries(_folder, "*out.mp4*"));
+            TestContext.Current.TestOutputHelper?.WriteLine($"{program}: ended {taken.TotalSeconds:0.000} s after the signal");
+            return taken;
         }
-        Assert.InRange(watch.Elapsed, TimeSpan.Zero, ASecond);
-        Assert.Equal((ExitCode.Cancelled, "lia: stopped; nothing was written\n"), (process.ExitCode, await error));
-        Assert.DoesNotContain(Directory.GetDirectories("/proc"), folder => IsSleeping(folder, sleep));
-        Assert.Empty(Directory.GetFileSystemEntries(_folder, "*out.mp4*"));
 
         static bool IsSleeping(string folder, string time)
         {

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Runtime.Versioning;
 using Lia.Media.IO;
 using Lia.Media.Png;
+using Lia.Media.Raw;
 
 namespace Lia.Tests;
 
@@ -58,6 +60,31 @@ public class OutputFileTests
         foreach (string name in (string[])["link.png", "new.png", "link", "00001.png"]) Assert.NotNull(new FileInfo(folder[name]).LinkTarget);
         Assert.Contains("a link that leads to itself", Assert.Throws<MediaException>(() => picture.Save(folder["loop.png"])).Message);
         Assert.DoesNotContain(folder.Entries, entry => entry.EndsWith(".part", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_named_pipe_is_written_to_and_not_replaced()
+    {
+        using TempFolder folder = new();
+        foreach (string name in (string[])["out.png", "out.rgb"])
+        {
+            using Process mkfifo = Process.Start("mkfifo", [folder[name]]);
+            mkfifo.WaitForExit();
+        }
+        RgbImage picture = Pictures.Noise(8, 8, 1);
+        Assert.Contains("it is a pipe, and only raw video", Assert.Throws<MediaException>(() => picture.Save(folder["out.png"])).Message);
+        Task<byte[]> reading = Task.Run(() => File.ReadAllBytes(folder["out.rgb"]), TestContext.Current.CancellationToken); // to open it waits
+        using (RawWriter writer = RawWriter.ToFile(folder["out.rgb"], 8, 8, new FrameRate(25, 1), RawOutput.Auto, TestContext.Current.CancellationToken))
+        {
+            writer.Write(picture.Pixels);
+            writer.Complete();
+        }
+        Assert.Equal(picture.Pixels, await reading);
+
+        // One that nobody reads is given up when the work is cancelled.
+        using CancellationTokenSource stop = new(100);
+        Assert.ThrowsAny<OperationCanceledException>(() => RawWriter.ToFile(folder["out.rgb"], 8, 8, new FrameRate(25, 1), RawOutput.Auto, stop.Token));
+        Assert.Equal(["out.png", "out.rgb"], folder.Entries.Order());
     }
 
     [Fact]

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
 using Lia.Testing;
@@ -33,6 +35,47 @@ public sealed class SafetensorsWriterTests : IDisposable
             Assert.True(copy.Bytes(tensor.Name).SequenceEqual(bytes), tensor.Name);
         }
         Assert.Equal([Output], Directory.GetFileSystemEntries(_folder));
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public void A_file_in_the_making_is_its_owners_alone_and_leftovers_of_killed_runs_go()
+    {
+        const UnixFileMode OwnersAlone = UnixFileMode.UserRead | UnixFileMode.UserWrite, Old = OwnersAlone | UnixFileMode.GroupRead | UnixFileMode.OtherWrite;
+        string dead = Path.Combine(_folder, $".out.safetensors.{Guid.NewGuid():N}.part"), other = Path.Combine(_folder, $".other.{Guid.NewGuid():N}.part");
+        File.WriteAllText(dead, "");
+        File.WriteAllText(other, "");
+        File.WriteAllText(Output, "old");
+        File.SetUnixFileMode(Output, Old);
+        int seen = 0;
+        SafetensorsWriter.Write(Output, [new("a", DType.Float32, [1])], new Dictionary<string, string>(), (_, bytes) =>
+        {
+            // A second writer of the same file leaves the first alone.
+            if (seen++ == 0) SafetensorsWriter.Write(Output, [new("a", DType.Float32, [1])], new Dictionary<string, string>(), (_, inner) => inner.Clear());
+            string part = Assert.Single(Directory.GetFiles(_folder, ".out.*"));
+            Assert.Equal(OwnersAlone, File.GetUnixFileMode(part));
+            bytes.Clear();
+        });
+        Assert.Equal(Old, File.GetUnixFileMode(Output));
+        Assert.Equal([other, Output], Directory.GetFiles(_folder).Order());
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public void A_link_is_followed_and_a_pipe_is_kept()
+    {
+        string elsewhere = Directory.CreateDirectory(Path.Combine(_folder, "elsewhere")).FullName, pipe = Path.Combine(_folder, "pipe");
+        File.CreateSymbolicLink(Output, Path.Combine("elsewhere", "model"));
+        Write(Output);
+        Assert.NotNull(new FileInfo(Output).LinkTarget);
+        using (SafetensorsFile file = new(Path.Combine(elsewhere, "model"))) Assert.Equal([0f], file.Read("a"));
+        using (Process mkfifo = Process.Start("mkfifo", [pipe])) mkfifo.WaitForExit();
+        Assert.Contains("pipe: cannot be written: it is a pipe or a device, not a file", Assert.Throws<WeightsException>(() => Write(pipe)).Message);
+        Assert.True(File.Exists(pipe));
+        Assert.Equal(["elsewhere", "out.safetensors", "pipe"], Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName).Order());
+
+        static void Write(string path) =>
+            SafetensorsWriter.Write(path, [new("a", DType.Float32, [1])], new Dictionary<string, string>(), (_, bytes) => bytes.Clear());
     }
 
     [Fact]

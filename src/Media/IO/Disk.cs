@@ -48,6 +48,17 @@ internal static partial class Disk
         RandomAccess.FlushToDisk(file);
     }
 
+    /// <summary>Whether a file is a pipe. To ask neither waits for its other end nor lets somebody who waits for a writer go on.</summary>
+    public static bool IsPipe(string path)
+    {
+        if (OperatingSystem.IsWindows()) return false;
+        int readNoWait = OperatingSystem.IsLinux() ? 0x800 : 0x4;
+        using SafeFileHandle file = new(Open(path, readNoWait), ownsHandle: true);
+        if (file.IsInvalid) return false; // opening it for writing will say why
+        using FileStream stream = new(file, FileAccess.Read, bufferSize: 0);
+        return !stream.CanSeek;
+    }
+
     /// <summary>Who may read and write a file; nothing on Windows, where folders tell.</summary>
     public static UnixFileMode Mode(string path) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(path);
 

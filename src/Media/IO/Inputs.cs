@@ -49,10 +49,14 @@ internal static class Inputs
     /// <summary>Opens a pipe (or a device, or an empty file) for reading. Opening a pipe waits for somebody who writes.</summary>
     /// <exception cref="MediaException">It may not be read.</exception>
     /// <exception cref="OperationCanceledException">Nobody came in time.</exception>
-    public static FileStream OpenPipe(string path, CancellationToken cancellationToken)
+    public static FileStream OpenPipe(string path, CancellationToken cancellationToken) =>
+        OpenPipe(path, () => Open(path, new() { Share = FileShare.ReadWrite, BufferSize = 0 }), cancellationToken);
+
+    /// <summary>Opens a pipe by a step that waits for somebody at its other end.</summary>
+    /// <exception cref="OperationCanceledException">Nobody came in time.</exception>
+    internal static FileStream OpenPipe(string path, Func<FileStream> open, CancellationToken cancellationToken)
     {
-        FileStreamOptions options = new() { Share = FileShare.ReadWrite, BufferSize = 0 };
-        Task<FileStream> opening = Task.Run(() => Open(path, options), CancellationToken.None);
+        Task<FileStream> opening = Task.Run(open, CancellationToken.None);
         try
         {
             return opening.WaitAsync(cancellationToken).GetAwaiter().GetResult();

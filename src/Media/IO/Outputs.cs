@@ -34,6 +34,18 @@ internal static class Outputs
     /// <summary>A message without line breaks.</summary>
     public static string OneLine(string text) => string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
+    /// <summary>Whether a path is that of a named pipe, which is written to and not replaced.</summary>
+    public static bool IsPipe(string path) => new FileInfo(Full(path)) is { Exists: true, Length: 0 } && Disk.IsPipe(path);
+
+    /// <summary>Opens a named pipe for writing, which waits for somebody who reads.</summary>
+    /// <exception cref="MediaException">It may not be written.</exception>
+    /// <exception cref="OperationCanceledException">Nobody came in time.</exception>
+    public static FileStream OpenPipe(string path, CancellationToken cancellationToken)
+    {
+        FileStreamOptions options = new() { Mode = FileMode.Open, Access = FileAccess.Write, Share = FileShare.ReadWrite, BufferSize = 0 };
+        return Inputs.OpenPipe(path, () => Guard(path, () => new FileStream(path, options)), cancellationToken);
+    }
+
     /// <summary>Whether two paths are of one file.</summary>
     public static bool Same(string a, string b) => string.Equals(Full(a), Full(b), PathComparison);
 

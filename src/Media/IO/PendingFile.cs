@@ -2,8 +2,8 @@ namespace Lia.Media.IO;
 
 /// <summary>
 /// An output file in the making: a hidden file beside its target, readable by its owner only, which takes the target's name when it is
-/// complete and on the
-/// disk, and disappears otherwise. Of a target that is a symbolic link, what it leads to is replaced, and the link stays.
+/// complete and on
+/// the disk, and disappears otherwise. Of a target that is a symbolic link, what it leads to is replaced, and the link stays.
 /// </summary>
 internal sealed class PendingFile : IDisposable
 {
@@ -25,6 +25,8 @@ internal sealed class PendingFile : IDisposable
             throw new MediaException($"{target}: cannot be written: there is no folder {folder}.");
         if (!OperatingSystem.IsWindows() && _target.StartsWith("/dev/", StringComparison.Ordinal) && File.Exists(_target))
             throw new MediaException($"{target}: cannot be written: it is a device, not a file.");
+        if (Outputs.IsPipe(_target))
+            throw new MediaException($"{target}: cannot be written: it is a pipe, and only raw video (.y4m, .rgb) can be written to one.");
         if (new FileInfo(_target).LinkTarget is not null)
             throw new MediaException($"{target}: cannot be written: it is a link that leads to itself.");
         string name = System.IO.Path.GetFileName(_target);

@@ -9,14 +9,16 @@ internal sealed class RawWriter : IFrameWriter
     private readonly Stream _stream;
     private readonly string _name;
     private readonly PendingFile? _file;
+    private readonly bool _owns; // the stream
     private readonly CancellationToken _token;
     private readonly int _width, _height, _pixelsAt;
     private readonly Chroma? _chroma; // of yuv4mpeg
     private readonly byte[] _frame;
 
-    private RawWriter(Stream stream, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
+    private RawWriter(
+        Stream stream, bool owns, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
     {
-        (_stream, _name, _file, _token, _width, _height) = (stream, name, file, cancellationToken, width, height);
+        (_stream, _owns, _name, _file, _token, _width, _height) = (stream, owns, name, file, cancellationToken, width, height);
         (_chroma, string sampling) = format switch
         {
             RawOutput.Rgb24 => ((Chroma?)null, ""),
@@ -40,9 +42,9 @@ internal sealed class RawWriter : IFrameWriter
     /// <param name="cancellationToken">Gives up a write that waits.</param>
     /// <exception cref="MediaException">The stream cannot be written.</exception>
     public static RawWriter ToStream(Stream stream, string name, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken) =>
-        new(stream, name, null, width, height, rate, format, cancellationToken);
+        new(stream, owns: false, name, null, width, height, rate, format, cancellationToken);
 
-    /// <summary>Opens a file as an output.</summary>
+    /// <summary>Opens a file as an output, or a named pipe, which waits for somebody who reads.</summary>
     /// <param name="path">Its extension decides where the format does not.</param>
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
@@ -53,15 +55,21 @@ internal sealed class RawWriter : IFrameWriter
     public static RawWriter ToFile(string path, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
     {
         if (format == RawOutput.Auto && Path.GetExtension(path).Equals(".rgb", StringComparison.OrdinalIgnoreCase)) format = RawOutput.Rgb24;
+        if (Outputs.IsPipe(path)) return Open(Outputs.OpenPipe(path, cancellationToken), null);
         PendingFile file = new(path);
-        try
+        return Open(file.Open(), file);
+
+        RawWriter Open(FileStream stream, PendingFile? pending)
         {
-            return new(file.Open(), path, file, width, height, rate, format, cancellationToken);
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
+            try
+            {
+                return new(stream, owns: pending is null, path, pending, width, height, rate, format, cancellationToken);
+            }
+            catch
+            {
+                ((IDisposable?)pending ?? stream).Dispose();
+                throw;
+            }
         }
     }
 
@@ -79,7 +87,11 @@ internal sealed class RawWriter : IFrameWriter
         return false;
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        _file?.Dispose();
+        if (_owns) _stream.Dispose();
+    }
 
     private void Send(ReadOnlyMemory<byte> bytes)
     {
