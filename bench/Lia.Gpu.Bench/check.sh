@@ -20,7 +20,7 @@ for step in $steps; do
     ptxas)
       # Every kernel of the suite and the benchmark, for every target it supports; registers and spills of all.
       ptx=$(mktemp -d)
-      LIA_GPU_TEST_PTX=$ptx $tests -class Lia.Gpu.Tests.Kernels.CatalogueTests > /dev/null 2>&1 || status=1
+      LIA_GPU_TEST_PTX=$ptx $tests -class Lia.Gpu.Tests.Kernels.CatalogTests > /dev/null 2>&1 || status=1
       assemble() { sm=${1%.ptx}; sm=${sm##*.}; echo "# $(basename "$1")"; ptxas -v -arch="$sm" -o /dev/null "$1" 2>&1 || echo "REFUSED $1"; }
       export -f assemble
       find "$ptx" -name '*.ptx' | sort | xargs -P "$(nproc)" -I{} bash -c 'assemble {}' > "$out/ptxas.txt" 2>&1

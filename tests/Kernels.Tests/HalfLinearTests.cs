@@ -70,7 +70,7 @@ public class HalfLinearTests
     }
 
     // Two demodulated layers of 40 and 5 inputs with a layer of 3 between them that is not, one output row each.
-    private static (float[] Styles, float[] Factors) Normalise(KernelLoader loader, float[] styles, float[] squared, int frames)
+    private static (float[] Styles, float[] Factors) Normalize(KernelLoader loader, float[] styles, float[] squared, int frames)
     {
         using DeviceScope scope = new(loader);
         StyleNormalizationArguments arguments = new()
@@ -101,13 +101,13 @@ public class HalfLinearTests
     }
 
     [Theory, EveryAccelerator]
-    public void Normalised_styles_have_the_maximum_one_and_demodulation_takes_it_out(string device)
+    public void Normalized_styles_have_the_maximum_one_and_demodulation_takes_it_out(string device)
     {
         const int Frames = 6;
         float[] styles = RandomFloats(Frames * 48, 1), squared = [.. RandomFloats(45, 2).Select(value => value * value)];
         // Far beyond the square root of float32's range, and so small that 1e-8 counts.
         for (int i = 0; i < 48; i++) (styles[48 + i], styles[96 + i]) = (styles[48 + i] * 1e25f, styles[96 + i] * 1e-5f);
-        (float[] actual, float[] factors) = Run(device, a => Normalise(a, styles, squared, Frames));
+        (float[] actual, float[] factors) = Run(device, a => Normalize(a, styles, squared, Frames));
         for (int frame = 0; frame < Frames; frame++)
         {
             foreach (var (layer, offset, length, first) in new[] { (0, 0, 40, 0), (1, 43, 5, 40) })
@@ -132,7 +132,7 @@ public class HalfLinearTests
         float[] styles = new float[4 * 48], squared = [.. Enumerable.Repeat(1f, 40), .. new float[5]];
         styles[48 + 7] = float.NaN;
         for (int i = 0; i < 48; i++) styles[96 + i] = 1e30f;
-        (float[] actual, float[] factors) = Run(device, a => Normalise(a, styles, squared, 4));
+        (float[] actual, float[] factors) = Run(device, a => Normalize(a, styles, squared, 4));
         Assert.Equal(new float[48], actual[..48]);
         Assert.Equal(3e4, factors[0], 1e-2);
         Assert.True(float.IsNaN(actual[48 + 7]) && float.IsNaN(factors[2]));

@@ -75,7 +75,7 @@ public class HalfResamplingTests
     }
 
     [Theory, EveryAccelerator]
-    public void Frames_do_not_depend_on_their_neighbours(string device)
+    public void Frames_do_not_depend_on_their_neighbors(string device)
     {
         Tensor x = Chw8.Round(Tensor.Random(1, 3, 16, 9, 11)), second = Tensor.Create(1, 16, 9, 11, (_, c, i, j) => x[1, c, i, j]);
         float[] factors = RandomFloats(48, 2), bias = RandomFloats(16, 4);

@@ -156,7 +156,7 @@ public class HalfWarpingTests
     }
 
     [Theory, EveryAccelerator]
-    public void Frames_do_not_depend_on_their_neighbours(string device)
+    public void Frames_do_not_depend_on_their_neighbors(string device)
     {
         Case level = new(3, 64, 8, 8, 1, false);
         Case first = new(1, 64, 8, 8, 1, false);

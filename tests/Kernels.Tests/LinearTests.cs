@@ -61,7 +61,7 @@ public class LinearTests
     }
 
     [Theory, EveryEngine]
-    public void Demodulation_normalises_every_output_channel(string device)
+    public void Demodulation_normalizes_every_output_channel(string device)
     {
         // Two layers with 5 and 40 inputs, their styles side by side.
         const int Frames = 6, Stride = 48;

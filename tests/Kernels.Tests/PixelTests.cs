@@ -54,14 +54,14 @@ public class PixelTests
             using DeviceScope scope = new(a);
             PixelArguments arguments = new() { Pixels = scope.Upload(pixels), Planes = scope.Allocate<float>(pixels.Length), Frames = 2, PixelsPerFrame = 132 };
             PixelArguments back = arguments with { Pixels = scope.Allocate<byte>(pixels.Length) };
-            scope.Run(PixelConversion.PrepareNormalise(a, arguments), PixelConversion.PreparePack(a, back));
+            scope.Run(PixelConversion.PrepareNormalize(a, arguments), PixelConversion.PreparePack(a, back));
             return (scope.Download(arguments.Planes), scope.Download(back.Pixels));
         });
         Assert.Equal(256, pixels.Distinct().Count());
         for (int i = 0; i < pixels.Length; i++)
         {
-            int frame = i / 396, pixel = i / 3 % 132, colour = i % 3;
-            Assert.Equal((pixels[i] / 255f - 0.5f) * 2f, planes[(frame * 3 + colour) * 132 + pixel]);
+            int frame = i / 396, pixel = i / 3 % 132, color = i % 3;
+            Assert.Equal((pixels[i] / 255f - 0.5f) * 2f, planes[(frame * 3 + color) * 132 + pixel]);
         }
         Assert.Equal(pixels, packed);
     }

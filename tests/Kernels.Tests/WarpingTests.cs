@@ -14,7 +14,7 @@ public class WarpingTests
     private static float[] Linspace(int count) => [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / (count - 1)))];
 
     /// <summary>Grid coordinates of the pixel centres, where a warp moves nothing.</summary>
-    private static float[] Centres(int count) => [.. Enumerable.Range(0, count).Select(i => (float)((2.0 * i + 1) / count - 1))];
+    private static float[] Centers(int count) => [.. Enumerable.Range(0, count).Select(i => (float)((2.0 * i + 1) / count - 1))];
 
     private static Level Apply(
         KernelLoader loader, Tensor x, Tensor feature, float[] style, float[] flowWeights, float[] flowBias, float[] rgbWeights, float[] rgbBias, float[] rgbOffset,
@@ -110,7 +110,7 @@ public class WarpingTests
     private static Level Unmoved(
         KernelLoader loader, Tensor x, Tensor feature, float[] rgbWeights, float[] rgbBias, float[] rgbOffset, Tensor? previousRgb = null) =>
         Apply(loader, x, feature, new float[x.Batch * x.Channels], new float[3 * x.Channels], [0, 0, 40], rgbWeights, rgbBias, rgbOffset,
-            Centres(x.Width), Centres(x.Height), previousRgb: previousRgb);
+            Centers(x.Width), Centers(x.Height), previousRgb: previousRgb);
 
     internal struct SampleArguments
     {

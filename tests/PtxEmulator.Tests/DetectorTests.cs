@@ -114,7 +114,7 @@ public class DetectorTests
     }
 
     [Fact]
-    public void Shared_memory_of_the_block_before_is_not_initialised()
+    public void Shared_memory_of_the_block_before_is_not_initialized()
     {
         // Only block 0 writes.
         string Body(int blocks) => $"""
@@ -166,7 +166,7 @@ public class DetectorTests
     }
 
     [Fact]
-    public void A_register_written_in_the_loop_before_it_is_read_is_initialised()
+    public void A_register_written_in_the_loop_before_it_is_read_is_initialized()
     {
         // %r2 is written in the first round only, and read in later ones.
         Ptx.Passes("""

@@ -215,7 +215,7 @@ public class HopperTests
         Trips(EmulationErrorKind.SharedReadWriteRace, "ld.shared", Cut(Cut(Barrier, "mbarrier.try_wait.parity.shared::cta.b64 %p3, [%r9], %r4;"), "@!%p3 bra again;"), Barrier, 64, "with no barrier between");
 
     [Fact]
-    public void Initialisations_are_ordered_before_use() =>
+    public void Initializations_are_ordered_before_use() =>
         Trips(EmulationErrorKind.SharedReadWriteRace, "mbarrier.try_wait", Cut(Barrier, "bar.sync 0;"), Barrier, 64);
 
     [Fact]
@@ -228,10 +228,10 @@ public class HopperTests
             + At(Barrier, "//arrived", "@%p5 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r9], %r20;\nmbarrier.arrive.shared::cta.b64 _, [%r9];").Replace("mov.u32 %r1, 32;", "mov.u32 %r1, 33;", StringComparison.Ordinal), Barrier, 64, "once too often");
 
     [Theory]
-    [InlineData("mbarrier.arrive.shared::cta.b64 _, [%r9+8];", "there is no initialised mbarrier")]
+    [InlineData("mbarrier.arrive.shared::cta.b64 _, [%r9+8];", "there is no initialized mbarrier")]
     [InlineData("ld.shared.u64 %l1, [%r9];", "hold an mbarrier")]
     [InlineData("st.shared.u64 [%r9], %l0;", "hold an mbarrier")]
-    [InlineData("mbarrier.init.shared::cta.b64 [%r9], %r1;", "initialises an mbarrier again")]
+    [InlineData("mbarrier.init.shared::cta.b64 [%r9], %r1;", "initializes an mbarrier again")]
     public void A_barrier_is_no_data(string line, string says) =>
         Trips(EmulationErrorKind.BarrierMisuse, line, "mov.u64 %l0, 0;\n" + At(Barrier, "//arrived", line), Barrier, 64, says);
 

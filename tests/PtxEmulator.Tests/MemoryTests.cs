@@ -223,7 +223,7 @@ public class MemoryTests
     }
 
     [Fact]
-    public void Copies_on_the_device_carry_what_is_initialised()
+    public void Copies_on_the_device_carry_what_is_initialized()
     {
         using var memory = new EmulatedMemory();
         ulong a = memory.Allocate(8), b = memory.Allocate(8);

@@ -51,10 +51,10 @@ public enum EmulationErrorKind
     /// <summary>A product whose accumulators were touched after the last wgmma.fence, or that has none before it.</summary>
     MissingProductFence,
 
-    /// <summary>A product reads shared memory that a thread wrote without a fence.proxy.async behind it, or the copy engine gets an mbarrier initialised without a fence.mbarrier_init.</summary>
+    /// <summary>A product reads shared memory that a thread wrote without a fence.proxy.async behind it, or the copy engine gets an mbarrier initialized without a fence.mbarrier_init.</summary>
     MissingProxyFence,
 
-    /// <summary>An mbarrier used before it was initialised, as data, or beyond its counts.</summary>
+    /// <summary>An mbarrier used before it was initialized, as data, or beyond its counts.</summary>
     BarrierMisuse,
 
     /// <summary>A tensor map, matrix descriptor or tile address that the hardware does not take.</summary>

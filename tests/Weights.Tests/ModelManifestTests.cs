@@ -41,7 +41,7 @@ public class ModelManifestTests
     }
 
     [Fact]
-    public void A_shipped_file_is_recognised_by_its_hash_when_it_says_nothing_itself()
+    public void A_shipped_file_is_recognized_by_its_hash_when_it_says_nothing_itself()
     {
         using EditedSource silent = new(ModelManifest.Find("demo")!.Architecture);
         Assert.Equal("demo", ModelManifest.Identify(silent, Demo).Variant?.Name);
@@ -57,7 +57,7 @@ public class ModelManifestTests
     [InlineData("vox-and-ted.pt", null)]
     [InlineData("512.pt", null)] // 512 names a size these weights do not have.
     [InlineData(null, null)]
-    public void A_variant_is_recognised_by_a_word_of_the_file_name(string? path, string? expected)
+    public void A_variant_is_recognized_by_a_word_of_the_file_name(string? path, string? expected)
     {
         using EditedSource checkpoint = new(ModelArchitecture.Official(256));
         ModelIdentity identity = ModelManifest.Identify(checkpoint, path);

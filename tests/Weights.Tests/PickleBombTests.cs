@@ -74,16 +74,16 @@ public class PickleBombTests
     }
 
     [Fact]
-    public void Parsing_is_cancelled_in_the_middle()
+    public void Parsing_is_canceled_in_the_middle()
     {
         byte[] pickle = PickleBuilder.Only(p => Many(p.Op("}"), 490_000, "N0"));
-        using CancellationTokenSource cancelled = new();
-        PickleBudget budget = new(cancelled.Token);
+        using CancellationTokenSource canceled = new();
+        PickleBudget budget = new(canceled.Token);
         for (int i = 0; i < 10_000; i++) Assert.True(budget.TryTakeOperation());
-        cancelled.Cancel();
+        canceled.Cancel();
         Assert.Throws<OperationCanceledException>(() => PickleReader.Parse(pickle, "bomb", out _, [], budget));
         using TemporaryFile file = new(ZipBuilder.Checkpoint(pickle, ("0", TwoFloats)), ".pt");
-        Assert.Throws<OperationCanceledException>(() => Checkpoint.Open(file.Path, cancelled.Token));
+        Assert.Throws<OperationCanceledException>(() => Checkpoint.Open(file.Path, canceled.Token));
     }
 
     private static PickleBuilder Many(PickleBuilder builder, int times, string codes)

@@ -116,16 +116,16 @@ internal sealed class CudaDriver
             return new(0, version, tooOld);
         if (missing is not null)
             return Unusable(CudaUnavailableReason.UnusableDriver, $"{found} is not a usable NVIDIA driver: it has no function {missing}");
-        var initialise = (delegate* unmanaged<uint, CudaResult>)NativeLibrary.GetExport(library, nameof(CudaApi.cuInit));
-        return new(library, version, Explain(initialise(0)));
+        var initialize = (delegate* unmanaged<uint, CudaResult>)NativeLibrary.GetExport(library, nameof(CudaApi.cuInit));
+        return new(library, version, Explain(initialize(0)));
     }
 
     /// <summary>What a status of cuInit means to the user; null for success.</summary>
-    internal static CudaUnavailableException? Explain(CudaResult initialised) => initialised switch
+    internal static CudaUnavailableException? Explain(CudaResult initialized) => initialized switch
     {
         CudaResult.Success => null,
         CudaResult.NoDevice => new(CudaUnavailableReason.NoDevice, "the NVIDIA driver sees no CUDA device: there is no GPU, or CUDA_VISIBLE_DEVICES hides it"),
-        _ => new(CudaUnavailableReason.InitializationFailed, $"the NVIDIA driver could not start: cuInit returned {(int)initialised}; `nvidia-smi` may say more"),
+        _ => new(CudaUnavailableReason.InitializationFailed, $"the NVIDIA driver could not start: cuInit returned {(int)initialized}; `nvidia-smi` may say more"),
     };
 
     /// <summary>The problem with a driver of that version; null when it is new enough.</summary>

@@ -108,9 +108,9 @@ internal static class ConvolutionKernel
         int quadsA = default(TTile).M * Chunk / 4 / threads;
         int quadsB = default(TTile).N * Chunk / 4 / threads;
         int quadChannel = (thread & 1) * 4;
-        ArrayView<int> frame = LocalMemory.Allocate<int>(default(TTile).M * Chunk / 4 / (32 * default(TTile).WarpsM * default(TTile).WarpsN));
-        ArrayView<int> originY = LocalMemory.Allocate<int>(default(TTile).M * Chunk / 4 / (32 * default(TTile).WarpsM * default(TTile).WarpsN));
-        ArrayView<int> originX = LocalMemory.Allocate<int>(default(TTile).M * Chunk / 4 / (32 * default(TTile).WarpsM * default(TTile).WarpsN));
+        ArrayView<int> frame = LocalMemory.Allocate<int>(quadsA);
+        ArrayView<int> originY = LocalMemory.Allocate<int>(quadsA);
+        ArrayView<int> originX = LocalMemory.Allocate<int>(quadsA);
         for (int i = 0; i < quadsA; i++)
         {
             int pixel = firstPixel + (thread + i * threads) / 2;
@@ -125,13 +125,12 @@ internal static class ConvolutionKernel
 
         ArrayView<float> sharedA = SharedMemory.Allocate<float>(2 * Chunk * (default(TTile).M + Pad));
         ArrayView<float> sharedB = SharedMemory.Allocate<float>(2 * Chunk * default(TTile).N);
-        ArrayView<Float4> quads = LocalMemory.Allocate<Float4>(default(TTile).M * Chunk / 4 / (32 * default(TTile).WarpsM * default(TTile).WarpsN));
-        ArrayView<Float4> weights = LocalMemory.Allocate<Float4>(default(TTile).N * Chunk / 4 / (32 * default(TTile).WarpsM * default(TTile).WarpsN));
+        ArrayView<Float4> quads = LocalMemory.Allocate<Float4>(quadsA);
+        ArrayView<Float4> weights = LocalMemory.Allocate<Float4>(quadsB);
 
         int rowsPerThread = default(TTile).M / default(TTile).WarpsM / 4;
         int columnsPerThread = default(TTile).N / default(TTile).WarpsN / 8;
-        ArrayView<float> sum = LocalMemory.Allocate<float>(
-            default(TTile).M / default(TTile).WarpsM / 4 * (default(TTile).N / default(TTile).WarpsN / 8));
+        ArrayView<float> sum = LocalMemory.Allocate<float>(rowsPerThread * columnsPerThread);
         for (int i = 0; i < rowsPerThread * columnsPerThread; i++) sum[i] = 0f;
 
         // Where this thread's pieces lie in the tile.
@@ -244,8 +243,8 @@ internal static class ConvolutionKernel
     {
         int rowsPerThread = default(TTile).M / default(TTile).WarpsM / 4;
         int columnsPerThread = default(TTile).N / default(TTile).WarpsN / 8;
-        ArrayView<float> x = LocalMemory.Allocate<float>(default(TTile).M / default(TTile).WarpsM / 4);
-        ArrayView<float> w = LocalMemory.Allocate<float>(default(TTile).N / default(TTile).WarpsN / 8);
+        ArrayView<float> x = LocalMemory.Allocate<float>(rowsPerThread);
+        ArrayView<float> w = LocalMemory.Allocate<float>(columnsPerThread);
         ArrayView<Float4> a4 = sharedA.Cast<Float4>(), b4 = sharedB.Cast<Float4>();
         int atA = (buffer * Chunk * (default(TTile).M + Pad) + tileRow) / 4;
         int atB = (buffer * Chunk * default(TTile).N + tileColumn) / 4;

@@ -43,7 +43,7 @@ internal readonly struct BytePicture : IPictureSource
 }
 
 /// <summary>
-/// The encoder's first layer, a 1x1 convolution of a picture into channels: y[p, o] = FusedLeakyReLU(sum over the 3 colours of w[c, o] x[c, p] + b[o]), stored as
+/// The encoder's first layer, a 1x1 convolution of a picture into channels: y[p, o] = FusedLeakyReLU(sum over the 3 colors of w[c, o] x[c, p] + b[o]), stored as
 /// halves. A thread makes all channels of one pixel, octet by octet; the weights are the same for all lanes. Bound by the bytes it writes: 8.4 MB
 /// a frame at 256 with 64 channels.
 /// </summary>
@@ -86,7 +86,7 @@ internal static class HalfFirstLayer
         int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY;
         if (pixel < a.PixelsPerFrame)
         {
-            float red = Colour<TSource>(a, frame, pixel, 0), green = Colour<TSource>(a, frame, pixel, 1), blue = Colour<TSource>(a, frame, pixel, 2);
+            float red = Color<TSource>(a, frame, pixel, 0), green = Color<TSource>(a, frame, pixel, 1), blue = Color<TSource>(a, frame, pixel, 2);
             int octets = a.Channels / Octet.Size;
             for (int octet = 0; octet < octets; octet++)
             {
@@ -99,7 +99,7 @@ internal static class HalfFirstLayer
         }
     }
 
-    private static float Colour<TSource>(HalfFirstLayerArguments a, int frame, int pixel, int colour) where TSource : struct, IPictureSource => default(TSource).Bytes
-        ? (a.Pixels[(frame * a.PixelsPerFrame + pixel) * 3 + colour] / 255f - 0.5f) * 2f
-        : a.Input[(frame * 3 + colour) * a.PixelsPerFrame + pixel];
+    private static float Color<TSource>(HalfFirstLayerArguments a, int frame, int pixel, int color) where TSource : struct, IPictureSource => default(TSource).Bytes
+        ? (a.Pixels[(frame * a.PixelsPerFrame + pixel) * 3 + color] / 255f - 0.5f) * 2f
+        : a.Input[(frame * 3 + color) * a.PixelsPerFrame + pixel];
 }

@@ -21,20 +21,20 @@ internal struct PixelArguments
 internal static class PixelConversion
 {
     /// <summary>Bytes to planes.</summary>
-    public static KernelLaunch PrepareNormalise(KernelLoader loader, PixelArguments arguments) => Prepare(loader, Normalise, arguments);
+    public static KernelLaunch PrepareNormalize(KernelLoader loader, PixelArguments arguments) => Prepare(loader, Normalize, arguments);
 
     /// <summary>Planes to bytes.</summary>
     public static KernelLaunch PreparePack(KernelLoader loader, PixelArguments arguments) => Prepare(loader, Pack, arguments);
 
-    public static void Normalise(PixelArguments a)
+    public static void Normalize(PixelArguments a)
     {
         int index = Grid.IdxX * Group.DimX + Group.IdxX;
         int frame = index / a.PixelsPerFrame;
         if (frame < a.Frames)
         {
             int plane = frame * 3 * a.PixelsPerFrame + index - frame * a.PixelsPerFrame;
-            for (int colour = 0; colour < 3; colour++)
-                a.Planes[plane + colour * a.PixelsPerFrame] = (a.Pixels[index * 3 + colour] / 255f - 0.5f) * 2f;
+            for (int color = 0; color < 3; color++)
+                a.Planes[plane + color * a.PixelsPerFrame] = (a.Pixels[index * 3 + color] / 255f - 0.5f) * 2f;
         }
     }
 
@@ -45,8 +45,8 @@ internal static class PixelConversion
         if (frame < a.Frames)
         {
             int plane = frame * 3 * a.PixelsPerFrame + index - frame * a.PixelsPerFrame;
-            for (int colour = 0; colour < 3; colour++)
-                a.Pixels[index * 3 + colour] = Intrinsics.RoundToByte((a.Planes[plane + colour * a.PixelsPerFrame] + 1f) / 2f * 255f);
+            for (int color = 0; color < 3; color++)
+                a.Pixels[index * 3 + color] = Intrinsics.RoundToByte((a.Planes[plane + color * a.PixelsPerFrame] + 1f) / 2f * 255f);
         }
     }
 

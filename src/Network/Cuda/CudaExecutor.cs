@@ -6,8 +6,8 @@ using Lia.Gpu.Runtime;
 using Lia.Gpu.Stock;
 using Lia.Kernels.Convolution;
 using Lia.Kernels.MotionBasis;
-using Lia.Network.Cuda.Exact;
-using Lia.Network.Cuda.Fast;
+using Lia.Network.Cuda.Float32;
+using Lia.Network.Cuda.TensorCores;
 using Lia.Network.Graph;
 using Lia.Weights;
 
@@ -79,8 +79,8 @@ public sealed partial class CudaExecutor : IExecutor
             Precision = precision;
             ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(loader);
             _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
-                ? new FastWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
-                : new ExactWeights(loader, weights, _graph);
+                ? new TensorCoreWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
+                : new Float32Weights(loader, weights, _graph);
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(Grid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
             _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);

@@ -68,7 +68,7 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
 
     /// <summary>RGB bytes [frame, S, S, 3] to planes.</summary>
     public void PixelsIn(int size, ArrayView<byte> pixels, ArrayView<float> planes) =>
-        Add("pixels in", [PixelConversion.PrepareNormalise(loader, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
+        Add("pixels in", [PixelConversion.PrepareNormalize(loader, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
 
     /// <summary>Planes to RGB bytes.</summary>
     public void PixelsOut(int size, ArrayView<float> planes, ArrayView<byte> pixels) =>

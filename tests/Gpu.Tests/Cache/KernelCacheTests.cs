@@ -41,7 +41,7 @@ public sealed class KernelCacheTests : IDisposable
     [Fact]
     public void Every_kernel_is_read_as_it_was_written()
     {
-        foreach ((MethodInfo method, _) in CatalogueTests.Kernels().Where(kernel => kernel.MinSm <= Target.Sm))
+        foreach ((MethodInfo method, _) in CatalogTests.Kernels().Where(kernel => kernel.MinSm <= Target.Sm))
         {
             CompiledKernel written = KernelCompiler.Compile(method, Target), read = KernelFormat.Read(KernelFormat.Write(written), method, Target)!;
             Assert.Equal(written.Parameters, read.Parameters);

@@ -297,14 +297,14 @@ public class ControlFlowTests
         public T Apply(Pair<T> x) => x.A * x.B + x.A - T.One;
     }
 
-    private enum Colour : byte { Red, Green = 7, Blue = 200 }
+    private enum Color : byte { Red, Green = 7, Blue = 200 }
 
     private readonly struct Enums : IFunction<int, int>
     {
         public int Apply(int x)
         {
-            Colour c = (x & 3) switch { 0 => Colour.Red, 1 => Colour.Green, _ => Colour.Blue };
-            return (int)c + (c == Colour.Green ? 1000 : 0) + (c > Colour.Green ? 5 : 0);
+            Color c = (x & 3) switch { 0 => Color.Red, 1 => Color.Green, _ => Color.Blue };
+            return (int)c + (c == Color.Green ? 1000 : 0) + (c > Color.Green ? 5 : 0);
         }
     }
 

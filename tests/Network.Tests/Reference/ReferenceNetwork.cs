@@ -55,8 +55,8 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
             flow = Sum(o, flow, weights.Read($"{name}.bias"));
             (Tensor warped, x) = Warp(x, features[i], flow);
             name = $"dec.to_rgbs.{i}";
-            Tensor colour = Activate(Convolve(warped, Weight($"{name}.conv.0.weight"), 1, 0), Weight($"{name}.conv.1.bias"));
-            rgb = Sum(colour, rgb, weights.Read($"{name}.bias"));
+            Tensor color = Activate(Convolve(warped, Weight($"{name}.conv.0.weight"), 1, 0), Weight($"{name}.conv.1.bias"));
+            rgb = Sum(color, rgb, weights.Read($"{name}.bias"));
         }
         return rgb!;
     }

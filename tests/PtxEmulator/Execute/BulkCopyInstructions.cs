@@ -70,7 +70,7 @@ internal static unsafe class BulkCopyInstructions
                 int lane = Warp.FirstLane(mask);
                 MBarrier counter = warp.Block.MBarriers.Find(warp, lane, Lane(warp, barrier, lane));
                 if (!counter.Fenced)
-                    throw warp.Fault(EmulationErrorKind.MissingProxyFence, lane, "the barrier was initialised without a fence.mbarrier_init behind it", counter.Address);
+                    throw warp.Fault(EmulationErrorKind.MissingProxyFence, lane, "the barrier was initialized without a fence.mbarrier_init behind it", counter.Address);
                 ulong target = Lane(warp, destination, lane);
                 EmulatedTensorMap tensor = ReadMap(warp, lane, Lane(warp, map, lane));
                 if (tensor.Rank != coordinates.Length)

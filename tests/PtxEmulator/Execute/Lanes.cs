@@ -6,7 +6,7 @@ using Lia.PtxEmulator.Decode;
 namespace Lia.PtxEmulator.Execute;
 
 // One driver per arity walks the lanes; an instruction is a struct with one static method, which the JIT inlines into the loop.
-// The loops are optimised fully from the first call on: kernels of tests are over before the runtime would get round to it.
+// The loops are optimized fully from the first call on: kernels of tests are over before the runtime would get round to it.
 // Scalar drivers touch active lanes only. SIMD drivers compute all lanes and blend, so their operators must not throw.
 
 internal interface IUnary<TA, TD>

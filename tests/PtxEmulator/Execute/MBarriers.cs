@@ -21,7 +21,7 @@ internal sealed class MBarrier(ulong address, int arrivals)
     /// <summary>Phases that have ended.</summary>
     public int Phase { get; private set; }
 
-    /// <summary>Whether the initialisation is visible to the copy engine.</summary>
+    /// <summary>Whether the initialization is visible to the copy engine.</summary>
     public bool Fenced { get; set; }
 
     /// <summary>What was released in the phases that have ended.</summary>
@@ -78,8 +78,8 @@ internal sealed unsafe class MBarriers(BlockExecutor block)
 
     public void Init(Warp warp, int lane, ulong address, int arrivals)
     {
-        if (_barriers.ContainsKey(address)) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, "initialises an mbarrier again", address);
-        if (arrivals is < 1 or > MostArrivals) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"initialises an mbarrier for {arrivals} arrivals; 1 to {MostArrivals} are possible", address);
+        if (_barriers.ContainsKey(address)) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, "initializes an mbarrier again", address);
+        if (arrivals is < 1 or > MostArrivals) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"initializes an mbarrier for {arrivals} arrivals; 1 to {MostArrivals} are possible", address);
         Allocation? none = null;
         SharedSpace.Write(warp, lane, address, sizeof(ulong), strong: false, ref none);
         new Span<byte>(block.Shared.State + address, sizeof(ulong)).Fill(ByteState.Barrier);
@@ -88,7 +88,7 @@ internal sealed unsafe class MBarriers(BlockExecutor block)
         _unfenced.Add(((warp.Index * 32) + lane, barrier));
     }
 
-    /// <summary>A thread's initialisations become visible to the copy engine.</summary>
+    /// <summary>A thread's initializations become visible to the copy engine.</summary>
     public void Fence(Warp warp, int lane)
     {
         int thread = (warp.Index * 32) + lane;
@@ -96,11 +96,11 @@ internal sealed unsafe class MBarriers(BlockExecutor block)
         _unfenced.RemoveAll(u => u.Thread == thread);
     }
 
-    /// <summary>The barrier at an address; its initialisation must be ordered before.</summary>
+    /// <summary>The barrier at an address; its initialization must be ordered before.</summary>
     public MBarrier Find(Warp warp, int lane, ulong address)
     {
         if (!_barriers.TryGetValue(address, out MBarrier? barrier))
-            throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, "there is no initialised mbarrier at this address", address);
+            throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, "there is no initialized mbarrier at this address", address);
         block.Shared.Races?.Read(warp, lane, address, sizeof(ulong), strong: true);
         return barrier;
     }

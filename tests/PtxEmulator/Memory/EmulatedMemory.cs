@@ -3,8 +3,8 @@ using Lia.PtxEmulator.Memory;
 namespace Lia.PtxEmulator;
 
 /// <summary>
-/// The device's global memory. Allocations are 256-byte aligned, lie apart with guard gaps between, start uninitialised, and an address is never used
-/// twice, so that an access out of bounds or after a free is always recognised. Thread-safe.
+/// The device's global memory. Allocations are 256-byte aligned, lie apart with guard gaps between, start uninitialized, and an address is never used
+/// twice, so that an access out of bounds or after a free is always recognized. Thread-safe.
 /// </summary>
 public sealed unsafe class EmulatedMemory : IDisposable
 {
@@ -21,7 +21,7 @@ public sealed unsafe class EmulatedMemory : IDisposable
     /// <summary>Bytes allocated and not freed.</summary>
     public long LiveBytes => _allocations.Where(a => !a.Freed).Sum(a => (long)a.Bytes);
 
-    /// <summary>Allocates uninitialised bytes.</summary>
+    /// <summary>Allocates uninitialized bytes.</summary>
     /// <param name="bytes">Size; may be 0.</param>
     /// <returns>The device address, a multiple of 256.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The size is negative.</exception>
@@ -50,7 +50,7 @@ public sealed unsafe class EmulatedMemory : IDisposable
         }
     }
 
-    /// <summary>Copies from the host and marks the bytes initialised.</summary>
+    /// <summary>Copies from the host and marks the bytes initialized.</summary>
     /// <exception cref="ArgumentException">The range is not inside one live allocation.</exception>
     public void Write(ulong address, ReadOnlySpan<byte> source)
     {
@@ -71,7 +71,7 @@ public sealed unsafe class EmulatedMemory : IDisposable
         new ReadOnlySpan<byte>(allocation.Data + offset, destination.Length).CopyTo(destination);
     }
 
-    /// <summary>Copies between device ranges, initialised or not, with the state of each byte.</summary>
+    /// <summary>Copies between device ranges, initialized or not, with the state of each byte.</summary>
     /// <exception cref="ArgumentException">A range is not inside one live allocation.</exception>
     public void Copy(ulong source, ulong destination, long bytes)
     {
@@ -81,7 +81,7 @@ public sealed unsafe class EmulatedMemory : IDisposable
         Buffer.MemoryCopy(from.State + (source - from.Base), to.State + (destination - to.Base), bytes, bytes);
     }
 
-    /// <summary>The bytes of a range, for the host to fill: they are marked initialised.</summary>
+    /// <summary>The bytes of a range, for the host to fill: they are marked initialized.</summary>
     /// <exception cref="ArgumentException">The range is not inside one live allocation.</exception>
     public Span<byte> Span(ulong address, int bytes)
     {
@@ -91,7 +91,7 @@ public sealed unsafe class EmulatedMemory : IDisposable
         return new Span<byte>(allocation.Data + offset, bytes);
     }
 
-    /// <summary>Marks a range uninitialised again, as if freshly allocated.</summary>
+    /// <summary>Marks a range uninitialized again, as if freshly allocated.</summary>
     /// <exception cref="ArgumentException">The range is not inside one live allocation.</exception>
     public void Poison(ulong address, long bytes)
     {

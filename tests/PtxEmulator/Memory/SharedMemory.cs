@@ -29,7 +29,7 @@ internal sealed unsafe class SharedMemory : IDisposable
     /// <summary>What products may read; null when the kernel has none.</summary>
     public AsyncProxy? Proxy { get; }
 
-    /// <summary>What a block finds when it starts: nothing initialised.</summary>
+    /// <summary>What a block finds when it starts: nothing initialized.</summary>
     public void Reset()
     {
         _initialState.CopyTo(new Span<byte>(State, _initialState.Length));

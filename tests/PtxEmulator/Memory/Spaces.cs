@@ -4,7 +4,7 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator.Memory;
 
 /// <summary>
-/// A state space: turns an address of a lane into a pointer after every check (alignment, bounds, life time, initialised, races), or throws.
+/// A state space: turns an address of a lane into a pointer after every check (alignment, bounds, life time, initialized, races), or throws.
 /// <paramref name="hint"/> of each method belongs to the instruction: the allocation it touched last.
 /// </summary>
 internal unsafe interface ISpace

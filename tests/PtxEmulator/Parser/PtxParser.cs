@@ -222,7 +222,7 @@ internal sealed class PtxParser
                 OperandKind.Integer => (ulong)value.Integer,
                 OperandKind.Float when type == PtxType.F64 => BitConverter.DoubleToUInt64Bits(value.Float),
                 OperandKind.Float when type is PtxType.F32 or PtxType.B32 => value.SingleBits ?? BitConverter.SingleToUInt32Bits((float)value.Float),
-                _ => throw Error(Current, $"'{value.Text}' cannot initialise .{type}"),
+                _ => throw Error(Current, $"'{value.Text}' cannot initialize .{type}"),
             };
             for (int i = 0; i < type.Size(); i++) bytes.Add((byte)(bits >> (8 * i)));
         }

@@ -1,28 +1,82 @@
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
-/// The two rings between the warp that copies and the warpgroups that multiply, input tiles and steps of weights: for every stage a barrier that says full (one arrival,
-/// and the bytes of the copy) and one that says empty (an arrival of each warp that read it).
+/// A group's shared memory: the two rings of stages between the warp that copies (the producer) and the warpgroups that multiply (the consumers), input tiles and steps of weights. Every
+/// stage has a barrier that says full (one arrival, and the bytes of the copy) and one that says empty (an arrival of each warp that read it).
 /// </summary>
-internal static class CopyRing
+internal struct CopyRing
 {
     /// <summary>Warps that multiply.</summary>
     public const int ConsumerWarps = 8;
 
-    /// <summary>One thread initialises all barriers; the group then meets at a barrier.</summary>
-    public static void Initialise(
-        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, int inputStages, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty, int weightStages)
+    /// <summary>The stages; from one to the next see the kernel.</summary>
+    public ArrayView<Half> Inputs, Weights;
+
+    public ArrayView<ulong> InputFull, InputEmpty, WeightFull, WeightEmpty;
+
+    /// <summary>Lays out the rings and initializes their barriers; all threads of the group call it, and meet here.</summary>
+    /// <param name="inputStages">Input tiles; a constant.</param>
+    /// <param name="weightStages">Steps of weights; a constant.</param>
+    /// <param name="weightStage">Halves of a step of weights.</param>
+    public static CopyRing Open(int inputStages, int weightStages, int weightStage)
     {
-        for (int i = 0; i < inputStages; i++)
+        ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (inputStages + weightStages));
+        CopyRing ring = default;
+        ring.InputFull = barriers;
+        ring.InputEmpty = barriers.SubView(inputStages);
+        ring.WeightFull = barriers.SubView(2 * inputStages);
+        ring.WeightEmpty = barriers.SubView(2 * inputStages + weightStages);
+        ring.Weights = SwizzledSharedMemory.GetDynamic<Half>(); // The copy engine writes to multiples of 128 bytes.
+        ring.Inputs = ring.Weights.SubView(weightStages * weightStage);
+        int thread = Group.IdxX;
+        Overlap.Allow();
+        if (thread == 0)
         {
-            Intrinsics.MBarrierInit(ref inputFull[i], 1);
-            Intrinsics.MBarrierInit(ref inputEmpty[i], ConsumerWarps);
+            Initialize(ring.InputFull, ring.InputEmpty, inputStages);
+            Initialize(ring.WeightFull, ring.WeightEmpty, weightStages);
+            Intrinsics.MBarrierInitFence();
         }
-        for (int i = 0; i < weightStages; i++)
+        Group.Barrier();
+        return ring;
+    }
+
+    private static void Initialize(ArrayView<ulong> full, ArrayView<ulong> empty, int stages)
+    {
+        for (int i = 0; i < stages; i++)
         {
-            Intrinsics.MBarrierInit(ref weightFull[i], 1);
-            Intrinsics.MBarrierInit(ref weightEmpty[i], ConsumerWarps);
+            Intrinsics.MBarrierInit(ref full[i], 1);
+            Intrinsics.MBarrierInit(ref empty[i], ConsumerWarps);
         }
-        Intrinsics.MBarrierInitFence();
+    }
+}
+
+/// <summary>A place in a ring of stages, and the parity that its barrier has in this round (CUTLASS calls it PipelineState).</summary>
+internal struct RingPosition
+{
+    public int Stage, Parity;
+
+    /// <summary>Where a producer starts: all stages are empty without anyone having said so.</summary>
+    public static RingPosition Producer => new() { Parity = 1 };
+
+    /// <summary>Where a consumer starts that <see cref="Enter"/>s each stage before it reads it.</summary>
+    public static RingPosition BeforeFirst => new() { Stage = -1, Parity = 1 };
+
+    /// <summary>The next stage of a ring of so many, once this one is done with.</summary>
+    public void Advance(int stages)
+    {
+        Stage++;
+        if (Stage == stages)
+        {
+            Stage = 0;
+            Parity ^= 1;
+        }
+    }
+
+    /// <summary>The next stage, from <see cref="BeforeFirst"/> on.</summary>
+    public void Enter(int stages)
+    {
+        Stage++;
+        if (Stage == stages) Stage = 0;
+        if (Stage == 0) Parity ^= 1;
     }
 }

@@ -52,7 +52,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     private readonly MemoryBuffer1D<Int4, Stride1D.Dense> _steps;
     private readonly KernelLoader _loader;
     private readonly Dictionary<int, MemoryBuffer1D<Int4, Stride1D.Dense>> _parts = [];
-    private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<Int4, Stride1D.Dense>> _wgmmaSteps = [];
+    private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<WgmmaStep, Stride1D.Dense>> _wgmmaSteps = [];
 
     private HalfConvolutionWeights(KernelLoader loader, IReadOnlyList<ConvolutionStep> steps, Half[] packed)
     {
@@ -139,26 +139,24 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>Most parts K can be cut into.</summary>
     public int MostSplits => Steps.Take(PhaseStarts.Count > 1 ? PhaseStarts[1] : Steps.Count).Count(step => step.Source == 0 && (step.Flags & ConvolutionStep.LoadsTile) != 0);
 
-    /// <summary>
-    /// The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape, three vectors each. What copies: flags and map, plane, octet, bytes of the tile; origin row
-    /// and column (in halves), planes from a part of the input to the next. What multiplies, in pixels of 16 bytes: flags and the tap's shift; from row to row and (upper half) from octet to octet; from
-    /// one warpgroup's first block to the other's; from block to block. Another step follows the last.
-    /// </summary>
+    /// <summary>The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape (<see cref="WgmmaStep"/>); another follows the last.</summary>
     public ArrayView<Int4> WgmmaSteps(ConvolutionCut cut)
     {
         (int, int, int, int) key = (cut.BlocksX, cut.BlocksY, cut.TileFrames, cut.Blocks);
-        if (!_wgmmaSteps.TryGetValue(key, out MemoryBuffer1D<Int4, Stride1D.Dense>? buffer))
+        if (!_wgmmaSteps.TryGetValue(key, out MemoryBuffer1D<WgmmaStep, Stride1D.Dense>? buffer))
         {
-            Int4[] table = new Int4[3 * (Steps.Count + 1)];
+            WgmmaStep[] table = new WgmmaStep[Steps.Count + 1];
             for (int i = 0; i < Steps.Count; i++)
             {
                 ConvolutionStep step = Steps[i];
                 int pitch = 8 * cut.BlocksX + (step.Halo & 255), rows = 8 * cut.BlocksY + (step.Halo >> 8), plane = pitch * rows;
                 int tileFrame = plane * Chunk / 8, blocks = cut.Blocks / 2;
-                table[3 * i] = new(step.Flags, step.Plane, step.Octet, tileFrame * cut.TileFrames * 16);
-                table[3 * i + 1] = new(step.OriginY, step.OriginX * 8, Kind == HalfConvolutionKind.Down && step.Source == 0 ? 4 : 1, 0);
-                int shift = (step.Shift >> 8) * pitch + (step.Shift & 255);
-                table[3 * i + 2] = new((step.Flags & 255) | shift << 8, pitch | plane << 16, Block(blocks), Block(1));
+                table[i] = new()
+                {
+                    Copy = new(step.Flags, step.Plane, step.Octet, tileFrame * cut.TileFrames * 16),
+                    Origin = new(step.OriginY, step.OriginX * 8, Kind == HalfConvolutionKind.Down && step.Source == 0 ? 4 : 1),
+                    Tap = new(step.Flags, (step.Shift >> 8) * pitch + (step.Shift & 255), pitch, plane, Block(blocks), Block(1)),
+                };
 
                 int Block(int block)
                 {
@@ -168,7 +166,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
             }
             _wgmmaSteps.Add(key, buffer = _loader.Allocate1D(table));
         }
-        return buffer.View;
+        return buffer.View.BaseView.Cast<Int4>();
     }
 
     /// <summary>The shares of <see cref="WgmmaUpConvolution"/>, which computes all phases together: runs of chunks.</summary>
@@ -252,7 +250,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     {
         _buffer.Dispose();
         _steps.Dispose();
-        foreach (MemoryBuffer1D<Int4, Stride1D.Dense> table in _parts.Values.Concat(_wgmmaSteps.Values)) table.Dispose();
+        foreach (MemoryBuffer table in _parts.Values.Concat<MemoryBuffer>(_wgmmaSteps.Values)) table.Dispose();
     }
 
     /// <summary>Steps that share an input: the taps <paramref name="Rows"/> x <paramref name="Columns"/> of a kernel, for every chunk.</summary>

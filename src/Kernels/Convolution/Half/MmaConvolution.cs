@@ -52,7 +52,7 @@ internal static class MmaConvolution
         int blockLine = block / a.BlocksX, blockColumn = block - blockLine * a.BlocksX;
         int blockFrame = blockLine / a.BlocksY, blockRow = blockLine - blockFrame * a.BlocksY;
 
-        ArrayView<float> sum = LocalMemory.Allocate<float>(4 * default(TTile).WarpN / 8 * 4);
+        ArrayView<float> sum = LocalMemory.Allocate<float>(16 * pieces);
         for (int i = 0; i < 16 * pieces; i++) sum[i] = 0f;
 
         int fetch = item.FirstStep, fetchTile = -1, fetchStage = 0;
@@ -176,7 +176,7 @@ internal static class MmaConvolution
     {
         int pieces = default(TTile).WarpN / 8;
         ArrayView<uint> left = LocalMemory.Allocate<uint>(16);
-        ArrayView<uint> right = LocalMemory.Allocate<uint>(default(TTile).WarpN / 8 * 2);
+        ArrayView<uint> right = LocalMemory.Allocate<uint>(2 * pieces);
         for (int i = 0; i < 4; i++)
             Intrinsics.LdMatrixX4(ref x[2 * i * pitch * 8], out left[4 * i], out left[4 * i + 1], out left[4 * i + 2], out left[4 * i + 3]);
         for (int j = 0; j < pieces; j += 2)

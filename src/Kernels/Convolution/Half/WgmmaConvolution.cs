@@ -50,41 +50,38 @@ internal static class WgmmaConvolution
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        int inputStages = default(TTile).InputStages, weightStages = default(TTile).WeightStages;
-        ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (default(TTile).InputStages + default(TTile).WeightStages));
-        ArrayView<ulong> inputFull = barriers, inputEmpty = barriers.SubView(inputStages);
-        ArrayView<ulong> weightFull = barriers.SubView(2 * inputStages), weightEmpty = barriers.SubView(2 * inputStages + weightStages);
-        ArrayView<Half> weights = SwizzledSharedMemory.GetDynamic<Half>(); // The copy engine writes to multiples of 128 bytes.
-        ArrayView<Half> inputs = weights.SubView(weightStages * default(TTile).N * default(TChunk).Value);
+        CopyRing ring = Open<TTile, TChunk>();
         int thread = Group.IdxX;
-        Overlap.Allow();
-        if (thread == 0) CopyRing.Initialise(inputFull, inputEmpty, inputStages, weightFull, weightEmpty, weightStages);
-        Group.Barrier();
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
-            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk, OneHalf>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk, OneHalf>(a, ring);
         }
         else
         {
             Overlap.Wait();
-            Multiply<TTile, TChunk, TResult>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            Multiply<TTile, TChunk, TResult>(a, ring);
         }
     }
 
+    /// <summary>The rings of a tile.</summary>
+    public static CopyRing Open<TTile, TChunk>()
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk =>
+        CopyRing.Open(default(TTile).InputStages, default(TTile).WeightStages, default(TTile).N * default(TChunk).Value);
+
     /// <summary>What the lane that copies does. Of a map of two parts a tile is both, the second behind the first.</summary>
-    public static void Copy<TTile, TChunk, TFormat>(
-        WgmmaConvolutionArguments w, ArrayView<Half> inputs, ArrayView<Half> weights,
-        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+    public static void Copy<TTile, TChunk, TFormat>(WgmmaConvolutionArguments w, CopyRing ring)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
         where TFormat : struct, IMapFormat
     {
         HalfConvolutionArguments a = w.Convolution;
-        int input = 0, inputParity = 1, weight = 0, weightParity = 1;
+        ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
+        RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
         // Weights are nobody's result: the first are on their way before the launch ahead has ended.
         ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
         int early = start.IsEmpty ? 0 : IntrinsicMath.Min(default(TTile).WeightStages, start.EndStep - start.FirstStep);
-        for (int i = 0; i < early; i++) CopyWeights<TTile, TChunk>(w, start, start.FirstStep + i, weights, ref weightFull[i], i);
+        for (int i = 0; i < early; i++) CopyWeights<TTile, TChunk>(w, start, start.FirstStep + i, ring, ref ring.WeightFull[i], i);
         Overlap.Wait();
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
@@ -92,27 +89,23 @@ internal static class WgmmaConvolution
             int last = item.IsEmpty ? item.FirstStep : item.EndStep;
             for (int step = item.FirstStep; step < last; step++)
             {
-                Int4 first = a.Steps[3 * step];
-                if ((first.X & ConvolutionStep.LoadsTile) != 0)
+                StepCopy copy = steps[step].Copy;
+                if (copy.LoadsTile)
                 {
-                    Int4 origin = a.Steps[3 * step + 1];
-                    Intrinsics.MBarrierWait(ref inputEmpty[input], inputParity);
-                    Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], first.W * default(TFormat).Parts);
+                    StepOrigin origin = steps[step].Origin;
+                    Intrinsics.MBarrierWait(ref ring.InputEmpty[input.Stage], input.Parity);
+                    Intrinsics.MBarrierArriveExpectTx(ref ring.InputFull[input.Stage], copy.TileBytes * default(TFormat).Parts);
                     Intrinsics.TmaLoad5D(
-                        ref inputs[input * w.InputStage], ref w.InputMaps[first.X >> ConvolutionStep.MapShift],
-                        item.Column * 8 + origin.Y, item.Row + origin.X, first.Y, first.Z, item.Frame, ref inputFull[input]);
+                        ref ring.Inputs[input.Stage * w.InputStage], ref w.InputMaps[copy.Map],
+                        item.Column * 8 + origin.Column, item.Row + origin.Row, copy.Plane, copy.Octet, item.Frame, ref ring.InputFull[input.Stage]);
                     if (default(TFormat).Parts == 2)
                     {
                         Intrinsics.TmaLoad5D(
-                            ref inputs[input * w.InputStage + (w.InputStage >> 1)], ref w.InputMaps[first.X >> ConvolutionStep.MapShift],
-                            item.Column * 8 + origin.Y, item.Row + origin.X, first.Y + origin.Z, first.Z, item.Frame, ref inputFull[input]);
+                            ref ring.Inputs[input.Stage * w.InputStage + (w.InputStage >> 1)], ref w.InputMaps[copy.Map],
+                            item.Column * 8 + origin.Column, item.Row + origin.Row, copy.Plane + origin.PartPlanes, copy.Octet, item.Frame,
+                            ref ring.InputFull[input.Stage]);
                     }
-                    input++;
-                    if (input == default(TTile).InputStages)
-                    {
-                        input = 0;
-                        inputParity ^= 1;
-                    }
+                    input.Advance(default(TTile).InputStages);
                 }
                 if (early > 0)
                 {
@@ -120,33 +113,25 @@ internal static class WgmmaConvolution
                 }
                 else
                 {
-                    Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
-                    CopyWeights<TTile, TChunk>(w, item, step, weights, ref weightFull[weight], weight);
+                    Intrinsics.MBarrierWait(ref ring.WeightEmpty[weight.Stage], weight.Parity);
+                    CopyWeights<TTile, TChunk>(w, item, step, ring, ref ring.WeightFull[weight.Stage], weight.Stage);
                 }
-                weight++;
-                if (weight == default(TTile).WeightStages)
-                {
-                    weight = 0;
-                    weightParity ^= 1;
-                }
+                weight.Advance(default(TTile).WeightStages);
             }
         }
     }
 
-    private static void CopyWeights<TTile, TChunk>(
-        WgmmaConvolutionArguments w, ConvolutionItem item, int step, ArrayView<Half> weights, ref ulong full, int stage)
+    private static void CopyWeights<TTile, TChunk>(WgmmaConvolutionArguments w, ConvolutionItem item, int step, CopyRing ring, ref ulong full, int stage)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
     {
         int n = default(TTile).N, chunk = default(TChunk).Value;
         Intrinsics.MBarrierArriveExpectTx(ref full, 2 * n * chunk);
         int coreMatrix = (step * w.Convolution.OutputOctets + item.TileN * (n / 8)) * (chunk / 8);
-        Intrinsics.TmaLoad2D(ref weights[stage * n * chunk], ref w.WeightMap[0], 0, coreMatrix, ref full);
+        Intrinsics.TmaLoad2D(ref ring.Weights[stage * n * chunk], ref w.WeightMap[0], 0, coreMatrix, ref full);
     }
 
-    private static void Multiply<TTile, TChunk, TResult>(
-        WgmmaConvolutionArguments arguments, ArrayView<Half> inputs, ArrayView<Half> weights,
-        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+    private static void Multiply<TTile, TChunk, TResult>(WgmmaConvolutionArguments arguments, CopyRing ring)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
@@ -155,16 +140,17 @@ internal static class WgmmaConvolution
         int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
         int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
         // In units of 16 bytes, as descriptors count.
-        int inputAddress = (int)(Intrinsics.SharedAddress(ref inputs[0]) >> 4), weightAddress = (int)(Intrinsics.SharedAddress(ref weights[0]) >> 4);
-        ArrayView<float> sum = LocalMemory.Allocate<float>(default(TTile).Blocks * default(TTile).N / 2);
-        int input = -1, inputParity = 1, weight = 0, weightParity = 0;
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4), weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
+        ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
+        ArrayView<float> sum = LocalMemory.Allocate<float>(blocks * n / 2);
+        RingPosition input = RingPosition.BeforeFirst, weight = default;
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
             if (item.IsEmpty) continue;
             for (int i = 0; i < blocks * n / 2; i++) sum[i] = 0f;
             int freedInput = -1, freedWeight = -1;
-            Int4 tap = a.Steps[3 * item.FirstStep + 2];
+            StepTap tap = steps[item.FirstStep].Tap;
             // One run of steps; two with a skip, whose steps add to what came through the activation.
             int runs = (parts & EpilogueParts.Skip) != 0 ? 2 : 1, from = item.FirstStep;
             for (int run = 0; run < runs; run++)
@@ -172,39 +158,27 @@ internal static class WgmmaConvolution
                 int to = run + 1 < runs ? a.SkipStep : item.EndStep;
                 for (int step = from; step < to; step++)
                 {
-                    int flags = tap.X & 255, pitch = tap.Y & 0xffff, plane = tap.Y >> 16;
-                    if ((flags & ConvolutionStep.LoadsTile) != 0)
+                    int pitch = tap.Pitch, plane = tap.Plane;
+                    if (tap.LoadsTile)
                     {
-                        if (step > item.FirstStep) freedInput = input;
-                        input++;
-                        if (input == default(TTile).InputStages) input = 0;
-                        if (input == 0) inputParity ^= 1;
-                        Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
+                        if (step > item.FirstStep) freedInput = input.Stage;
+                        input.Enter(default(TTile).InputStages);
+                        Intrinsics.MBarrierWait(ref ring.InputFull[input.Stage], input.Parity);
                     }
-                    int x = inputAddress + input * (arguments.InputStage / 8) + (tap.X >> 8) + group * tap.Z;
-                    ulong w = Descriptor(weightAddress + weight * (n * chunk / 8), 8, chunk);
-                    Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
+                    int x = inputAddress + input.Stage * (arguments.InputStage / 8) + tap.Shift + group * tap.GroupOffset;
+                    ulong w = Descriptor(weightAddress + weight.Stage * (n * chunk / 8), 8, chunk);
+                    Intrinsics.MBarrierWait(ref ring.WeightFull[weight.Stage], weight.Parity);
                     for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
-                    for (int b = 0; b < blocks; b++)
-                    {
-                        ulong tile = Descriptor(x + b * tap.W, plane, pitch);
-                        for (int k = 0; k < chunk >> 4; k++)
-                            Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
-                    }
+                    Products<TTile, TChunk>(x, tap.BlockOffset, plane, pitch, w, sum, true);
                     Intrinsics.WgmmaCommitGroup();
-                    tap = a.Steps[3 * step + 5]; // The next step's, while the products run; there is one more than needed.
+                    tap = steps[step + 1].Tap; // The next step's, while the products run; there is one more than needed.
                     Intrinsics.WgmmaWaitGroup(1);
                     // The step before is done, in every lane of this warp: what it read may be overwritten.
-                    if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
-                    if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
+                    if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
+                    if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref ring.InputEmpty[freedInput]);
                     freedInput = -1;
-                    freedWeight = weight;
-                    weight++;
-                    if (weight == default(TTile).WeightStages)
-                    {
-                        weight = 0;
-                        weightParity ^= 1;
-                    }
+                    freedWeight = weight.Stage;
+                    weight.Advance(default(TTile).WeightStages);
                 }
                 if (run + 1 < runs)
                 {
@@ -216,20 +190,42 @@ internal static class WgmmaConvolution
             for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
             if (lane == 0)
             {
-                Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
-                Intrinsics.MBarrierArrive(ref inputEmpty[input]);
+                Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
+                Intrinsics.MBarrierArrive(ref ring.InputEmpty[input.Stage]);
             }
+            FinishTile<TTile, OneHalf>(a, parts, item, sum);
+        }
+    }
 
-            // Lane 4g + t of warp w holds pixels (2w, g) and (2w + 1, g) of each block, channels 8j + 2t and the next.
-            for (int b = 0; b < blocks; b++)
-            {
-                int block = group * blocks + b, line = block / a.BlocksX;
-                int tileFrame = line / a.BlocksY, warp = (Group.IdxX >> 5) & 3;
-                int frame = item.Frame + tileFrame, row = item.Row + (line - tileFrame * a.BlocksY) * 8 + 2 * warp;
-                int column = item.Column + (block - line * a.BlocksX) * 8 + (lane >> 2);
-                if (frame < a.Frames && row < item.Rows && column < item.Columns)
-                    Finish<OneHalf>(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
-            }
+    /// <summary>A warpgroup's products of a tap (a step's M x N x K): from <paramref name="start"/> in the input tile, into the sums.</summary>
+    public static void Products<TTile, TChunk>(int start, int blockOffset, int plane, int pitch, ulong weights, ArrayView<float> sum, bool adds)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+    {
+        int n = default(TTile).N;
+        for (int b = 0; b < default(TTile).Blocks; b++)
+        {
+            ulong tile = Descriptor(start + b * blockOffset, plane, pitch);
+            for (int k = 0; k < default(TChunk).Value >> 4; k++)
+                Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * plane), weights + (ulong)(uint)(k * 16), adds || k > 0);
+        }
+    }
+
+    /// <summary>The epilogue of a tile, from a thread's sums to global memory.</summary>
+    public static void FinishTile<TTile, TFormat>(HalfConvolutionArguments a, int parts, ConvolutionItem item, ArrayView<float> sum)
+        where TTile : struct, IWgmmaTile
+        where TFormat : struct, IMapFormat
+    {
+        int n = default(TTile).N, blocks = default(TTile).Blocks, lane = Group.IdxX & 31, group = Group.IdxX >> 7;
+        // Lane 4g + t of warp w holds pixels (2w, g) and (2w + 1, g) of each block, channels 8j + 2t and the next.
+        for (int b = 0; b < blocks; b++)
+        {
+            int block = group * blocks + b, line = block / a.BlocksX;
+            int tileFrame = line / a.BlocksY, warp = (Group.IdxX >> 5) & 3;
+            int frame = item.Frame + tileFrame, row = item.Row + (line - tileFrame * a.BlocksY) * 8 + 2 * warp;
+            int column = item.Column + (block - line * a.BlocksX) * 8 + (lane >> 2);
+            if (frame < a.Frames && row < item.Rows && column < item.Columns)
+                Finish<TFormat>(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
         }
     }
 

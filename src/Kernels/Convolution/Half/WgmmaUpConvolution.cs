@@ -76,23 +76,16 @@ internal static class WgmmaUpConvolution
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (InputStages + WeightStages));
-        ArrayView<ulong> inputFull = barriers, inputEmpty = barriers.SubView(InputStages);
-        ArrayView<ulong> weightFull = barriers.SubView(2 * InputStages), weightEmpty = barriers.SubView(2 * InputStages + WeightStages);
-        ArrayView<Half> weights = SwizzledSharedMemory.GetDynamic<Half>(); // The copy engine writes to multiples of 128 bytes.
-        ArrayView<Half> inputs = weights.SubView(WeightStages * default(TTile).N * default(TChunk).Value);
+        CopyRing ring = CopyRing.Open(InputStages, WeightStages, default(TTile).N * default(TChunk).Value);
         int thread = Group.IdxX;
-        Overlap.Allow();
-        if (thread == 0) CopyRing.Initialise(inputFull, inputEmpty, InputStages, weightFull, weightEmpty, WeightStages);
-        Group.Barrier();
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
-            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk>(a, ring);
         }
         else
         {
             Overlap.Wait();
-            Multiply<TTile, TChunk, TResult>(a, inputs, weights, inputFull, inputEmpty, weightFull, weightEmpty);
+            Multiply<TTile, TChunk, TResult>(a, ring);
         }
     }
 
@@ -122,15 +115,13 @@ internal static class WgmmaUpConvolution
 
     private static int Plane(HalfConvolutionArguments a) => Pitch(a) * (8 * a.BlocksY + 1);
 
-    private static void Copy<TTile, TChunk>(
-        WgmmaUpArguments u, ArrayView<Half> inputs, ArrayView<Half> weights,
-        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+    private static void Copy<TTile, TChunk>(WgmmaUpArguments u, CopyRing ring)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
     {
         HalfConvolutionArguments a = u.Convolution;
         int chunk = default(TChunk).Value, inputBytes = Plane(a) * a.TileFrames * (2 * chunk), inputStage = InputStage(inputBytes);
-        int input = 0, inputParity = 1, weight = 0, weightParity = 1;
+        RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
         // Weights are nobody's result: the first are on their way before the launch ahead has ended.
         ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
         int early = 0;
@@ -138,7 +129,7 @@ internal static class WgmmaUpConvolution
         {
             if (early < WeightStages && !IsOutside(a, start, i))
             {
-                CopyWeights<TTile, TChunk>(u, start, start.FirstStep, 0, i, weights, ref weightFull[early], early);
+                CopyWeights<TTile, TChunk>(u, start, start.FirstStep, 0, i, ring, ref ring.WeightFull[early], early);
                 early++;
             }
         }
@@ -148,16 +139,12 @@ internal static class WgmmaUpConvolution
             ConvolutionItem item = ConvolutionItem.At(a, index);
             for (int c = item.FirstStep; c < item.EndStep; c++)
             {
-                Intrinsics.MBarrierWait(ref inputEmpty[input], inputParity);
-                Intrinsics.MBarrierArriveExpectTx(ref inputFull[input], inputBytes);
+                Intrinsics.MBarrierWait(ref ring.InputEmpty[input.Stage], input.Parity);
+                Intrinsics.MBarrierArriveExpectTx(ref ring.InputFull[input.Stage], inputBytes);
                 Intrinsics.TmaLoad5D(
-                    ref inputs[input * inputStage], ref u.InputMap[0], (item.Column - 1) * 8, item.Row - 1, 0, c * (chunk / 8), item.Frame, ref inputFull[input]);
-                input++;
-                if (input == InputStages)
-                {
-                    input = 0;
-                    inputParity ^= 1;
-                }
+                    ref ring.Inputs[input.Stage * inputStage], ref u.InputMap[0],
+                    (item.Column - 1) * 8, item.Row - 1, 0, c * (chunk / 8), item.Frame, ref ring.InputFull[input.Stage]);
+                input.Advance(InputStages);
                 for (int pass = 0; pass < u.Passes; pass++)
                 {
                     for (int i = 0; i < Taps; i++)
@@ -169,23 +156,17 @@ internal static class WgmmaUpConvolution
                         }
                         else
                         {
-                            Intrinsics.MBarrierWait(ref weightEmpty[weight], weightParity);
-                            CopyWeights<TTile, TChunk>(u, item, c, pass, i, weights, ref weightFull[weight], weight);
+                            Intrinsics.MBarrierWait(ref ring.WeightEmpty[weight.Stage], weight.Parity);
+                            CopyWeights<TTile, TChunk>(u, item, c, pass, i, ring, ref ring.WeightFull[weight.Stage], weight.Stage);
                         }
-                        weight++;
-                        if (weight == WeightStages)
-                        {
-                            weight = 0;
-                            weightParity ^= 1;
-                        }
+                        weight.Advance(WeightStages);
                     }
                 }
             }
         }
     }
 
-    private static void CopyWeights<TTile, TChunk>(
-        WgmmaUpArguments u, ConvolutionItem item, int c, int pass, int i, ArrayView<Half> weights, ref ulong full, int stage)
+    private static void CopyWeights<TTile, TChunk>(WgmmaUpArguments u, ConvolutionItem item, int c, int pass, int i, CopyRing ring, ref ulong full, int stage)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
     {
@@ -193,27 +174,25 @@ internal static class WgmmaUpConvolution
         int step = u.Chunks * u.Passes * FirstTapOf(phase) + (c * u.Passes + pass) * TapsOf(phase) + TapOf(i);
         Intrinsics.MBarrierArriveExpectTx(ref full, 2 * n * chunk);
         int coreMatrix = (step * u.Convolution.OutputOctets + item.TileN * (n / 8)) * (chunk / 8);
-        Intrinsics.TmaLoad2D(ref weights[stage * n * chunk], ref u.WeightMap[0], 0, coreMatrix, ref full);
+        Intrinsics.TmaLoad2D(ref ring.Weights[stage * n * chunk], ref u.WeightMap[0], 0, coreMatrix, ref full);
     }
 
-    private static void Multiply<TTile, TChunk, TResult>(
-        WgmmaUpArguments u, ArrayView<Half> inputs, ArrayView<Half> weights,
-        ArrayView<ulong> inputFull, ArrayView<ulong> inputEmpty, ArrayView<ulong> weightFull, ArrayView<ulong> weightEmpty)
+    private static void Multiply<TTile, TChunk, TResult>(WgmmaUpArguments u, CopyRing ring)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
         HalfConvolutionArguments a = u.Convolution;
-        int chunk = default(TChunk).Value, n = default(TTile).N, sums = default(TTile).N / 2;
+        int chunk = default(TChunk).Value, n = default(TTile).N, sums = n / 2;
         int lane = Group.IdxX & 31, block = Group.IdxX >> 7;
         int pitch = Pitch(a), plane = Plane(a), inputStage = InputStage(plane * a.TileFrames * (2 * chunk)) / 8;
         // Where this warpgroup's block lies: beside, below, or in the next frame.
         int line = block / a.BlocksX;
         int blockFrame = line / a.BlocksY, blockRow = (line - blockFrame * a.BlocksY) * 8, blockColumn = (block - line * a.BlocksX) * 8;
-        int inputAddress = (int)(Intrinsics.SharedAddress(ref inputs[0]) >> 4) + blockFrame * (plane * chunk / 8) + blockRow * pitch + blockColumn;
-        int weightAddress = (int)(Intrinsics.SharedAddress(ref weights[0]) >> 4);
-        ArrayView<float> sum = LocalMemory.Allocate<float>(Phases * default(TTile).N / 2);
-        int input = 0, inputParity = 0, weight = 0, weightParity = 0;
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4) + blockFrame * (plane * chunk / 8) + blockRow * pitch + blockColumn;
+        int weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
+        ArrayView<float> sum = LocalMemory.Allocate<float>(Phases * sums);
+        RingPosition input = default, weight = default;
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
@@ -221,47 +200,37 @@ internal static class WgmmaUpConvolution
             int freedInput = -1, freedWeight = -1;
             for (int c = item.FirstStep; c < item.EndStep; c++)
             {
-                Intrinsics.MBarrierWait(ref inputFull[input], inputParity);
+                Intrinsics.MBarrierWait(ref ring.InputFull[input.Stage], input.Parity);
                 for (int pass = 0; pass < u.Passes; pass++)
                 {
                     for (int i = 0; i < Taps; i++)
                     {
                         if (IsOutside(a, item, i)) continue;
                         int phase = PhaseOf(i), tap = TapOf(i);
-                        int x = inputAddress + input * inputStage + RowOf(phase, tap) * pitch + ColumnOf(phase, tap);
+                        int x = inputAddress + input.Stage * inputStage + RowOf(phase, tap) * pitch + ColumnOf(phase, tap);
                         ulong tile = WgmmaConvolution.Descriptor(x, plane, pitch);
-                        ulong w = WgmmaConvolution.Descriptor(weightAddress + weight * (n * chunk / 8), 8, chunk);
-                        Intrinsics.MBarrierWait(ref weightFull[weight], weightParity);
+                        ulong w = WgmmaConvolution.Descriptor(weightAddress + weight.Stage * (n * chunk / 8), 8, chunk);
+                        Intrinsics.MBarrierWait(ref ring.WeightFull[weight.Stage], weight.Parity);
                         Intrinsics.WgmmaFence(n, ref sum[phase * sums]);
                         for (int k = 0; k < chunk >> 4; k++)
                             Intrinsics.Wgmma(n, ref sum[phase * sums], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
                         Intrinsics.WgmmaCommitGroup();
                         Intrinsics.WgmmaWaitGroup(1);
-                        if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
-                        if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
+                        if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
+                        if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref ring.InputEmpty[freedInput]);
                         freedInput = -1;
-                        freedWeight = weight;
-                        weight++;
-                        if (weight == WeightStages)
-                        {
-                            weight = 0;
-                            weightParity ^= 1;
-                        }
+                        freedWeight = weight.Stage;
+                        weight.Advance(WeightStages);
                     }
                 }
-                freedInput = input;
-                input++;
-                if (input == InputStages)
-                {
-                    input = 0;
-                    inputParity ^= 1;
-                }
+                freedInput = input.Stage;
+                input.Advance(InputStages);
             }
             for (int phase = 0; phase < Phases; phase++) Intrinsics.WgmmaWait(n, ref sum[phase * sums], 0);
             if (lane == 0)
             {
-                Intrinsics.MBarrierArrive(ref weightEmpty[freedWeight]);
-                Intrinsics.MBarrierArrive(ref inputEmpty[freedInput]);
+                Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
+                Intrinsics.MBarrierArrive(ref ring.InputEmpty[freedInput]);
             }
 
             int frame = item.Frame + blockFrame, row = item.Row + blockRow + 2 * ((Group.IdxX >> 5) & 3), column = item.Column + blockColumn + (lane >> 2);
@@ -271,7 +240,10 @@ internal static class WgmmaUpConvolution
                 item.Rows = a.Rows - (phase >> 1);
                 item.Columns = a.Columns - (phase & 1);
                 if (frame < a.Frames && row < item.Rows && column < item.Columns)
-                    WgmmaConvolution.Finish<OneHalf>(n, a, default(TResult).Parts(a.Epilogue), item, frame, row, column, 2 * (lane & 3), sum.SubView(phase * sums));
+                {
+                    int parts = default(TResult).Parts(a.Epilogue);
+                    WgmmaConvolution.Finish<OneHalf>(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(phase * sums));
+                }
             }
         }
     }

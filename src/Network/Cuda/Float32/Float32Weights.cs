@@ -3,14 +3,14 @@ using Lia.Kernels.Convolution;
 using Lia.Network.Graph;
 using Lia.Weights;
 
-namespace Lia.Network.Cuda.Exact;
+namespace Lia.Network.Cuda.Float32;
 
 /// <summary>The parameters in float32.</summary>
-internal sealed class ExactWeights : CudaWeights
+internal sealed class Float32Weights : CudaWeights
 {
     private readonly Dictionary<string, ConvolutionWeights> _convolutions = [];
 
-    public ExactWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph)
+    public Float32Weights(KernelLoader loader, ITensorSource weights, LiaGraph graph)
         : base(loader, channelGranule: 1) => Load(weights, graph);
 
     /// <summary>A convolution by the name of its weight.</summary>
@@ -22,7 +22,7 @@ internal sealed class ExactWeights : CudaWeights
         return new ActivationMap(layout.Reserve((long)size * size * channels), 1, size, size, channels);
     })];
 
-    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new ExactPlanBuilder(Loader, this, graph, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new Float32PlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {

@@ -5,9 +5,9 @@ using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Network.Graph;
 
-namespace Lia.Network.Cuda.Exact;
+namespace Lia.Network.Cuda.Float32;
 
-internal sealed partial class ExactPlanBuilder
+internal sealed partial class Float32PlanBuilder
 {
     public ActivationMap First(ConvolutionLayer layer, int feature)
     {

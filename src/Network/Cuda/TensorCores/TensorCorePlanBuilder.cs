@@ -6,7 +6,7 @@ using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Network.Graph;
 
-namespace Lia.Network.Cuda.Fast;
+namespace Lia.Network.Cuda.TensorCores;
 
 /// <summary>
 /// The network with fp16 operands and float32 sums, CHW8. What surrounds a convolution is folded into its neighbours:
@@ -20,10 +20,10 @@ namespace Lia.Network.Cuda.Fast;
 /// Modulations are divided by their largest value, which demodulation takes out again, so that modulated activations stay in the range of fp16.
 /// </summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class FastPlanBuilder(KernelLoader loader, FastWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+internal sealed partial class TensorCorePlanBuilder(KernelLoader loader, TensorCoreWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
     : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ICudaActivation>
 {
-    private readonly FastWeights _weights = weights;
+    private readonly TensorCoreWeights _weights = weights;
 
     protected override void Encode() => ForwardPass.Encode(Graph, this);
 

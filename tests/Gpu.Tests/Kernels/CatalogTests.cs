@@ -7,7 +7,7 @@ namespace Lia.Gpu.Tests.Kernels;
 
 /// <summary>All kernels of the suite together: each compiles for every target it supports, and compiling is repeatable.</summary>
 /// <remarks>With LIA_GPU_TEST_PTX set to a directory, every kernel's PTX is written there for each target, for `ptxas`.</remarks>
-public class CatalogueTests(ITestOutputHelper output)
+public class CatalogTests(ITestOutputHelper output)
 {
     [Theory]
     [InlineData(75), InlineData(80), InlineData(86), InlineData(89), InlineData(90)]
@@ -57,7 +57,7 @@ public class CatalogueTests(ITestOutputHelper output)
     internal static IEnumerable<(MethodInfo Kernel, int MinSm)> Kernels()
     {
         const BindingFlags Any = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
-        foreach (MethodInfo method in typeof(CatalogueTests).Assembly.GetTypes().SelectMany(type => type.GetMethods(Any)))
+        foreach (MethodInfo method in typeof(CatalogTests).Assembly.GetTypes().SelectMany(type => type.GetMethods(Any)))
         {
             foreach (TestKernelAttribute kernel in method.GetCustomAttributes<TestKernelAttribute>())
                 yield return (method.IsGenericMethodDefinition ? method.MakeGenericMethod(kernel.TypeArguments) : method, kernel.MinSm);

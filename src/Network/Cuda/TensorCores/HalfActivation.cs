@@ -5,7 +5,7 @@ using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Half = ILGPU.Half;
 
-namespace Lia.Network.Cuda.Fast;
+namespace Lia.Network.Cuda.TensorCores;
 
 /// <summary>An fp16 activation on the device.</summary>
 /// <param name="Map">Where it is.</param>

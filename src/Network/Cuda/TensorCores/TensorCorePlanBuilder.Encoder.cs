@@ -8,9 +8,9 @@ using Lia.Kernels.Resampling;
 using Lia.Kernels.Warping;
 using Lia.Network.Graph;
 
-namespace Lia.Network.Cuda.Fast;
+namespace Lia.Network.Cuda.TensorCores;
 
-internal sealed partial class FastPlanBuilder
+internal sealed partial class TensorCorePlanBuilder
 {
     public ICudaActivation First(ConvolutionLayer layer, int feature)
     {

@@ -7,14 +7,14 @@ using Lia.Kernels.Convolution;
 using Lia.Kernels.Resampling;
 using Lia.Network.Graph;
 
-namespace Lia.Network.Cuda.Exact;
+namespace Lia.Network.Cuda.Float32;
 
 /// <summary>The network in float32, NHWC: every operation a kernel of its own.</summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class ExactPlanBuilder(KernelLoader loader, ExactWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+internal sealed partial class Float32PlanBuilder(KernelLoader loader, Float32Weights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
     : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ActivationMap>
 {
-    private readonly ExactWeights _weights = weights;
+    private readonly Float32Weights _weights = weights;
     private ActivationMap? _constant;
 
     protected override void Encode() => ForwardPass.Encode(Graph, this);

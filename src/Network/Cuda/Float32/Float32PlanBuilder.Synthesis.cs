@@ -6,9 +6,9 @@ using Lia.Kernels.Modulation;
 using Lia.Kernels.Warping;
 using Lia.Network.Graph;
 
-namespace Lia.Network.Cuda.Exact;
+namespace Lia.Network.Cuda.Float32;
 
-internal sealed partial class ExactPlanBuilder
+internal sealed partial class Float32PlanBuilder
 {
     public void Modulate(Synthesis synthesis)
     {

@@ -8,10 +8,10 @@ using Lia.Network.Graph;
 using Lia.Weights;
 using Half = ILGPU.Half;
 
-namespace Lia.Network.Cuda.Fast;
+namespace Lia.Network.Cuda.TensorCores;
 
 /// <summary>The parameters with convolutions in fp16, packed for the device's tensor cores.</summary>
-internal sealed class FastWeights : CudaWeights
+internal sealed class TensorCoreWeights : CudaWeights
 {
     /// <summary>
     /// Up to this resolution weights are sums of two halves. What the encoder's last layers and the decoder's first lose displaces every warp behind them, and their
@@ -26,7 +26,7 @@ internal sealed class FastWeights : CudaWeights
     /// <param name="graph">The network.</param>
     /// <param name="machine">Whose kernels read them.</param>
     /// <param name="isExact">Whether weights and activations are sums of two halves.</param>
-    public FastWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine, bool isExact)
+    public TensorCoreWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine, bool isExact)
         : base(loader, HalfMap.ChannelGranule)
     {
         Parts = isExact ? 2 : 1;
@@ -67,7 +67,7 @@ internal sealed class FastWeights : CudaWeights
         return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
     }
 
-    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new FastPlanBuilder(Loader, this, graph, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new TensorCorePlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     public override void Commit() => Launcher.Commit();
 
