@@ -55,7 +55,16 @@ internal static class Options
 
     public static Option<int> Batch() => Number("--batch", "frames computed together [default: the device's choice]", 1, 256);
 
-    public static Option<Device> Device() => Choice<Device>("--device", "what computes");
+    public static Option<Device> Device() => new("--device")
+    {
+        Description = "what computes; ilgpu: the exact kernels by ILGPU's own compiler, on other makers' GPUs too [default: auto]",
+        HelpName = "auto|cpu|cuda|cuda:N|ilgpu",
+        CustomParser = result =>
+        {
+            if (Lia.Device.Read(result.Tokens[0].Value, out Device device) is { } problem) result.AddError($"--device {problem}");
+            return device;
+        },
+    };
 
     public static Option<Precision> Precision() => Choice<Precision>("--precision", "exact: float32; fast: half-precision operands where the device has them");
 

@@ -96,7 +96,7 @@ public sealed partial record AnimationOptions
             throw new ArgumentException($"The batch is {Batch}; it must be from 1 to 256, or 0 for the device's choice.");
         if (Threads is < 0 or > 1024)
             throw new ArgumentException($"The number of threads is {Threads}; it must be from 1 to 1024, or 0 for every core.");
-        if (!Enum.IsDefined(Device) || !Enum.IsDefined(Precision) || !Enum.IsDefined(Mode) || !Enum.IsDefined(Fit) || !Enum.IsDefined(Normalization))
+        if (!Enum.IsDefined(Precision) || !Enum.IsDefined(Mode) || !Enum.IsDefined(Fit) || !Enum.IsDefined(Normalization))
             throw new ArgumentException("An enumeration value is not one of its names.");
         if (FrameRate is { Numerator: 0 })
             throw new ArgumentException("The frame rate is 0.");
@@ -105,25 +105,14 @@ public sealed partial record AnimationOptions
     }
 }
 
-/// <summary>What computes.</summary>
-public enum Device
-{
-    /// <summary>The fastest device there is.</summary>
-    Auto,
-    /// <summary>The processor: everywhere.</summary>
-    Cpu,
-    /// <summary>An NVIDIA GPU.</summary>
-    Cuda,
-}
-
 /// <summary>How a device computes.</summary>
 public enum Precision
 {
-    /// <summary>The device's default: fast on CUDA, exact on the CPU.</summary>
+    /// <summary>The device's default: fast on CUDA, exact elsewhere.</summary>
     Auto,
     /// <summary>float32.</summary>
     Exact,
-    /// <summary>Half-precision operands, float32 sums; the CPU has no such mode and computes exactly.</summary>
+    /// <summary>Half-precision operands, float32 sums; the CPU has no such mode and computes exactly; ILGPU's compiler has none and is refused.</summary>
     Fast,
 }
 

@@ -282,6 +282,10 @@ public sealed partial class Animator : IDisposable
             {
                 throw new OperationCanceledException("The animation was cancelled.", canceled, cancellationToken);
             }
+            catch (Exception failure) when (animator._executor.Explain(failure) is { } told)
+            {
+                throw told;
+            }
         }
 
         public void Dispose()

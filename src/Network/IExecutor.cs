@@ -41,6 +41,11 @@ public interface IExecutor : IDisposable
     /// <param name="count">Number of frames.</param>
     /// <param name="frames">Receives [count, 3, S, S], not clamped.</param>
     void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames);
+
+    /// <summary>A failure of what an executor stands on in the words of this library: what failed, and on which device.</summary>
+    /// <param name="failure">What a method of the executor or of one of its pipes threw.</param>
+    /// <returns>What to throw in its place; null where the failure says it all itself.</returns>
+    Exception? Explain(Exception failure) => null;
 }
 
 /// <summary>Receives one activation.</summary>

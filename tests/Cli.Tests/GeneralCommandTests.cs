@@ -22,7 +22,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Help_of_a_command_shows_the_choices_and_defaults()
     {
         string help = CliRunner.Succeed("animate", "--help").Output;
-        Assert.Contains("--device <auto|cpu|cuda>", help);
+        Assert.Contains("--device <auto|cpu|cuda|cuda:N|ilgpu>", help);
         Assert.Contains("[default: crop]", help);
         Assert.DoesNotContain("[default: 0]", help);
     }
@@ -35,6 +35,9 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Contains($"{Environment.ProcessorCount} thread", string.Concat(lines));
         JsonElement json = JsonDocument.Parse(CliRunner.Succeed("info", "--json").Output).RootElement;
         Assert.Contains("vox (256)", json.GetProperty("models").GetString());
+        // ILGPU's simulator on the processor is everywhere, and last.
+        Assert.Contains("simulated on the processor", lines.Last(line => line.StartsWith("ilgpu ", StringComparison.Ordinal)));
+        Assert.Contains("32 lanes", json.GetProperty("ilgpu 0").GetString());
     }
 
     [Theory]

@@ -6,6 +6,7 @@ using System.Runtime.Intrinsics;
 using Lia.Gpu.Cache;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
+using Lia.Gpu.Stock;
 using Lia.Media.Ffmpeg;
 using Lia.Weights;
 
@@ -59,11 +60,12 @@ internal static class InfoCommand
             yield return ("cuda", problem!);
             if (CudaTarget.Forced is not null) yield return ("target", Target(null));
         }
+        foreach ((int place, string accelerator) in StockAccelerators.Describe().Index()) yield return ($"ilgpu {place}", accelerator);
         KernelCache cache = KernelCache.Default;
         yield return ("kernels", cache.Folder is { } folder
             ? $"kept in {folder}: {cache.Usage.Files} file{(cache.Usage.Files == 1 ? "" : "s")}, {Files.Bytes(cache.Usage.Bytes)}"
             : $"not kept ({KernelCache.Variable} names a folder)");
-        foreach (string tool in new[] { "ffmpeg", "ffprobe" }) 
+        foreach (string tool in new[] { "ffmpeg", "ffprobe" })
             yield return (tool, Programs.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
         yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");

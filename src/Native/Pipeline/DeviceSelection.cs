@@ -1,5 +1,3 @@
-using Lia.Gpu.Cuda;
-using Lia.Gpu.Runtime;
 using Lia.Network;
 using Lia.Network.Cpu;
 using Lia.Network.Cuda;
@@ -13,26 +11,47 @@ internal sealed class DeviceSelection : IDisposable
     private readonly Device _device;
     private readonly Precision _precision;
     private readonly int _threads;
-    private Task<KernelLoader>? _opening;
+    private readonly GpuOpening? _opening;
 
     /// <summary>Refuses a device that is not there, before anything is loaded, and begins to open one that may be.</summary>
     /// <param name="device"><see cref="Device.Auto"/> takes CUDA where there is a device that can hold the network, else the CPU.</param>
-    /// <param name="precision"><see cref="Precision.Auto"/> is fast on CUDA, exact on the CPU, which has nothing else.</param>
+    /// <param name="precision"><see cref="Precision.Auto"/> is fast on CUDA, exact on the CPU and by ILGPU, which have nothing else.</param>
     /// <param name="threads">CPU threads; 0 takes every core.</param>
-    /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used; the message says why.</exception>
+    /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used, or has no such precision; the message says why.</exception>
     public DeviceSelection(Device device, Precision precision, int threads)
     {
         (_device, _precision, _threads) = (device, precision, threads);
-        if (device == Device.Cuda && !CudaDeviceInfo.TryEnumerate(out _, out string? problem)) throw Refusal(problem!);
-        if (device != Device.Cpu) _opening = Task.Run(OpenDevice);
+        try
+        {
+            switch (device.Kind)
+            {
+                case DeviceKind.Ilgpu:
+                    if (precision == Precision.Fast)
+                        throw new NotSupportedException("The device ilgpu has no fast precision: fast kernels need our compiler, on an NVIDIA GPU (cuda); ilgpu runs the exact ones.");
+                    _opening = GpuOpening.OnIlgpu();
+                    break;
+                case DeviceKind.Cuda:
+                    GpuOpening.DemandCuda(device.Ordinal);
+                    goto case DeviceKind.Auto;
+                case DeviceKind.Auto:
+                    _opening = GpuOpening.OnCuda(device.Ordinal);
+                    break;
+            }
+        }
+        catch (GpuUnavailableException e)
+        {
+            throw Refusal(e);
+        }
     }
 
-    /// <summary>Loads a network.</summary>
+    /// <summary>Loads a network; once.</summary>
     /// <param name="weights">Read during the call only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
-    /// <param name="onWarning">Is told why <see cref="Device.Auto"/> took the CPU although there is an NVIDIA driver, or why compiled kernels cannot be kept.</param>
+    /// <param name="onWarning">
+    /// Is told why <see cref="Device.Auto"/> took the CPU although there is an NVIDIA driver, why compiled kernels cannot be kept, or that ILGPU found no GPU.
+    /// </param>
     /// <param name="clock">Is told when the device was open and when the weights were on it.</param>
-    /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used; the message says why.</exception>
+    /// <exception cref="NotSupportedException">A GPU was asked for and cannot be used; the message says why.</exception>
     /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
     public IExecutor Open(ITensorSource weights, ModelArchitecture architecture, Action<string>? onWarning = null, StepClock? clock = null)
     {
@@ -42,45 +61,26 @@ internal sealed class DeviceSelection : IDisposable
     }
 
     /// <summary>Lets go of a device that was not taken. Nobody waits for it.</summary>
-    public void Dispose() => Interlocked.Exchange(ref _opening, null)?.ContinueWith(
-        static opening =>
-        {
-            if (opening.IsCompletedSuccessfully) opening.Result.Dispose();
-            else _ = opening.Exception; // seen
-        },
-        TaskScheduler.Default);
+    public void Dispose() => _opening?.Dispose();
 
     private IExecutor OpenExecutor(ITensorSource weights, ModelArchitecture architecture, Action<string>? onWarning, StepClock? clock)
     {
-        if (_device != Device.Cpu)
+        if (_opening is not null)
         {
             try
             {
-                KernelLoader loader = Interlocked.Exchange(ref _opening, null) is { } opening ? opening.GetAwaiter().GetResult() : OpenDevice();
-                clock?.Mark("device opened");
-                CudaExecutor executor = new(loader, weights, architecture, _precision == Precision.Exact ? CudaPrecision.Exact : CudaPrecision.Fast, ownsLoader: true);
-                try
-                {
-                    if (loader.Cache.Problem is { } problem) onWarning?.Invoke(problem);
-                    return executor;
-                }
-                catch
-                {
-                    executor.Dispose();
-                    throw;
-                }
+                CudaPrecision precision = _precision == Precision.Exact || _device.Kind == DeviceKind.Ilgpu ? CudaPrecision.Exact : CudaPrecision.Fast;
+                return _opening.Load(weights, architecture, precision, onWarning, () => clock?.Mark("device opened"));
             }
-            catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException)
+            catch (GpuUnavailableException e)
             {
-                if (_device == Device.Cuda) throw Refusal(e.Message);
+                if (_device != Device.Auto) throw Refusal(e);
                 // A machine without a driver is no surprise to its owner.
-                if (e is not CudaUnavailableException { Reason: CudaUnavailableReason.NoDriver }) onWarning?.Invoke($"computing on the CPU: {e.Message}");
+                if (!e.IsAbsent) onWarning?.Invoke($"computing on the CPU: {e.Message}");
             }
         }
         return new CpuExecutor(weights, architecture, new() { Threads = _threads == 0 ? null : _threads });
     }
 
-    private static KernelLoader OpenDevice() => CudaDeviceInfo.Enumerate()[0].Open();
-
-    private static NotSupportedException Refusal(string problem) => new($"The device cuda cannot be used: {problem}");
+    private NotSupportedException Refusal(GpuUnavailableException e) => new($"The device {_device} cannot be used: {e.Message}", e);
 }

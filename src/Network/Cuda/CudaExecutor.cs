@@ -29,7 +29,7 @@ public enum CudaPrecision
     Float32,
 }
 
-/// <summary>Runs the network on a GPU: with kernels of our compiler on CUDA, or, in float32, with kernels of ILGPU's own compiler wherever ILGPU runs (<see cref="OpenStock"/>).</summary>
+/// <summary>Runs the network on a GPU: with kernels of our compiler on CUDA, or, in float32, with kernels of ILGPU's own compiler wherever ILGPU runs (<see cref="GpuOpening.OnIlgpu"/>).</summary>
 /// <remarks>
 /// For every number of frames the layers become a list of launches once; a call then copies its input, replays the list and copies the result. Activations share one
 /// arena, allocated when a number of frames is first seen. Results are the same from run to run and, in float32, whatever frames run together; in fp16 their number may
@@ -76,11 +76,8 @@ public sealed partial class CudaExecutor : IExecutor
             _graph = LiaGraph.Create(architecture);
             _stream = loader.CreateStream();
             Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
-            Precision = precision;
-            ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(loader);
-            _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
-                ? new TensorCoreWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
-                : new Float32Weights(loader, weights, _graph);
+            Precision = loader.IsStock ? CudaPrecision.Float32 : precision;
+            _weights = Pack(loader, weights);
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(Grid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
             _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);
@@ -100,18 +97,6 @@ public sealed partial class CudaExecutor : IExecutor
             throw;
         }
     }
-
-    /// <summary>
-    /// Packs a checkpoint onto the accelerator that ILGPU finds: the first on CUDA, else on OpenCL, else its simulator on the processor. ILGPU's own compiler compiles the kernels, in float32; they
-    /// are slower by far than those of our compiler.
-    /// </summary>
-    /// <param name="weights">Read during the call only.</param>
-    /// <param name="architecture">The extents of the network in it.</param>
-    /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
-    /// <exception cref="NotSupportedException">ILGPU opens no accelerator, or the accelerator failed.</exception>
-    /// <exception cref="AcceleratorOutOfMemoryException">The accelerator has too little memory left.</exception>
-    public static CudaExecutor OpenStock(ITensorSource weights, ModelArchitecture architecture) =>
-        new(StockAccelerators.Open(), weights, architecture, CudaPrecision.Exact, ownsLoader: true);
 
     /// <inheritdoc/>
     public ModelArchitecture Architecture => _graph.Architecture;
@@ -202,6 +187,9 @@ public sealed partial class CudaExecutor : IExecutor
             _buffers.Frames.View.CopyToCPU(_stream, frames.Slice(first * PictureLength, part * PictureLength));
         }
     }
+
+    /// <inheritdoc/>
+    public Exception? Explain(Exception failure) => failure is AcceleratorException of ? _loader.Explain(of) : null;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -302,6 +290,15 @@ public sealed partial class CudaExecutor : IExecutor
                 break;
         }
         return builder.Finish();
+    }
+
+    private CudaWeights Pack(KernelLoader loader, ITensorSource weights)
+    {
+        if (Precision == CudaPrecision.Float32) return new Float32Weights(loader, weights, _graph);
+        ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(loader);
+        return Precision == CudaPrecision.Fast || HalfConvolutionLauncher.MultipliesPairs(machine)
+            ? new TensorCoreWeights(loader, weights, _graph, machine, isExact: Precision == CudaPrecision.Exact)
+            : new Float32Weights(loader, weights, _graph);
     }
 
     private void Forget()

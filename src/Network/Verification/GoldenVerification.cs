@@ -78,7 +78,14 @@ public sealed class GoldenVerification
             : AutocastErrors.Of(size, seed, name) is { } autocast ? autocast * (name == "frames" ? 1 : FastLayerTolerance)
             : isMeasured || !name.StartsWith("tap.", StringComparison.Ordinal) ? general
             : null);
-        verification.Compare(executor);
+        try
+        {
+            verification.Compare(executor);
+        }
+        catch (Exception failure) when (executor.Explain(failure) is { } told)
+        {
+            throw told;
+        }
         return new(verification._rows, executor.DeviceName);
     }
 

@@ -91,6 +91,8 @@ internal sealed class FakeExecutor : IExecutor
         _frames += count;
     }
 
+    public Exception? Explain(Exception failure) => failure is RawFailure ? new NotSupportedException($"the fake device failed: {failure.Message}", failure) : null;
+
     public void Dispose() => IsDisposed = true;
 
     private sealed class Source(float[] image, float[] code, Action onDisposed) : EncodedSource

@@ -1,0 +1,102 @@
+using System.Collections.Immutable;
+using ILGPU.Runtime;
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
+using Lia.Gpu.Stock;
+using Lia.Weights;
+
+namespace Lia.Network.Cuda;
+
+/// <summary>A GPU cannot be used; the message says why.</summary>
+/// <param name="message">Why.</param>
+/// <param name="isAbsent">Whether there is no driver at all.</param>
+/// <param name="cause">What failed.</param>
+public sealed class GpuUnavailableException(string message, bool isAbsent, Exception? cause = null) : NotSupportedException(message, cause)
+{
+    /// <summary>Whether there is no driver at all, which surprises nobody who owns the machine.</summary>
+    public bool IsAbsent { get; } = isAbsent;
+}
+
+/// <summary>A GPU that is being opened for one network. It takes a quarter of a second, beside whatever else is to be done first.</summary>
+public sealed class GpuOpening : IDisposable
+{
+    private readonly bool _isStock;
+    private Task<KernelLoader>? _opening;
+
+    private GpuOpening(Func<KernelLoader> open, bool isStock)
+    {
+        _isStock = isStock;
+        _opening = Task.Run(open);
+    }
+
+    /// <summary>Refuses a CUDA device that is not there, before anything else is done.</summary>
+    /// <param name="ordinal">Its number, as the driver counts; null for the first that can be used.</param>
+    /// <exception cref="GpuUnavailableException">There is none, or none of that number.</exception>
+    public static void DemandCuda(int? ordinal) => _ = Tell(() => Find(ordinal));
+
+    /// <summary>Begins to open a CUDA device; whether it is there shows in <see cref="Load"/>.</summary>
+    /// <param name="ordinal">Its number, as the driver counts; null takes the first that can be used.</param>
+    public static GpuOpening OnCuda(int? ordinal) => new(() => Find(ordinal).Open(), isStock: false);
+
+    /// <summary>Begins to open the accelerator that ILGPU finds, for kernels of its own compiler.</summary>
+    public static GpuOpening OnIlgpu() => new(() => StockAccelerators.Open(), isStock: true);
+
+    /// <summary>Waits until the device is open, and packs a checkpoint onto it.</summary>
+    /// <param name="weights">Read during the call only.</param>
+    /// <param name="architecture">The extents of the network in it.</param>
+    /// <param name="precision">How it computes; ILGPU's compiler has exact kernels alone.</param>
+    /// <param name="onWarning">Is told why compiled kernels cannot be kept, or that ILGPU found no GPU.</param>
+    /// <param name="opened">Called when the device is open.</param>
+    /// <exception cref="GpuUnavailableException">The device does not open, fails, or cannot hold the network.</exception>
+    /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
+    /// <exception cref="InvalidOperationException">It was called before.</exception>
+    public CudaExecutor Load(ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, Action<string>? onWarning, Action? opened) => Tell(() =>
+    {
+        Task<KernelLoader> opening = Interlocked.Exchange(ref _opening, null) ?? throw new InvalidOperationException("A device is opened for one network.");
+        KernelLoader loader = opening.GetAwaiter().GetResult();
+        opened?.Invoke();
+        CudaExecutor executor = new(loader, weights, architecture, precision, ownsLoader: true);
+        try
+        {
+            if (loader.Cache.Problem is { } problem) onWarning?.Invoke(problem);
+            if (_isStock && loader.Accelerator.AcceleratorType == AcceleratorType.CPU)
+                onWarning?.Invoke("ILGPU finds no GPU here: it simulates one on the processor, which takes minutes where a GPU takes a second");
+            return executor;
+        }
+        catch
+        {
+            executor.Dispose();
+            throw;
+        }
+    }, _isStock);
+
+    /// <summary>Lets go of a device that was not taken. Nobody waits for it.</summary>
+    public void Dispose() => Interlocked.Exchange(ref _opening, null)?.ContinueWith(
+        static opening =>
+        {
+            if (opening.IsCompletedSuccessfully) opening.Result.Dispose();
+            else _ = opening.Exception; // seen
+        },
+        TaskScheduler.Default);
+
+    private static CudaDeviceInfo Find(int? ordinal)
+    {
+        ImmutableArray<CudaDeviceInfo> devices = CudaDeviceInfo.Enumerate();
+        if (ordinal is null) return devices[0];
+        return devices.FirstOrDefault(device => device.Ordinal == ordinal) ?? throw new GpuUnavailableException(
+            $"there is no device {ordinal} that can be used, but {string.Join(", ", devices.Select(device => $"{device.Ordinal} ({device.Properties.Name})"))}",
+            isAbsent: false);
+    }
+
+    private static T Tell<T>(Func<T> step, bool isStock = false)
+    {
+        try
+        {
+            return step();
+        }
+        catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException || (isStock && e is NotSupportedException))
+        {
+            throw new GpuUnavailableException(e.Message, e is CudaUnavailableException { Reason: CudaUnavailableReason.NoDriver }, e);
+        }
+    }
+}
