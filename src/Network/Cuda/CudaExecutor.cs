@@ -81,7 +81,7 @@ public sealed partial class CudaExecutor : IExecutor
             _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
                 ? new TensorCoreWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
                 : new Float32Weights(loader, weights, _graph);
-            foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(Grid(level.Resolution)));
+            foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(LiaGraph.WarpGrid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
             _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);
             _origin = loader.Allocate1D<float>(architecture.Style);
@@ -340,7 +340,4 @@ public sealed partial class CudaExecutor : IExecutor
         output.View.CopyToCPU(_stream, q);
         return new(q, style, motion);
     }
-
-    /// <summary>linspace(-1, 1, count), rounded to float32.</summary>
-    private static float[] Grid(int count) => [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / (count - 1)))];
 }
