@@ -4,8 +4,7 @@ using Lia.Gpu.Runtime;
 namespace Lia.Kernels;
 
 /// <summary>
-/// A kernel with its shape and arguments, ready to be put into a stream any number of times. Every launcher makes these, and it is the only place
-/// where kernels meet the runtime.
+/// A kernel with its shape and arguments, ready to be put into a stream any number of times. Every launcher of this project makes these, by our compiler or by ILGPU's own.
 /// </summary>
 internal abstract class KernelLaunch
 {

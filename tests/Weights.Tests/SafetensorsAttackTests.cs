@@ -147,46 +147,4 @@ public class SafetensorsAttackTests
             Assert.Throws<WeightsException>(() => new SafetensorsFile(file.Path));
         }
     }
-
-    /// <summary>Whatever the mutation: refused, or a header whose tensors tile the data; and memory stays in proportion to the header.</summary>
-    [Fact]
-    public void A_hundred_thousand_mutated_headers_never_crash_the_reader()
-    {
-        byte[][] seeds = [HeaderOf("tiny_expected.safetensors"), HeaderOf("net64.safetensors")[..3000], Encoding.UTF8.GetBytes(
-            $"{{\"__metadata__\":{{\"variant\":\"vox\"}},{Tensor("\"a\"", "F32", "[2,3]", "[0,24]")},{Tensor("\"b\"", "BF16", "[]", "[24,26]")},{Tensor("\"c\"", "I64", "[0]", "[26,26]")}}}   ")];
-        Mutator mutator = new(20);
-        int accepted = 0;
-        for (int round = 0; round < 120_000; round++)
-        {
-            byte[] json = mutator.Mutate(seeds[round % 8 == 7 ? 1 : round % 2 * 2]);
-            long dataLength = round % 2 == 0 ? 396 : 26;
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            try
-            {
-                SafetensorsHeader header = SafetensorsHeader.Parse(json, 8 + json.Length + dataLength, "fuzz");
-                Assert.Equal(dataLength, header.Entries.Sum(entry => entry.End - entry.Begin));
-                foreach (SafetensorsEntry entry in header.Entries)
-                {
-                    Assert.InRange(entry.Begin, 0, entry.End);
-                    Assert.InRange(entry.End, entry.Begin, dataLength);
-                    Assert.Equal(entry.End - entry.Begin, SafetensorsHeader.ByteLength(entry.Info.DType, entry.Info.Shape));
-                }
-                accepted++;
-            }
-            catch (WeightsException refusal)
-            {
-                Assert.DoesNotContain(refusal.Message, char.IsControl);
-            }
-            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.True(allocated < FewBytes + 40 * json.Length, $"round {round}: {allocated} bytes for {json.Length}");
-        }
-        // Most mutations break a file and some do not: both ways were walked.
-        Assert.InRange(accepted, 1_000, 60_000);
-    }
-
-    private static byte[] HeaderOf(string name)
-    {
-        byte[] file = TestData.Read(name);
-        return file[8..(8 + SafetensorsHeader.ReadLength(file, file.Length, name))];
-    }
 }

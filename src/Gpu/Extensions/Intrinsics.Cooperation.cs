@@ -1,6 +1,6 @@
 namespace Lia.Gpu;
 
-/// <content>Votes of a warp, and barriers of a part of a group. Every lane, or every thread named, must take part. Device only.</content>
+/// <content>Votes of a warp; every lane must take part. Device only.</content>
 public static partial class Intrinsics
 {
     /// <summary>Whether the predicate holds in all lanes (`vote.sync.all`).</summary>
@@ -17,11 +17,4 @@ public static partial class Intrinsics
 
     /// <summary>One bit per lane that executes this (`activemask`).</summary>
     public static uint ActiveMask { [Ptx("activemask.b32 $d;", Effect = PtxEffect.Writes)] get => throw DeviceOnly.Error(); }
-
-    /// <summary>
-    /// Waits at the named barrier <paramref name="barrier"/> (1-15, a constant) for <paramref name="threads"/> threads (a constant multiple of 32):
-    /// `bar.sync barrier, threads`.
-    /// </summary>
-    [Ptx("bar.sync $i0, $i1;", Effect = PtxEffect.Writes)]
-    public static void NamedBarrier(int barrier, int threads) => throw DeviceOnly.Error();
 }

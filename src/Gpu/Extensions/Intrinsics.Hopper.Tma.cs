@@ -36,10 +36,6 @@ public static partial class Intrinsics
     [Ptx("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3}], [$saddr4];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void TmaLoad2D<T, TMap>(ref T tile, ref TMap map, int c0, int c1, ref ulong barrier) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();
 
-    /// <summary><see cref="TmaLoad2D{T, TMap}"/> for three dimensions.</summary>
-    [Ptx("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3, $4}], [$saddr5];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
-    public static void TmaLoad3D<T, TMap>(ref T tile, ref TMap map, int c0, int c1, int c2, ref ulong barrier) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();
-
     /// <summary><see cref="TmaLoad2D{T, TMap}"/> for four dimensions.</summary>
     [Ptx("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3, $4, $5}], [$saddr6];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void TmaLoad4D<T, TMap>(ref T tile, ref TMap map, int c0, int c1, int c2, int c3, ref ulong barrier) where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();

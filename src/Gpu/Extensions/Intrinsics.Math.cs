@@ -85,11 +85,6 @@ public static partial class Intrinsics
     public static uint PackHalf2(float low, float high) =>
         TargetSm >= 80 ? ConvertToHalf2(high, low) : Interop.FloatAsInt(ToHalf(low)) | ((uint)Interop.FloatAsInt(ToHalf(high)) << 16);
 
-    /// <summary>Two floats rounded to bfloat16 and packed, <paramref name="low"/> in bits 0-15 (sm_80 and up).</summary>
-    public static uint PackBFloat16x2(float low, float high) => TargetSm > 0
-        ? ConvertToBFloat16x2(high, low)
-        : ((BFloat16)low).RawValue | ((uint)((BFloat16)high).RawValue << 16);
-
     /// <summary>Rounds to tf32 (10 bits of fraction), ties away from zero; the result is still a float's bits (`cvt.rna.tf32.f32`, sm_80 and up).</summary>
     [Ptx("cvt.rna.tf32.f32 $d, $0;", MinSm = 80)]
     public static uint ToTf32(float x) => (BitConverter.SingleToUInt32Bits(x) + 0x1000) & 0xffffe000;

@@ -9,24 +9,9 @@ public static partial class Intrinsics
     [Builtin(Builtin.LoadNonCoherent)]
     public static T LoadNonCoherent<T>(ref T source) where T : unmanaged => throw DeviceOnly.Error();
 
-    /// <summary>
-    /// Loads one 8x8 matrix of 16-bit elements from shared memory: lanes 0-7 each give the address of a row (16 bytes, 16-byte aligned), and lane l
-    /// receives elements 2(l%4) and 2(l%4)+1 of row l/4 (`ldmatrix.sync.aligned.m8n8.x1.shared.b16`).
-    /// </summary>
-    [Ptx("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {$d0}, [$shared0];", Effect = PtxEffect.Writes)]
-    public static void LdMatrixX1<T>(ref T row, out uint r0) where T : unmanaged => throw DeviceOnly.Error();
-
-    /// <summary>Two 8x8 matrices: rows from lanes 0-7 and 8-15 (`ldmatrix ... x2`).</summary>
-    [Ptx("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {$d0, $d1}, [$shared0];", Effect = PtxEffect.Writes)]
-    public static void LdMatrixX2<T>(ref T row, out uint r0, out uint r1) where T : unmanaged => throw DeviceOnly.Error();
-
     /// <summary>Four 8x8 matrices: rows from lanes 0-7, 8-15, 16-23 and 24-31 (`ldmatrix ... x4`).</summary>
     [Ptx("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$d0, $d1, $d2, $d3}, [$shared0];", Effect = PtxEffect.Writes)]
     public static void LdMatrixX4<T>(ref T row, out uint r0, out uint r1, out uint r2, out uint r3) where T : unmanaged => throw DeviceOnly.Error();
-
-    /// <summary>One 8x8 matrix, transposed: lane l receives elements l/4 of rows 2(l%4) and 2(l%4)+1 (`ldmatrix ... x1.trans`).</summary>
-    [Ptx("ldmatrix.sync.aligned.m8n8.x1.trans.shared.b16 {$d0}, [$shared0];", Effect = PtxEffect.Writes)]
-    public static void LdMatrixX1Trans<T>(ref T row, out uint r0) where T : unmanaged => throw DeviceOnly.Error();
 
     /// <summary>Two 8x8 matrices, transposed (`ldmatrix ... x2.trans`).</summary>
     [Ptx("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {$d0, $d1}, [$shared0];", Effect = PtxEffect.Writes)]

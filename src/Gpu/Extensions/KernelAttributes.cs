@@ -70,7 +70,7 @@ internal sealed class PtxAttribute(string template) : Attribute
     public int Accumulators { get; set; }
 }
 
-/// <summary>Operations the compiler itself gives meaning to (`Frontend/Builtins.cs`).</summary>
+/// <summary>Operations the compiler itself gives meaning to (`Frontend/Frame.Calls.cs`).</summary>
 internal enum Builtin
 {
     ViewElement,

@@ -34,19 +34,6 @@ public struct Float4(float x, float y, float z, float w)
     public float W = w;
 }
 
-/// <summary>Two ints, stored at a multiple of 8 bytes: loaded and stored by one instruction.</summary>
-/// <param name="x">First component.</param>
-/// <param name="y">Second component.</param>
-[VectorAligned]
-public struct Int2(int x, int y)
-{
-    /// <summary>First component.</summary>
-    public int X = x;
-
-    /// <summary>Second component.</summary>
-    public int Y = y;
-}
-
 /// <summary>Four ints, stored at a multiple of 16 bytes: loaded and stored by one instruction.</summary>
 /// <param name="x">First component.</param>
 /// <param name="y">Second component.</param>
@@ -66,19 +53,6 @@ public struct Int4(int x, int y, int z, int w)
 
     /// <summary>Fourth component.</summary>
     public int W = w;
-}
-
-/// <summary>Four halves in two registers, stored at a multiple of 8 bytes: loaded and stored by one instruction.</summary>
-/// <param name="a">Halves 0 and 1.</param>
-/// <param name="b">Halves 2 and 3.</param>
-[VectorAligned]
-public struct Half4(Half2 a, Half2 b)
-{
-    /// <summary>Halves 0 and 1.</summary>
-    public Half2 A = a;
-
-    /// <summary>Halves 2 and 3.</summary>
-    public Half2 B = b;
 }
 
 /// <summary>Eight halves in four registers, stored at a multiple of 16 bytes: loaded and stored by one instruction.</summary>

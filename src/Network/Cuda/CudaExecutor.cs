@@ -78,7 +78,7 @@ public sealed partial class CudaExecutor : IExecutor
             Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
             Precision = loader.IsStock ? CudaPrecision.Float32 : precision;
             _weights = Pack(loader, weights);
-            foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(Grid(level.Resolution)));
+            foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(LiaGraph.WarpGrid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
             _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);
             _origin = loader.Allocate1D<float>(architecture.Style);
@@ -337,7 +337,4 @@ public sealed partial class CudaExecutor : IExecutor
         output.View.CopyToCPU(_stream, q);
         return new(q, style, motion);
     }
-
-    /// <summary>linspace(-1, 1, count), rounded to float32.</summary>
-    private static float[] Grid(int count) => [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / (count - 1)))];
 }

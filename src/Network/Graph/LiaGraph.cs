@@ -37,6 +37,9 @@ internal sealed record LiaGraph(ModelArchitecture Architecture, Encoder Encoder,
     /// <summary>Number of features the encoder hands to the decoder: one per level from 8x8 up.</summary>
     public int FeatureCount => Synthesis.Levels.Length;
 
+    /// <summary>A warp's coordinates along a side: linspace(-1, 1, count), rounded to float32.</summary>
+    public static float[] WarpGrid(int count) => [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / (count - 1)))];
+
     /// <summary>
     /// Checks that the checkpoint's fixed FIR buffers hold the kernel that executors have built in, outer([1,3,3,1], [1,3,3,1]) / 64
     /// (times 4 after an upsampling): a checkpoint with another kernel would give wrong pictures, not an error.

@@ -42,8 +42,8 @@ internal sealed unsafe class ToFlowStep : Step
         _weight = ToRgb.Rows(context, weights.ReadParameter(layer.Convolution.Weight, 3, inputs, 1, 1), 1 / Math.Sqrt(inputs));
         _modulated = context.Own(new(3L * x.Stride));
         _bias = weights.ReadParameter(layer.Bias, 3);
-        _gridX = context.Vector(Grid(x.Width));
-        _gridY = context.Vector(Grid(x.Height));
+        _gridX = context.Vector(LiaGraph.WarpGrid(x.Width));
+        _gridY = context.Vector(LiaGraph.WarpGrid(x.Height));
         context.NeedScratch((long)x.Width * x.Stride);
     }
 
@@ -102,7 +102,4 @@ internal sealed unsafe class ToFlowStep : Step
         Show(handler, $"{_layer.Name}.blended", Output!);
         if (_toRgb != null) Show(handler, _toRgb.Layer.Name, _toRgb.Output);
     }
-
-    /// <summary>linspace(-1, 1, count), rounded to float32.</summary>
-    private static float[] Grid(int count) => [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / (count - 1)))];
 }
