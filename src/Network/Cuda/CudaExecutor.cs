@@ -75,12 +75,21 @@ public sealed partial class CudaExecutor : IExecutor
             LiaGraph.CheckFirKernels(weights);
             _graph = LiaGraph.Create(architecture);
             _stream = loader.CreateStream();
-            Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
             Precision = precision;
+            Task<MotionBasis> basis = Task.Run(() => Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion))); // Beside the weights.
             ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(loader);
-            _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
-                ? new FastWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
-                : new ExactWeights(loader, weights, _graph);
+            try
+            {
+                _weights = precision == CudaPrecision.Fast || (precision == CudaPrecision.Exact && HalfConvolutionLauncher.MultipliesPairs(machine))
+                    ? new FastWeights(loader, weights, _graph, machine, isExact: precision == CudaPrecision.Exact)
+                    : new ExactWeights(loader, weights, _graph);
+            }
+            finally
+            {
+                // It reads the checkpoint and uses the stream: whatever else failed, it has to end.
+                basis.ContinueWith(static _ => { }, TaskContinuationOptions.ExecuteSynchronously).Wait();
+            }
+            Basis = basis.GetAwaiter().GetResult();
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(Grid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
             _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);
