@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -14,14 +15,37 @@ public static class TensorSourceExtensions
     /// message names the tensor and the place.</exception>
     public static float[] Read(this ITensorSource source, string name)
     {
+        float[] values = Copy(source, name);
+        DemandFinite(source, name, values);
+        return values;
+    }
+
+    /// <summary>What <see cref="Read"/> gives, without a copy where the file holds it as it is wanted: float32 in a safetensors file.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="name">A key of <see cref="ITensorSource.Tensors"/>.</param>
+    /// <returns>The values in row-major order; not to be used after <paramref name="source"/> is disposed.</returns>
+    /// <exception cref="WeightsException">As of <see cref="Read"/>.</exception>
+    public static ReadOnlyMemory<float> View(this ITensorSource source, string name)
+    {
+        ReadOnlyMemory<float> values = (source as SafetensorsFile)?.Singles(name) ?? Copy(source, name);
+        DemandFinite(source, name, values.Span);
+        return values;
+    }
+
+    private static float[] Copy(ITensorSource source, string name)
+    {
         if (!source.Tensors.TryGetValue(name, out TensorInfo? info)) throw Missing(source, name);
         if (info.ElementCount > Array.MaxLength)
             throw new WeightsException($"{source.Name}: tensor {Text.Quote(name)} has {info.ElementCount} elements, too many for one array");
         float[] values = GC.AllocateUninitializedArray<float>((int)info.ElementCount);
         source.CopyTo(name, values);
+        return values;
+    }
+
+    private static void DemandFinite(ITensorSource source, string name, ReadOnlySpan<float> values)
+    {
         int bad = FirstNonFinite(values);
         if (bad >= 0) throw new WeightsException($"{source.Name}: tensor {Text.Quote(name)} holds {Describe(values[bad])} at element {bad} of {values.Length}");
-        return values;
     }
 
     /// <summary>The tensor <see cref="ITensorSource.CopyTo"/> is asked for, its arguments checked.</summary>
@@ -38,6 +62,7 @@ public static class TensorSourceExtensions
     internal static WeightsException Missing(ITensorSource source, string name) => new($"{source.Name}: there is no tensor {Text.Quote(name)}");
 
     /// <summary>Index of the first NaN or infinity (exponent bits all ones), or -1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // It runs over all weights while a program starts, before slow code would be replaced.
     internal static int FirstNonFinite(ReadOnlySpan<float> values)
     {
         const uint Exponent = 0x7f800000;

@@ -85,7 +85,9 @@ public class LinearTests
                     expected[f * 9 + first + o] = (float)(1 / Math.Sqrt(sum));
                 }
             }
-            squared.AddRange(ConvolutionWeights.SquaredSums(weight, outputs, inputs, kernel));
+            float[] sums = new float[outputs * inputs];
+            ConvolutionWeights.SquareSums(weight, inputs, kernel, sums);
+            squared.AddRange(sums);
         }
         float[] actual = Run(device, a =>
         {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Security.Cryptography;
 using System.Text;
@@ -16,6 +17,21 @@ internal static class KernelKey
 {
     // What an assembly and all that it refers to are. Assemblies may be unloaded; the table does not hold them.
     private static readonly ConditionalWeakTable<Assembly, string> s_fingerprints = [];
+
+    // The assemblies that come with the runtime, all of one build: the core library's version stands for them, and none of the hundred and more is opened to be asked.
+    private static readonly Lazy<HashSet<string>> s_framework = new(() =>
+    {
+        string? folder = Path.GetDirectoryName(typeof(object).Assembly.Location);
+        // A program can bring a later one of its own: the runtime's list says which is taken. Where the runtime has no folder of its own (it lies with the program, or in one file), each is asked.
+        bool isShared = !string.IsNullOrEmpty(folder) && folder != Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+        string[] taken = !isShared ? [] : (AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string ?? "").Split(Path.PathSeparator);
+        HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
+        foreach (string path in taken)
+        {
+            if (Path.GetDirectoryName(path.AsSpan()).SequenceEqual(folder)) names.Add(Path.GetFileNameWithoutExtension(path));
+        }
+        return names;
+    });
 
     /// <summary>The key of a kernel's PTX; null for a kernel made at run time, which no later process can have.</summary>
     public static string? Of(MethodInfo method, CompileTarget target)
@@ -45,6 +61,8 @@ internal static class KernelKey
     public static string Of(CompiledKernel compiled, string machine) =>
         $"machine code\n{machine}\n{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(compiled.Ptx)))}\n";
 
+    private static string Framework { get; } = $"of {RuntimeInformation.FrameworkDescription} {typeof(object).Module.ModuleVersionId}";
+
     private static string Fingerprint(Assembly assembly) => s_fingerprints.GetValue(assembly, static root =>
     {
         var versions = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -52,9 +70,15 @@ internal static class KernelKey
         while (open.TryDequeue(out Assembly? next))
         {
             if (!versions.TryAdd(next.FullName!, next.ManifestModule.ModuleVersionId.ToString())) continue;
+            if (next == typeof(object).Assembly) continue;
             foreach (AssemblyName reference in next.GetReferencedAssemblies())
             {
                 if (versions.ContainsKey(reference.FullName)) continue;
+                if (s_framework.Value.Contains(reference.Name!))
+                {
+                    versions.Add(reference.FullName, Framework);
+                    continue;
+                }
                 try
                 {
                     open.Enqueue((AssemblyLoadContext.GetLoadContext(next) ?? AssemblyLoadContext.Default).LoadFromAssemblyName(reference));

@@ -20,7 +20,7 @@ internal sealed class ConvolutionWeights : IDisposable
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">Rows and columns of the kernel.</param>
     /// <param name="transposed">For <see cref="ConvolutionShape.Transposed"/>: orders the taps by phase.</param>
-    public ConvolutionWeights(KernelLoader loader, float[] weight, int outputs, int inputs, int kernel, bool transposed = false)
+    public ConvolutionWeights(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel, bool transposed = false)
     {
         (Outputs, Inputs, Kernel, Transposed) = (outputs, inputs, kernel, transposed);
         PaddedInputs = RoundUp(inputs, ConvolutionKernel.Chunk);
@@ -47,10 +47,13 @@ internal sealed class ConvolutionWeights : IDisposable
     /// <summary>
     /// Sums over the taps of the squared effective weights, [outputs, inputs]: what demodulation needs of a layer.
     /// </summary>
-    public static float[] SquaredSums(ReadOnlySpan<float> weight, int outputs, int inputs, int kernel)
+    /// <param name="weight">[outputs, inputs, kernel, kernel].</param>
+    /// <param name="inputs">Input channels.</param>
+    /// <param name="kernel">Rows and columns of the kernel.</param>
+    /// <param name="sums">[outputs, inputs].</param>
+    public static void SquareSums(ReadOnlySpan<float> weight, int inputs, int kernel, Span<float> sums)
     {
         int taps = kernel * kernel;
-        float[] sums = new float[outputs * inputs];
         double scale = 1.0 / (inputs * taps);
         for (int i = 0; i < sums.Length; i++)
         {
@@ -58,25 +61,25 @@ internal sealed class ConvolutionWeights : IDisposable
             foreach (float value in weight.Slice(i * taps, taps)) sum += (double)value * value;
             sums[i] = (float)(sum * scale);
         }
-        return sums;
     }
 
     public void Dispose() => _buffer.Dispose();
 
     // [tap][input][output], zeros in the padding, 1 / sqrt(inputs * kernel^2) multiplied in.
-    private float[] Pack(float[] weight)
+    private float[] Pack(ReadOnlyMemory<float> weight)
     {
         int taps = Kernel * Kernel;
         double scale = 1 / Math.Sqrt(Inputs * taps);
         float[] packed = new float[taps * PaddedInputs * PaddedOutputs];
         Parallel.For(0, Inputs, input =>
         {
+            ReadOnlySpan<float> values = weight.Span;
             for (int tap = 0; tap < taps; tap++)
             {
                 int source = Transposed ? PhaseTaps[tap].Y * Kernel + PhaseTaps[tap].X : tap;
                 Span<float> row = packed.AsSpan((tap * PaddedInputs + input) * PaddedOutputs, Outputs);
                 for (int output = 0; output < Outputs; output++)
-                    row[output] = (float)(weight[(output * Inputs + input) * taps + source] * scale);
+                    row[output] = (float)(values[(output * Inputs + input) * taps + source] * scale);
             }
         });
         return packed;

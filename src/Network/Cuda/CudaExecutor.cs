@@ -75,9 +75,19 @@ public sealed partial class CudaExecutor : IExecutor
             LiaGraph.CheckFirKernels(weights);
             _graph = LiaGraph.Create(architecture);
             _stream = loader.CreateStream();
-            Basis = Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion));
             Precision = loader.IsStock ? CudaPrecision.Float32 : precision;
-            _weights = Pack(loader, weights);
+            // Beside the weights.
+            Task<MotionBasis> basis = Task.Run(() => Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion)));
+            try
+            {
+                _weights = Pack(loader, weights);
+            }
+            finally
+            {
+                // It reads the checkpoint and uses the stream: whatever else failed, it has to end.
+                basis.ContinueWith(static _ => { }, TaskContinuationOptions.ExecuteSynchronously).Wait();
+            }
+            Basis = basis.GetAwaiter().GetResult();
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(LiaGraph.WarpGrid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
             _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);

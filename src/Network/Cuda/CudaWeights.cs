@@ -1,7 +1,9 @@
+using System.Runtime.ExceptionServices;
 using ILGPU.Runtime;
 using ILGPU;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
+using Lia.Kernels.Convolution;
 using Lia.Kernels.Modulation;
 using Lia.Network.Graph;
 using Lia.Weights;
@@ -17,6 +19,7 @@ internal abstract class CudaWeights : IDisposable
     private readonly Dictionary<string, MemoryBuffer1D<float, Stride1D.Dense>> _vectors = [];
     private readonly Dictionary<string, int> _styleOffsets = [], _demodulationOffsets = [];
     private readonly List<IDisposable> _owned = [];
+    private readonly List<Task<Action>> _parts = [];
     private readonly int _channelGranule;
 
     /// <param name="loader">Where they live.</param>
@@ -86,30 +89,52 @@ internal abstract class CudaWeights : IDisposable
         foreach (IDisposable owned in _owned) owned.Dispose();
     }
 
-    /// <summary>Reads everything; on failure what was allocated is released.</summary>
+    /// <summary>Reads everything, layers side by side on all cores; on failure what was allocated is released.</summary>
     protected void Load(ITensorSource weights, LiaGraph graph)
     {
+        Exception? failure = null;
         try
         {
             AddEncoder(weights, graph);
             AddSynthesis(weights, graph.Synthesis);
         }
-        catch
+        catch (Exception e)
         {
-            Dispose();
-            throw;
+            failure = e;
         }
+        // All are waited for, and all that succeeded is kept: the checkpoint may be gone after this, and what is on the device has to be found. The first failure in the order of the network is told.
+        for (int i = 0; i < _parts.Count; i++) // Parts may begin others.
+        {
+            try
+            {
+                _parts[i].GetAwaiter().GetResult()();
+            }
+            catch (Exception e)
+            {
+                failure ??= e;
+            }
+        }
+        _parts.Clear();
+        if (failure is null) return;
+        Dispose();
+        ExceptionDispatchInfo.Throw(failure);
     }
 
+    /// <summary>Adds a residual block's convolutions.</summary>
     protected abstract void AddBlock(ITensorSource weights, ResBlock block);
 
     /// <summary>The encoder's 4x4 convolution of a 4x4 map.</summary>
     protected abstract void AddLast(ITensorSource weights, ConvolutionLayer layer);
 
+    /// <summary>Packs and uploads a modulated convolution, on any thread; what is returned keeps it and is called as <see cref="Begin"/> says.</summary>
     /// <param name="layer">3x3.</param>
     /// <param name="resolution">Side of its output.</param>
     /// <param name="weight">[outputs, inputs, 3, 3].</param>
-    protected abstract void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight);
+    protected abstract Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight);
+
+    /// <summary>Begins a part of loading on the thread pool.</summary>
+    /// <param name="part">Reads, packs and uploads beside other parts; what it returns is called by the constructing thread, in the order of the beginnings.</param>
+    protected void Begin(Func<Action> part) => _parts.Add(Task.Run(part));
 
     protected T Own<T>(T resource) where T : IDisposable
     {
@@ -132,52 +157,94 @@ internal abstract class CudaWeights : IDisposable
             foreach (ConvolutionLayer layer in new[] { block.Conv1, block.Conv2 }) AddVector(weights, layer.Bias!, layer.Outputs);
         }
         AddLast(weights, graph.Encoder.Last);
-        (double[] head, double[] offset) = graph.MotionHead.Fold(weights);
-        Head = Upload<float>([.. head.Select(value => (float)value)]);
-        HeadOffset = Upload<float>([.. offset.Select(value => (float)value)]);
+        Begin(() =>
+        {
+            (double[] head, double[] offset) = graph.MotionHead.Fold(weights);
+            return () =>
+            {
+                Head = Upload(ToSingle(head));
+                HeadOffset = Upload(ToSingle(offset));
+            };
+        });
+
+        static float[] ToSingle(double[] values) => Array.ConvertAll(values, static value => (float)value);
     }
 
     private void AddSynthesis(ITensorSource weights, Synthesis synthesis)
     {
-        int channels = synthesis.Conv1.Convolution.Inputs, padded = Padded(channels);
-        float[] planar = weights.ReadParameter(synthesis.Constant, channels, 4, 4), constant = new float[16 * padded];
-        for (int i = 0; i < planar.Length; i++) constant[i % 16 * padded + i / 16] = planar[i];
-        Constant = Upload(constant);
+        Begin(() =>
+        {
+            int channels = synthesis.Conv1.Convolution.Inputs, padded = Padded(channels);
+            float[] planar = weights.ReadParameter(synthesis.Constant, channels, 4, 4), constant = new float[16 * padded];
+            for (int i = 0; i < planar.Length; i++) constant[i % 16 * padded + i / 16] = planar[i];
+            return () => Constant = Upload(constant);
+        });
 
-        ModulationStack stack = new(weights, Math.Max(ModulationStack.LeastGranule, _channelGranule));
-        AddStyled(weights, synthesis.Conv1, 4, stack);
+        ModulationStack stack = new(Math.Max(ModulationStack.LeastGranule, _channelGranule));
+        List<(ModulatedConvolutionLayer Layer, int Style)> modulations = [];
+        List<(StyledConvolutionLayer Layer, int Resolution, int Squares)> styled = [];
+        AddStyled(synthesis.Conv1, 4);
         foreach (SynthesisLevel level in synthesis.Levels)
         {
-            AddStyled(weights, level.Up, level.Resolution, stack);
-            AddStyled(weights, level.Conv, level.Resolution, stack);
-            _styleOffsets[level.ToFlow.Convolution.Name] = stack.AddModulation(level.ToFlow.Convolution.Modulation);
+            AddStyled(level.Up, level.Resolution);
+            AddStyled(level.Conv, level.Resolution);
+            AddModulation(level.ToFlow.Convolution);
             AddRows(weights, level.ToFlow.Convolution.Weight, 3, level.ToFlow.Convolution.Inputs, transpose: false);
             AddVector(weights, level.ToFlow.Bias, 3);
             AddRows(weights, level.ToRgb.Convolution.Weight, 3, level.ToRgb.Convolution.Inputs, transpose: false);
             AddVector(weights, level.ToRgb.Convolution.Bias!, 3);
             AddVector(weights, level.ToRgb.Bias, 3);
         }
-        (StyleLength, DemodulationLength) = (stack.Bias.Count, stack.DemodulationLength);
-        Modulation = Upload<float>([.. stack.Matrix]);
-        ModulationBias = Upload<float>([.. stack.Bias]);
-        SquaredWeights = Upload<float>([.. stack.Squared]);
-        DemodulationRows = Upload<DemodulationRow>([.. stack.Rows]);
-        DemodulatedLayers = Upload<StyleLayer>([.. stack.Layers]);
-    }
+        (StyleLength, DemodulationLength) = (stack.StyleLength, stack.DemodulationLength);
 
-    private void AddStyled(ITensorSource weights, StyledConvolutionLayer layer, int resolution, ModulationStack stack)
-    {
-        ModulatedConvolutionLayer convolution = layer.Convolution;
-        float[] weight = weights.ReadParameter(convolution.Weight, convolution.Outputs, convolution.Inputs, convolution.Kernel, convolution.Kernel);
-        AddModulated(convolution, resolution, weight);
-        AddVector(weights, layer.Bias, convolution.Outputs);
-        int style = stack.AddModulation(convolution.Modulation);
-        _styleOffsets[convolution.Name] = style;
-        _demodulationOffsets[convolution.Name] = stack.AddDemodulation(convolution, style, weight);
+        // Where each layer's share lies is known: they are filled side by side.
+        float[] matrix = new float[stack.StyleLength * synthesis.Conv1.Convolution.Modulation.Inputs], bias = new float[stack.StyleLength], squares = new float[stack.SquaresLength];
+        foreach ((ModulatedConvolutionLayer layer, int style) in modulations)
+        {
+            Begin(() =>
+            {
+                ModulationStack.Fill(weights, layer.Modulation, matrix.AsSpan(style * layer.Modulation.Inputs), bias.AsSpan(style));
+                return static () => { };
+            });
+        }
+        foreach ((StyledConvolutionLayer layer, int resolution, int start) in styled)
+        {
+            ModulatedConvolutionLayer convolution = layer.Convolution;
+            Begin(() =>
+            {
+                ReadOnlyMemory<float> weight = weights.ViewParameter(convolution.Weight, convolution.Outputs, convolution.Inputs, convolution.Kernel, convolution.Kernel);
+                ConvolutionWeights.SquareSums(weight.Span, convolution.Inputs, convolution.Kernel, squares.AsSpan(start, convolution.Outputs * convolution.Inputs));
+                return PackModulated(convolution, resolution, weight);
+            });
+        }
+        // The last part: when it is kept, all before it are done.
+        Begin(() => () =>
+        {
+            Modulation = Upload(matrix);
+            ModulationBias = Upload(bias);
+            SquaredWeights = Upload(squares);
+            DemodulationRows = Upload<DemodulationRow>([.. stack.Rows]);
+            DemodulatedLayers = Upload<StyleLayer>([.. stack.Layers]);
+        });
+
+        void AddStyled(StyledConvolutionLayer layer, int resolution)
+        {
+            AddVector(weights, layer.Bias, layer.Convolution.Outputs);
+            int style = AddModulation(layer.Convolution);
+            styled.Add((layer, resolution, stack.SquaresLength));
+            _demodulationOffsets[layer.Convolution.Name] = stack.AddDemodulation(layer.Convolution, style);
+        }
+
+        int AddModulation(ModulatedConvolutionLayer layer)
+        {
+            int style = stack.AddModulation(layer.Modulation);
+            modulations.Add((layer, style));
+            return _styleOffsets[layer.Name] = style;
+        }
     }
 
     /// <summary>A 1x1 convolution as a scaled matrix [outputs, inputs], or transposed; the channels of the network are padded.</summary>
-    private void AddRows(ITensorSource weights, string name, int outputs, int inputs, bool transpose)
+    private void AddRows(ITensorSource weights, string name, int outputs, int inputs, bool transpose) => Begin(() =>
     {
         float[] weight = weights.ReadParameter(name, outputs, inputs, 1, 1);
         int columns = Padded(transpose ? outputs : inputs);
@@ -188,13 +255,15 @@ internal abstract class CudaWeights : IDisposable
             int output = i / inputs, input = i % inputs;
             rows[transpose ? input * columns + output : output * columns + input] = (float)(weight[i] * scale);
         }
-        _vectors.Add(name, Loader.Allocate1D(rows));
-    }
+        return Keep(name, rows);
+    });
 
-    private void AddVector(ITensorSource weights, string name, int length)
+    private void AddVector(ITensorSource weights, string name, int length) => Begin(() =>
     {
         float[] values = weights.ReadParameter(name, length);
         Array.Resize(ref values, Padded(length));
-        _vectors.Add(name, Loader.Allocate1D(values));
-    }
+        return Keep(name, values);
+    });
+
+    private Action Keep(string name, float[] values) => () => _vectors.Add(name, Loader.Allocate1D(values));
 }

@@ -35,16 +35,17 @@ internal sealed record MotionHead(string Name, ImmutableArray<LinearLayer> Layer
             float[] bias = weights.ReadParameter(layer.Bias, layer.Outputs);
             double scale = layer.LrMul / Math.Sqrt(layer.Inputs);
             double[] product = new double[rows * layer.Inputs];
-            for (int row = 0; row < rows; row++)
+            (double[] factors, int inner) = (matrix, columns);
+            Parallel.For(0, rows, row =>
             {
                 Span<double> target = product.AsSpan(row * layer.Inputs, layer.Inputs);
-                for (int k = 0; k < columns; k++)
+                for (int k = 0; k < inner; k++)
                 {
-                    double factor = matrix[row * columns + k];
+                    double factor = factors[row * inner + k];
                     offset[row] += factor * bias[k] * layer.LrMul;
                     for (int column = 0; column < target.Length; column++) target[column] += factor * scale * weight[k * layer.Inputs + column];
                 }
-            }
+            });
             (matrix, columns) = (product, layer.Inputs);
         }
         return (matrix, offset);

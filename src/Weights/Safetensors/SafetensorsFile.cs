@@ -1,3 +1,7 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace Lia.Weights;
 
 /// <summary>A safetensors file, memory-mapped: opening reads only the header, and tensors are views of the mapping.</summary>
@@ -57,6 +61,13 @@ public sealed class SafetensorsFile : ITensorSource
         return _file.Slice(_dataStart + range.Begin, (int)length);
     }
 
+    /// <summary>A tensor of float32 where it lies in the mapping; null for one of another type. Its memory throws when it is used after this is disposed; a span taken before is not to be.</summary>
+    internal ReadOnlyMemory<float>? Singles(string name)
+    {
+        if (!BitConverter.IsLittleEndian || !_tensors.TryGetValue(name, out TensorInfo? info) || info.DType != DType.Float32 || info.ElementCount > Array.MaxLength) return null;
+        return new MappedSingles(this, name, (int)info.ElementCount).Memory;
+    }
+
     /// <inheritdoc/>
     public void CopyTo(string name, Span<float> destination)
     {
@@ -74,4 +85,27 @@ public sealed class SafetensorsFile : ITensorSource
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private sealed class MappedSingles(SafetensorsFile file, string name, int length) : MemoryManager<float>
+    {
+        public override Memory<float> Memory => CreateMemory(length);
+
+        // Of a read-only mapping: what is handed out is a ReadOnlyMemory.
+        public override Span<float> GetSpan()
+        {
+            ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(file.Bytes(name));
+            return MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(values), values.Length);
+        }
+
+        // The mapping does not move.
+        public override unsafe MemoryHandle Pin(int elementIndex = 0) => new((float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(GetSpan())) + elementIndex);
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
 }

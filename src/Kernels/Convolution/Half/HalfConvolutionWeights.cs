@@ -1,5 +1,6 @@
 using ILGPU.Runtime;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lia.Gpu.Runtime;
 
@@ -198,7 +199,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <param name="kernel">3 or 1.</param>
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
     /// <param name="precision">What each weight becomes.</param>
-    public static HalfConvolutionWeights Same(KernelLoader loader, float[] weight, int outputs, int inputs, int kernel, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] taps = [.. Enumerable.Range(0, kernel)];
@@ -207,7 +208,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     }
 
     /// <summary>A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of inputs.</summary>
-    public static HalfConvolutionWeights Down(KernelLoader loader, float[] weight, float[] skip, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Down(KernelLoader loader, ReadOnlyMemory<float> weight, ReadOnlyMemory<float> skip, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         for (int phase = 0; phase < 4; phase++)
@@ -219,7 +220,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <summary>
     /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0, odd ones row 1.
     /// </summary>
-    public static HalfConvolutionWeights Up(KernelLoader loader, float[] weight, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] phases = new int[4];
@@ -233,6 +234,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     }
 
     /// <summary>A power of two greater than any magnitude, within what float32 can divide by.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // As HalfPacking.
     public static float PowerAbove(ReadOnlySpan<float> weight)
     {
         // Magnitudes are in the order of their bits.
@@ -255,14 +257,16 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
     /// <summary>Steps that share an input: the taps <paramref name="Rows"/> x <paramref name="Columns"/> of a kernel, for every chunk.</summary>
     private sealed record Segment(
-        float[] Weight, int Kernel, int[] Rows, int[] Columns, int Source = 0, int Plane = 0, int OriginY = 0, int OriginX = 0)
+        ReadOnlyMemory<float> Weight, int Kernel, int[] Rows, int[] Columns, int Source = 0, int Plane = 0, int OriginY = 0, int OriginX = 0)
     {
+        private float? _peak;
+
         public int Taps => Rows.Length * Columns.Length;
 
         /// <summary>What the weights are divided by.</summary>
         public float Unit(WeightPrecision precision)
         {
-            float peak = PowerAbove(Weight);
+            float peak = _peak ??= PowerAbove(Weight.Span);
             return precision == WeightPrecision.Pair ? peak / (1 << 14) : peak;
         }
 
@@ -333,26 +337,15 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
         private void Pack(Segment segment, Half[] packed, int start, int block)
         {
-            float scale = 1 / segment.Unit(precision);
+            float unit = segment.Unit(precision);
             int kernelSize = segment.Kernel * segment.Kernel;
             int[] taps = [.. segment.Rows.SelectMany(row => segment.Columns.Select(column => row * segment.Kernel + column))];
-            Parallel.For(0, outputs, output =>
-            {
-                for (int input = 0; input < inputs; input++)
-                {
-                    ReadOnlySpan<float> kernel = segment.Weight.AsSpan((output * inputs + input) * kernelSize, kernelSize);
-                    int inStep = input % _chunk;
-                    int to = start + input / _chunk * (_passes * taps.Length) * block + output / 8 * (8 * _chunk) + inStep / 8 * 64 + output % 8 * 8 + inStep % 8;
-                    for (int tap = 0; tap < taps.Length; tap++)
-                    {
-                        float value = kernel[taps[tap]] * scale;
-                        Half rounded = Intrinsics.ToHalf(value);
-                        packed[to + (precision == WeightPrecision.Pair ? 2 * tap + 1 : tap) * block] = rounded;
-                        if (precision == WeightPrecision.Fine) packed[to + (taps.Length + tap) * block] = Intrinsics.ToHalf(value - (float)rounded);
-                        if (precision == WeightPrecision.Pair) packed[to + 2 * tap * block] = Intrinsics.ToHalf(value - (float)rounded);
-                    }
-                }
-            });
+            bool isPair = precision == WeightPrecision.Pair;
+            // From what is rounded to what is left over; of a pair the latter comes first.
+            int toLeft = precision switch { WeightPrecision.Pair => -block, WeightPrecision.Fine => taps.Length * block, _ => 0 };
+            Parallel.For(0, outputs, output => HalfPacking.PackRow(
+                segment.Weight.Span.Slice(output * inputs * kernelSize, inputs * kernelSize), kernelSize, taps, unit,
+                start + (isPair ? block : 0) + output / 8 * (8 * _chunk) + output % 8 * 8, 64, _chunk / 8, _passes * taps.Length * block, (isPair ? 2 : 1) * block, toLeft, packed));
         }
     }
 }

@@ -31,12 +31,15 @@ internal sealed class Float32Weights : CudaWeights
 
     protected override void AddLast(ITensorSource weights, ConvolutionLayer layer) => AddConvolution(weights, layer);
 
-    protected override void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight) =>
-        Add(layer.Weight, weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Resampling == Resampling.Up);
+    protected override Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight) =>
+        Pack(layer.Weight, weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Resampling == Resampling.Up);
 
-    private void AddConvolution(ITensorSource weights, ConvolutionLayer layer) =>
-        Add(layer.Weight, weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs, layer.Kernel, transposed: false);
+    private void AddConvolution(ITensorSource weights, ConvolutionLayer layer) => Begin(() =>
+        Pack(layer.Weight, weights.ViewParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs, layer.Kernel, transposed: false));
 
-    private void Add(string name, float[] weight, int outputs, int inputs, int kernel, bool transposed) =>
-        _convolutions.Add(name, Own(new ConvolutionWeights(Loader, weight, outputs, inputs, kernel, transposed)));
+    private Action Pack(string name, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel, bool transposed)
+    {
+        ConvolutionWeights packed = new(Loader, weight, outputs, inputs, kernel, transposed);
+        return () => _convolutions.Add(name, Own(packed));
+    }
 }

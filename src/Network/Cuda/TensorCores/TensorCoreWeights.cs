@@ -82,42 +82,40 @@ internal sealed class TensorCoreWeights : CudaWeights
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {
         ConvolutionLayer first = block.Conv1, second = block.Conv2;
-        Add(first.Weight, HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, PrecisionAt(block.Resolution)));
-        Add(second.Weight, HalfConvolutionWeights.Down(
-            Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, PrecisionAt(block.Resolution)));
+        WeightPrecision precision = PrecisionAt(block.Resolution);
+        Begin(() => Keep(first.Weight, HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, precision)));
+        Begin(() => Keep(second.Weight, HalfConvolutionWeights.Down(
+            Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, precision)));
     }
 
-    protected override void AddLast(ITensorSource weights, ConvolutionLayer layer)
+    protected override void AddLast(ITensorSource weights, ConvolutionLayer layer) => Begin(() =>
     {
-        float[] weight = Read(weights, layer);
+        ReadOnlyMemory<float> weight = Read(weights, layer);
         int pixels = layer.Kernel * layer.Kernel, padded = HalfMap.PaddedChannels(layer.Inputs);
-        float peak = HalfConvolutionWeights.PowerAbove(weight);
+        float peak = HalfConvolutionWeights.PowerAbove(weight.Span);
         if (Parts == 2) peak /= 1 << 14; // As of pairs elsewhere: what is left over of most is a normal number.
         Half[] matrix = new Half[layer.Outputs * padded * pixels * Parts];
-        Parallel.For(0, layer.Outputs * layer.Inputs, i =>
+        int run = Parts * pixels * HalfPacking.Width, row = padded / HalfPacking.Width * run;
+        Parallel.For(0, layer.Outputs, output => HalfPacking.PackRow(
+            weight.Span.Slice(output * layer.Inputs * pixels, layer.Inputs * pixels), pixels, [.. Enumerable.Range(0, pixels)], peak,
+            output * row, run, padded / HalfPacking.Width, row, HalfPacking.Width, Parts == 2 ? pixels * HalfPacking.Width : 0, matrix));
+        MemoryBuffer1D<Half, Stride1D.Dense> buffer = Loader.Allocate1D(matrix);
+        return () =>
         {
-            int output = i / layer.Inputs, input = i % layer.Inputs;
-            int to = (output * (padded / 8) + input / 8) * Parts * pixels * 8 + input % 8;
-            for (int pixel = 0; pixel < pixels; pixel++)
-            {
-                float value = weight[i * pixels + pixel] / peak;
-                Half rounded = Intrinsics.ToHalf(value);
-                matrix[to + pixel * 8] = rounded;
-                if (Parts == 2) matrix[to + (pixels + pixel) * 8] = Intrinsics.ToHalf(value - (float)rounded);
-            }
-        });
-        Last = Upload(matrix);
-        LastFactor = (float)(peak / Math.Sqrt(layer.Inputs * pixels));
-    }
+            Last = Own(buffer).View;
+            LastFactor = (float)(peak / Math.Sqrt(layer.Inputs * pixels));
+        };
+    });
 
-    protected override void AddModulated(ModulatedConvolutionLayer layer, int resolution, float[] weight) => Add(layer.Weight, layer.Resampling == Resampling.Up
+    protected override Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight) => Keep(layer.Weight, layer.Resampling == Resampling.Up
         ? HalfConvolutionWeights.Up(Loader, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, PrecisionAt(resolution))
         : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk, Parts == 2 ? WeightPrecision.Pair : WeightPrecision.Half));
 
     private WeightPrecision PrecisionAt(int resolution) =>
         Parts == 2 ? WeightPrecision.Pair : resolution <= FinestResolution ? WeightPrecision.Fine : WeightPrecision.Half;
 
-    private static float[] Read(ITensorSource weights, ConvolutionLayer layer) => weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);
+    private static ReadOnlyMemory<float> Read(ITensorSource weights, ConvolutionLayer layer) =>
+        weights.ViewParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);
 
-    private void Add(string name, HalfConvolutionWeights weights) => _convolutions.Add(name, Own(weights));
+    private Action Keep(string name, HalfConvolutionWeights weights) => () => _convolutions.Add(name, Own(weights));
 }
