@@ -1,27 +1,29 @@
+using ILGPU.IR.Intrinsics;
+
 namespace Lia.Gpu;
 
 /// <content>Votes of a warp, and barriers of a part of a group. Every lane, or every thread named, must take part. Device only.</content>
 public static partial class Intrinsics
 {
     /// <summary>Whether the predicate holds in all lanes (`vote.sync.all`).</summary>
-    [Ptx("vote.sync.all.pred $d, $0, 0xffffffff;", Effect = PtxEffect.Writes)]
+    [IntrinsicImplementation, Ptx("vote.sync.all.pred $d, $0, 0xffffffff;", Effect = PtxEffect.Writes)]
     public static bool VoteAll(bool predicate) => throw DeviceOnly.Error();
 
     /// <summary>Whether the predicate holds in any lane (`vote.sync.any`).</summary>
-    [Ptx("vote.sync.any.pred $d, $0, 0xffffffff;", Effect = PtxEffect.Writes)]
+    [IntrinsicImplementation, Ptx("vote.sync.any.pred $d, $0, 0xffffffff;", Effect = PtxEffect.Writes)]
     public static bool VoteAny(bool predicate) => throw DeviceOnly.Error();
 
     /// <summary>One bit per lane whose predicate holds (`vote.sync.ballot`).</summary>
-    [Ptx("vote.sync.ballot.b32 $d, $0, 0xffffffff;", Effect = PtxEffect.Writes)]
+    [IntrinsicImplementation, Ptx("vote.sync.ballot.b32 $d, $0, 0xffffffff;", Effect = PtxEffect.Writes)]
     public static uint Ballot(bool predicate) => throw DeviceOnly.Error();
 
     /// <summary>One bit per lane that executes this (`activemask`).</summary>
-    public static uint ActiveMask { [Ptx("activemask.b32 $d;", Effect = PtxEffect.Writes)] get => throw DeviceOnly.Error(); }
+    public static uint ActiveMask { [IntrinsicImplementation, Ptx("activemask.b32 $d;", Effect = PtxEffect.Writes)] get => throw DeviceOnly.Error(); }
 
     /// <summary>
     /// Waits at the named barrier <paramref name="barrier"/> (1-15, a constant) for <paramref name="threads"/> threads (a constant multiple of 32):
     /// `bar.sync barrier, threads`.
     /// </summary>
-    [Ptx("bar.sync $i0, $i1;", Effect = PtxEffect.Writes)]
+    [IntrinsicImplementation, Ptx("bar.sync $i0, $i1;", Effect = PtxEffect.Writes)]
     public static void NamedBarrier(int barrier, int threads) => throw DeviceOnly.Error();
 }
