@@ -30,6 +30,7 @@ internal static class CudaKernels
 
     public static int Run(string[] arguments)
     {
+        if (arguments.Contains("--against-stock")) return AgainstStock.Run(arguments);
         using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
         int size = arguments.Number("--size", 256);
         CudaPrecision precision = arguments.Precisions(CudaPrecision.Fast).Single();

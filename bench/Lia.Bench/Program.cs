@@ -4,7 +4,7 @@ namespace Lia.Bench;
 
 /// <summary>
 /// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet. On a GPU: <c>end-to-end</c>, the table that is quoted;
-/// <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with BenchmarkDotNet; <c>startup</c>, from the start of the program to the first frame.
+/// <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the first frame.
 /// </summary>
 internal static class Program
 {
@@ -42,6 +42,7 @@ internal static class Program
                 Console.Error.WriteLine("       Lia.Bench cuda [--size S] [--precision fast|exact] [--batches 1,8,32] [--runs N] [--layers]");
                 Console.Error.WriteLine("       Lia.Bench end-to-end [--sizes 256,512] [--precision exact,fast] [--batches 1,8,32] [--runs N] [--pytorch FILE.json,...] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench kernels [--size S] [--precision fast] [--batches 1,32] [--copies N] [--peaks FILE.json of pytorch-cuda.py] [--json FILE] [BenchmarkDotNet options]");
+                Console.Error.WriteLine("       Lia.Bench kernels --against-stock [--json FILE] [--verbose] [--dry]");
                 Console.Error.WriteLine("       Lia.Bench startup --lia COMMAND --model FILE --source FILE --driving FILE [--size S] [--device cuda] [--precision auto] [--runs N] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench micro [BenchmarkDotNet options, for example --filter *Convolution*]");
                 return 2;

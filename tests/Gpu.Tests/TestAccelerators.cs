@@ -23,8 +23,8 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
 }
 
 /// <summary>
-/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator and on CUDA: for kernels of plain ILGPU and the intrinsics that
-/// <see cref="Stock.StockIntrinsics"/> makes known to it.
+/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator, as PTX on the emulator, and on CUDA: for kernels of plain ILGPU and the
+/// intrinsics that <see cref="Stock.StockIntrinsics"/> makes known to it.
 /// </summary>
 /// <param name="onProcessor">Whether ILGPU's processor accelerator is one of them; false only with the reason beside it.</param>
 [AttributeUsage(AttributeTargets.Method)]
@@ -59,7 +59,7 @@ public sealed class CudaFactDiscoverer : FactDiscoverer
         TestAccelerators.Names.Contains(TestAccelerators.CudaName) ? base.Discover(discoveryOptions, testMethod, factAttribute) : new([]);
 }
 
-internal static class TestAccelerators
+internal static partial class TestAccelerators
 {
     public const string EmulatorName = "emulator";
     public const string CudaName = "cuda";
@@ -77,13 +77,20 @@ internal static class TestAccelerators
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
-    public static IEnumerable<string> EngineNames => Device.Value is null ? [.. Names, StockProcessorName] : [.. Names, StockProcessorName, StockCudaName];
+    private static readonly Dictionary<string, Func<KernelLoader>> OwnEngines = [];
+
+    static TestAccelerators() => AddEngines(OwnEngines);
+
+    public static IEnumerable<string> EngineNames => [.. Names, StockProcessorName, .. OwnEngines.Keys, .. Device.Value is null ? Array.Empty<string>() : [StockCudaName]];
 
     public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
 
     /// <summary>What the network's kernels are written for, as far as the CUDA device runs it: Turing's, Ampere's, its own.</summary>
     public static IEnumerable<CompileTarget> CudaTargets =>
         new[] { new CompileTarget(75), new CompileTarget(80), Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
+
+    /// <summary>Adds what a suite alone has: emulators, by their names.</summary>
+    static partial void AddEngines(Dictionary<string, Func<KernelLoader>> engines);
 
     /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
     public static T Run<T>(string name, Func<KernelLoader, T> program)
@@ -110,7 +117,7 @@ internal static class TestAccelerators
     /// <summary>A new accelerator of that name. <see cref="Run"/> shares one CUDA accelerator between all tests.</summary>
     public static KernelLoader Open(string name) => name == CudaName
         ? CudaDeviceInfo.Enumerate()[0].Open()
-        : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
+        : OwnEngines.TryGetValue(name, out Func<KernelLoader>? engine) ? engine() : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
 
     /// <summary>As <see cref="Run"/>, for exact arithmetic: a CUDA device must give the bits the emulator gives.</summary>
     public static T[] RunExact<T>(string name, Func<KernelLoader, T[]> program) where T : unmanaged

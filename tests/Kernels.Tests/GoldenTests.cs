@@ -21,6 +21,25 @@ public class GoldenTests(ITestOutputHelper output)
     [CudaFact]
     public void In_fp16_frames_are_as_exact_as_PyTorchs_autocast_and_layers_at_most_twice_as_inexact() => Verify(CudaPrecision.Fast);
 
+    [CudaFact]
+    public void By_ILGPUs_own_compiler_every_tensor_is_within_five_times_the_error_of_PyTorch()
+    {
+        foreach (string name in new[] { "net64", "net64_absolute", "net128" })
+        {
+            using SafetensorsFile golden = new(TestData.Unpack($"{name}.safetensors"));
+            VerificationReport report = GoldenVerification.Run(golden, (weights, architecture) =>
+            {
+                CudaExecutor stock = CudaExecutor.OpenStock(weights, architecture);
+                Assert.Matches(@"^ILGPU \(.+, float32\)$", stock.DeviceName);
+                Assert.DoesNotContain("CPU", stock.DeviceName);
+                return stock;
+            });
+            foreach (VerificationRow row in report.Rows) output.WriteLine($"{name} {row.Name,-36} {row.Error:E2} (limit {row.Limit:E2})");
+            Assert.All(report.Rows, row => Assert.True(row.IsWithin, $"{name} {row.Name}: {row.Error:E2} (limit {row.Limit:E2})"));
+            Assert.True(report.Frames.Error > 0, "an exact zero would mean that nothing was computed");
+        }
+    }
+
     private void Verify(CudaPrecision precision)
     {
         foreach (string name in new[] { "net64", "net64_absolute", "net128", "net256" })

@@ -21,14 +21,17 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     private static readonly Context s_context = Context.Create(static _ => { });
 
     private readonly ConcurrentDictionary<AcceleratorStream, List<Action>> _captures = [];
+    private readonly Func<CompiledKernel, CompiledKernel>? _replace;
 
     /// <summary>An accelerator whose kernels are compiled for <paramref name="sm"/>; for 90, as on a device, for sm_90a.</summary>
     /// <param name="sm">Compute capability times ten.</param>
     /// <param name="options">What the emulator checks; everything by default.</param>
     /// <param name="memoryBytes">Bytes of device memory.</param>
-    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes)
+    /// <param name="replace">Gives the kernel that is executed in the place of one that is loaded, with the same parameters; null for the kernel itself.</param>
+    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, Func<CompiledKernel, CompiledKernel>? replace = null)
         : base(s_context, new EmulatedDevice(sm, memoryBytes))
     {
+        _replace = replace;
         Properties = new()
         {
             Name = Name,
@@ -64,15 +67,16 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     public (long Free, long Total) MemoryInfo => (Properties.MemoryBytes - Memory.LiveBytes, Properties.MemoryBytes);
 
     /// <summary>A new emulator behind a loader, which is disposed with it.</summary>
-    /// <inheritdoc cref="EmulatorAccelerator(int, EmulatorOptions, long)"/>
+    /// <inheritdoc cref="EmulatorAccelerator(int, EmulatorOptions, long, Func{CompiledKernel, CompiledKernel})"/>
     /// <param name="cache">Where compiled kernels are kept; null for nowhere.</param>
     /// <param name="target">What is compiled for instead.</param>
     public static KernelLoader CreateLoader(
-        int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null, CompileTarget? target = null) =>
-        new(new EmulatorAccelerator(sm, options, memoryBytes), target, cache ?? KernelCache.Off, ownsAccelerator: true);
+        int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null, CompileTarget? target = null,
+        Func<CompiledKernel, CompiledKernel>? replace = null) =>
+        new(new EmulatorAccelerator(sm, options, memoryBytes, replace), target, cache ?? KernelCache.Off, ownsAccelerator: true);
 
     /// <inheritdoc/>
-    public LoadedKernel Load(KernelLoader loader, CompiledKernel compiled) => EmulatedKernel.Load(this, compiled);
+    public LoadedKernel Load(KernelLoader loader, CompiledKernel compiled) => EmulatedKernel.Load(this, _replace?.Invoke(compiled) ?? compiled);
 
     /// <inheritdoc/>
     public AcceleratorEvent CreateEvent(bool timed) => new EmulatedEvent(this);

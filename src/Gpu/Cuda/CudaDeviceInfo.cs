@@ -100,7 +100,7 @@ public sealed class CudaDeviceInfo
             context?.Dispose();
             if (e is ILGPU.Runtime.Cuda.CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) })
                 throw new AcceleratorOutOfMemoryException(Properties.Name, "device", 0, 0, Properties.MemoryBytes);
-            if (e is ILGPU.Runtime.Cuda.CudaException failure) throw new CudaException("cuCtxCreate", failure.Error, failure.Message, Properties.Name);
+            if (e is ILGPU.Runtime.Cuda.CudaException failure) throw new CudaException("cuCtxCreate", failure, Properties.Name);
             throw;
         }
     }

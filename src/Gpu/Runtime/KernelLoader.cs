@@ -143,7 +143,7 @@ public sealed class KernelLoader : IDisposable
     {
         ArgumentNullException.ThrowIfNull(failure);
         if (_device.IsOutOfMemory(failure)) return new AcceleratorOutOfMemoryException($"{Accelerator.Name} has no memory left: {failure.Message}", failure);
-        if (failure is ILGPU.Runtime.Cuda.CudaException cuda) return new CudaException("ILGPU", cuda.Error, cuda.Message, Accelerator.Name, cuda);
+        if (failure is ILGPU.Runtime.Cuda.CudaException cuda) return new CudaException("ILGPU", cuda, Accelerator.Name);
         return new NotSupportedException($"{Accelerator.Name} cannot be used: {failure.Message}", failure);
     }
 

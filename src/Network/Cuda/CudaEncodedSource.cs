@@ -48,6 +48,6 @@ internal sealed class CudaEncodedSource : EncodedSource
     {
         if (IsDisposed) return;
         IsDisposed = true;
-        _memory.Dispose();
+        CudaExecutor.Release(_memory.Dispose);
     }
 }

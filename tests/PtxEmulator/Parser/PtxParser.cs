@@ -4,7 +4,7 @@ namespace Lia.PtxEmulator.Parser;
 
 /// <summary>
 /// Reads the textbook PTX a compiler emits: module directives, entries, flat bodies of declarations, labels and instructions.
-/// What it does not know is an error with its line; nothing is skipped except debug lines (.file, .loc) and .pragma.
+/// What it does not know is an error with its line; nothing is skipped except debug lines (.file, .loc), .pragma and functions that nothing calls.
 /// </summary>
 internal sealed class PtxParser
 {
@@ -37,6 +37,7 @@ internal sealed class PtxParser
                     break;
                 case ".visible" or ".weak": break;
                 case ".entry": module.Entries.Add(ParseEntry()); break;
+                case ".func": SkipFunction(); break;
                 case ".extern" or ".shared" or ".const":
                     module.Variables.AddRange(ParseVariables(token));
                     break;
@@ -47,6 +48,19 @@ internal sealed class PtxParser
         if (module.VersionMajor == 0) throw new PtxSyntaxException(1, ".version is missing");
         if (module.Sm == 0) throw new PtxSyntaxException(1, ".target is missing");
         return module;
+    }
+
+    // Nothing can call it, since calls are not known: ILGPU's compiler leaves a function behind for each intrinsic that it has put in place.
+    private void SkipFunction()
+    {
+        while (!Current.Is("{"))
+        {
+            if (Current.Kind == TokenKind.End || Next().Is(";")) return;
+        }
+        while (!Next().Is("}"))
+        {
+            if (Current.Kind == TokenKind.End) throw Error(Current, "the body of a function is not closed");
+        }
     }
 
     private void ParseVersion(ModuleSyntax module)
