@@ -208,7 +208,7 @@ internal sealed class ExactKernelCases : IDisposable
         byte[] bytes = new byte[4 * frames * values];
         _random.NextBytes(bytes);
         PixelArguments normalise = new() { Pixels = Own(_memory.Allocate1D(bytes)).View, Planes = Allocate<float>(frames * values), Frames = frames, PixelsPerFrame = side * side };
-        Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Normalise)}", loader => PixelConversion.PrepareNormalise(loader, normalise), normalise.Planes);
+        Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Normalize)}", loader => PixelConversion.PrepareNormalize(loader, normalise), normalise.Planes);
         PixelArguments pack = new() { Pixels = Allocate<byte>(frames * values), Planes = Upload(frames * values), Frames = frames, PixelsPerFrame = side * side };
         Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Pack)}", loader => PixelConversion.PreparePack(loader, pack), pack.Pixels);
 

@@ -29,7 +29,8 @@ public class GoldenTests(ITestOutputHelper output)
             using SafetensorsFile golden = new(TestData.Unpack($"{name}.safetensors"));
             VerificationReport report = GoldenVerification.Run(golden, (weights, architecture) =>
             {
-                CudaExecutor stock = CudaExecutor.OpenStock(weights, architecture);
+                using GpuOpening opening = GpuOpening.OnIlgpu();
+                CudaExecutor stock = opening.Load(weights, architecture, CudaPrecision.Float32, onWarning: null, opened: null);
                 Assert.Matches(@"^ILGPU \(.+, float32\)$", stock.DeviceName);
                 Assert.DoesNotContain("CPU", stock.DeviceName);
                 return stock;
