@@ -88,9 +88,11 @@ internal sealed class CudaPlan(KernelLoader loader, IReadOnlyList<CudaStep> step
 
     private void EnqueueAll(AcceleratorStream stream)
     {
-        foreach (CudaStep step in steps)
+        // By index: enumerators of interfaces are allocated.
+        for (int i = 0; i < steps.Count; i++)
         {
-            foreach (KernelLaunch launch in step.Launches) launch.Enqueue(stream);
+            IReadOnlyList<KernelLaunch> launches = steps[i].Launches;
+            for (int j = 0; j < launches.Count; j++) launches[j].Enqueue(stream);
         }
     }
 
