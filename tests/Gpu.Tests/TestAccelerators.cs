@@ -12,7 +12,10 @@ using Xunit.v3;
 
 namespace Lia.Gpu.Tests;
 
-/// <summary>Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a device.</summary>
+/// <summary>
+/// Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a
+/// device.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EveryAcceleratorAttribute : DataAttribute
 {
@@ -23,15 +26,16 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
 }
 
 /// <summary>
-/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator and on CUDA: for kernels of plain ILGPU and the intrinsics that
-/// <see cref="Stock.StockIntrinsics"/> makes known to it.
+/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator and on CUDA: for
+/// kernels of plain ILGPU and the intrinsics that <see cref="Stock.StockIntrinsics"/> makes known to it.
 /// </summary>
 /// <param name="onProcessor">Whether ILGPU's processor accelerator is one of them; false only with the reason beside it.</param>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EveryEngineAttribute(bool onProcessor = true) : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.EngineNames.Where(name => onProcessor || name != TestAccelerators.StockProcessorName).Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.EngineNames.Where(name => onProcessor || name != TestAccelerators.StockProcessorName)
+            .Select(name => new TheoryDataRow(name))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
@@ -73,17 +77,20 @@ internal static class TestAccelerators
         [StockCudaName] = new(() => StockAccelerators.Open(AcceleratorType.Cuda)),
     };
 
-    private static readonly Lazy<KernelLoader?> Device = new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
+    private static readonly Lazy<KernelLoader?> Device =
+        new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
-    public static IEnumerable<string> EngineNames => Device.Value is null ? [.. Names, StockProcessorName] : [.. Names, StockProcessorName, StockCudaName];
+    public static IEnumerable<string> EngineNames =>
+        Device.Value is null ? [.. Names, StockProcessorName] : [.. Names, StockProcessorName, StockCudaName];
 
     public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
 
     /// <summary>What the network's kernels are written for, as far as the CUDA device runs it: Turing's, Ampere's, its own.</summary>
     public static IEnumerable<CompileTarget> CudaTargets =>
-        new[] { new CompileTarget(75), new CompileTarget(80), Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
+        new[] { new CompileTarget(75), new CompileTarget(80),
+            Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
 
     /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
     public static T Run<T>(string name, Func<KernelLoader, T> program)
@@ -130,7 +137,9 @@ internal static class TestAccelerators
         return [.. Enumerable.Range(0, length).Select(_ => (float)(2 * random.NextDouble() - 1))];
     }
 
-    /// <summary>Reproducible integers in [-magnitude, magnitude] as floats: their sums and products are exact while they stay below 2^24.</summary>
+    /// <summary>
+    /// Reproducible integers in [-magnitude, magnitude] as floats: their sums and products are exact while they stay below 2^24.
+    /// </summary>
     public static float[] RandomIntegers(int length, int magnitude, int seed = 1)
     {
         var random = new Random(seed);

@@ -19,7 +19,8 @@ internal sealed class ReplacingFile : IDisposable
             string folder = Path.GetDirectoryName(target)!;
             if (!Directory.Exists(folder)) throw new IOException($"there is no folder {folder}");
             string temporary = Path.Combine(folder, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.part");
-            return (target, temporary, new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16));
+            return (target, temporary, new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None,
+                bufferSize: 1 << 16));
         });
     }
 
@@ -57,7 +58,8 @@ internal sealed class ReplacingFile : IDisposable
     private T Guard<T>(Func<T> step)
     {
         try { return step(); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException) { throw Failed(e); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+            { throw Failed(e); }
     }
 
     private WeightsException Failed(Exception e)

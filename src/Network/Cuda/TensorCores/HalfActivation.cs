@@ -25,7 +25,8 @@ internal sealed record HalfActivation(HalfMap Map) : ICudaActivation
 
     /// <summary>Room for a map in an arena.</summary>
     public static HalfMap Reserve(ArenaLayout arena, int frames, int channels, int height, int width, int planes, int parts) => new(
-        arena.Reserve(HalfMap.LengthOf(frames, channels, height, width, parts * planes) / 2).Cast<Half>(), frames, channels, height, width, planes, parts);
+        arena.Reserve(HalfMap.LengthOf(frames, channels, height, width, parts * planes) / 2)
+            .Cast<Half>(), frames, channels, height, width, planes, parts);
 
     /// <inheritdoc/>
     public float[] Read(AcceleratorStream stream)
