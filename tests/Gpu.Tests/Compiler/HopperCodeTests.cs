@@ -229,7 +229,8 @@ public class HopperCodeTests
         Assert.Contains("fence.mbarrier_init.release.cluster;", ptx);
         Assert.Matches(@"mbarrier\.arrive\.expect_tx\.shared::cta\.b64 _, \[%r\d+\], %r\d+;", ptx);
         Assert.Matches(
-            @"cp\.async\.bulk\.tensor\.4d\.shared::cluster\.global\.tile\.mbarrier::complete_tx::bytes \[%r\d+\], \[%rd\d+, \{%r\d+, %r\d+, %r\d+, %r\d+\}\], \[%r\d+\];", ptx);
+            @"cp\.async\.bulk\.tensor\.4d\.shared::cluster\.global\.tile\.mbarrier::complete_tx::bytes " +
+            @"\[%r\d+\], \[%rd\d+, \{%r\d+, %r\d+, %r\d+, %r\d+\}\], \[%r\d+\];", ptx);
         Assert.Contains("fence.proxy.async.shared::cta;", ptx);
         Assert.Contains("griddepcontrol.wait;", ptx);
         Assert.Contains("griddepcontrol.launch_dependents;", ptx);

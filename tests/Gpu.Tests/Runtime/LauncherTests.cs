@@ -44,7 +44,8 @@ public class LauncherTests
         {
             using var output = loader.Allocate1D<double>(14);
             var launch =
-                loader.Load<Action<KernelConfig, ArrayView<double>, byte, double, sbyte, long, short, float, Half, Mixed, ushort, uint, ulong>>(Twelve);
+                loader.Load<Action<
+                    KernelConfig, ArrayView<double>, byte, double, sbyte, long, short, float, Half, Mixed, ushort, uint, ulong>>(Twelve);
             var mixed = new Mixed { Small = 200, Wide = -1.5, Narrow = (Half)0.5f, Whole = -7 };
             launch((1, 1), output.View, 250, Math.PI, -3, long.MinValue + 1024, -30000, 1.25f, (Half)3f, mixed, 65000, 4000000000,
                 1UL << 60);

@@ -7,7 +7,7 @@ using Half = ILGPU.Half;
 
 namespace Lia.Network.Cuda.TensorCores;
 
-/// <summary>An fp16 activation on the device.</summary>
+/// <summary>An activation for tensor cores: halves, or pairs of them.</summary>
 /// <param name="Map">Where it is.</param>
 internal sealed record HalfActivation(HalfMap Map) : ICudaActivation
 {
