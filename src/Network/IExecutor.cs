@@ -15,7 +15,10 @@ public interface IExecutor : IDisposable
     /// <summary>Whether it computes in float32 throughout; else convolutions have fp16 operands and float32 sums.</summary>
     bool IsExact => true;
 
-    /// <summary>How many frames to pass together when nothing speaks for another number. Results do not depend on it, but for the order of sums where <see cref="IsExact"/> is false.</summary>
+    /// <summary>
+    /// How many frames to pass together when nothing speaks for another number. Results do not depend on it, but for the order of sums
+    /// where <see cref="IsExact"/> is false.
+    /// </summary>
     int PreferredBatch => 1;
 
     /// <summary>The orthonormal motion basis Q [style, motion].</summary>

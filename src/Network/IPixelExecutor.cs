@@ -2,9 +2,10 @@ namespace Lia.Network;
 
 /// <summary>An executor that converts pictures itself and computes while its caller does something else.</summary>
 /// <remarks>
-/// Work is submitted to a pipe and its result received later, in the order of submission; what is submitted runs while the caller prepares the next batch. Pictures
-/// are RGB bytes [S, S, 3]. Results are those that the methods of <see cref="IExecutor"/> lead to when pictures are made planes by <c>(u8 / 255 - 0.5) * 2</c> and planes pictures by
-/// <c>(x + 1) / 2 * 255</c>, rounded and clamped. Executor and pipes are used by one thread at a time, which may use all of them at once.
+/// Work is submitted to a pipe and its result received later, in the order of submission; what is submitted runs while the caller prepares
+/// the next batch. Pictures are RGB bytes [S, S, 3]. Results are those that the methods of <see cref="IExecutor"/> lead to when pictures
+/// are made planes by <c>(u8 / 255 - 0.5) * 2</c> and planes pictures by <c>(x + 1) / 2 * 255</c>, rounded and clamped. Executor and pipes
+/// are used by one thread at a time, which may use all of them at once.
 /// </remarks>
 public interface IPixelExecutor : IExecutor
 {
@@ -49,17 +50,23 @@ public interface IMotionPipe : IPixelPipe
 /// <summary>From latents to pictures.</summary>
 public interface IPicturePipe : IPixelPipe
 {
-    /// <summary>Starts to decode latents with a source's features. The latents may be reused on return; the source must live until the result is received.</summary>
+    /// <summary>
+    /// Starts to decode latents with a source's features. The latents may be reused on return; the source must live until the result is
+    /// received.
+    /// </summary>
     /// <param name="source">From <see cref="IExecutor.EncodeSource"/>.</param>
     /// <param name="latents">[count, style].</param>
     /// <param name="count">Number of pictures.</param>
-    /// <exception cref="ArgumentException">There are more than the pipe was opened for, or none, the span has another length, or the source is another executor's.</exception>
+    /// <exception cref="ArgumentException">There are more than the pipe was opened for, or none, the span has another length, or the source
+    /// is another executor's.</exception>
     /// <exception cref="InvalidOperationException"><see cref="IPixelPipe.Depth"/> batches are under way.</exception>
     void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count);
 
     /// <summary>Waits for the pictures of the batch submitted first of those not received.</summary>
     /// <param name="pictures">Receive [S, S, 3] each.</param>
-    /// <returns>The first picture of the batch that came out with a value that is not a finite number, counted from 0; -1 when there is none.</returns>
+    /// <returns>
+    /// The first picture of the batch that came out with a value that is not a finite number, counted from 0; -1 when there is none.
+    /// </returns>
     /// <exception cref="ArgumentException">Their number or a length is not that batch's.</exception>
     /// <exception cref="InvalidOperationException">Nothing is under way.</exception>
     int Receive(ReadOnlySpan<byte[]> pictures);

@@ -12,7 +12,10 @@ using Xunit.v3;
 
 namespace Lia.Gpu.Tests;
 
-/// <summary>Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a device.</summary>
+/// <summary>
+/// Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a
+/// device.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class EveryAcceleratorAttribute : DataAttribute
 {
@@ -31,7 +34,8 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
 public sealed class EveryEngineAttribute(bool onProcessor = true) : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.EngineNames.Where(name => onProcessor || name != TestAccelerators.StockProcessorName).Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.EngineNames.Where(name => onProcessor || name != TestAccelerators.StockProcessorName)
+            .Select(name => new TheoryDataRow(name))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
@@ -73,7 +77,8 @@ internal static partial class TestAccelerators
         [StockCudaName] = new(() => StockAccelerators.Open(AcceleratorType.Cuda)),
     };
 
-    private static readonly Lazy<KernelLoader?> Device = new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
+    private static readonly Lazy<KernelLoader?> Device =
+        new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
@@ -87,7 +92,8 @@ internal static partial class TestAccelerators
 
     /// <summary>What the network's kernels are written for, as far as the CUDA device runs it: Turing's, Ampere's, its own.</summary>
     public static IEnumerable<CompileTarget> CudaTargets =>
-        new[] { new CompileTarget(75), new CompileTarget(80), Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
+        new[] { new CompileTarget(75), new CompileTarget(80),
+            Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
 
     /// <summary>Adds what a suite alone has: emulators, by their names.</summary>
     static partial void AddEngines(Dictionary<string, Func<KernelLoader>> engines);
@@ -137,7 +143,9 @@ internal static partial class TestAccelerators
         return [.. Enumerable.Range(0, length).Select(_ => (float)(2 * random.NextDouble() - 1))];
     }
 
-    /// <summary>Reproducible integers in [-magnitude, magnitude] as floats: their sums and products are exact while they stay below 2^24.</summary>
+    /// <summary>
+    /// Reproducible integers in [-magnitude, magnitude] as floats: their sums and products are exact while they stay below 2^24.
+    /// </summary>
     public static float[] RandomIntegers(int length, int magnitude, int seed = 1)
     {
         var random = new Random(seed);

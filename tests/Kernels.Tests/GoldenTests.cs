@@ -9,7 +9,10 @@ using Lia.Weights;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>The whole network on a GPU against the official program: every tensor of the reference files, by the kernels of every architecture that it runs. (The emulator takes minutes for the smallest, hours for the others.)</summary>
+/// <summary>
+/// The whole network on a GPU against the official program: every tensor of the reference files, by the kernels of every architecture that
+/// it runs. (The emulator takes minutes for the smallest, hours for the others.)
+/// </summary>
 public class GoldenTests(ITestOutputHelper output)
 {
     [CudaFact]
@@ -52,7 +55,8 @@ public class GoldenTests(ITestOutputHelper output)
                 using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open(target);
                 VerificationReport report = GoldenVerification.Run(
                     golden, (weights, architecture) => new CudaExecutor(loader, weights, architecture, precision));
-                // Of older architectures' fast kernels frames alone are held to PyTorch's errors: on sm_75 one manipulated picture of net64 is 5 % over.
+                // Of older architectures' fast kernels frames alone are held to PyTorch's errors: on sm_75 one manipulated picture of net64
+                // is 5 % over.
                 bool isWhole = precision != CudaPrecision.Fast || target == TestAccelerators.CudaTargets.Last();
                 foreach (VerificationRow row in report.Rows)
                 {

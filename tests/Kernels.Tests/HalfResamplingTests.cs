@@ -79,7 +79,8 @@ public class HalfResamplingTests
     {
         Tensor x = Chw8.Round(Tensor.Random(1, 3, 16, 9, 11)), second = Tensor.Create(1, 16, 9, 11, (_, c, i, j) => x[1, c, i, j]);
         float[] factors = RandomFloats(48, 2), bias = RandomFloats(16, 4);
-        Tensor together = Run(device, a => Up(a, x, factors, bias, null, 16)), alone = Run(device, a => Up(a, second, factors[16..32], bias, null, 16));
+        Tensor together = Run(device, a => Up(a, x, factors, bias, null, 16)),
+            alone = Run(device, a => Up(a, second, factors[16..32], bias, null, 16));
         Assert.Equal(alone.Values, together.Values.AsSpan(alone.Values.Length, alone.Values.Length).ToArray());
     }
 
@@ -130,7 +131,8 @@ public class OctetTests
     {
         // Every finite half, the midpoints to the next one, and what is too large.
         float[] finite = [.. Enumerable.Range(0, 0x7c00).Select(bits => (float)Interop.IntAsFloat((ushort)bits))];
-        float[] positive = [.. finite, .. finite.Zip(finite.Skip(1), (a, b) => (a + b) / 2), 65519f, 65520f, 65536f, 1e10f, float.MaxValue, float.PositiveInfinity];
+        float[] positive = [.. finite, .. finite.Zip(finite.Skip(1), (a, b) => (a + b) / 2), 65519f, 65520f, 65536f, 1e10f, float.MaxValue,
+            float.PositiveInfinity];
         float[] values = [.. positive, .. positive.Select(value => -value), float.NaN, -float.NaN];
         Array.Resize(ref values, (values.Length + 7) / 8 * 8);
         (Half[] halves, float[] back) = Run(device, a =>
@@ -138,9 +140,11 @@ public class OctetTests
             using DeviceScope scope = new(a);
             CopyArguments arguments = new()
             {
-                Input = scope.Upload(values), Output = scope.Allocate<Half>(values.Length), Back = scope.Allocate<float>(values.Length), Octets = values.Length / 8,
+                Input = scope.Upload(values), Output = scope.Allocate<Half>(values.Length), Back = scope.Allocate<float>(values.Length),
+                    Octets = values.Length / 8,
             };
-            scope.Run(KernelLaunch.Create(a, CopyKernel, KernelLaunch.Linear(arguments.Octets), arguments), KernelLaunch.Create(a, BackKernel, KernelLaunch.Linear(arguments.Octets), arguments));
+            scope.Run(KernelLaunch.Create(a, CopyKernel, KernelLaunch.Linear(arguments.Octets), arguments),
+                KernelLaunch.Create(a, BackKernel, KernelLaunch.Linear(arguments.Octets), arguments));
             return (scope.Download(arguments.Output), scope.Download(arguments.Back));
         });
         for (int i = 0; i < values.Length; i++)

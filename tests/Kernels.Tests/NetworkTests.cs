@@ -21,7 +21,8 @@ public class NetworkTests
         int picture = 3 * architecture.Size * architecture.Size;
         float[] source = RandomFloats(picture, 1), driving = RandomFloats(count * picture, 2);
         Dictionary<string, float[]> activations = [];
-        float[] codes = new float[count * architecture.Motion], frames = new float[count * picture], latents = new float[count * architecture.Style];
+        float[] codes = new float[count * architecture.Motion], frames = new float[count * picture],
+            latents = new float[count * architecture.Style];
         if (hasTaps) executor.Tap = (name, shape, values) => activations[name + string.Join("x", shape.ToArray())] = values.ToArray();
         using EncodedSource encoded = executor.EncodeSource(source);
         executor.EncodeMotion(driving, count, codes);
@@ -29,7 +30,8 @@ public class NetworkTests
         {
             ReadOnlySpan<float> drive = codes.AsSpan(i * architecture.Motion, architecture.Motion);
             Latents.Relative(
-                executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(0, architecture.Motion), drive, 1, latents.AsSpan(i * architecture.Style, architecture.Style));
+                executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(0, architecture.Motion), drive, 1,
+                latents.AsSpan(i * architecture.Style, architecture.Style));
         }
         executor.Synthesize(encoded, latents, count, frames);
         executor.Tap = null;
@@ -61,7 +63,8 @@ public class NetworkTests
                 Near.Equal(expected.Basis, actual.Basis, 1e-6);
                 Near.Equal(expected.Codes, actual.Codes, 1e-5);
                 // On tensor cores there is one more: the widest feature's projection.
-                Assert.Equal(expected.Activations.Keys.Order(), actual.Activations.Keys.Where(name => !name.Contains("projection", StringComparison.Ordinal)).Order());
+                Assert.Equal(expected.Activations.Keys.Order(),
+                    actual.Activations.Keys.Where(name => !name.Contains("projection", StringComparison.Ordinal)).Order());
                 foreach ((string name, float[] values) in expected.Activations) Near.Equal(values, actual.Activations[name], 1e-4);
                 Near.Equal(expected.Frames, actual.Frames, 1e-4);
             }
@@ -196,7 +199,8 @@ public class NetworkTests
     private const int Picture = 3 * 16 * 16;
 
     private static byte[][] Pictures(int count) =>
-        [.. Enumerable.Range(0, count).Select(frame => Enumerable.Range(frame * Picture, Picture).Select(i => (byte)(i * 37 % 251)).ToArray())];
+        [.. Enumerable.Range(0, count)
+            .Select(frame => Enumerable.Range(frame * Picture, Picture).Select(i => (byte)(i * 37 % 251)).ToArray())];
 
     private static byte[][] Empty(int count) => [.. Enumerable.Range(0, count).Select(_ => new byte[Picture])];
 
@@ -216,7 +220,8 @@ public class NetworkTests
             {
                 using CudaExecutor cuda = new(loader, weights, architecture, precision);
                 float[] planes = new float[Count * Picture], latents = new float[Count * 24], frames = new float[Count * Picture];
-                for (int i = 0; i < planes.Length; i++) planes[i / Picture * Picture + Planar(i % Picture)] = (driving[i / Picture][i % Picture] / 255f - 0.5f) * 2;
+                for (int i = 0; i < planes.Length; i++)
+                    planes[i / Picture * Picture + Planar(i % Picture)] = (driving[i / Picture][i % Picture] / 255f - 0.5f) * 2;
                 using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
                 // In the pipe's batches: in fp16 their size may change the order of sums.
                 for (int first = 0; first < Count; first += 2)
@@ -224,11 +229,13 @@ public class NetworkTests
                     int count = Math.Min(2, Count - first);
                     cuda.EncodeMotion(planes.AsSpan(first * Picture, count * Picture), count, codes.AsSpan(first * 5, count * 5));
                     for (int i = first; i < first + count; i++)
-                        Latents.Relative(cuda.Basis, source.Appearance, source.Motion, codes.AsSpan(0, 5), codes.AsSpan(5 * i, 5), 1.5f, latents.AsSpan(24 * i, 24));
+                        Latents.Relative(cuda.Basis, source.Appearance, source.Motion, codes.AsSpan(0, 5), codes.AsSpan(5 * i, 5), 1.5f,
+                            latents.AsSpan(24 * i, 24));
                     cuda.Synthesize(source, latents.AsSpan(first * 24, count * 24), count, frames.AsSpan(first * Picture, count * Picture));
                 }
                 for (int i = 0; i < frames.Length; i++)
-                    expected[i / Picture][i % Picture] = (byte)Math.Clamp(MathF.Round((frames[i / Picture * Picture + Planar(i % Picture)] + 1) / 2 * 255), 0, 255);
+                    expected[i / Picture][i % Picture] =
+                        (byte)Math.Clamp(MathF.Round((frames[i / Picture * Picture + Planar(i % Picture)] + 1) / 2 * 255), 0, 255);
 
                 // Batches of 2, 2 and 1, as many under way as there may be.
                 using IMotionPipe motion = cuda.OpenMotion(2);

@@ -22,17 +22,20 @@ public class PixelTests
             byte[] actual = Run(device, a =>
             {
                 using DeviceScope scope = new(a);
-                ResizeAxis horizontal = scope.Own(new ResizeAxis(a, width, outWidth)), vertical = scope.Own(new ResizeAxis(a, height, outHeight));
+                ResizeAxis horizontal = scope.Own(new ResizeAxis(a, width, outWidth)),
+                    vertical = scope.Own(new ResizeAxis(a, height, outHeight));
                 ArrayView<byte> rows = scope.Allocate<byte>(height * outWidth * 3), output = scope.Allocate<byte>(expected.Length);
                 scope.Run(
                     Resize.Prepare(a, new()
                     {
-                        Input = scope.Upload(input), Output = rows, Taps = horizontal.Taps, Outer = height, InputLength = width, OutputLength = outWidth, Inner = 3,
+                        Input = scope.Upload(input), Output = rows, Taps = horizontal.Taps, Outer = height, InputLength = width,
+                            OutputLength = outWidth, Inner = 3,
                         MostTaps = horizontal.MostTaps,
                     }),
                     Resize.Prepare(a, new()
                     {
-                        Input = rows, Output = output, Taps = vertical.Taps, Outer = 1, InputLength = height, OutputLength = outHeight, Inner = outWidth * 3,
+                        Input = rows, Output = output, Taps = vertical.Taps, Outer = 1, InputLength = height, OutputLength = outHeight,
+                            Inner = outWidth * 3,
                         MostTaps = vertical.MostTaps,
                     }));
                 return scope.Download(output);
@@ -52,7 +55,8 @@ public class PixelTests
         (float[] planes, byte[] packed) = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            PixelArguments arguments = new() { Pixels = scope.Upload(pixels), Planes = scope.Allocate<float>(pixels.Length), Frames = 2, PixelsPerFrame = 132 };
+            PixelArguments arguments = new()
+                { Pixels = scope.Upload(pixels), Planes = scope.Allocate<float>(pixels.Length), Frames = 2, PixelsPerFrame = 132 };
             PixelArguments back = arguments with { Pixels = scope.Allocate<byte>(pixels.Length) };
             scope.Run(PixelConversion.PrepareNormalize(a, arguments), PixelConversion.PreparePack(a, back));
             return (scope.Download(arguments.Planes), scope.Download(back.Pixels));
@@ -69,11 +73,13 @@ public class PixelTests
     [Theory, EveryEngine]
     public void Packing_clamps_and_rounds(string device)
     {
-        float[] planes = [-1f, 1f, 0f, -7f, 3f, float.NaN, 1f / 255f, -1f / 255f, 0.5f, float.PositiveInfinity, float.NegativeInfinity, 0.2f];
+        float[] planes =
+            [-1f, 1f, 0f, -7f, 3f, float.NaN, 1f / 255f, -1f / 255f, 0.5f, float.PositiveInfinity, float.NegativeInfinity, 0.2f];
         byte[] packed = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            PixelArguments arguments = new() { Pixels = scope.Allocate<byte>(12), Planes = scope.Upload(planes), Frames = 1, PixelsPerFrame = 4 };
+            PixelArguments arguments = new()
+                { Pixels = scope.Allocate<byte>(12), Planes = scope.Upload(planes), Frames = 1, PixelsPerFrame = 4 };
             scope.Run(PixelConversion.PreparePack(a, arguments));
             return scope.Download(arguments.Pixels);
         });
@@ -90,11 +96,13 @@ public class PixelTests
         const int Frames = 6, Values = 301;
         float[] values = RandomFloats(Frames * Values);
         (values[0], values[Values - 1]) = (float.MaxValue, float.Epsilon);
-        (values[1 * Values], values[3 * Values - 1], values[4 * Values + 150]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity);
+        (values[1 * Values], values[3 * Values - 1], values[4 * Values + 150]) =
+            (float.NaN, float.PositiveInfinity, float.NegativeInfinity);
         int[] faults = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            FiniteCheckArguments arguments = new() { Values = scope.Upload(values), Faults = scope.Upload(new int[Frames]), Frames = Frames, ValuesPerFrame = Values };
+            FiniteCheckArguments arguments =
+                new() { Values = scope.Upload(values), Faults = scope.Upload(new int[Frames]), Frames = Frames, ValuesPerFrame = Values };
             scope.Run(FiniteCheck.Prepare(a, arguments));
             return scope.Download(arguments.Faults);
         });

@@ -17,7 +17,8 @@ public class WarpingTests
     private static float[] Centers(int count) => [.. Enumerable.Range(0, count).Select(i => (float)((2.0 * i + 1) / count - 1))];
 
     private static Level Apply(
-        KernelLoader loader, Tensor x, Tensor feature, float[] style, float[] flowWeights, float[] flowBias, float[] rgbWeights, float[] rgbBias, float[] rgbOffset,
+        KernelLoader loader, Tensor x, Tensor feature, float[] style, float[] flowWeights, float[] flowBias, float[] rgbWeights,
+        float[] rgbBias, float[] rgbOffset,
         float[] gridX, float[] gridY, Tensor? previousFlow = null, Tensor? previousRgb = null)
     {
         using DeviceScope scope = new(loader);
@@ -68,12 +69,15 @@ public class WarpingTests
             for (int i = 0; i < style.Length; i++)
             {
                 double sum = offset[i % x.Channels];
-                for (int k = 0; k < 16; k++) sum += (double)latent.Values[i / x.Channels * 16 + k] * matrix.Values[i % x.Channels * 16 + k] / 4;
+                for (int k = 0; k < 16; k++)
+                    sum += (double)latent.Values[i / x.Channels * 16 + k] * matrix.Values[i % x.Channels * 16 + k] / 4;
                 style[i] = (float)sum;
             }
             Level level = Run(device, a => Apply(
-                a, x, Ops.Read($"{name}.in2"), style, Scaled(Ops.Read($"{name}.w.m.conv.weight").Values, x.Channels), Ops.Read($"{name}.w.m.bias").Values,
-                new float[3 * x.Channels], new float[3], new float[3], Linspace(x.Width), Linspace(x.Height), name == "to_flow" ? Ops.Read($"{name}.in3") : null));
+                a, x, Ops.Read($"{name}.in2"), style, Scaled(Ops.Read($"{name}.w.m.conv.weight").Values, x.Channels),
+                Ops.Read($"{name}.w.m.bias").Values,
+                new float[3 * x.Channels], new float[3], new float[3], Linspace(x.Width), Linspace(x.Height), name == "to_flow"
+                    ? Ops.Read($"{name}.in3") : null));
             Near.Equal(Ops.Read($"{name}.out2"), level.Flow);
             Near.Equal(Ops.Read($"{name}.out0"), level.Warped);
             Near.Equal(Ops.Read($"{name}.out1"), level.Blended);
@@ -87,7 +91,8 @@ public class WarpingTests
         {
             Tensor x = Ops.Read($"{name}.in0");
             Level level = Run(device, a => Unmoved(
-                a, x, x, Scaled(Ops.Read($"{name}.w.conv.0.weight").Values, x.Channels), Ops.Read($"{name}.w.conv.1.bias").Values, Ops.Read($"{name}.w.bias").Values,
+                a, x, x, Scaled(Ops.Read($"{name}.w.conv.0.weight").Values, x.Channels), Ops.Read($"{name}.w.conv.1.bias").Values,
+                Ops.Read($"{name}.w.bias").Values,
                 name == "to_rgb" ? Ops.Read($"{name}.in1") : null));
             Near.Equal(Ops.Read($"{name}.out0"), level.Rgb);
         }
@@ -108,7 +113,8 @@ public class WarpingTests
 
     // No flow from x, pixel centres as the grid, and a mask of one.
     private static Level Unmoved(
-        KernelLoader loader, Tensor x, Tensor feature, float[] rgbWeights, float[] rgbBias, float[] rgbOffset, Tensor? previousRgb = null) =>
+        KernelLoader loader, Tensor x, Tensor feature, float[] rgbWeights, float[] rgbBias, float[] rgbOffset,
+        Tensor? previousRgb = null) =>
         Apply(loader, x, feature, new float[x.Batch * x.Channels], new float[3 * x.Channels], [0, 0, 40], rgbWeights, rgbBias, rgbOffset,
             Centers(x.Width), Centers(x.Height), previousRgb: previousRgb);
 
@@ -126,7 +132,8 @@ public class WarpingTests
             Bilinear corners = Bilinear.Of(a.Grid[2 * point], a.Grid[2 * point + 1], a.Width, a.Height);
             ArrayView<float> feature = a.Feature.SubView(point / a.PointsPerFrame * (a.Height * a.Width * a.Channels));
             for (int channel = 0; channel < a.Channels; channel += 4)
-                Quad.Store<VectorAccess>(a.Output, point * a.Channels, channel, a.Channels, Bilinear.Sample<VectorAccess>(corners, feature, channel, a.Channels));
+                Quad.Store<VectorAccess>(a.Output, point * a.Channels, channel, a.Channels,
+                    Bilinear.Sample<VectorAccess>(corners, feature, channel, a.Channels));
         }
     }
 
@@ -176,7 +183,8 @@ public class WarpingTests
         (float[] tanh, float[] sigmoid) = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            FunctionArguments arguments = new() { Input = scope.Upload(x), Tanh = scope.Allocate<float>(x.Length), Sigmoid = scope.Allocate<float>(x.Length) };
+            FunctionArguments arguments = new()
+                { Input = scope.Upload(x), Tanh = scope.Allocate<float>(x.Length), Sigmoid = scope.Allocate<float>(x.Length) };
             scope.Run(KernelLaunch.Create(a, FunctionKernel, KernelLaunch.Linear(x.Length), arguments));
             return (scope.Download(arguments.Tanh), scope.Download(arguments.Sigmoid));
         });

@@ -10,8 +10,9 @@ using Lia.Gpu.Runtime;
 namespace Lia.PtxEmulator;
 
 /// <summary>
-/// An accelerator of ILGPU whose kernels the emulator executes, on the calling thread: work is done when the call that asked for it returns. Memory has guard
-/// gaps and starts poisoned, and every rule the emulator checks is an exception of the launch. Kernels come from a <see cref="KernelLoader"/>, not from ILGPU's own compiler.
+/// An accelerator of ILGPU whose kernels the emulator executes, on the calling thread: work is done when the call that asked for it
+/// returns. Memory has guard gaps and starts poisoned, and every rule the emulator checks is an exception of the launch. Kernels come from
+/// a <see cref="KernelLoader"/>, not from ILGPU's own compiler.
 /// </summary>
 public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
 {
@@ -115,7 +116,8 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     public bool IsOutOfMemory(Exception failure) => false; // it throws the exception itself
 
     /// <inheritdoc/>
-    public override TExtension CreateExtension<TExtension, TExtensionProvider>(TExtensionProvider provider) => throw new NotSupportedException();
+    public override TExtension CreateExtension<TExtension, TExtensionProvider>(TExtensionProvider provider) =>
+        throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override AcceleratorStream CreateStreamInternal() => new EmulatedStream(this);
@@ -153,25 +155,31 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     protected override void DisablePeerAccessInternal(Accelerator otherAccelerator) => throw new NotSupportedException();
 
     /// <inheritdoc/>
-    protected override PageLockScope<T> CreatePageLockFromPinnedInternal<T>(IntPtr pinned, long numElements) => throw new NotSupportedException();
+    protected override PageLockScope<T> CreatePageLockFromPinnedInternal<T>(IntPtr pinned, long numElements) =>
+        throw new NotSupportedException();
 
     /// <inheritdoc/>
-    protected override int EstimateMaxActiveGroupsPerMultiprocessorInternal(Kernel kernel, int groupSize, int dynamicSharedMemorySizeInBytes) => throw OwnKernelsOnly();
+    protected override int EstimateMaxActiveGroupsPerMultiprocessorInternal(
+        Kernel kernel, int groupSize, int dynamicSharedMemorySizeInBytes) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override int EstimateGroupSizeInternal(Kernel kernel, Func<int, int> computeSharedMemorySize, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
+    protected override int EstimateGroupSizeInternal(
+        Kernel kernel, Func<int, int> computeSharedMemorySize, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override int EstimateGroupSizeInternal(Kernel kernel, int dynamicSharedMemorySizeInBytes, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
+    protected override int EstimateGroupSizeInternal(
+        Kernel kernel, int dynamicSharedMemorySizeInBytes, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
     protected override Kernel LoadKernelInternal(ILGPU.Backends.CompiledKernel kernel) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override Kernel LoadImplicitlyGroupedKernelInternal(ILGPU.Backends.CompiledKernel kernel, int customGroupSize, out KernelInfo? kernelInfo) => throw OwnKernelsOnly();
+    protected override Kernel LoadImplicitlyGroupedKernelInternal(
+        ILGPU.Backends.CompiledKernel kernel, int customGroupSize, out KernelInfo? kernelInfo) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override Kernel LoadAutoGroupedKernelInternal(ILGPU.Backends.CompiledKernel kernel, out KernelInfo? kernelInfo) => throw OwnKernelsOnly();
+    protected override Kernel LoadAutoGroupedKernelInternal(ILGPU.Backends.CompiledKernel kernel, out KernelInfo? kernelInfo) =>
+        throw OwnKernelsOnly();
 
     /// <inheritdoc/>
     protected override void DisposeAccelerator_SyncRoot(bool disposing)
@@ -223,9 +231,11 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
             _owner.Do(stream, () => _owner.Memory.Span(target, bytes).Fill(value));
         }
 
-        protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => Copy(stream, sourceView, targetView);
+        protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+            Copy(stream, sourceView, targetView);
 
-        protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => Copy(stream, sourceView, targetView);
+        protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+            Copy(stream, sourceView, targetView);
 
         protected override void DisposeAcceleratorObject(bool disposing)
         {
@@ -270,7 +280,9 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
         private readonly PtxEntry _entry;
 
         private EmulatedKernel(EmulatorAccelerator accelerator, CompiledKernel compiled, PtxEntry entry)
-            : base(accelerator, accelerator.Properties, compiled, new KernelAttributes(Registers: 0, entry.LocalBytes, entry.StaticSharedBytes, (int)(entry.MaximumThreads ?? accelerator.Properties.MaxThreadsPerGroup)))
+            : base(accelerator, accelerator.Properties, compiled,
+                new KernelAttributes(Registers: 0, entry.LocalBytes, entry.StaticSharedBytes,
+                (int)(entry.MaximumThreads ?? accelerator.Properties.MaxThreadsPerGroup)))
         {
             _accelerator = accelerator;
             _entry = entry;
@@ -281,8 +293,10 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
 
         protected override unsafe void LaunchCore(AcceleratorStream stream, in KernelConfig config, nint block, bool overlapsPrevious)
         {
-            byte[] arguments = new ReadOnlySpan<byte>((void*)block, Compiled.ParameterBytes).ToArray(); // a captured launch outlives its caller's stack
-            Dim3 grid = new(config.GridDim.X, config.GridDim.Y, config.GridDim.Z), group = new(config.GroupDim.X, config.GroupDim.Y, config.GroupDim.Z);
+            // a captured launch outlives its caller's stack
+            byte[] arguments = new ReadOnlySpan<byte>((void*)block, Compiled.ParameterBytes).ToArray();
+            Dim3 grid = new(config.GridDim.X, config.GridDim.Y, config.GridDim.Z),
+                group = new(config.GroupDim.X, config.GroupDim.Y, config.GroupDim.Z);
             int shared = config.SharedMemoryConfig.ArraySize;
             _accelerator.Do(stream, () => _accelerator.LastLaunch = _accelerator.Emulator.Launch(_entry, grid, group, shared, arguments));
         }
@@ -304,7 +318,8 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
         {
         }
 
-        public override double MillisecondsSince(AcceleratorEvent start) => Stopwatch.GetElapsedTime(((EmulatedEvent)start)._mark, _mark).TotalMilliseconds;
+        public override double MillisecondsSince(AcceleratorEvent start) =>
+            Stopwatch.GetElapsedTime(((EmulatedEvent)start)._mark, _mark).TotalMilliseconds;
 
         protected override void DisposeAcceleratorObject(bool disposing)
         {

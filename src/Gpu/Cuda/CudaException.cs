@@ -28,7 +28,8 @@ public sealed class CudaException : Exception
 
     // 700 to 720 are faults of running kernels; the driver reports them at the next call, whichever that is.
     private static string After(int code) =>
-        code is >= 700 and <= 720 and not 701 ? "; a kernel launched before this call failed, and no work can be done on this device until the process ends" : "";
+        code is >= 700 and <= 720 and not 701
+            ? "; a kernel launched before this call failed, and no work can be done on this device until the process ends" : "";
 }
 
 /// <summary>Why CUDA cannot be used on a machine.</summary>

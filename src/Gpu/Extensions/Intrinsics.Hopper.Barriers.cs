@@ -3,14 +3,15 @@ using ILGPU.IR.Intrinsics;
 namespace Lia.Gpu;
 
 /// <content>
-/// Barriers in shared memory (`mbarrier`, sm_90 and up). A barrier is a ulong; each of its phases ends when the arrivals it was initialised with have come and as
-/// many bytes have been copied as were expected. Arrivals release what the thread did before, a passed wait acquires it.
+/// Barriers in shared memory (`mbarrier`, sm_90 and up). A barrier is a ulong; each of its phases ends when the arrivals it was initialised
+/// with have come and as many bytes have been copied as were expected. Arrivals release what the thread did before, a passed wait acquires
+/// it.
 /// </content>
 public static partial class Intrinsics
 {
     /// <summary>
-    /// Initialises a barrier for <paramref name="arrivals"/> arrivals a phase (`mbarrier.init`). One thread does this, then <see cref="MBarrierInitFence"/>, then the group
-    /// meets at a barrier, before any use.
+    /// Initialises a barrier for <paramref name="arrivals"/> arrivals a phase (`mbarrier.init`). One thread does this, then
+    /// <see cref="MBarrierInitFence"/>, then the group meets at a barrier, before any use.
     /// </summary>
     [IntrinsicImplementation, Ptx("mbarrier.init.shared::cta.b64 [$shared0], $1;", Effect = PtxEffect.Writes, MinSm = 90)]
     public static void MBarrierInit(ref ulong barrier, int arrivals) => throw DeviceOnly.Error();
@@ -23,7 +24,9 @@ public static partial class Intrinsics
     [IntrinsicImplementation, Ptx("mbarrier.arrive.shared::cta.b64 _, [$shared0];", Effect = PtxEffect.Writes, MinSm = 90)]
     public static void MBarrierArrive(ref ulong barrier) => throw DeviceOnly.Error();
 
-    /// <summary>Lets the current phase expect <paramref name="bytes"/> more copied bytes, then arrives once (`mbarrier.arrive.expect_tx`).</summary>
+    /// <summary>
+    /// Lets the current phase expect <paramref name="bytes"/> more copied bytes, then arrives once (`mbarrier.arrive.expect_tx`).
+    /// </summary>
     [IntrinsicImplementation, Ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$shared0], $1;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void MBarrierArriveExpectTx(ref ulong barrier, int bytes) => throw DeviceOnly.Error();
 

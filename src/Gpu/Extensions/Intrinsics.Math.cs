@@ -6,7 +6,8 @@ namespace Lia.Gpu;
 
 /// <summary>
 /// What the hardware has and ILGPU does not name. Each method is one PTX instruction; errors are those the PTX manual states. In C#,
-/// `a * b + c` is always two roundings, on the device too: a fused multiply-add happens exactly where <see cref="Fma(float, float, float)"/> is called.
+/// `a * b + c` is always two roundings, on the device too: a fused multiply-add happens exactly where
+/// <see cref="Fma(float, float, float)"/> is called.
 /// </summary>
 public static partial class Intrinsics
 {
@@ -32,7 +33,9 @@ public static partial class Intrinsics
     [IntrinsicImplementation, Ptx("ex2.approx.f32 $d, $0;")]
     public static float Ex2Approx(float x) => MathF.Pow(2f, x);
 
-    /// <summary>log2(x); absolute error at most 2^-22 for x in [0.5, 2], relative error at most 2^-22 elsewhere (`lg2.approx.f32`).</summary>
+    /// <summary>
+    /// log2(x); absolute error at most 2^-22 for x in [0.5, 2], relative error at most 2^-22 elsewhere (`lg2.approx.f32`).
+    /// </summary>
     [IntrinsicImplementation, Ptx("lg2.approx.f32 $d, $0;")]
     public static float Lg2Approx(float x) => MathF.Log2(x);
 
@@ -72,28 +75,37 @@ public static partial class Intrinsics
     [IntrinsicImplementation, Ptx("cvt.rni.sat.u8.f32 $d, $0;")]
     public static byte RoundToByte(float x)
     {
-        // ILGPU's own compiler reads this body too, and Math.Clamp can throw, which no kernel can. Added to 2^23 a float is rounded to a whole number, to nearest even.
+        // ILGPU's own compiler reads this body too, and Math.Clamp can throw, which no kernel can. Added to 2^23 a float is rounded to a
+        // whole number, to nearest even.
         const float Whole = 8388608f;
         float clamped = x >= 0f ? MathF.Min(x, 255f) : 0f;
         return (byte)(clamped + Whole - Whole);
     }
 
-    /// <summary>Rounds to nearest even; beyond 65504 gives infinity (`cvt.rn.f16.f32`). On the host ILGPU's own conversion cuts off instead.</summary>
+    /// <summary>
+    /// Rounds to nearest even; beyond 65504 gives infinity (`cvt.rn.f16.f32`). On the host ILGPU's own conversion cuts off instead.
+    /// </summary>
     [IntrinsicImplementation, Ptx("cvt.rn.f16.f32 $d, $0;")]
     public static Half ToHalf(float value) => Interop.IntAsFloat(BitConverter.HalfToUInt16Bits((System.Half)value));
 
-    /// <summary>Two floats rounded to nearest even and packed, <paramref name="low"/> in bits 0-15 (`cvt.rn.f16x2.f32` from sm_80 on).</summary>
+    /// <summary>
+    /// Two floats rounded to nearest even and packed, <paramref name="low"/> in bits 0-15 (`cvt.rn.f16x2.f32` from sm_80 on).
+    /// </summary>
     public static uint PackHalf2(float low, float high) =>
         TargetSm >= 80 ? ConvertToHalf2(high, low) : Interop.FloatAsInt(ToHalf(low)) | ((uint)Interop.FloatAsInt(ToHalf(high)) << 16);
 
-    /// <summary>Rounds to tf32 (10 bits of fraction), ties away from zero; the result is still a float's bits (`cvt.rna.tf32.f32`, sm_80 and up).</summary>
+    /// <summary>
+    /// Rounds to tf32 (10 bits of fraction), ties away from zero; the result is still a float's bits (`cvt.rna.tf32.f32`, sm_80 and up).
+    /// </summary>
     [IntrinsicImplementation, Ptx("cvt.rna.tf32.f32 $d, $0;", MinSm = 80)]
     public static uint ToTf32(float x) => (BitConverter.SingleToUInt32Bits(x) + 0x1000) & 0xffffe000;
 
     /// <summary>The target's compute capability times ten, a compile-time constant in kernels; 0 on the host.</summary>
     public static int TargetSm { [Builtin(Builtin.TargetSm)] get => 0; }
 
-    /// <summary>Whether the target is sm_90a, which has `wgmma` and `setmaxnreg`: a compile-time constant in kernels; false on the host.</summary>
+    /// <summary>
+    /// Whether the target is sm_90a, which has `wgmma` and `setmaxnreg`: a compile-time constant in kernels; false on the host.
+    /// </summary>
     public static bool TargetIsHopper => TargetSm == 90 && TargetIsArchitectureSpecific;
 
     private static bool TargetIsArchitectureSpecific { [Builtin(Builtin.TargetIsArchitectureSpecific)] get => false; }

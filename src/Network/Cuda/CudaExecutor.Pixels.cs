@@ -63,7 +63,8 @@ public sealed partial class CudaExecutor : IPixelExecutor
             Copy(latents, first * style, _buffers!.Latents.View, 0, part * style);
             synthesis.Enqueue(_stream);
             output.Enqueue(_stream);
-            FiniteCheck.Prepare(_loader, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part, ValuesPerFrame = PictureLength }).Enqueue(_stream);
+            FiniteCheck.Prepare(_loader, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part,
+                ValuesPerFrame = PictureLength }).Enqueue(_stream);
             Copy(_buffers.Pixels.View, 0, pixels, first * PictureLength, part * PictureLength);
         }
     }

@@ -110,7 +110,8 @@ internal abstract class CudaPixelPipe : IPixelPipe
     /// <summary>The first values of page-locked memory to the device, without waiting.</summary>
     protected void Up<T>(AcceleratorStream stream, PageLockedMemory<T> source, ArrayView<T> target, int length) where T : unmanaged
     {
-        if (Loader.IsStock) target.SubView(0, length).CopyFromCPU(stream, (ReadOnlySpan<T>)source.Span[..length]); // OpenCL does not take the memory for a buffer
+        // OpenCL does not take the memory for a buffer
+        if (Loader.IsStock) target.SubView(0, length).CopyFromCPU(stream, (ReadOnlySpan<T>)source.Span[..length]);
         else target.SubView(0, length).CopyFrom(stream, source.View.SubView(0, length));
     }
 
@@ -197,7 +198,8 @@ internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader
     public int Receive(ReadOnlySpan<byte[]> pictures)
     {
         CudaPixelBatch batch = Oldest();
-        if (pictures.Length != batch.Count) throw new ArgumentException($"The batch has {batch.Count} pictures, not {pictures.Length}.", nameof(pictures));
+        if (pictures.Length != batch.Count)
+            throw new ArgumentException($"The batch has {batch.Count} pictures, not {pictures.Length}.", nameof(pictures));
         CheckPictures(pictures);
         batch.Copied.Synchronize();
         for (int i = 0; i < pictures.Length; i++) batch.HostPixels.Span.Slice(i * PictureLength, PictureLength).CopyTo(pictures[i]);

@@ -220,7 +220,8 @@ internal sealed class PtxParser
         if (bytes < initial.Length) throw Error(name, $"{name.Text} has more initial values than elements");
         Array.Resize(ref initial, space == StateSpace.Const ? (int)bytes : 0);
         if (alignment == 0) alignment = type.Size();
-        if (!System.Numerics.BitOperations.IsPow2(alignment)) throw Error(name, $"{name.Text}: alignment {alignment} is not a power of two");
+        if (!System.Numerics.BitOperations.IsPow2(alignment))
+            throw Error(name, $"{name.Text}: alignment {alignment} is not a power of two");
         return new VariableSyntax(name.Line, space, type, name.Text, alignment, bytes) { IsDynamic = isDynamic, Initial = initial };
     }
 
@@ -235,7 +236,8 @@ internal sealed class PtxParser
             {
                 OperandKind.Integer => (ulong)value.Integer,
                 OperandKind.Float when type == PtxType.F64 => BitConverter.DoubleToUInt64Bits(value.Float),
-                OperandKind.Float when type is PtxType.F32 or PtxType.B32 => value.SingleBits ?? BitConverter.SingleToUInt32Bits((float)value.Float),
+                OperandKind.Float when type is PtxType.F32 or PtxType.B32 =>
+                    value.SingleBits ?? BitConverter.SingleToUInt32Bits((float)value.Float),
                 _ => throw Error(Current, $"'{value.Text}' cannot initialize .{type}"),
             };
             for (int i = 0; i < type.Size(); i++) bytes.Add((byte)(bits >> (8 * i)));
@@ -365,7 +367,8 @@ internal sealed class PtxParser
     private long Integer()
     {
         Token token = Next();
-        if (token.Kind != TokenKind.Number || !TryParseInteger(token.Text, out ulong value)) throw Error(token, $"expected an integer, found '{token.Text}'");
+        if (token.Kind != TokenKind.Number || !TryParseInteger(token.Text, out ulong value))
+            throw Error(token, $"expected an integer, found '{token.Text}'");
         return (long)value;
     }
 
