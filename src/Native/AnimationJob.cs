@@ -9,6 +9,9 @@ namespace Lia;
 /// <param name="Output">The file or folder to write, by extension as everywhere, numbered pictures (<c>NAME%05d.png</c>) apart: of those it cannot be told whether all are there. The folder it lies in is made when it is missing.</param>
 public sealed record AnimationJob(string Source, string Output)
 {
+    /// <summary>Whether the source is a clip, as of <see cref="Lia.Source.Clip(string)"/>.</summary>
+    public bool SourceIsClip { get; init; }
+
     /// <summary>Whether the output is there. Outputs appear complete or not at all, so what is there is whole; what it was made from is not looked at.</summary>
     public bool IsDone => File.Exists(Output) || (Directory.Exists(Output) && Directory.EnumerateFileSystemEntries(Output).Any());
 
@@ -41,12 +44,21 @@ public sealed record AnimationJob(string Source, string Output)
         }
     }
 
-    /// <exception cref="ArgumentException">The output is a pattern.</exception>
-    internal void Validate()
+    /// <summary>Refuses jobs that get into each other's way.</summary>
+    /// <exception cref="ArgumentException">An output is a pattern, or that of two jobs.</exception>
+    internal static AnimationJob[] Check(IEnumerable<AnimationJob> jobs)
     {
-        ArgumentException.ThrowIfNullOrEmpty(Source);
-        ArgumentException.ThrowIfNullOrEmpty(Output);
-        if (PngSequenceWriter.IsPattern(Output)) throw new ArgumentException($"{Output}: of numbered pictures it cannot be told whether all are there; name a folder.");
+        AnimationJob[] all = [.. jobs];
+        HashSet<string> outputs = [];
+        foreach (AnimationJob job in all)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(job.Source);
+            ArgumentException.ThrowIfNullOrEmpty(job.Output);
+            if (PngSequenceWriter.IsPattern(job.Output))
+                throw new ArgumentException($"{job.Output}: of numbered pictures it cannot be told whether all are there; name a folder.");
+            if (!outputs.Add(Outputs.Full(job.Output))) throw new ArgumentException($"{job.Output}: two jobs have this output.");
+        }
+        return all;
     }
 }
 

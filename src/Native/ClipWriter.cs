@@ -3,7 +3,7 @@ using Lia.Media.IO;
 
 namespace Lia;
 
-/// <summary>Writes frames as they come: what <see cref="Animator.AnimateAsync(string, string, AnimationOptions?, IProgress{AnimationProgress}?, CancellationToken)"/> yields, say.</summary>
+/// <summary>Writes frames as they come: what <see cref="Animator.FramesAsync(Source, Driving, AnimationOptions?, IProgress{AnimationProgress}?, CancellationToken)"/> yields, say.</summary>
 /// <remarks>The output appears under its name with <see cref="Complete"/>; disposed before, it leaves nothing. Used by one thread at a time.</remarks>
 public sealed class ClipWriter : IDisposable
 {

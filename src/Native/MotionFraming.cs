@@ -1,4 +1,4 @@
-using Lia.Framing;
+using Lia.Animation.Framing;
 using Lia.Media.Files;
 using Lia.Media.IO;
 
@@ -19,7 +19,7 @@ public static class MotionFraming
     {
         ArgumentNullException.ThrowIfNull(frames);
         using MemoryReader reader = new(frames, "the clip");
-        return Find(reader, AnimationOptions.Defaults, CancellationToken.None);
+        return Find(reader, AnimationOptions.None, CancellationToken.None);
     }
 
     /// <summary>Finds the square in a file.</summary>
@@ -31,7 +31,7 @@ public static class MotionFraming
     public static PixelBox Find(string clip, AnimationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(clip);
-        options ??= AnimationOptions.Defaults;
+        options ??= AnimationOptions.None;
         options.Validate();
         using IFrameReader reader = FrameReaders.Open(clip, options.Reading, cancellationToken);
         return Find(reader, options, cancellationToken);

@@ -56,7 +56,7 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         string[] lines = Animate(files.At("profile.png"), "--profile").OutputLines;
         Assert.StartsWith("stage ", lines[1]);
-        foreach (string stage in new[] { "decode", "resize", "normalise", "network", "colours", "encode" }) Assert.Single(lines, line => line.StartsWith(stage + " ", StringComparison.Ordinal));
+        foreach (string stage in new[] { "decode", "resize", "network", "colors", "encode" }) Assert.Single(lines, line => line.StartsWith(stage + " ", StringComparison.Ordinal));
         Assert.Matches(@"^of \d+\.\d{3} s; stages run beside each other$", lines[9]);
         Assert.StartsWith("program started", lines[12]);
         Assert.StartsWith("first frame written", lines[^1]);
@@ -126,8 +126,8 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
     [InlineData("--device", "cpu")]
     [InlineData("--precision", "exact")]
     [InlineData("--fit", "stretch")] // The pictures are square.
-    [InlineData("--normalise", "minmax")]
     [InlineData("--normalize", "minmax")]
+    [InlineData("--normalise", "minmax")] // Its name before 0.2.
     public void Options_that_do_not_change_the_numbers_do_not(string option, string value)
     {
         Animate(files.At("plain.png"), "-q", "--dump", files.At("same.safetensors"));

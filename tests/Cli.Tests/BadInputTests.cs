@@ -43,7 +43,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "animate SOURCE DRIVING -o x.png -m MODEL --driving-crop 0,0,64,65", "the crop 0,0,64,65 reaches beyond the picture, which is 64x64" },
         { "animate SOURCE SOURCE -o x.png -m MODEL --driving-crop auto", "nothing moves in it" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --paste-back --side-by-side", "exclude each other" },
-        { "animate SOURCE DRIVING -o x.png -m MODEL --paste-back --normalise minmax", "would not match" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --paste-back --normalize minmax", "would not match" },
         { "animate FOLDER DRIVING -o x.png -m MODEL", "it is a folder" },
         { "animate one.txt DRIVING -o x.png -m MODEL --source-video", "one.txt" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --input-size 64", "--input-size is WxH" },

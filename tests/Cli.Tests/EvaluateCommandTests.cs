@@ -77,7 +77,7 @@ public class EvaluateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal((ExitCode.Cancelled, $"lia: stopped; the clips done so far are in {report}\n"), (outcome.Status, outcome.Error));
     }
 
-    private Animator Animator() => new(new AnimationOptions { Model = files.Model, Device = Device.Cpu });
+    private Animator Animator() => new(new ModelOptions { Model = files.Model, Device = Device.Cpu });
 
     private static string[] Words(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -12,12 +12,12 @@ public sealed class FramingCommandTests(Workspace files) : IClassFixture<Workspa
         return [.. Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(path => RgbImage.Load(path).Pixels)];
     }
 
-    private IReadOnlyList<byte[]> Expected(AnimationOptions options)
+    private IReadOnlyList<byte[]> Expected(AnimationOptions options, bool isClip = false)
     {
-        using Animator animator = new(new AnimationOptions { Model = files.Model });
+        using Animator animator = new(new ModelOptions { Model = files.Model });
         IEnumerable<RgbImage> driving = Directory.GetFiles(files.Driving).Order(StringComparer.Ordinal).Select(RgbImage.Load);
         RgbImage[] frames = [.. driving];
-        return [.. (options.SourceVideo ? animator.Animate(frames, frames, options) : animator.Animate(RgbImage.Load(files.Source), frames, options)).Select(frame => frame.Pixels)];
+        return [.. animator.Frames(isClip ? Source.Clip(frames) : files.Source, Driving.From(frames), options).Select(frame => frame.Pixels)];
     }
 
     [Fact]
@@ -51,6 +51,6 @@ public sealed class FramingCommandTests(Workspace files) : IClassFixture<Workspa
     {
         string folder = files.At("edited");
         CliRunner.Succeed("animate", files.Driving, files.Driving, "-o", folder, "-m", files.Model, "-q", "--source-video");
-        Assert.Equal(Expected(new() { SourceVideo = true }), Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(path => RgbImage.Load(path).Pixels));
+        Assert.Equal(Expected(new(), isClip: true), Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(path => RgbImage.Load(path).Pixels));
     }
 }

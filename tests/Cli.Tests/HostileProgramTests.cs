@@ -151,7 +151,7 @@ public sealed class HostileProgramTests : IDisposable
     public async Task A_killed_run_leaves_little_and_the_next_sweeps_it()
     {
         File.WriteAllText(At($"tmp/lia-{Guid.NewGuid():N}.frames"), "of an older version");
-        using (Process process = Animate("out.png", At("bin"), "--normalise", "minmax", "--ping-pong", "--loop", "1000", "--side-by-side"))
+        using (Process process = Animate("out.png", At("bin"), "--normalize", "minmax", "--ping-pong", "--loop", "1000", "--side-by-side"))
         {
             Task<string> error = process.StandardError.ReadToEndAsync();
             Stopwatch watch = Stopwatch.StartNew();

@@ -85,7 +85,7 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
         string portrait = TestData.Sample("source.png"), output = files.At("portrait.png");
         Outcome outcome = CliRunner.Succeed("manipulate", portrait, "-o", output, "-d", "2:-3", "--quiet");
         Assert.Equal(("", ""), (outcome.Output, outcome.Error));
-        using Animator animator = new(new AnimationOptions { Model = TestData.Model("demo.safetensors") });
+        using Animator animator = new(new ModelOptions { Model = TestData.Model("demo.safetensors") });
         Assert.Equal(animator.Manipulate(RgbImage.Load(portrait), [new(2, -3)]).Pixels, RgbImage.Load(output).Pixels);
     }
 
@@ -128,7 +128,7 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal(File.ReadAllBytes(plain), File.ReadAllBytes(other));
     }
 
-    private Animator Animator() => new(new AnimationOptions { Model = files.Model });
+    private Animator Animator() => new(new ModelOptions { Model = files.Model });
 
     private Outcome Manipulate(string output, params string[] arguments) =>
         CliRunner.Succeed(["manipulate", files.Source, "-o", output, "-m", files.Model, .. arguments]);

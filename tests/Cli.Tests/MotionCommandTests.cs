@@ -37,7 +37,7 @@ public class MotionCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         byte[] plain = Animate(files.Driving), edited = Animate([files.Driving, .. option]);
         Assert.NotEqual(plain, edited);
-        using Animator animator = new(new AnimationOptions { Model = files.Model });
+        using Animator animator = new(new ModelOptions { Model = files.Model });
         animator.Animate(files.Source, files.Driving, files.At("expected.png"), new()
         {
             SmoothingWindow = option[0] == "--smooth" ? 3 : 1,
@@ -53,7 +53,7 @@ public class MotionCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         MotionClip clip = MotionClip.Load(Extract("--frames", "2:9", "--start-frame", "5", "--fps", "30000/1001"));
         Assert.Equal((7, 3, "30000/1001", 5), (clip.Count, clip.Start, clip.FrameRate.ToString(), clip.Directions));
-        using Animator animator = new(new AnimationOptions { Model = files.Model });
+        using Animator animator = new(new ModelOptions { Model = files.Model });
         Assert.Equal(animator.ExtractMotion(files.Driving, new() { Frames = 2..9 }).Codes.ToArray(), clip.Codes.ToArray());
     }
 

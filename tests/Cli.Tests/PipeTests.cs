@@ -88,9 +88,9 @@ public sealed class PipeTests(Workspace files) : IClassFixture<Workspace>
         Assert.Matches(@"^latency a frame: p50 \d+\.\d ms, p99 \d+\.\d ms, longest \d+\.\d ms, over 6 frames$", lines[^2]);
         Assert.StartsWith("-: 6 frames of 64x64 at 25/1 frames/s, relative motion, in ", lines[^1]);
 
-        using Animator animator = new(new AnimationOptions { Model = files.Model, Device = Device.Cpu });
+        using Animator animator = new(new ModelOptions { Model = files.Model, Device = Device.Cpu });
         IEnumerable<RgbImage> driving = Enumerable.Range(0, 6).Select(i => new RgbImage(64, 64, Grey(40 * i)));
-        Assert.Equal(animator.Animate(RgbImage.Load(files.Source), driving).Select(frame => frame.Pixels), results);
+        Assert.Equal(animator.Frames(files.Source, Driving.From(driving)).Select(frame => frame.Pixels), results);
     }
 
     [Fact]
@@ -177,7 +177,7 @@ public sealed class PipeTests(Workspace files) : IClassFixture<Workspace>
     [InlineData("not a stream", "--input-size 64x64 --fps 25", "the driving stream: at byte 12: the stream ends within frame 0, of which 12 of 12288 bytes are there.")]
     [InlineData("not a stream", "--input-format yuv4mpeg", "the driving stream: at byte 0: it is not a yuv4mpeg stream: it does not begin with YUV4MPEG2.")]
     [InlineData("YUV4MPEG2 W4 H4 F25:1 C444\nFRAME\n1234", "", "the driving stream: at byte 37: the stream ends within frame 0, of which 4 of 48 bytes are there.")]
-    [InlineData("YUV4MPEG2 W4 H4 F25:1 C444\nFRAME\n", "--normalise minmax", "Colours cannot be stretched over a clip (minmax) whose frames come one by one.")]
+    [InlineData("YUV4MPEG2 W4 H4 F25:1 C444\nFRAME\n", "--normalize minmax", "Colors cannot be stretched over a clip (minmax) whose frames come one by one.")]
     [InlineData("YUV4MPEG2 W4 H4 F25:1 C444\nFRAME\n", "--start-frame best", "Frames that come one by one can be animated in their order only, from the first: no start frame, loop or ping-pong.")]
     [InlineData("YUV4MPEG2 W4 H4 F25:1 C444\nFRAME\n", "--driving-crop auto", "The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which MotionFraming may have found.")]
     public void Bad_streams_are_told_in_one_line(string stream, string options, string message)

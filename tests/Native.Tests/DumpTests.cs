@@ -18,9 +18,10 @@ public class DumpTests
         Assert.Equal(golden.Contains("absolute", StringComparison.Ordinal), !relative);
         RgbImage source = new(size, size, truth.Bytes("source.u8").ToArray());
         RgbImage[] driving = [.. truth.Bytes("driving.u8").ToArray().Chunk(3 * size * size).Select(pixels => new RgbImage(size, size, pixels))];
-        AnimationOptions options = new() { Mode = relative ? MotionMode.Relative : MotionMode.Absolute, Dump = folder["frames.safetensors"], Batch = batch };
-        using (Animator animator = new(new SyntheticCheckpoint(ModelArchitecture.Official(size), ulong.Parse(truth.Metadata["seed"])), options))
-            animator.Animate(source, driving);
+        AnimationOptions options = new() { Mode = relative ? MotionMode.Relative : MotionMode.Absolute, Dump = folder["frames.safetensors"] };
+        using SyntheticCheckpoint weights = new(ModelArchitecture.Official(size), ulong.Parse(truth.Metadata["seed"]));
+        using (Animator animator = new(new ModelOptions { Weights = weights, Batch = batch }, options))
+            animator.All(source, driving);
 
         using SafetensorsFile dump = new(folder["frames.safetensors"]);
         Assert.Equal(truth.Tensors["frames"].Shape, dump.Tensors["frames"].Shape);
@@ -35,7 +36,7 @@ public class DumpTests
         using TempFolder folder = new();
         RgbImage white = Pictures.Flat(64, 255, 255, 255);
         using Animator animator = new FakeExecutor(64).Animator();
-        animator.Animate(white, [white, white], new() { Mode = MotionMode.Absolute, Dump = folder["d.safetensors"] });
+        animator.All(white, [white, white], new() { Mode = MotionMode.Absolute, Dump = folder["d.safetensors"] });
         using SafetensorsFile dump = new(folder["d.safetensors"]);
         Assert.Equal([2, 3, 64, 64], dump.Tensors["frames"].Shape);
         Assert.All(dump.Read("frames"), value => Assert.Equal(1.5f, value, 1e-5f));

@@ -97,7 +97,7 @@ public class FileAnimationTests
         Assert.Equal("h264", Ff.Stream("v", "codec_name", folder["out.mp4"]));
         Assert.Equal("yuv420p", Ff.Stream("v", "pix_fmt", folder["out.mp4"]));
         Assert.Equal("bt709", Ff.Stream("v", "color_space", folder["out.mp4"]));
-        byte[] decoded = Ff.Decode(folder["out.mp4"], "rgb24"), expected = animator.Animate(Pictures.Flat(64, 200, 60, 30), [Source])[0].Pixels;
+        byte[] decoded = Ff.Decode(folder["out.mp4"], "rgb24"), expected = animator.All(Pictures.Flat(64, 200, 60, 30), [Source])[0].Pixels;
         Assert.All(Enumerable.Range(0, decoded.Length), i => Assert.InRange(decoded[i] - expected[i], -4, 4));
     }
 
@@ -145,7 +145,7 @@ public class FileAnimationTests
         for (int i = 0; i < 3; i++) driving[i].Save(Path.Combine(Directory.CreateDirectory(folder["driving"]).FullName, $"{i}.png"));
         using Animator animator = Animator();
         animator.Animate(folder["source.png"], folder["driving"], folder[output]);
-        IReadOnlyList<RgbImage> expected = animator.Animate(Source, driving);
+        IReadOnlyList<RgbImage> expected = animator.All(Source, driving);
         Assert.Equal(expected[0].Pixels, RgbImage.Load(folder[first]).Pixels);
         Assert.Equal(expected[2].Pixels, RgbImage.Load(folder[last]).Pixels);
         Assert.DoesNotContain(folder.Entries, entry => entry.Contains(".part", StringComparison.Ordinal));
@@ -157,17 +157,17 @@ public class FileAnimationTests
         using TempFolder folder = new();
         Ff.Mpeg("-f lavfi -i testsrc2=size=90x70:rate=25 -frames:v 12", folder["driving.mp4"]);
         Ff.Mpeg("-f lavfi -i testsrc=size=100x80 -frames:v 1", folder["source.bmp"]);
-        AnimationOptions options = new() { Frames = 2..9, Fit = Fit.Pad, SideBySide = true, Batch = 2 };
+        AnimationOptions options = new() { Frames = 2..9, Fit = Fit.Pad, SideBySide = true };
         using Animator animator = Animator();
         animator.Animate(folder["source.bmp"], folder["driving.mp4"], folder["out.png"], options);
 
         byte[] raw = Ff.Decode(folder["driving.mp4"], "rgb24");
         RgbImage[] driving = [.. raw.Chunk(3 * 90 * 70).Select(pixels => new RgbImage(90, 70, pixels))];
-        byte[] expected = animator.Animate(RgbImage.Load(folder["source.bmp"]), driving, options).Pixels();
+        byte[] expected = animator.All(RgbImage.Load(folder["source.bmp"]), driving, options).Pixels();
         Assert.Equal(expected, Ff.Decode(folder["out.png"], "rgb24"));
 
         List<RgbImage> frames = [];
-        await foreach (RgbImage frame in animator.AnimateAsync(folder["source.bmp"], folder["driving.mp4"], options)) frames.Add(frame);
+        await foreach (RgbImage frame in animator.FramesAsync(folder["source.bmp"], folder["driving.mp4"], options)) frames.Add(frame);
         Assert.Equal(expected, frames.Pixels());
         AnimationSummary summary = await animator.AnimateAsync(folder["source.bmp"], folder["driving.mp4"], folder["async.png"], options);
         Assert.Equal(7, summary.Frames);

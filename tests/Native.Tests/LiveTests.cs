@@ -61,20 +61,22 @@ public class LiveTests
         }
     }
 
-    [Fact]
-    public void A_stream_gives_the_same_frames_as_memory_bit_for_bit()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(16)]
+    public void A_stream_gives_the_same_frames_as_memory_bit_for_bit(int batch)
     {
         using TempFolder folder = WithSource();
         RgbImage[] driving = [.. Enumerable.Range(0, 7).Select(i => Pictures.Noise(90, 70, i))];
-        foreach (int batch in new[] { 0, 1, 3, 16 })
-        {
-            AnimationOptions options = Raw with { RawInputSize = new(90, 70), Batch = batch, Frames = 1..6, SideBySide = true };
-            using Animator animator = new FakeExecutor(64).Animator();
-            using MemoryStream output = new();
-            AnimationSummary summary = animator.Animate(folder["source.png"], new Dribble(driving.Pixels(), 5000), output, options);
-            Assert.Equal(animator.Animate(Source, driving, new() { Frames = 1..6, SideBySide = true }).Pixels(), output.ToArray());
-            Assert.Equal((5, 5, 192), (summary.Frames, summary.Latency!.Value.Frames, summary.Width));
-        }
+        AnimationOptions options = Raw with { RawInputSize = new(90, 70), Frames = 1..6, SideBySide = true };
+        using Animator animator = new FakeExecutor(64).Animator(batch: batch);
+        using MemoryStream output = new();
+        AnimationSummary summary = animator.Animate(folder["source.png"], new Dribble(driving.Pixels(), 5000), output, options);
+        Assert.Equal(animator.All(Source, driving, new() { Frames = 1..6, SideBySide = true }).Pixels(), output.ToArray());
+        Assert.Equal((5, 5, 192), (summary.Frames, summary.Latency!.Value.Frames, summary.Width));
+        Assert.Equal(output.ToArray(), animator.Frames(Source, new Dribble(driving.Pixels(), 5000), options).Pixels());
     }
 
     [Fact]
@@ -97,7 +99,7 @@ public class LiveTests
         Assert.Equal(6 * FrameBytes, raw.Length);
         // The same driving frames through ffmpeg's own conversion of yuv4mpeg.
         IEnumerable<RgbImage> frames = Ff.Decode(folder["driving.y4m"], "rgb24").Chunk(3 * 96 * 64).Select(pixels => new RgbImage(96, 64, pixels));
-        Assert.All(animator.Animate(Source, frames).Pixels().Zip(raw), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+        Assert.All(animator.All(Source, frames).Pixels().Zip(raw), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
     }
 
     /// <summary>Smoothing over 5 frames takes two that come after: a result comes with the second frame after its own, and the last two at the end.</summary>
@@ -109,8 +111,8 @@ public class LiveTests
         using TempFolder folder = WithSource();
         using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
         using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out, ourOutput.ClientSafePipeHandle);
-        using Animator animator = new FakeExecutor(64).Animator();
-        Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, Raw with { SmoothingWindow = 5, Batch = batch }));
+        using Animator animator = new FakeExecutor(64).Animator(batch: batch);
+        Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, Raw with { SmoothingWindow = 5 }));
         RgbImage[] driving = [.. Enumerable.Range(0, 9).Select(i => Pictures.Noise(64, 64, i))];
         List<byte> results = [];
         for (int i = 0; i < 9; i++)
@@ -125,7 +127,7 @@ public class LiveTests
         await take;
         Assert.Equal((9, 9), (summary.Frames, summary.Latency!.Value.Frames));
         using Animator again = new FakeExecutor(64).Animator();
-        Assert.Equal(again.Animate(Source, driving, new() { SmoothingWindow = 5 }).Pixels(), results);
+        Assert.Equal(again.All(Source, driving, new() { SmoothingWindow = 5 }).Pixels(), results);
 
         async Task Take(int frames)
         {
@@ -184,7 +186,7 @@ public class LiveTests
         MediaException failure = await Assert.ThrowsAsync<MediaException>(() => work.WaitAsync(Patience));
         Assert.StartsWith("the output stream: cannot be written: ", failure.Message);
         Assert.IsAssignableFrom<IOException>(failure.InnerException);
-        Assert.Single(animator.Animate(Source, [Source])); // and the animator goes on
+        Assert.Single(animator.All(Source, [Source])); // and the animator goes on
     }
 
     [Fact]
@@ -214,10 +216,11 @@ public class LiveTests
             Assert.Throws<ArgumentException>(() => animator.Animate(folder["source.png"], stream, stream, options));
             Assert.Throws<ArgumentException>(() => animator.Live(Source, options));
         }
-        Assert.Throws<ArgumentException>(() => animator.Animate(folder["source.png"], default(PathOrStream), stream));
-        Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { AutoDrivingCrop = true }));
-        Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { RawInputSize = new(0, 4) }));
-        Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { RawOutput = (RawOutput)9 }));
+        Assert.Throws<ArgumentNullException>(() => animator.Animate(folder["source.png"], default(Driving)!, stream));
+        Assert.Throws<ArgumentException>(() => animator.Live(Lia.Source.Clip([Source])));
+        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { AutoDrivingCrop = true }));
+        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { RawInputSize = new(0, 4) }));
+        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { RawOutput = (RawOutput)9 }));
         Assert.Contains(".y4m and .rgb", Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], folder["source.png"], folder["o.mp4"], new() { RawOutput = RawOutput.Rgb24 })).Message);
     }
 
@@ -247,7 +250,7 @@ public class LiveTests
             new() { Mode = mode, Crop = new(8, 4, 40, 40), PasteBack = true, DrivingCrop = new(3, 2, 40, 41) },
         })
         {
-            IReadOnlyList<RgbImage> expected = animator.Animate(Source, driving, options);
+            IReadOnlyList<RgbImage> expected = animator.All(Source, driving, options);
             using LiveAnimator live = animator.Live(Source, options);
             Assert.Equal((expected[0].Width, expected[0].Height), (live.Width, live.Height));
             Assert.Null(live.Latency);
@@ -267,7 +270,7 @@ public class LiveTests
         live.Restart();
         byte[][] after = [live.Next(driving[3]).Pixels, live.Next(driving[5]).Pixels];
         live.Dispose();
-        Assert.Equal(animator.Animate(Source, [driving[3], driving[5]]).Select(frame => frame.Pixels), after);
+        Assert.Equal(animator.All(Source, [driving[3], driving[5]]).Select(frame => frame.Pixels), after);
     }
 
     [Fact]
@@ -276,11 +279,11 @@ public class LiveTests
         FakeExecutor executor = new(64);
         Animator animator = executor.Animator();
         LiveAnimator live = animator.Live(Source);
-        Assert.Throws<InvalidOperationException>(() => animator.Animate(Source, [Source]));
+        Assert.Throws<InvalidOperationException>(() => animator.All(Source, [Source]));
         live.Dispose();
         Assert.Throws<ObjectDisposedException>(() => live.Next(Source));
         live.Dispose();
-        Assert.Single(animator.Animate(Source, [Source]));
+        Assert.Single(animator.All(Source, [Source]));
 
         live = animator.Live(Source);
         animator.Dispose();
@@ -305,7 +308,7 @@ public class LiveTests
     private static IReadOnlyList<RgbImage> Expected(RgbImage[] driving)
     {
         using Animator animator = new FakeExecutor(64).Animator();
-        return animator.Animate(Source, driving);
+        return animator.All(Source, driving);
     }
 
     /// <summary>Pixels without end, counted.</summary>

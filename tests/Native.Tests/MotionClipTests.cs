@@ -118,10 +118,10 @@ public class MotionClipTests
         using Animator animator = new FakeExecutor(64).Animator();
         RgbImage source = Pictures.Noise(64, 64, 1);
         string other = new('1', 64);
-        MediaException refusal = Assert.Throws<MediaException>(() => animator.Animate(source, new MotionClip([1, 2, 3], 3, new(25), other) { Model = "ted\u0007.pt" }));
+        MediaException refusal = Assert.Throws<MediaException>(() => animator.All(source, new MotionClip([1, 2, 3], 3, new(25), other) { Model = "ted\u0007.pt" }));
         Assert.Equal("the motion clip: it is the motion of another model, which was called ted?.pt (fingerprint 11111111...; fake model has fafafafa...), and codes mean nothing to any other.", refusal.Message);
-        Assert.Contains("have 2 values, and those of fake model have 3", Assert.Throws<MediaException>(() => animator.Animate(source, new MotionClip([1, 2], 2, new(25), Fingerprint))).Message);
-        Assert.Single(animator.Animate(source, new MotionClip([1, 2, 3], 3, new(25), Fingerprint)));
+        Assert.Contains("have 2 values, and those of fake model have 3", Assert.Throws<MediaException>(() => animator.All(source, new MotionClip([1, 2], 2, new(25), Fingerprint))).Message);
+        Assert.Single(animator.All(source, new MotionClip([1, 2, 3], 3, new(25), Fingerprint)));
     }
 
     [Fact]
@@ -130,14 +130,15 @@ public class MotionClipTests
         using TempFolder folder = new();
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 8, 4, [4, 4, 4, 4, 4]), 1), others = new(new ModelArchitecture(64, 8, 4, [4, 4, 4, 4, 4]), 2);
         SafetensorsWriter.Write(folder["model.safetensors"], weights, weights.Metadata);
-        AnimationOptions options = new() { Device = Device.Cpu, Threads = 1 };
-        using Animator file = new(options with { Model = folder["model.safetensors"] }), tensors = new(weights, options), other = new(others, options);
+        ModelOptions options = new() { Device = Device.Cpu, Threads = 1 };
+        using Animator file = new(options with { Model = folder["model.safetensors"] });
+        using Animator tensors = new(options with { Weights = weights }), other = new(options with { Weights = others });
         Assert.Equal(file.MotionFingerprint, tensors.MotionFingerprint);
         Assert.NotEqual(file.MotionFingerprint, other.MotionFingerprint);
-        MotionClip clip = file.ExtractMotion([Pictures.Noise(64, 64, 1)]);
+        MotionClip clip = file.ExtractMotion(new[] { Pictures.Noise(64, 64, 1) });
         Assert.Equal(("model.safetensors", file.DeviceName), (clip.Model, clip.Device));
-        Assert.Single(tensors.Animate(Pictures.Noise(64, 64, 2), clip));
-        Assert.Contains("which was called model.safetensors", Assert.Throws<MediaException>(() => other.Animate(Pictures.Noise(64, 64, 2), clip)).Message);
+        Assert.Single(tensors.All(Pictures.Noise(64, 64, 2), clip));
+        Assert.Contains("which was called model.safetensors", Assert.Throws<MediaException>(() => other.All(Pictures.Noise(64, 64, 2), clip)).Message);
     }
 
     private static void Refused(string path, string message)

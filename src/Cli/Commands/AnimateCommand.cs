@@ -39,7 +39,8 @@ internal static class AnimateCommand
             string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion);
             RequireOne(video, "DRIVING", codes);
             using WarningLog log = new(context.Error);
-            AnimationOptions options = pipe.Read(parsed, clip.Read(parsed, log)) with { Dump = parsed.GetValue(dump) };
+            ModelOptions model = clip.ReadModel(parsed, log);
+            AnimationOptions options = pipe.Read(parsed, clip.Read(parsed)) with { Dump = parsed.GetValue(dump) };
             bool isQuiet = parsed.GetValue(quiet), isPiped = target == PipeOptions.Standard;
             // Where frames go, nothing else may.
             TextWriter results = isPiped ? context.Error : context.Output;
@@ -63,7 +64,7 @@ internal static class AnimateCommand
             {
                 JsonOutput.Write(results, json =>
                 {
-                    WriteSummary(json, summary, options);
+                    WriteSummary(json, summary, model);
                     if (options.Dump is { } dump) json.WriteString("dump", dump);
                     if (parsed.GetValue(profile)) ProfileReport.Write(json, summary.Profile, started);
                 });
@@ -77,16 +78,9 @@ internal static class AnimateCommand
 
             AnimationSummary Animate(ProgressReport progress)
             {
-                PathOrStream to = isPiped ? context.OpenOutput() : target;
-                if (codes is not null)
-                {
-                    MotionClip recorded = MotionClip.Load(codes);
-                    using Animator player = new(options);
-                    return player.Animate(picture, recorded, to, null, progress, context.Cancellation);
-                }
-                PathOrStream from = video == PipeOptions.Standard ? context.OpenInput() : video!;
-                using Animator animator = new(options);
-                return animator.Animate(picture, from, to, null, latency.Beside(progress), context.Cancellation);
+                Output to = isPiped ? context.OpenOutput() : target;
+                Driving from = codes is not null ? MotionClip.Load(codes) : video == PipeOptions.Standard ? context.OpenInput() : video!;
+                return Native.Animate(clip.ReadSource(parsed, picture), from, to, model, options, latency.Beside(progress), context.Cancellation);
             }
         });
         return command;
@@ -110,10 +104,10 @@ internal static class AnimateCommand
     }
 
     /// <summary>The summary as members of a JSON object.</summary>
-    public static void WriteSummary(Utf8JsonWriter json, AnimationSummary summary, AnimationOptions options)
+    public static void WriteSummary(Utf8JsonWriter json, AnimationSummary summary, ModelOptions model)
     {
         json.WriteString("output", summary.Output);
-        json.WriteString("model", options.Model);
+        json.WriteString("model", model.Model);
         json.WriteNumber("frames", summary.Frames);
         json.WriteString("frameRate", summary.FrameRate.ToString());
         json.WriteNumber("width", summary.Width);

@@ -27,22 +27,25 @@ internal static class BatchCommand
             if (File.Exists(folder)) throw new MediaException($"{folder}: it is a file; the output is a folder.");
             bool isQuiet = parsed.GetValue(quiet), isJson = parsed.GetValue(json);
             OutputFormat kind = parsed.GetValue(format);
-            IReadOnlyList<AnimationJob> jobs = AnimationJob.ForEach(parsed.GetValue(sources)!, folder, kind == OutputFormat.Frames ? "" : $".{kind.ToString().ToLowerInvariant()}");
+            string extension = kind == OutputFormat.Frames ? "" : $".{kind.ToString().ToLowerInvariant()}";
+            bool areClips = clip.IsSourceClip(parsed);
+            AnimationJob[] jobs =
+            [
+                .. AnimationJob.ForEach(parsed.GetValue(sources)!, folder, extension).Select(job => job with { SourceIsClip = areClips }),
+            ];
 
             using WarningLog log = new(context.Error);
-            AnimationOptions options = clip.Read(parsed, log);
+            ModelOptions model = clip.ReadModel(parsed, log);
             List<AnimationJobResult> results = [];
             bool isCancelled = false;
             using (JobProgress progress = new(context, isQuiet))
             {
-                MotionClip? recorded = codes is null ? null : MotionClip.Load(codes);
-                using Animator animator = new(options);
+                Driving motion = codes is null ? video! : MotionClip.Load(codes);
+                using Animator animator = new(model, clip.Read(parsed), context.Cancellation);
                 bool again = parsed.GetValue(overwrite);
                 try
                 {
-                    foreach (AnimationJobResult result in recorded is null
-                        ? animator.AnimateMany(jobs, video!, again, null, progress, context.Cancellation)
-                        : animator.AnimateMany(jobs, recorded, again, null, progress, context.Cancellation))
+                    foreach (AnimationJobResult result in animator.AnimateMany(jobs, motion, again, null, progress, context.Cancellation))
                     {
                         progress.EndJob();
                         results.Add(result);
@@ -55,16 +58,16 @@ internal static class BatchCommand
                     isCancelled = true;
                 }
             }
-            return Conclude(context, results, jobs.Count, options, isCancelled, isQuiet, isJson);
+            return Conclude(context, results, jobs.Length, model, isCancelled, isQuiet, isJson);
         });
         return command;
     }
 
-    private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, AnimationOptions options, bool isCancelled, bool isQuiet, bool isJson)
+    private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, ModelOptions model, bool isCancelled, bool isQuiet, bool isJson)
     {
         int written = results.Count(result => result.Summary is not null), skipped = results.Count(result => result.IsSkipped), failed = results.Count(result => result.Failure is not null);
         foreach (AnimationJobResult result in results.Where(result => result.Failure is not null)) context.Error.WriteLine($"lia: {result.Failure!.Message}");
-        if (isJson) WriteJson(context.Output, results, options, (written, skipped, failed));
+        if (isJson) WriteJson(context.Output, results, model, (written, skipped, failed));
         else if (!isQuiet) context.Output.WriteLine($"{jobs} source{(jobs == 1 ? "" : "s")}: {written} written, {skipped} skipped, {failed} failed");
         if (isCancelled)
         {
@@ -74,7 +77,7 @@ internal static class BatchCommand
         return failed > 0 ? ExitCode.BadInput : ExitCode.Success;
     }
 
-    private static void WriteJson(TextWriter output, List<AnimationJobResult> results, AnimationOptions options, (int Written, int Skipped, int Failed) counts) => JsonOutput.Write(output, json =>
+    private static void WriteJson(TextWriter output, List<AnimationJobResult> results, ModelOptions model, (int Written, int Skipped, int Failed) counts) => JsonOutput.Write(output, json =>
     {
         json.WriteNumber("written", counts.Written);
         json.WriteNumber("skipped", counts.Skipped);
@@ -85,7 +88,7 @@ internal static class BatchCommand
             json.WriteStartObject();
             json.WriteString("source", result.Job.Source);
             json.WriteString("status", result.Summary is not null ? "written" : result.IsSkipped ? "skipped" : "failed");
-            if (result.Summary is { } summary) AnimateCommand.WriteSummary(json, summary, options);
+            if (result.Summary is { } summary) AnimateCommand.WriteSummary(json, summary, model);
             else json.WriteString("output", result.Job.Output);
             if (result.Failure is { } failure) json.WriteString("problem", failure.Message);
             json.WriteEndObject();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Lia.Weights;
+using Lia.Media.IO;
 
 namespace Lia.Cli.Commands;
 
@@ -20,7 +21,7 @@ internal static class ConvertCommand
         {
             string from = parsed.GetValue(input)!, to = parsed.GetValue(output)!;
             Files.RequireSafetensors(to);
-            if (Files.AreSame(from, to)) throw new ArgumentException($"{to}: the output would replace the input; choose another name");
+            if (Outputs.Same(from, to)) throw new ArgumentException($"{to}: the output would replace the input; choose another name");
             using ITensorSource checkpoint = Checkpoint.Open(from, context.Cancellation);
             DType? floats = parsed.GetValue(type) switch
             {

@@ -30,12 +30,13 @@ internal static class DemoCommand
             Stopwatch watch = Stopwatch.StartNew();
             ContactSheet sheet = new(SheetRows, Frames);
             using (ProgressReport progress = ProgressReport.Create(context, isQuiet))
-            using (Animator animator = new(new AnimationOptions { Model = DemoFiles.Model, Device = parsed.GetValue(device), SideBySide = true, LoggerFactory = log }))
             {
+                ModelOptions model = new() { Model = DemoFiles.Model, Device = parsed.GetValue(device), LoggerFactory = log };
+                AnimationOptions options = new() { SideBySide = true };
                 ClipWriter[] writers = [];
                 try
                 {
-                    foreach (RgbImage frame in animator.AnimateAsync(DemoFiles.Source, DemoFiles.Driving, null, progress).ToBlockingEnumerable(context.Cancellation))
+                    foreach (RgbImage frame in Native.Frames(DemoFiles.Source, DemoFiles.Driving, model, options, progress, context.Cancellation))
                     {
                         if (writers.Length == 0) writers = [.. written.Select(path => new ClipWriter(path, frame.Width, frame.Height, Rate, context.Cancellation))];
                         foreach (ClipWriter writer in writers) writer.Write(frame);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
+using Lia.Media.IO;
 
 namespace Lia.Cli.Commands;
 
@@ -21,7 +22,6 @@ internal static class ManipulateCommand
             HelpName = "OUT",
             Required = true,
         };
-        Option<string> model = new("--model", "-m") { Description = "the checkpoint [default: the demonstration model of drawn portraits, which lies beside the program]", HelpName = "FILE" };
         Option<MotionEdit[]> direction = new("--direction", "-d")
         {
             Description = $"move along motion direction I, counted from 0, by DELTA [default: {DefaultDelta}]; several add up, and in a sweep or sheet they apply to every picture",
@@ -37,15 +37,13 @@ internal static class ManipulateCommand
         Option<bool> sheet = new("--sheet") { Description = $"one labelled picture instead of a clip: a row for each sweep, or for every direction from -{DefaultDelta} to {DefaultDelta}; a column for each delta" };
         Option<Fit> fit = Options.Fit();
         Option<FrameRate?> rate = Options.Rate("frames a second of a sweep: 25, 30000/1001 [default: 10]");
-        Option<Device> device = Options.Device();
-        Option<Precision> precision = Options.Precision();
-        Option<int> threads = Options.Threads(), batch = Options.Batch();
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("manipulate", "Moves a picture along the model's motion directions, without a driving clip.")
         {
-            source, output, model, direction, sweep, sheet, fit, rate, device, precision, threads, batch, quiet, json,
+            source, output, direction, sweep, sheet, fit, rate, quiet, json,
         };
+        ModelChoice model = new(command, isOptional: true);
         command.SetAction(parsed =>
         {
             string from = parsed.GetValue(source)!, to = parsed.GetValue(output)!;
@@ -55,22 +53,13 @@ internal static class ManipulateCommand
             if (fixedEdits.Length == 0 && sweeps.Length == 0 && !isSheet) throw new ArgumentException("There is nothing to do: give --direction, --sweep or --sheet.");
             if (!isClip && !to.EndsWith(".png", StringComparison.OrdinalIgnoreCase)) throw new MediaException($"{to}: the output is one picture; its name must end in .png.");
             if (!isClip && parsed.GetValue(rate) is not null) throw new ArgumentException("--fps is for a sweep; one picture has no rate.");
-            if (Files.AreSame(from, to)) throw new MediaException($"{to}: the output would replace the source; choose another name.");
+            if (Outputs.Same(from, to)) throw new MediaException($"{to}: the output would replace the source; choose another name.");
 
             using WarningLog log = new(context.Error);
             using ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet));
             Stopwatch watch = Stopwatch.StartNew();
             RgbImage picture = RgbImage.Load(from, context.Cancellation);
-            using Animator animator = new(new AnimationOptions
-            {
-                Model = parsed.GetValue(model) ?? DemoFiles.Model,
-                Device = parsed.GetValue(device),
-                Precision = parsed.GetValue(precision),
-                Threads = parsed.GetValue(threads),
-                Batch = parsed.GetValue(batch),
-                Fit = parsed.GetValue(fit),
-                LoggerFactory = log,
-            });
+            using Animator animator = new(model.Read(parsed, log), new() { Fit = parsed.GetValue(fit) }, context.Cancellation);
             FrameRate framesPerSecond = parsed.GetValue(rate) ?? DefaultRate;
             string written;
             int pictures;
@@ -102,7 +91,7 @@ internal static class ManipulateCommand
                 JsonOutput.Write(context.Output, json =>
                 {
                     json.WriteString("output", to);
-                    json.WriteString("model", animator.Options.Model);
+                    json.WriteString("model", animator.ModelOptions.Model);
                     json.WriteString("kind", isSheet ? "sheet" : isClip ? "sweep" : "picture");
                     json.WriteNumber("pictures", pictures);
                     if (isClip) json.WriteString("frameRate", framesPerSecond.ToString());
@@ -117,7 +106,7 @@ internal static class ManipulateCommand
             IEnumerable<RgbImage> Moved(IEnumerable<IReadOnlyList<MotionEdit[]>> sweeps)
             {
                 MotionEdit[][] frames = [.. sweeps.SelectMany(one => one).Select(step => (MotionEdit[])[.. fixedEdits, .. step])];
-                return animator.ManipulateEach(picture, frames, null, progress, context.Cancellation);
+                return animator.ManipulateFrames(picture, frames, null, progress, context.Cancellation);
             }
         });
         return command;

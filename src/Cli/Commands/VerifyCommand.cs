@@ -1,6 +1,6 @@
 using System.CommandLine;
+using Lia.Loading;
 using Lia.Network.Verification;
-using Lia.Pipeline;
 using Lia.Weights;
 
 namespace Lia.Cli.Commands;

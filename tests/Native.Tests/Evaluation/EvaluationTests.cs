@@ -18,10 +18,10 @@ public sealed class EvaluationTests : IDisposable
     [InlineData(2, 4)]
     public void The_first_frame_is_the_source_and_every_frame_is_compared_with_its_reconstruction(int first, int end)
     {
-        using Animator animator = new FakeExecutor(64).Animator();
+        using Animator animator = new FakeExecutor(64).Animator(batch: 2);
         RgbImage[] truth = Frames[first..end];
-        RgbImage[] results = [.. animator.Animate(truth[0], truth)];
-        ClipScores scores = animator.Evaluate(Frames, null, new() { Frames = first..end, Batch = 2 });
+        RgbImage[] results = [.. animator.All(truth[0], truth)];
+        ClipScores scores = animator.Evaluate(Frames, null, new() { Frames = first..end });
         Assert.Equal(truth.Length, scores.Frames);
         Assert.Equal(Mean(ImageMetrics.L1), scores.L1, 1e-12);
         Assert.Equal(Mean(ImageMetrics.Psnr), scores.Psnr, 1e-9);
@@ -60,7 +60,7 @@ public sealed class EvaluationTests : IDisposable
         string clip = Clip("a", 0);
         using Animator animator = new FakeExecutor(64).Animator();
         Assert.Equal($"{clip}: it has 3 frames, so none from frame 3 on.", Assert.Throws<MediaException>(() => animator.Evaluate(clip, null, new() { Frames = 3.. })).Message);
-        Assert.Equal("the frames: there is no frame in it.", Assert.Throws<MediaException>(() => animator.Evaluate([])).Message);
+        Assert.Equal("the driving frames: there is no frame in it.", Assert.Throws<MediaException>(() => animator.Evaluate(Array.Empty<RgbImage>())).Message);
         Assert.Equal(3, animator.Evaluate(clip).Frames);
     }
 
@@ -86,7 +86,7 @@ public sealed class EvaluationTests : IDisposable
     {
         RgbImage black = new(64, 64); // -1: half of it plus its mean is out of range, which is black again
         using Animator animator = new FakeExecutor(64).Animator();
-        Assert.Equal(new ClipScores(2, 0, 100, 1, 1, null), animator.Evaluate([black, black]));
+        Assert.Equal(new ClipScores(2, 0, 100, 1, 1, null), animator.Evaluate(new[] { black, black }));
     }
 
     [Fact]
@@ -136,7 +136,7 @@ public sealed class EvaluationTests : IDisposable
         string report = _folder["report.json"], clip = Clip("a", 0);
         using Animator animator = new FakeExecutor(64).Animator();
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3);
-        using Animator other = new(weights, new AnimationOptions { Device = Device.Cpu });
+        using Animator other = new(new ModelOptions { Weights = weights, Device = Device.Cpu });
         animator.EvaluateEach([clip], report);
         string before = File.ReadAllText(report);
         Refused("another model", () => other.EvaluateEach([clip], report));
@@ -144,7 +144,7 @@ public sealed class EvaluationTests : IDisposable
         Refused("the fit crop, not pad", () => animator.EvaluateEach([clip], report, null, new() { Fit = Fit.Pad }));
         Refused("the driving crop none, not 0,0,32,32", () => animator.EvaluateEach([clip], report, null, new() { DrivingCrop = new(0, 0, 32, 32) }));
         Refused("the frames 0..^0, not 0..2", () => animator.EvaluateEach([clip], report, null, new() { Frames = ..2 }));
-        using Animator exact = new FakeExecutor(64).Animator(new AnimationOptions { Precision = Precision.Exact });
+        using Animator exact = new FakeExecutor(64).Animator(precision: Precision.Exact);
         Refused("the precision auto, not exact", () => exact.EvaluateEach([clip], report));
         Assert.Equal(before, File.ReadAllText(report));
 

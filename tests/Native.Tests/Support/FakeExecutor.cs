@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Lia.Network;
-using Lia.Pipeline;
+using Lia.Loading;
 using Lia.Weights;
 
 namespace Lia.Tests;
@@ -47,10 +47,6 @@ internal sealed class FakeExecutor : IExecutor
     public MotionBasis Basis { get; } = new([1, 0, 0, 0, 1, 0, 0, 0, 1], 3, 3);
 
     public TapHandler? Tap { get; set; }
-
-    /// <summary>An animator on this executor.</summary>
-    public Animator Animator(AnimationOptions? options = null) =>
-        new(new LoadedModel(this, MotionMode.Relative, "fake model", new(Fingerprint)), options ?? new AnimationOptions());
 
     public EncodedSource EncodeSource(ReadOnlySpan<float> image)
     {
