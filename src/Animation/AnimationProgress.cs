@@ -12,7 +12,8 @@ public readonly record struct AnimationProgress(int Frames, int? Total, TimeSpan
     /// <summary>Frames a second so far; 0 before the first.</summary>
     public double FramesPerSecond => Elapsed > TimeSpan.Zero ? Frames / Elapsed.TotalSeconds : 0;
 
-    /// <summary>How long frames take from in to out, where the driving frames come through a stream; null elsewhere, and before the first frame is out.</summary>
+    /// <summary>How long frames take from in to out, where the driving frames come through a stream; null elsewhere, and before the first
+    /// frame is out.</summary>
     public FrameLatency? Latency { get; init; }
 
     /// <summary>Time left at this pace; null when <see cref="Total"/> is unknown or no frame is done.</summary>
@@ -25,7 +26,8 @@ public enum AnimationStage
 {
     /// <summary>Frames leave the network.</summary>
     Animating,
-    /// <summary>Motion codes are taken from driving frames: all there is to do in an extraction, and a stage of its own where the whole motion must be known
+    /// <summary>Motion codes are taken from driving frames: all there is to do in an extraction, and a stage of its own where the whole
+    /// motion must be known
     /// before the first frame.</summary>
     Encoding,
 }

@@ -12,7 +12,8 @@ namespace Lia;
 /// <param name="Elapsed">Time from opening the input to closing the output (loading the model is not in it).</param>
 /// <param name="Warning">What the decoder complained of without giving up, in one line; null when it had no complaint.</param>
 public sealed record AnimationSummary(
-    string Output, int Frames, FrameRate FrameRate, int Width, int Height, bool HasAudio, MotionMode Mode, string DeviceName, TimeSpan Elapsed,
+    string Output, int Frames, FrameRate FrameRate, int Width, int Height, bool HasAudio, MotionMode Mode, string DeviceName,
+        TimeSpan Elapsed,
     string? Warning)
 {
     /// <summary>The driving frame where relative motion started, counted from 0 in the whole clip; null for absolute motion.</summary>

@@ -2,10 +2,12 @@ using Lia.Network;
 
 namespace Lia;
 
-/// <summary>The motion of a driving clip without its pictures: a motion code alpha for every frame. Animates as the clip itself does, frame for frame.</summary>
+/// <summary>The motion of a driving clip without its pictures: a motion code alpha for every frame. Animates as the clip itself does, frame
+/// for frame.</summary>
 /// <remarks>
 /// Codes are made by <c>Animator.ExtractMotion</c> and mean something only to the
-/// model that made them, which <see cref="Fingerprint"/> tells. A clip never changes; to edit codes, make another from edited <see cref="Codes"/>.
+/// model that made them, which <see cref="Fingerprint"/> tells. A clip never changes; to edit codes, make another from edited
+/// <see cref="Codes"/>.
 /// </remarks>
 public sealed partial class MotionClip
 {
@@ -23,15 +25,20 @@ public sealed partial class MotionClip
         ArgumentNullException.ThrowIfNull(fingerprint);
         if (directions < 1) throw new ArgumentException($"A motion code has at least 1 value, not {directions}.", nameof(directions));
         if (codes.IsEmpty) throw new ArgumentException("There is no motion code.", nameof(codes));
-        if (codes.Length % directions != 0) throw new ArgumentException($"{codes.Length} values are no whole number of motion codes of {directions}.", nameof(codes));
+        if (codes.Length % directions != 0)
+            throw new ArgumentException($"{codes.Length} values are no whole number of motion codes of {directions}.", nameof(codes));
         if (frameRate.Numerator == 0) throw new ArgumentException("The frame rate is 0.", nameof(frameRate));
         if (fingerprint.Length != MotionFingerprint.Length || !fingerprint.All(char.IsAsciiHexDigitLower))
-            throw new ArgumentException($"The fingerprint is not {MotionFingerprint.Length} lower-case hexadecimal digits.", nameof(fingerprint));
+            throw new ArgumentException($"The fingerprint is not {MotionFingerprint.Length} lower-case hexadecimal digits.",
+                nameof(fingerprint));
         (Directions, Count, FrameRate, Fingerprint, Start) = (directions, codes.Length / directions, frameRate, fingerprint, start);
-        if ((uint)start >= (uint)Count) throw new ArgumentException($"The start frame is {start}; the frames are 0 to {Count - 1}.", nameof(start));
+        if ((uint)start >= (uint)Count)
+            throw new ArgumentException($"The start frame is {start}; the frames are 0 to {Count - 1}.", nameof(start));
         for (int i = 0; i < codes.Length; i++)
         {
-            if (!float.IsFinite(codes[i])) throw new ArgumentException($"The motion code of frame {i / directions} holds {codes[i]} for direction {i % directions}.", nameof(codes));
+            if (!float.IsFinite(codes[i]))
+                throw new ArgumentException($"The motion code of frame {i / directions} holds {codes[i]} for direction {i % directions}.",
+                    nameof(codes));
         }
         _codes = codes.ToArray();
     }
@@ -54,7 +61,8 @@ public sealed partial class MotionClip
     /// <summary>What the model was called when the codes were made; null when nobody said. For people to read.</summary>
     public string? Model { get; init; }
 
-    /// <summary>The device that computed the codes, in words; null when nobody said. For people to read: another device's codes differ by rounding.</summary>
+    /// <summary>The device that computed the codes, in words; null when nobody said. For people to read: another device's codes differ by
+    /// rounding.</summary>
     public string? Device { get; init; }
 
     /// <summary>Every code [<see cref="Count"/>, <see cref="Directions"/>].</summary>

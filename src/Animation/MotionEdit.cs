@@ -1,6 +1,7 @@
 namespace Lia;
 
-/// <summary>A step along one of the model's motion directions: it adds <c>Delta</c> to coordinate <c>Direction</c> of the motion code alpha.</summary>
+/// <summary>A step along one of the model's motion directions: it adds <c>Delta</c> to coordinate <c>Direction</c> of the motion code
+/// alpha.</summary>
 /// <param name="Direction">Which direction, from 0 to <c>Animator.Directions</c> - 1.</param>
 /// <param name="Delta">How far; the directions have length 1. Any finite number: the official program looks at -3 to 3.</param>
 public readonly record struct MotionEdit(int Direction, float Delta)
@@ -14,7 +15,8 @@ public readonly record struct MotionEdit(int Direction, float Delta)
     /// <summary>The number of pictures in the official program's sweeps.</summary>
     public const int SweepSteps = 16;
 
-    /// <summary>A sweep along a direction: single edits with deltas evenly spread. The defaults are those of the official program.</summary>
+    /// <summary>A sweep along a direction: single edits with deltas evenly spread. The defaults are those of the official
+    /// program.</summary>
     /// <param name="direction">Which direction, from 0.</param>
     /// <param name="from">The first delta.</param>
     /// <param name="to">The last delta.</param>

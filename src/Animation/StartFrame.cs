@@ -1,12 +1,15 @@
 namespace Lia;
 
-/// <summary>Where relative motion starts: the driving frame whose pose counts as the source's own. All frames are animated, those before it too.</summary>
-/// <remarks>Results are best when that pose is like the source's. The first frame often is not; <see cref="Best"/> looks for the one that is.</remarks>
+/// <summary>Where relative motion starts: the driving frame whose pose counts as the source's own. All frames are animated, those before it
+/// too.</summary>
+/// <remarks>Results are best when that pose is like the source's. The first frame often is not; <see cref="Best"/> looks for the one that
+/// is.</remarks>
 public readonly record struct StartFrame
 {
     private StartFrame(int number, bool isBest) => (Number, IsBest) = (number, isBest);
 
-    /// <summary>The driving frame whose motion code is nearest to the source's (by Euclidean distance; the first of equals). All driving frames go through the
+    /// <summary>The driving frame whose motion code is nearest to the source's (by Euclidean distance; the first of equals). All driving
+    /// frames go through the
     /// encoder before the first is animated.</summary>
     public static StartFrame Best { get; } = new(-1, true);
 

@@ -6,20 +6,25 @@ using Lia.Weights;
 
 namespace Lia;
 
-// Evaluation by reconstruction, as in the paper: a clip's first frame is the source, all its frames drive, and each result is compared with the frame that drove it.
+// Evaluation by reconstruction, as in the paper: a clip's first frame is the source, all its frames drive, and each result is compared
+// with the frame that drove it.
 public sealed partial class Animator
 {
     /// <summary>Reconstructs a clip from its first frame and measures how near the reconstruction is.</summary>
     /// <remarks>Frames are compared as the network sees and makes them: square, in the model's size, as 8-bit RGB.</remarks>
-    /// <param name="clip">A video, a folder of numbered pictures, an animated PNG, a single picture, or frames in memory; read twice: the first frame alone, then all.</param>
+    /// <param name="clip">A video, a folder of numbered pictures, an animated PNG, a single picture, or frames in memory; read twice: the
+    /// first frame alone, then all.</param>
     /// <param name="lpips">Measures perceptual distance too; null leaves it out.</param>
-    /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>. <see cref="AnimationOptions.Fit"/>, <see cref="AnimationOptions.Frames"/>,
-    /// <see cref="AnimationOptions.DrivingCrop"/>, <see cref="AnimationOptions.AutoDrivingCrop"/> and <see cref="AnimationOptions.Mode"/> are looked at.</param>
+    /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>. <see cref="AnimationOptions.Fit"/>,
+    /// <see cref="AnimationOptions.Frames"/>,
+    /// <see cref="AnimationOptions.DrivingCrop"/>, <see cref="AnimationOptions.AutoDrivingCrop"/> and <see cref="AnimationOptions.Mode"/>
+    /// are looked at.</param>
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>Means over the frames.</returns>
     /// <exception cref="ArgumentException">It is a stream or a motion clip.</exception>
-    /// <exception cref="MediaException">The clip cannot be read, has no frame in the range, or <c>ffmpeg</c> is needed and missing.</exception>
+    /// <exception cref="MediaException">The clip cannot be read, has no frame in the range, or <c>ffmpeg</c> is needed and
+    /// missing.</exception>
     public ClipScores Evaluate(
         Driving clip, Lpips? lpips = null, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
         CancellationToken cancellationToken = default)
@@ -38,7 +43,8 @@ public sealed partial class Animator
 
     /// <summary>Evaluates clips one after another. A clip that cannot be used is noted, and the rest goes on.</summary>
     /// <param name="clips">Files and folders; <see cref="Clips.Find"/> finds them.</param>
-    /// <param name="report">A file the report is written to after every clip; clips with scores in it already are not computed again, clips that failed are. Null writes none.</param>
+    /// <param name="report">A file the report is written to after every clip; clips with scores in it already are not computed again, clips
+    /// that failed are. Null writes none.</param>
     /// <param name="lpips">Measures perceptual distance too; null leaves it out.</param>
     /// <param name="options">Options of all clips, as for <see cref="Evaluate"/>.</param>
     /// <param name="done">Told of each clip asked for, also of those that had scores already.</param>
@@ -47,7 +53,8 @@ public sealed partial class Animator
     /// <returns>The report, with what the file had before.</returns>
     /// <exception cref="MediaException">The report cannot be read or written, or was made with another model or other options.</exception>
     public EvaluationReport EvaluateEach(
-        IEnumerable<string> clips, string? report = null, Lpips? lpips = null, AnimationOptions? options = null, IProgress<EvaluatedClip>? done = null,
+        IEnumerable<string> clips, string? report = null, Lpips? lpips = null, AnimationOptions? options = null,
+            IProgress<EvaluatedClip>? done = null,
         IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(clips);
@@ -57,7 +64,8 @@ public sealed partial class Animator
             options.AutoDrivingCrop ? "auto" : options.DrivingCrop?.ToString() ?? "none", options.Frames.ToString(),
             Name(ModelOptions.Precision), lpips?.Fingerprint);
         EvaluationReport result = report is not null && File.Exists(report) ? EvaluationReport.Load(report) : new(setting);
-        if (result.Setting.DifferenceFrom(setting) is { } difference) throw new MediaException($"{report}: this report was made with {difference}; name another file.");
+        if (result.Setting.DifferenceFrom(setting) is { } difference)
+            throw new MediaException($"{report}: this report was made with {difference}; name another file.");
         foreach (string clip in clips)
         {
             cancellationToken.ThrowIfCancellationRequested();

@@ -16,35 +16,42 @@ public sealed partial class Animator
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>A picture of the model's size.</returns>
     /// <exception cref="ArgumentException">The model has no such direction, or a delta is not a finite number.</exception>
-    public RgbImage Manipulate(Source source, IReadOnlyList<MotionEdit> edits, AnimationOptions? options = null, CancellationToken cancellationToken = default) =>
+    public RgbImage Manipulate(Source source, IReadOnlyList<MotionEdit> edits, AnimationOptions? options = null,
+        CancellationToken cancellationToken = default) =>
         ManipulateFrames(source, [edits], options, null, cancellationToken).Single();
 
-    /// <summary>Moves a picture along motion directions, for several combinations or a sweep (<see cref="MotionEdit.Sweep"/>). The source is encoded once.</summary>
+    /// <summary>Moves a picture along motion directions, for several combinations or a sweep (<see cref="MotionEdit.Sweep"/>). The source
+    /// is encoded once.</summary>
     /// <param name="source">The picture.</param>
     /// <param name="edits">For each frame its edits, which are added up. Read as frames are asked for, a batch ahead.</param>
     /// <param name="options">Null takes <see cref="Defaults"/>. Only <see cref="AnimationOptions.Fit"/> is looked at.</param>
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>
-    /// A frame of the model's size for every combination, computed as they are asked for; each is the caller's to keep. The animator is occupied from the first frame asked for
+    /// A frame of the model's size for every combination, computed as they are asked for; each is the caller's to keep. The animator is
+    /// occupied from the first frame asked for
     /// until the loop is left.
     /// </returns>
-    /// <exception cref="ArgumentException">The model has no such direction, or a delta is not a finite number; thrown when the frame is reached.</exception>
+    /// <exception cref="ArgumentException">The model has no such direction, or a delta is not a finite number; thrown when the frame is
+    /// reached.</exception>
     public IEnumerable<RgbImage> ManipulateFrames(
-        Source source, IEnumerable<IReadOnlyList<MotionEdit>> edits, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
+        Source source, IEnumerable<IReadOnlyList<MotionEdit>> edits, AnimationOptions? options = null,
+            IProgress<AnimationProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(edits);
         Combinations.CheckManipulated(source);
         AnimationOptions fit = new() { Fit = Checked(options).Fit };
-        return Manipulated(new(source, Unused, fit, fit.Settings(MotionMode.Relative, ModelOptions.Batch)), edits, progress, cancellationToken);
+        return Manipulated(new(source, Unused, fit, fit.Settings(MotionMode.Relative, ModelOptions.Batch)), edits, progress,
+            cancellationToken);
     }
 
     private static Driving Unused { get; } = Driving.From([]);
 
     private IEnumerable<RgbImage> Manipulated(
-        Clip clip, IEnumerable<IReadOnlyList<MotionEdit>> edits, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+        Clip clip, IEnumerable<IReadOnlyList<MotionEdit>> edits, IProgress<AnimationProgress>? progress,
+            CancellationToken cancellationToken)
     {
         using Occupation occupation = Occupy(cancellationToken);
         using ClipPipeline pipeline = occupation.Explain(() =>

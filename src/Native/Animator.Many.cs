@@ -9,8 +9,10 @@ public sealed partial class Animator
 {
     /// <summary>Animates many files with one motion. Driving frames are read and encoded once, when the first source needs them.</summary>
     /// <remarks>
-    /// A job whose output is there already is skipped, so that the same call takes up again what was interrupted. A job that fails does not stop the others: a
-    /// source that cannot be read, an output that cannot be written. What would stop all of them (the driving file cannot be read, the device fails, cancellation) is thrown.
+    /// A job whose output is there already is skipped, so that the same call takes up again what was interrupted. A job that fails does not
+    /// stop the others: a
+    /// source that cannot be read, an output that cannot be written. What would stop all of them (the driving file cannot be read, the
+    /// device fails, cancellation) is thrown.
     /// </remarks>
     /// <param name="jobs">The pictures and outputs (<see cref="AnimationJob.ForEach"/>).</param>
     /// <param name="driving">The motion.</param>
@@ -18,11 +20,14 @@ public sealed partial class Animator
     /// <param name="options">Options of every clip; null takes <see cref="Defaults"/>.</param>
     /// <param name="progress">Told about the driving clip's encoding first, then about each job's frames.</param>
     /// <param name="cancellationToken">Stops the work; the outputs that are there are whole.</param>
-    /// <returns>What became of each job, in their order; a job is done when its result is asked for. The animator is occupied from the first result asked for
+    /// <returns>What became of each job, in their order; a job is done when its result is asked for. The animator is occupied from the
+    /// first result asked for
     /// until the loop is left.</returns>
-    /// <exception cref="ArgumentException">Two jobs have the same output, an output is a pattern for numbered pictures, or options ask for a dump, which is of one clip,
+    /// <exception cref="ArgumentException">Two jobs have the same output, an output is a pattern for numbered pictures, or options ask for
+    /// a dump, which is of one clip,
     /// or for what the motion does not have.</exception>
-    /// <exception cref="MediaException">The driving file cannot be read, or has no frame in the range; the motion is another model's.</exception>
+    /// <exception cref="MediaException">The driving file cannot be read, or has no frame in the range; the motion is another
+    /// model's.</exception>
     public IEnumerable<AnimationJobResult> AnimateMany(
         IEnumerable<AnimationJob> jobs, Driving driving, bool overwrite = false, AnimationOptions? options = null,
         IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -75,7 +80,8 @@ public sealed partial class Animator
             Outputs.Guard(job.Output, () => Directory.CreateDirectory(Path.GetDirectoryName(output)!));
             Source source = job.SourceIsClip ? Source.Clip(job.Source) : job.Source;
             return Write(
-                source, _ => new RecordedMotion(recording!, clip.Settings.Motion, ownsRecording: false), clip, job.Output, null, progress, occupation.Token);
+                source, _ => new RecordedMotion(recording!, clip.Settings.Motion,
+                    ownsRecording: false), clip, job.Output, null, progress, occupation.Token);
         }
     }
 

@@ -17,7 +17,8 @@ namespace Lia;
 /// <summary>A loaded model: animates any number of clips, one after another.</summary>
 /// <remarks>
 /// An animator works on one clip at a time. Its methods may be called from any thread; a call while another clip is under way throws
-/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is cancelled first.
+/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is cancelled
+/// first.
 /// Cancelling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
 /// The exceptions common to all methods are those of <see cref="Native"/>, and <see cref="ObjectDisposedException"/>.
 /// </remarks>
@@ -47,7 +48,8 @@ public sealed partial class Animator : IDisposable
 
     internal Animator(LoadedModel loaded, ModelOptions model, AnimationOptions? defaults)
     {
-        (_executor, DefaultMode, _modelName, _fingerprint, _loading) = (loaded.Executor, loaded.DefaultMode, loaded.Name, loaded.Fingerprint, loaded.Clock);
+        (_executor, DefaultMode, _modelName, _fingerprint, _loading) = (loaded.Executor, loaded.DefaultMode, loaded.Name,
+            loaded.Fingerprint, loaded.Clock);
         (ModelOptions, Defaults) = (model, defaults ?? AnimationOptions.None);
         try
         {
@@ -64,7 +66,8 @@ public sealed partial class Animator : IDisposable
     /// <summary>What was loaded.</summary>
     public ModelOptions ModelOptions { get; }
 
-    /// <summary>The options of clips for which none are given. To change some for a clip, pass <c>animator.Defaults with { ... }</c>.</summary>
+    /// <summary>The options of clips for which none are given. To change some for a clip, pass <c>animator.Defaults with { ...
+    /// }</c>.</summary>
     public AnimationOptions Defaults { get; }
 
     /// <summary>Side of the model's square frames in pixels.</summary>
@@ -86,7 +89,8 @@ public sealed partial class Animator : IDisposable
     /// <returns>What was written. Of a driving stream it tells how long frames took.</returns>
     /// <exception cref="ArgumentException">The options do not go with such a motion.</exception>
     /// <exception cref="MediaException">
-    /// An input cannot be read (a stream's error tells the byte), the output cannot be written or is one of the inputs, the motion is another model's, or <c>ffmpeg</c> is needed and missing.
+    /// An input cannot be read (a stream's error tells the byte), the output cannot be written or is one of the inputs, the motion is
+    /// another model's, or <c>ffmpeg</c> is needed and missing.
     /// </exception>
     public AnimationSummary Animate(
         Source source, Driving driving, Output output, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
@@ -124,11 +128,13 @@ public sealed partial class Animator : IDisposable
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>
-    /// A frame for every driving frame; each is the caller's to keep. Nothing is computed before the first is asked for, and the animator is occupied from then until the loop is
+    /// A frame for every driving frame; each is the caller's to keep. Nothing is computed before the first is asked for, and the animator
+    /// is occupied from then until the loop is
     /// left, which ends the work.
     /// </returns>
     /// <exception cref="ArgumentException">The options do not go with such a motion.</exception>
-    /// <exception cref="MediaException">An input cannot be read, the motion is another model's, or <c>ffmpeg</c> is needed and missing.</exception>
+    /// <exception cref="MediaException">An input cannot be read, the motion is another model's, or <c>ffmpeg</c> is needed and
+    /// missing.</exception>
     public IEnumerable<RgbImage> Frames(
         Source source, Driving driving, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
         CancellationToken cancellationToken = default)
@@ -138,7 +144,8 @@ public sealed partial class Animator : IDisposable
         return Frames(clip, progress, cancellationToken);
     }
 
-    /// <summary>Does what <see cref="Frames(Source, Driving, AnimationOptions?, IProgress{AnimationProgress}?, CancellationToken)"/> does; the network runs on the thread pool.</summary>
+    /// <summary>Does what <see cref="Frames(Source, Driving, AnimationOptions?, IProgress{AnimationProgress}?, CancellationToken)"/> does;
+    /// the network runs on the thread pool.</summary>
     /// <param name="source">The picture to animate, or a clip.</param>
     /// <param name="driving">The motion.</param>
     /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>.</param>
@@ -146,7 +153,8 @@ public sealed partial class Animator : IDisposable
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>A frame for every driving frame, as of the method that does not wait.</returns>
     /// <exception cref="ArgumentException">The options do not go with such a motion.</exception>
-    /// <exception cref="MediaException">An input cannot be read, the motion is another model's, or <c>ffmpeg</c> is needed and missing.</exception>
+    /// <exception cref="MediaException">An input cannot be read, the motion is another model's, or <c>ffmpeg</c> is needed and
+    /// missing.</exception>
     public IAsyncEnumerable<RgbImage> FramesAsync(
         Source source, Driving driving, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
         CancellationToken cancellationToken = default)
@@ -156,7 +164,8 @@ public sealed partial class Animator : IDisposable
         return FramesAsync(clip, progress, cancellationToken);
     }
 
-    /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws
+    /// <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
         bool idle;
@@ -177,7 +186,8 @@ public sealed partial class Animator : IDisposable
         return ModelLoader.Open(model, complaint => CreateLog(model).DeviceComplained(complaint), cancellationToken);
     }
 
-    private static ILogger CreateLog(ModelOptions model) => (model.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
+    private static ILogger CreateLog(ModelOptions model) =>
+        (model.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
 
     private static void CheckDistinct(Clip clip, string? output)
     {
@@ -237,7 +247,8 @@ public sealed partial class Animator : IDisposable
             framing = framing with { DrivingCrop = MotionFraming.Find(clip.Driving.Path!, clip.Options, token) };
         }
         return new DrivingMotion(
-            _executor, reading => clip.Driving.Open(clip.Options.Reading, reading), live, clip.Settings.Motion, framing, clip.Settings.Batch, token);
+            _executor, reading => clip.Driving.Open(clip.Options.Reading,
+                reading), live, clip.Settings.Motion, framing, clip.Settings.Batch, token);
     }
 
     private ClipPipeline Open(
@@ -251,7 +262,8 @@ public sealed partial class Animator : IDisposable
     }
 
     private AnimationSummary Write(
-        Source source, Func<CancellationToken, IMotion> motion, Clip clip, Output output, FramesInFlight? live, IProgress<AnimationProgress>? progress,
+        Source source, Func<CancellationToken, IMotion> motion, Clip clip, Output output, FramesInFlight? live,
+            IProgress<AnimationProgress>? progress,
         CancellationToken token)
     {
         Stopwatch watch = Stopwatch.StartNew();
@@ -273,7 +285,8 @@ public sealed partial class Animator : IDisposable
     }
 
     private async IAsyncEnumerable<RgbImage> FramesAsync(
-        Clip clip, IProgress<AnimationProgress>? progress, CancellationToken parameterToken, [EnumeratorCancellation] CancellationToken enumeratorToken = default)
+        Clip clip, IProgress<AnimationProgress>? progress, CancellationToken parameterToken,
+            [EnumeratorCancellation] CancellationToken enumeratorToken = default)
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(parameterToken, enumeratorToken);
         using IEnumerator<RgbImage> frames = Frames(clip, progress, either.Token).GetEnumerator();

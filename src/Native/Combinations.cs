@@ -15,10 +15,12 @@ internal enum Verb
     Evaluate,
 }
 
-/// <summary>What makes no sense together, refused in one place. What is wrong with options by themselves is <see cref="AnimationOptions.Validate"/>.</summary>
+/// <summary>What makes no sense together, refused in one place. What is wrong with options by themselves is
+/// <see cref="AnimationOptions.Validate"/>.</summary>
 internal static class Combinations
 {
-    private const string OneByOne = "Frames that come one by one can be animated in their order only, from the first: no start frame, loop or ping-pong.";
+    private const string OneByOne = "Frames that come one by one can be animated in their order only, from the first: no start frame, "
+        + "loop or ping-pong.";
 
     /// <summary>Refuses options that do not go with the motion or with what is done with it.</summary>
     /// <exception cref="ArgumentException">They do not.</exception>
@@ -32,11 +34,14 @@ internal static class Combinations
                 $"{motion.Name}: there are no driving frames in it to crop; crop them when the motion is extracted.");
         }
         Demand(driving.IsFile || !options.AutoDrivingCrop,
-            "The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which MotionFraming may have found.");
+            "The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which "
+                + "MotionFraming may have found.");
         if (verb is Verb.ExtractMotion)
-            Demand(options.StartFrame is not { IsBest: true }, "The best start frame depends on the source: it is chosen when a picture is animated.");
+            Demand(options.StartFrame is not { IsBest: true },
+                "The best start frame depends on the source: it is chosen when a picture is animated.");
         else if (verb is Verb.Animate or Verb.AnimateMany)
-            Demand(mode == MotionMode.Relative || options.StartFrame is null, "A start frame is where relative motion starts, and the motion here is absolute.");
+            Demand(mode == MotionMode.Relative || options.StartFrame is null,
+                "A start frame is where relative motion starts, and the motion here is absolute.");
         if (verb is Verb.AnimateMany) Demand(options.Dump is null, $"{options.Dump}: a dump is of one clip, and there may be many.");
         if (!driving.IsStream) return;
         Demand(verb is not Verb.Evaluate, "A stream can be read only once, and to evaluate its frames takes twice.");
@@ -49,7 +54,8 @@ internal static class Combinations
     {
         Demand(!source.IsClip, "The source of frames that are handed over one by one is a picture, not a clip.");
         Demand(!options.AutoDrivingCrop,
-            "The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which MotionFraming may have found.");
+            "The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which "
+                + "MotionFraming may have found.");
         CheckOneByOne(options);
         Demand(options.SmoothingWindow == 1, "Motion cannot be smoothed frame by frame: it takes frames to come.");
     }
@@ -63,16 +69,19 @@ internal static class Combinations
     public static void CheckModel(MotionClip motion, string model, int directions, Func<string> fingerprint)
     {
         if (motion.Directions != directions)
-            throw new MediaException($"{motion.Name}: its motion codes have {motion.Directions} values, and those of {model} have {directions}: it is the motion of another model.");
+            throw new MediaException($"{motion.Name}: its motion codes have {motion.Directions} values, and those of {model} have "
+                + $"{directions}: it is the motion of another model.");
         if (motion.Fingerprint == fingerprint()) return;
         string other = motion.Model is { } name ? $"another model, which was called {MotionFile.Printable(name)}" : "another model";
         throw new MediaException(
-            $"{motion.Name}: it is the motion of {other} (fingerprint {motion.Fingerprint[..8]}...; {model} has {fingerprint()[..8]}...), and codes mean nothing to any other.");
+            $"{motion.Name}: it is the motion of {other} (fingerprint {motion.Fingerprint[..8]}...; {model} has {fingerprint()[..8]}...), "
+                + "and codes mean nothing to any other.");
     }
 
     private static void CheckOneByOne(AnimationOptions options)
     {
-        Demand(options.Normalization != Normalization.MinMax, "Colors cannot be stretched over a clip (minmax) whose frames come one by one.");
+        Demand(options.Normalization != Normalization.MinMax,
+            "Colors cannot be stretched over a clip (minmax) whose frames come one by one.");
         Demand(options is { StartFrame: null, Loops: 1, PingPong: false }, OneByOne);
     }
 

@@ -6,9 +6,12 @@ namespace Lia;
 
 /// <summary>Where motion comes from: a file or folder, a stream of raw video, frames in memory, or a motion clip.</summary>
 /// <remarks>
-/// Paths, streams, arrays and lists of frames and motion clips become one by themselves where it is asked for; other sequences with <see cref="From"/>. Frames of a stream
-/// go through one by one (unless <see cref="ModelOptions.Batch"/> says otherwise): the result of one is written, and flushed, before another has to come, and at most two are under way
-/// (more by half a window where motion is smoothed). A stream is read from where it stands and not closed; when the work is cancelled, a read may still be under way.
+/// Paths, streams, arrays and lists of frames and motion clips become one by themselves where it is asked for; other sequences with
+/// <see cref="From"/>. Frames of a stream
+/// go through one by one (unless <see cref="ModelOptions.Batch"/> says otherwise): the result of one is written, and flushed, before
+/// another has to come, and at most two are under way
+/// (more by half a window where motion is smoothed). A stream is read from where it stands and not closed; when the work is cancelled, a
+/// read may still be under way.
 /// </remarks>
 public sealed class Driving
 {

@@ -5,7 +5,8 @@ using Lia.Animation.Pipeline;
 
 namespace Lia;
 
-/// <summary>A picture that follows driving frames one by one, on the caller's thread: the way with the least delay (<see cref="Animator.Live"/>).</summary>
+/// <summary>A picture that follows driving frames one by one, on the caller's thread: the way with the least delay
+/// (<see cref="Animator.Live"/>).</summary>
 /// <remarks>
 /// <code>
 /// using Animator animator = new(new ModelOptions { Model = "vox.safetensors" });
@@ -56,7 +57,8 @@ public sealed class LiveAnimator : IDisposable
         return result;
     }
 
-    /// <summary>Makes the next driving frame the one where relative motion starts: for a sitter who has moved away from where the source looks.</summary>
+    /// <summary>Makes the next driving frame the one where relative motion starts: for a sitter who has moved away from where the source
+    /// looks.</summary>
     public void Restart() => _pipeline.Restart();
 
     /// <summary>Gives the source's memory back and frees the animator.</summary>

@@ -2,12 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace Lia;
 
-/// <summary>Animates a still picture with the motion of a video, in one call. To animate several clips with one model, load it once with <see cref="Animator"/>.</summary>
+/// <summary>Animates a still picture with the motion of a video, in one call. To animate several clips with one model, load it once with
+/// <see cref="Animator"/>.</summary>
 /// <remarks>
 /// Every method may throw, besides what it says itself:
 /// <see cref="ArgumentException"/> for options that make no sense, <see cref="Weights.WeightsException"/> for a model that cannot be used,
 /// <see cref="NotSupportedException"/> for a device that is not there, <see cref="MediaException"/> for pictures, videos and outputs that
-/// cannot be used, and <see cref="OperationCanceledException"/>. The methods may be called from several threads at once; each call loads its own model.
+/// cannot be used, and <see cref="OperationCanceledException"/>. The methods may be called from several threads at once; each call loads
+/// its own model.
 /// </remarks>
 public static class Native
 {
@@ -70,12 +72,14 @@ public static class Native
         Source source, Driving driving, ModelOptions model, AnimationOptions? options = null,
         IProgress<AnimationProgress>? progress = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        using Animator animator = await Task.Run(() => new Animator(model, options, cancellationToken), cancellationToken).ConfigureAwait(false);
+        using Animator animator = await Task.Run(() => new Animator(model, options, cancellationToken), cancellationToken)
+            .ConfigureAwait(false);
         await foreach (RgbImage frame in animator.FramesAsync(source, driving, null, progress, cancellationToken).ConfigureAwait(false))
             yield return frame;
     }
 
-    /// <summary>Moves a picture along the model's motion directions, frame by frame, as <see cref="Animator.ManipulateFrames"/> does.</summary>
+    /// <summary>Moves a picture along the model's motion directions, frame by frame, as <see cref="Animator.ManipulateFrames"/>
+    /// does.</summary>
     /// <param name="source">The picture.</param>
     /// <param name="edits">For each frame its edits, which are added up.</param>
     /// <param name="model">The model and the device.</param>

@@ -4,14 +4,16 @@ using Lia.Media.Files;
 
 namespace Lia;
 
-/// <summary>What is animated: a picture, or with <see cref="Clip(string)"/> a clip whose frames each take the motion of the driving frame of the same number.</summary>
+/// <summary>What is animated: a picture, or with <see cref="Clip(string)"/> a clip whose frames each take the motion of the driving frame
+/// of the same number.</summary>
 /// <remarks>A path and a picture in memory become one by themselves where it is asked for.</remarks>
 public sealed class Source
 {
     private readonly RgbImage? _picture;
     private readonly IEnumerable<RgbImage>? _frames;
 
-    private Source(string? path, RgbImage? picture, IEnumerable<RgbImage>? frames, bool isClip) => (Path, _picture, _frames, IsClip) = (path, picture, frames, isClip);
+    private Source(string? path, RgbImage? picture, IEnumerable<RgbImage>? frames, bool isClip) =>
+        (Path, _picture, _frames, IsClip) = (path, picture, frames, isClip);
 
     /// <summary>The file, if it is one.</summary>
     internal string? Path { get; }
@@ -19,7 +21,8 @@ public sealed class Source
     /// <summary>Whether every frame has a source of its own.</summary>
     internal bool IsClip { get; }
 
-    /// <summary>A picture file: any picture <c>ffmpeg</c> reads; PNG needs nothing installed. Of what has several frames it is the first.</summary>
+    /// <summary>A picture file: any picture <c>ffmpeg</c> reads; PNG needs nothing installed. Of what has several frames it is the
+    /// first.</summary>
     /// <param name="path">Its name.</param>
     public static Source Picture(string path)
     {
@@ -35,7 +38,8 @@ public sealed class Source
         return new(null, picture, null, false);
     }
 
-    /// <summary>A clip in a file: its frame i is animated with driving frame i, encoded anew each time, until the shorter of the two ends.</summary>
+    /// <summary>A clip in a file: its frame i is animated with driving frame i, encoded anew each time, until the shorter of the two
+    /// ends.</summary>
     /// <param name="path">A video, a folder of numbered pictures or an animated PNG.</param>
     public static Source Clip(string path)
     {
@@ -61,8 +65,10 @@ public sealed class Source
     /// <exception cref="MediaException">It cannot be read, or the crop reaches beyond it.</exception>
     internal SourceFrames Open(int size, FramingSettings framing, bool keepsSize, CancellationToken cancellationToken)
     {
-        if (!IsClip) return SourceFrames.Still(Path ?? "the source", _picture ?? FrameReaders.ReadPicture(Path!, cancellationToken), size, framing);
+        if (!IsClip) return SourceFrames.Still(Path ?? "the source", _picture
+            ?? FrameReaders.ReadPicture(Path!, cancellationToken), size, framing);
         return SourceFrames.Clip(
-            Path is null ? new MemoryReader(_frames!, "the source frames") : FrameReaders.Open(Path, default, cancellationToken), size, framing, keepsSize);
+            Path is null ? new MemoryReader(_frames!, "the source frames")
+                : FrameReaders.Open(Path, default, cancellationToken), size, framing, keepsSize);
     }
 }

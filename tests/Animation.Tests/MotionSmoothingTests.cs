@@ -16,7 +16,8 @@ public class MotionSmoothingTests
     public void Codes_are_the_weighted_means_of_the_definition(int window, int count)
     {
         Random random = new(window);
-        MotionFrame[] frames = [.. Enumerable.Range(0, count).Select(_ => new MotionFrame([random.NextSingle(), 100 * random.NextSingle() - 50], null))];
+        MotionFrame[] frames = [.. Enumerable.Range(0, count).Select(_ =>
+            new MotionFrame([random.NextSingle(), 100 * random.NextSingle() - 50], null))];
         MotionFrame[] actual = [.. frames.Smooth(window)];
         Assert.Equal(count, actual.Length);
 
@@ -38,7 +39,8 @@ public class MotionSmoothingTests
     [Fact]
     public void A_window_of_three_weighs_a_quarter_a_half_a_quarter()
     {
-        float[] smooth = [.. new[] { 0, 0, 8, 0, 0, 4f }.Select(value => new MotionFrame([value], null)).Smooth(3).Select(frame => frame.Code[0])];
+        float[] smooth = [.. new[] { 0, 0, 8, 0, 0, 4f }.Select(value => new MotionFrame([value], null)).Smooth(3).Select(frame =>
+            frame.Code[0])];
         Assert.Equal([0f, 2, 4, 2, 1, 3], smooth, (a, b) => MathF.Abs(a - b) < 1e-6f);
     }
 

@@ -3,7 +3,8 @@ using System.Xml.Linq;
 
 namespace Lia.Cli.Tests;
 
-/// <summary>The arrows of docs/architecture.md: which project references which, and that no two folders of a project need each other.</summary>
+/// <summary>The arrows of docs/architecture.md: which project references which, and that no two folders of a project need each
+/// other.</summary>
 public partial class ArchitectureTests
 {
     private static readonly Dictionary<string, string[]> Arrows = new()
@@ -18,10 +19,12 @@ public partial class ArchitectureTests
         ["Gpu"] = [],
     };
 
-    /// <summary>Circles that there are still: folders that may need each other, the project's own among them as a point. None may be added.</summary>
+    /// <summary>Circles that there are still: folders that may need each other, the project's own among them as a point. None may be
+    /// added.</summary>
     private static readonly Dictionary<string, string[][]> KnownCircles = new()
     {
-        // What attributes say of a kernel is read by the compiler, and what the compiler has for ILGPU's types is what extensions compute with.
+        // What attributes say of a kernel is read by the compiler, and what the compiler has for ILGPU's types is what extensions compute
+        // with.
         ["Gpu"] =
         [
             ["Compiler", "Compiler/Device", "Compiler/Frontend", "Compiler/IR", "Compiler/Passes", "Compiler/Ptx", "Extensions"],
@@ -59,20 +62,24 @@ public partial class ArchitectureTests
         {
             ["."] = ["public sealed class Face { string text = \"Reader\"; } // of a Reader"],
             ["In"] = ["internal sealed class Reader\n{\n    Writer _writer;\n    Face _face;\n}"],
-            ["Out"] = ["internal readonly record struct Writer(int X);\ninternal enum Kind\n{\n}", "internal interface IOther : IEnumerable<Reader>\n{\n}"],
+            ["Out"] = ["internal readonly record struct Writer(int X);\ninternal enum Kind\n{\n}",
+                "internal interface IOther : IEnumerable<Reader>\n{\n}"],
         };
         Assert.Equal(["In", "Out"], Assert.Single(Circles(Needs(folders))).Order());
     }
 
     /// <summary>The texts of a project's files by folder.</summary>
-    private static Dictionary<string, string[]> Folders(string project) => Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)
-        .Select(file => (Folder: Path.GetRelativePath(project, Path.GetDirectoryName(file)!).Replace('\\', '/'), Text: File.ReadAllText(file)))
+    private static Dictionary<string, string[]> Folders(string project) =>
+        Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)
+        .Select(file => (Folder: Path.GetRelativePath(project, Path.GetDirectoryName(file)!).Replace('\\', '/'),
+            Text: File.ReadAllText(file)))
         .Where(file => file.Folder.Split('/')[0] is not ("obj" or "bin"))
         .GroupBy(file => file.Folder, file => file.Text)
         .ToDictionary(folder => folder.Key, folder => folder.ToArray());
 
     /// <summary>
-    /// For each folder those whose types it names, by words: a word that is a type's name in one other folder alone, and is no member (nothing with a point before it), names that type.
+    /// For each folder those whose types it names, by words: a word that is a type's name in one other folder alone, and is no member
+    /// (nothing with a point before it), names that type.
     /// </summary>
     private static Dictionary<string, HashSet<string>> Needs(Dictionary<string, string[]> folders)
     {
@@ -87,7 +94,9 @@ public partial class ArchitectureTests
     private static IEnumerable<string[]> Circles(Dictionary<string, HashSet<string>> needs)
     {
         Dictionary<string, HashSet<string>> reached = needs.ToDictionary(folder => folder.Key, folder => Reached(folder.Key));
-        return reached.Keys.Select(folder => reached[folder].Where(other => reached[other].Contains(folder)).Append(folder).Distinct().Order(StringComparer.Ordinal).ToArray())
+        return reached.Keys.Select(folder =>
+            reached[folder].Where(other => reached[other].Contains(folder)).Append(folder).Distinct().Order(StringComparer.Ordinal)
+                .ToArray())
             .Where(circle => circle.Length > 1).DistinctBy(circle => string.Join(' ', circle));
 
         HashSet<string> Reached(string from)

@@ -38,9 +38,11 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "animate SOURCE DRIVING -o x.png -m MODEL --batch 1.5", "--batch is a number from 1 to 256" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --fps 0", "--fps is a rate" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --crop 1,2,3", "--crop is X,Y,W,H" },
-        { "animate SOURCE DRIVING -o x.png -m MODEL --crop 60,0,5,5", "source.png: the crop 60,0,5,5 reaches beyond the picture, which is 64x64" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --crop 60,0,5,5",
+            "source.png: the crop 60,0,5,5 reaches beyond the picture, which is 64x64" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --driving-crop some", "--driving-crop is auto or X,Y,W,H" },
-        { "animate SOURCE DRIVING -o x.png -m MODEL --driving-crop 0,0,64,65", "the crop 0,0,64,65 reaches beyond the picture, which is 64x64" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --driving-crop 0,0,64,65",
+            "the crop 0,0,64,65 reaches beyond the picture, which is 64x64" },
         { "animate SOURCE SOURCE -o x.png -m MODEL --driving-crop auto", "nothing moves in it" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --paste-back --side-by-side", "exclude each other" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --paste-back --normalize minmax", "would not match" },
@@ -49,7 +51,8 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "animate SOURCE DRIVING -o x.png -m MODEL --input-size 64", "--input-size is WxH" },
         { "animate SOURCE SOURCE -o x.png -m MODEL --input-format yuv4mpeg", "source.png: at byte 0: it is not a yuv4mpeg stream" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --output-format rgb24", "is for a stream, .y4m and .rgb" },
-        { "animate SOURCE DRIVING -o x.png -m MODEL --output-format y4m", "--output-format is auto, yuv4mpeg, yuv4mpeg420 or rgb24, not 'y4m'" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --output-format y4m",
+            "--output-format is auto, yuv4mpeg, yuv4mpeg420 or rgb24, not 'y4m'" },
         { "animate - DRIVING -o x.png -m MODEL", "-: there is no such file" },
         { "animate SOURCE DRIVING -o x.png -m ''", "An argument is empty" },
         { "animate SOURCE -o x.png -m MODEL", "give DRIVING or --motion" },
@@ -96,7 +99,9 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "manipulate SOURCE -o x.png -m MODEL -s 1:-3:3:1", "2 to 1000 steps, not '1:-3:3:1'" },
         { "manipulate SOURCE -o x.png -m MODEL -s 1:-3:x:16", "not '1:-3:x:16'" },
         { "manipulate SOURCE -o x.png -m MODEL --sheet -s 1 -s 2:-3:3:16", "must have the same deltas" },
-        { "manipulate SOURCE -o x.png -m MODEL --sheet -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000", "take fewer sweeps or steps" },
+        { "manipulate SOURCE -o x.png -m MODEL --sheet -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s "
+            + "2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000 -s 2:0:1:1000 "
+            + "-s 1:0:1:1000 -s 2:0:1:1000 -s 1:0:1:1000", "take fewer sweeps or steps" },
         { "manipulate SOURCE -o x.mp4 -m MODEL -d 1", "must end in .png" },
         { "manipulate SOURCE -o x.mp4 -m MODEL --sheet", "must end in .png" },
         { "manipulate SOURCE -o x.xyz -m MODEL -s 1", ".xyz is not known" },
@@ -140,7 +145,8 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
             "MODEL" => files.Model,
             "FOLDER" => files.Folder,
             "''" => "",
-            "x.png" or "x.xyz" or "x.safetensors" or "x.pt" or "x.bin" or "one.txt" or "huge.png" or "empty" or "odd.json" or "./source.png" => files.At(word),
+            "x.png" or "x.xyz" or "x.safetensors" or "x.pt" or "x.bin" or "one.txt" or "huge.png" or "empty" or "odd.json"
+                or "./source.png" => files.At(word),
             _ => word,
         })];
         string[] before = Directory.GetFileSystemEntries(files.Folder);

@@ -5,7 +5,8 @@ namespace Lia.Tests;
 
 public class DumpTests
 {
-    /// <summary>The whole way, source picture to frames, against the official program: pictures in memory, synthetic weights, frames as dumped.</summary>
+    /// <summary>The whole way, source picture to frames, against the official program: pictures in memory, synthetic weights, frames as
+    /// dumped.</summary>
     [Theory]
     [InlineData("net64.safetensors", 3)]
     [InlineData("net64_absolute.safetensors", 1)]
@@ -17,8 +18,13 @@ public class DumpTests
         bool relative = truth.Metadata["relative"] is "1" or "true" or "True";
         Assert.Equal(golden.Contains("absolute", StringComparison.Ordinal), !relative);
         RgbImage source = new(size, size, truth.Bytes("source.u8").ToArray());
-        RgbImage[] driving = [.. truth.Bytes("driving.u8").ToArray().Chunk(3 * size * size).Select(pixels => new RgbImage(size, size, pixels))];
-        AnimationOptions options = new() { Mode = relative ? MotionMode.Relative : MotionMode.Absolute, Dump = folder["frames.safetensors"] };
+        RgbImage[] driving = [.. truth.Bytes("driving.u8").ToArray().Chunk(3 * size * size).Select(pixels =>
+            new RgbImage(size, size, pixels))];
+        AnimationOptions options = new()
+        {
+            Mode = relative ? MotionMode.Relative : MotionMode.Absolute,
+            Dump = folder["frames.safetensors"],
+        };
         using SyntheticCheckpoint weights = new(ModelArchitecture.Official(size), ulong.Parse(truth.Metadata["seed"]));
         using (Animator animator = new(new ModelOptions { Weights = weights, Batch = batch }, options))
             animator.All(source, driving);

@@ -8,7 +8,8 @@ using Lia.Weights;
 
 namespace Lia.Tests;
 
-/// <summary>Pictures moved along motion directions. The fake network's directions are the colours: a frame is half the source plus the latent.</summary>
+/// <summary>Pictures moved along motion directions. The fake network's directions are the colours: a frame is half the source plus the
+/// latent.</summary>
 public class ManipulationTests
 {
     private static readonly RgbImage Source = Pictures.Noise(64, 64, 4);
@@ -64,23 +65,27 @@ public class ManipulationTests
         Assert.Throws<ArgumentOutOfRangeException>(() => MotionEdit.Sweep(2, 1, 0, 1));
     }
 
-    /// <summary>Float64 results of the official program: delta along a direction of a still picture; the limit is five times PyTorch's own float32 error.</summary>
+    /// <summary>Float64 results of the official program: delta along a direction of a still picture; the limit is five times PyTorch's own
+    /// float32 error.</summary>
     [Fact]
     public void Frames_are_those_of_the_official_program()
     {
         using SafetensorsFile golden = new(TestData.Unpack("net64.safetensors"));
         using SyntheticCheckpoint weights = new(ModelArchitecture.Official(64), ulong.Parse(golden.Metadata["seed"]));
-        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default).Executor;
+        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
+            .Executor;
         RgbImage source = new(64, 64, [.. golden.Read("source.u8").Select(value => (byte)value)]);
         string[] names = [.. golden.Tensors.Keys.Where(name => name.StartsWith("manipulate.", StringComparison.Ordinal))];
         Assert.NotEmpty(names);
-        MotionEdit[][] edits = [.. names.Select(name => (MotionEdit[])[new(int.Parse(name["manipulate.".Length..]), float.Parse(golden.Metadata[$"{name}.delta"]))])];
+        MotionEdit[][] edits = [.. names.Select(name =>
+            (MotionEdit[])[new(int.Parse(name["manipulate.".Length..]), float.Parse(golden.Metadata[$"{name}.delta"]))])];
         double limit = 5 * double.Parse(golden.Metadata["frames.f32err"]);
 
         int frame = 0;
         ClipSettings settings = new AnimationOptions().Settings(MotionMode.Relative, batch: 0);
         using ClipPipeline pipeline = new(
-            executor, "the model", SourceFrames.Still("the source", source, 64, settings.Framing), _ => new EditedMotion(edits, executor.Architecture.Motion),
+            executor, "the model", SourceFrames.Still("the source", source, 64, settings.Framing), _ =>
+                new EditedMotion(edits, executor.Architecture.Motion),
             settings with { Composition = new(Normalization: Normalization.MinMax) }, null, new(), null, default);
         foreach (NetworkFrame actual in pipeline.NetworkFrames())
         {
@@ -96,14 +101,16 @@ public class ManipulationTests
     {
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3);
         using Animator animator = new(new ModelOptions { Weights = weights, Device = Device.Cpu });
-        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default).Executor;
+        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
+            .Executor;
         float[] image = new float[3 * 64 * 64], latent = new float[24];
         Planes.FromPixels(Source.Pixels, image);
         using EncodedSource encoded = executor.EncodeSource(image);
         Latents.Manipulate(executor.Basis, encoded.Appearance, encoded.Motion, [0, 2, 0, -1.5f, 0], latent);
         executor.Synthesize(encoded, latent, 1, image);
         byte[] expected = new byte[image.Length];
-        for (int i = 0; i < image.Length; i++) expected[i % 4096 * 3 + i / 4096] = (byte)Math.Clamp(MathF.Round((image[i] + 1) / 2 * 255), 0, 255);
+        for (int i = 0; i < image.Length; i++)
+            expected[i % 4096 * 3 + i / 4096] = (byte)Math.Clamp(MathF.Round((image[i] + 1) / 2 * 255), 0, 255);
         Assert.Equal(expected, animator.Manipulate(Source, [new(3, -1.5f), new(1, 2)]).Pixels);
     }
 
@@ -123,7 +130,8 @@ public class ManipulationTests
     public void Damaged_weights_are_named()
     {
         using Animator animator = new FakeExecutor(64) { Poison = 2 }.Animator();
-        Assert.StartsWith("fake model: frame 2 ", Assert.Throws<WeightsException>(() => animator.ManipulateFrames(Source, Four).ToList()).Message);
+        Assert.StartsWith("fake model: frame 2 ",
+            Assert.Throws<WeightsException>(() => animator.ManipulateFrames(Source, Four).ToList()).Message);
     }
 
     [Fact]
@@ -147,7 +155,9 @@ public class ManipulationTests
         using CancellationTokenSource cancellation = new();
         FakeExecutor executor = new(64) { BeforeSynthesis = _ => cancellation.Cancel() };
         Animator animator = executor.Animator();
-        Assert.Equal(cancellation.Token, Assert.Throws<OperationCanceledException>(() => animator.ManipulateFrames(Source, Four, null, null, cancellation.Token).ToList()).CancellationToken);
+        Assert.Equal(cancellation.Token,
+            Assert.Throws<OperationCanceledException>(() =>
+                animator.ManipulateFrames(Source, Four, null, null, cancellation.Token).ToList()).CancellationToken);
         using (IEnumerator<RgbImage> frames = animator.ManipulateFrames(Source, Four).GetEnumerator())
         {
             frames.MoveNext();

@@ -5,13 +5,15 @@ using Lia.Weights;
 
 namespace Lia.Tests;
 
-/// <summary>The pipeline between pictures in memory. The fake network makes a frame of half the source plus the latent, so results can be computed by hand.</summary>
+/// <summary>The pipeline between pictures in memory. The fake network makes a frame of half the source plus the latent, so results can be
+/// computed by hand.</summary>
 public class MemoryAnimationTests
 {
     private static readonly RgbImage Source = Pictures.Noise(64, 64, 4);
 
     private static byte[] Expected(IEnumerable<double> tints) =>
-        [.. tints.SelectMany(tint => Source.Pixels.Select(value => (byte)Math.Clamp(Math.Round((0.5 * (value / 127.5 - 1) + tint + 1) * 127.5), 0, 255)))];
+        [.. tints.SelectMany(tint => Source.Pixels.Select(value =>
+            (byte)Math.Clamp(Math.Round((0.5 * (value / 127.5 - 1) + tint + 1) * 127.5), 0, 255)))];
 
     private static void AssertClose(byte[] expected, byte[] actual)
     {
@@ -27,7 +29,8 @@ public class MemoryAnimationTests
     public void Relative_motion_adds_what_the_driving_moved_since_its_first_frame(float strength)
     {
         using Animator animator = new FakeExecutor(64).Animator();
-        RgbImage source = Pictures.Flat(64, 100, 100, 100), first = animator.All(source, Pictures.Brightening(5), new() { MotionStrength = strength })[3];
+        RgbImage source = Pictures.Flat(64, 100, 100, 100), first = animator.All(source, Pictures.Brightening(5),
+            new() { MotionStrength = strength })[3];
         double tint = 100 / 127.5 - 1 + strength * (3 * 4 / 127.5);
         Assert.InRange(first.Pixels[0] - Math.Round((0.5 * (100 / 127.5 - 1) + tint + 1) * 127.5), -1, 1);
     }
@@ -59,7 +62,8 @@ public class MemoryAnimationTests
         Assert.Equal(animator.All(Source, driving[3..7]).Pixels(), animator.All(Source, driving, new() { Frames = 3..7 }).Pixels());
         Assert.Equal(animator.All(Source, driving[8..]).Pixels(), animator.All(Source, driving, new() { Frames = 8.. }).Pixels());
         Assert.Equal(10, animator.All(Source, driving, new() { Frames = ..100 }).Count);
-        Assert.Contains("it has 10 frames, so none from frame 10 on", Assert.Throws<MediaException>(() => animator.All(Source, driving, new() { Frames = 10..12 })).Message);
+        Assert.Contains("it has 10 frames, so none from frame 10 on",
+            Assert.Throws<MediaException>(() => animator.All(Source, driving, new() { Frames = 10..12 })).Message);
         Assert.Contains("there is no frame", Assert.Throws<MediaException>(() => animator.All(Source, [])).Message);
     }
 
@@ -149,7 +153,8 @@ public class MemoryAnimationTests
     {
         Animator? animator = null;
         Exception? second = null;
-        animator = new FakeExecutor(64) { BeforeSynthesis = _ => second = Record.Exception(() => animator!.All(Source, [Source])) }.Animator();
+        animator = new FakeExecutor(64) { BeforeSynthesis = _ =>
+            second = Record.Exception(() => animator!.All(Source, [Source])) }.Animator();
         using (animator) animator.All(Source, [Source]);
         Assert.IsType<InvalidOperationException>(second);
     }
@@ -174,7 +179,8 @@ public class MemoryAnimationTests
         using CancellationTokenSource source = new();
         int batches = 0;
         using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => { if (++batches == 3) source.Cancel(); } }.Animator();
-        OperationCanceledException canceled = Assert.Throws<OperationCanceledException>(() => animator.All(Source, Pictures.Brightening(30), cancellationToken: source.Token));
+        OperationCanceledException canceled = Assert.Throws<OperationCanceledException>(() =>
+            animator.All(Source, Pictures.Brightening(30), cancellationToken: source.Token));
         Assert.Equal(source.Token, canceled.CancellationToken);
         Assert.InRange(batches, 3, 3);
         Assert.Equal(2, animator.All(Source, Pictures.Brightening(2)).Count);
@@ -232,7 +238,8 @@ public class MemoryAnimationTests
     public void A_model_is_a_file_or_tensors()
     {
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 8, 4, [4, 4, 4, 4, 4]), 1);
-        Assert.Contains("two models", Assert.Throws<ArgumentException>(() => new Animator(new ModelOptions { Model = "model", Weights = weights })).Message);
+        Assert.Contains("two models", Assert.Throws<ArgumentException>(() =>
+            new Animator(new ModelOptions { Model = "model", Weights = weights })).Message);
     }
 
     [Fact]

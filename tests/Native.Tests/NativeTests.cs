@@ -27,7 +27,8 @@ public class NativeTests
         Assert.NotEqual(expected[..(expected.Length / 5)], expected[^(expected.Length / 5)..]);
 
         RgbImage source = RgbImage.Load(folder["source.png"]);
-        RgbImage[] driving = [.. Ff.Decode(folder["driving.mp4"], "rgb24").Chunk(3 * 80 * 64).Select(pixels => new RgbImage(80, 64, pixels))];
+        RgbImage[] driving = [.. Ff.Decode(folder["driving.mp4"], "rgb24").Chunk(3 * 80 * 64).Select(pixels =>
+            new RgbImage(80, 64, pixels))];
         Assert.Equal(expected, Native.Frames(source, driving, model).Pixels());
 
         List<RgbImage> frames = [];
@@ -48,7 +49,8 @@ public class NativeTests
         int frames = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (RgbImage _ in Native.FramesAsync(folder["source.png"], folder["driving.mp4"], model).WithCancellation(cancellation.Token))
+            await foreach (RgbImage _ in Native.FramesAsync(folder["source.png"], folder["driving.mp4"], model)
+                .WithCancellation(cancellation.Token))
                 if (++frames == 2) await cancellation.CancelAsync();
         });
         Assert.Equal(2, frames);
@@ -60,8 +62,11 @@ public class NativeTests
         using TempFolder folder = WithModel(out ModelOptions model);
         File.WriteAllText(folder["not.pt"], "no model");
         Assert.Contains("No model is named", Assert.Throws<ArgumentException>(() => new Animator(new ModelOptions())).Message);
-        Assert.StartsWith(folder["none.pt"], Assert.Throws<WeightsException>(() => new Animator(model with { Model = folder["none.pt"] })).Message, StringComparison.Ordinal);
-        Assert.Contains("not.pt: neither", Assert.Throws<WeightsException>(() => new Animator(model with { Model = folder["not.pt"] })).Message, StringComparison.Ordinal);
+        Assert.StartsWith(folder["none.pt"],
+            Assert.Throws<WeightsException>(() => new Animator(model with { Model = folder["none.pt"] }))
+                .Message, StringComparison.Ordinal);
+        Assert.Contains("not.pt: neither",
+            Assert.Throws<WeightsException>(() => new Animator(model with { Model = folder["not.pt"] })).Message, StringComparison.Ordinal);
     }
 
     /// <summary>The file is damaged, which a parser that knows nothing of the token would say.</summary>
@@ -75,9 +80,11 @@ public class NativeTests
         Assert.Throws<WeightsException>(() => new Animator(damaged));
         Assert.Throws<OperationCanceledException>(() => new Animator(damaged, null, cancelled));
         Assert.Throws<OperationCanceledException>(() => new Animator(model, null, cancelled));
-        Assert.Throws<OperationCanceledException>(() => Native.Animate("source.png", "driving.png", "out.png", damaged, null, null, cancelled));
+        Assert.Throws<OperationCanceledException>(() =>
+            Native.Animate("source.png", "driving.png", "out.png", damaged, null, null, cancelled));
         Assert.Throws<OperationCanceledException>(() => Native.Frames("source.png", "driving.png", damaged, null, null, cancelled).First());
-        Assert.Throws<OperationCanceledException>(() => Native.ManipulateFrames("source.png", [[]], damaged, null, null, cancelled).First());
+        Assert.Throws<OperationCanceledException>(() =>
+            Native.ManipulateFrames("source.png", [[]], damaged, null, null, cancelled).First());
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
             await foreach (RgbImage _ in Native.FramesAsync("source.png", "driving.png", damaged, null, null, cancelled)) break;
@@ -89,7 +96,8 @@ public class NativeTests
     [InlineData("ted", MotionMode.Absolute)]
     public void The_variant_sets_the_default_mode(string variant, MotionMode mode)
     {
-        using Animator animator = new(new ModelOptions { Weights = new OfVariant(new SyntheticCheckpoint(ModelArchitecture.Official(256), 1), variant) });
+        using Animator animator = new(
+            new ModelOptions { Weights = new OfVariant(new SyntheticCheckpoint(ModelArchitecture.Official(256), 1), variant) });
         Assert.Equal((mode, 256), (animator.DefaultMode, animator.Size));
     }
 

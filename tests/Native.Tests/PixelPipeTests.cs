@@ -8,7 +8,8 @@ using Lia.Weights;
 
 namespace Lia.Tests;
 
-/// <summary>Where the device converts pictures itself, clips go through its pipes: the same frames, with batches under way beside each other.</summary>
+/// <summary>Where the device converts pictures itself, clips go through its pipes: the same frames, with batches under way beside each
+/// other.</summary>
 public class PixelPipeTests
 {
     private static readonly RgbImage Source = Pictures.Noise(90, 70, 4);
@@ -66,7 +67,8 @@ public class PixelPipeTests
         FakePixelExecutor executor = new(64) { Poison = 5 };
         using Animator animator = executor.Animator(batch: 2);
         List<int> told = [];
-        string message = Assert.Throws<WeightsException>(() => animator.All(Source, Driving(9), new() { Frames = 1.. }, new Synchronous(progress => told.Add(progress.Frames)))).Message;
+        string message = Assert.Throws<WeightsException>(() =>
+            animator.All(Source, Driving(9), new() { Frames = 1.. }, new Synchronous(progress => told.Add(progress.Frames)))).Message;
         Assert.Contains("fake model: frame 6 came out", message);
         Assert.Equal([2, 4], told);
         Assert.Equal(0, executor.OpenPipes);
@@ -100,10 +102,17 @@ public class PixelPipeTests
         Source.Save(folder["source.png"]);
         RgbImage[] driving = [.. Enumerable.Range(0, 5).Select(i => Pictures.Noise(64, 64, i))];
         using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
-        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out, ourOutput.ClientSafePipeHandle);
+        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out,
+            ourOutput.ClientSafePipeHandle);
         FakePixelExecutor executor = new(64);
         using Animator animator = executor.Animator();
-        AnimationOptions options = new() { RawInput = RawInput.Rgb24, RawInputSize = new(64, 64), FrameRate = new FrameRate(25), RawOutput = RawOutput.Rgb24 };
+        AnimationOptions options = new()
+        {
+            RawInput = RawInput.Rgb24,
+            RawInputSize = new(64, 64),
+            FrameRate = new FrameRate(25),
+            RawOutput = RawOutput.Rgb24,
+        };
         Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, options));
         byte[] frame = new byte[3 * 64 * 64];
         List<byte> results = [];
@@ -118,7 +127,8 @@ public class PixelPipeTests
         Assert.Equal(animator.All(RgbImage.Load(folder["source.png"]), driving).Pixels(), results);
     }
 
-    /// <summary>The real thing at its smallest: with a dump the frames are planes on the way, without it the device makes them pictures.</summary>
+    /// <summary>The real thing at its smallest: with a dump the frames are planes on the way, without it the device makes them
+    /// pictures.</summary>
     [Theory]
     [InlineData(CudaPrecision.Exact)]
     [InlineData(CudaPrecision.Fast)]

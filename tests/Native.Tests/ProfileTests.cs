@@ -22,8 +22,10 @@ public class ProfileTests
         Assert.Equal(Stages, first.Profile.Stages.Select(stage => stage.Name));
         Assert.InRange(first.Profile.Wall, TimeSpan.FromTicks(1), first.Elapsed);
         TimeSpan Busy(string name) => first.Profile.Stages.Single(stage => stage.Name == name).Busy;
-        foreach (string stage in new[] { "decode", "resize", "network", "encode" }) Assert.InRange(Busy(stage), TimeSpan.FromTicks(1), first.Profile.Wall);
-        // The pipes tell 1 ms up and 2 ms of work for each of five batches of codes, 3 ms of work and 4 ms down for each of five of pictures.
+        foreach (string stage in new[] { "decode", "resize", "network", "encode" })
+            Assert.InRange(Busy(stage), TimeSpan.FromTicks(1), first.Profile.Wall);
+        // The pipes tell 1 ms up and 2 ms of work for each of five batches of codes, 3 ms of work and 4 ms down for each of five of
+        // pictures.
         Assert.Equal([5, 25, 20], new[] { "upload", "compute", "download" }.Select(stage => Busy(stage).TotalMilliseconds));
         Assert.Equal(
             ["inputs opened", "source encoded", "first motion encoded", "first frame computed", "first frame written"],
@@ -38,7 +40,8 @@ public class ProfileTests
         Pictures.Noise(64, 64, 1).Save(folder["source.png"]);
         using Animator animator = new FakeExecutor(64).Animator();
         AnimationProfile profile = animator.Animate(folder["source.png"], folder["source.png"], folder["out.png"]).Profile;
-        Assert.All(profile.Stages, stage => Assert.Equal(stage.Name is "colors", stage.Busy == TimeSpan.Zero)); // the pipe has made pictures
+        // the pipe has made pictures
+        Assert.All(profile.Stages, stage => Assert.Equal(stage.Name is "colors", stage.Busy == TimeSpan.Zero));
     }
 
     /// <summary>Of an animator's first clip, loading the model is a part; it is not of the second.</summary>

@@ -79,7 +79,8 @@ public class SourceVideoTests
         Assert.Equal((5, new FrameRate(10)), (summary.Frames, summary.FrameRate));
         Assert.Equal(expected, Ff.Decode(folder["out.png"], "rgb24"));
         List<RgbImage> frames = [];
-        await foreach (RgbImage frame in animator.FramesAsync(Source.Clip(folder["source.mp4"]), folder["driving.mp4"], options)) frames.Add(frame);
+        await foreach (RgbImage frame in animator.FramesAsync(Source.Clip(folder["source.mp4"]), folder["driving.mp4"],
+            options)) frames.Add(frame);
         Assert.Equal(expected, frames.Pixels());
         frames.Clear();
         await foreach (RgbImage frame in animator.FramesAsync(Source.Clip(source), driving, options)) frames.Add(frame);
@@ -89,7 +90,8 @@ public class SourceVideoTests
         Assert.Equal(animator.All(source[0], driving).Pixels(), Pixels(folder["source.mp4"], new()));
         // The pictures of a stretched clip wait on the disk with the source frame that belongs to them.
         byte[] stretched = Pixels(Source.Clip(folder["source.mp4"]), options with { Normalization = Normalization.MinMax });
-        for (int y = 0; y < 64; y++) Assert.Equal(expected.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192), stretched.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192));
+        for (int y = 0; y < 64; y++) Assert.Equal(expected.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192),
+            stretched.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192));
 
         RgbImage[] Frames(string name, int width, int height) =>
             [.. Ff.Decode(folder[name], "rgb24").Chunk(3 * width * height).Select(pixels => new RgbImage(width, height, pixels))];
@@ -109,8 +111,10 @@ public class SourceVideoTests
         File.WriteAllText(folder["text.mp4"], "no video");
         using Animator animator = Animator();
         Assert.Equal(1, animator.Animate(Source.Clip(folder["one.png"]), folder["one.png"], folder["out.png"]).Frames);
-        Assert.Contains("text.mp4: ", Assert.Throws<MediaException>(() => animator.Animate(Source.Clip(folder["text.mp4"]), folder["one.png"], folder["out.png"])).Message);
-        Assert.Contains("the source frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.All(Array.Empty<RgbImage>(), Driving)).Message);
+        Assert.Contains("text.mp4: ", Assert.Throws<MediaException>(() =>
+            animator.Animate(Source.Clip(folder["text.mp4"]), folder["one.png"], folder["out.png"])).Message);
+        Assert.Contains("the source frames: there is no frame in it",
+            Assert.Throws<MediaException>(() => animator.All(Array.Empty<RgbImage>(), Driving)).Message);
         Assert.Contains("the driving frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.All(Clip, [])).Message);
     }
 }

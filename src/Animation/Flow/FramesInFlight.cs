@@ -4,7 +4,8 @@ using System.Diagnostics;
 namespace Lia.Animation.Flow;
 
 /// <summary>
-/// The frames of a live clip that have come and whose results have not left: few, so that nothing grows old in a queue, and timed. The next frame
+/// The frames of a live clip that have come and whose results have not left: few, so that nothing grows old in a queue, and timed. The next
+/// frame
 /// is read only when there is room.
 /// </summary>
 /// <param name="most">How many there may be.</param>

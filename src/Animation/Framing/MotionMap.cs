@@ -1,7 +1,8 @@
 namespace Lia.Animation.Framing;
 
 /// <summary>
-/// Where the pictures of a clip differ. The picture is divided into square cells, at most 128 in a row or column, whose mean brightness hardly
+/// Where the pictures of a clip differ. The picture is divided into square cells, at most 128 in a row or column, whose mean brightness
+/// hardly
 /// knows noise; a cell moves if its brightness ranges over more than a fifth of what the liveliest cells do, and over 8 of 255 at least.
 /// </summary>
 internal sealed class MotionMap
@@ -34,7 +35,8 @@ internal sealed class MotionMap
     public void Add(RgbImage frame)
     {
         if ((frame.Width, frame.Height) != (_size.Width, _size.Height))
-            throw new MediaException($"{_name}: frame {_frames} is {frame.Width}x{frame.Height}, the first {_size}; motion cannot be found in frames of several sizes.");
+            throw new MediaException($"{_name}: frame {_frames} is {frame.Width}x{frame.Height}, the first {_size}; motion cannot be "
+                + "found in frames of several sizes.");
         _frames++;
         for (int row = 0; row < _rows; row++)
         {
@@ -64,12 +66,14 @@ internal sealed class MotionMap
             columns[i % _columns]++;
             rows[i / _columns]++;
         }
-        if (moving == 0) throw new MediaException($"{_name}: nothing moves in it, so no square can be put around the motion; give one (--driving-crop x,y,w,h).");
+        if (moving == 0) throw new MediaException(
+            $"{_name}: nothing moves in it, so no square can be put around the motion; give one (--driving-crop x,y,w,h).");
 
         int stray = (int)(Stray * moving);
         (int left, int right) = Extent(columns, stray, _size.Width);
         (int top, int bottom) = Extent(rows, stray, _size.Height);
-        int side = Math.Min((int)Math.Ceiling(Math.Max(right - left, bottom - top) * (1 + 2 * Padding)), Math.Min(_size.Width, _size.Height));
+        int side = Math.Min((int)Math.Ceiling(Math.Max(right - left, bottom - top) * (1 + 2 * Padding)),
+            Math.Min(_size.Width, _size.Height));
         return new(Start(left + right, side, _size.Width), Start(top + bottom, side, _size.Height), side, side);
 
         // Centred over the motion, but in the picture.

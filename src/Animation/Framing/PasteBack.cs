@@ -4,7 +4,8 @@ namespace Lia.Animation.Framing;
 
 /// <summary>
 /// Puts an animated square back where it was cut out. Along each side of the box the picture fades into the square over
-/// a sixteenth of the box's shorter extent (at least a pixel), linearly; not where the box ends with the picture, since there is nothing to fade into.
+/// a sixteenth of the box's shorter extent (at least a pixel), linearly; not where the box ends with the picture, since there is nothing to
+/// fade into.
 /// </summary>
 internal sealed class PasteBack
 {

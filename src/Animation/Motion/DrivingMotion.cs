@@ -23,17 +23,20 @@ internal sealed class DrivingMotion : IMotion
     /// <param name="batch">Frames that go together; 0 for the device's choice.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     public DrivingMotion(
-        IExecutor executor, Func<CancellationToken, IFrameReader> open, FramesInFlight? live, MotionSettings settings, FramingSettings framing, int batch,
+        IExecutor executor, Func<CancellationToken, IFrameReader> open, FramesInFlight? live, MotionSettings settings,
+            FramingSettings framing, int batch,
         CancellationToken cancellationToken)
     {
-        (_settings, _crop, _token, _directions, IsLive) = (settings, framing.DrivingCrop, cancellationToken, executor.Architecture.Motion, live is not null);
+        (_settings, _crop, _token, _directions, IsLive) = (settings, framing.DrivingCrop, cancellationToken, executor.Architecture.Motion,
+            live is not null);
         _batch = batch > 0 ? batch : executor.PreferredBatch;
         _pipe = executor.OpenMotion(_batch);
         try
         {
             // A device that computes by itself is to be kept supplied; where the processor computes, frames come fast enough.
             int threads = _pipe.Depth > 1 ? Environment.ProcessorCount : 1;
-            _driving = new DrivingFrames(open, settings, framing, executor.Architecture.Size, threads, 2 * _batch + 2, live, Meters, cancellationToken);
+            _driving = new DrivingFrames(open, settings, framing, executor.Architecture.Size, threads, 2 * _batch + 2, live, Meters,
+                cancellationToken);
         }
         catch
         {

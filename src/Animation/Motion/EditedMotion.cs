@@ -39,8 +39,10 @@ internal sealed class EditedMotion(IEnumerable<IReadOnlyList<MotionEdit>> edits,
         float[] code = new float[directions];
         foreach ((int direction, float delta) in edits ?? throw new ArgumentException("A frame's edits are null."))
         {
-            if ((uint)direction >= (uint)directions) throw new ArgumentException($"There is no motion direction {direction}: this model's are 0 to {directions - 1}.");
-            if (!float.IsFinite(delta)) throw new ArgumentException($"The delta of motion direction {direction} is {delta}; it must be a finite number.");
+            if ((uint)direction >= (uint)directions)
+                throw new ArgumentException($"There is no motion direction {direction}: this model's are 0 to {directions - 1}.");
+            if (!float.IsFinite(delta)) throw new ArgumentException(
+                $"The delta of motion direction {direction} is {delta}; it must be a finite number.");
             code[direction] += delta;
         }
         return code;

@@ -18,7 +18,8 @@ namespace Lia.Animation.Motion;
 internal static class MotionFile
 {
     private const string Tensor = "codes", Format = "lia-motion", Version = "1";
-    private const string FormatKey = "format", VersionKey = "version", FingerprintKey = "fingerprint", RateKey = "frame_rate", StartKey = "start", ModelKey = "model", DeviceKey = "device";
+    private const string FormatKey = "format", VersionKey = "version", FingerprintKey = "fingerprint", RateKey = "frame_rate",
+        StartKey = "start", ModelKey = "model", DeviceKey = "device";
 
     /// <exception cref="MediaException">The file cannot be written.</exception>
     public static void Write(MotionClip clip, string path)
@@ -55,13 +56,17 @@ internal static class MotionFile
                 throw new MediaException($"{path}: it is not a motion file; `lia motion extract` writes them.");
             if (Entry(VersionKey) is var version && version != Version)
                 throw new MediaException($"{path}: it is a motion file of version {Printable(version)}; version {Version} is understood.");
-            if (!file.Tensors.TryGetValue(Tensor, out TensorInfo? info)) throw new MediaException($"{path}: damaged motion file: there is no tensor '{Tensor}'.");
+            if (!file.Tensors.TryGetValue(Tensor, out TensorInfo? info))
+                throw new MediaException($"{path}: damaged motion file: there is no tensor '{Tensor}'.");
             if (info.DType != DType.Float32 || info.Shape.Count != 2)
-                throw new MediaException($"{path}: damaged motion file: tensor '{Tensor}' is {info.DType.SafetensorsName()} of shape [{string.Join(", ", info.Shape)}]; F32 [frames, directions] is expected.");
+                throw new MediaException($"{path}: damaged motion file: tensor '{Tensor}' is {info.DType.SafetensorsName()} of shape "
+                    + $"[{string.Join(", ", info.Shape)}]; F32 [frames, directions] is expected.");
             if (!FrameRate.TryParse(Entry(RateKey), out FrameRate rate)) throw Damaged(RateKey, "a rate such as 24/1");
-            if (!int.TryParse(Entry(StartKey), NumberStyles.None, CultureInfo.InvariantCulture, out int start)) throw Damaged(StartKey, "a frame number");
+            if (!int.TryParse(Entry(StartKey), NumberStyles.None, CultureInfo.InvariantCulture, out int start))
+                throw Damaged(StartKey, "a frame number");
             // Values may lie anywhere in the file; the clip's constructor judges them.
-            return new MotionClip(MemoryMarshal.Cast<byte, float>(file.Bytes(Tensor).ToArray()), info.Shape[1], rate, Entry(FingerprintKey), start)
+            return new MotionClip(MemoryMarshal.Cast<byte, float>(file.Bytes(Tensor).ToArray()), info.Shape[1], rate, Entry(FingerprintKey),
+                start)
             {
                 Model = file.Metadata.GetValueOrDefault(ModelKey),
                 Device = file.Metadata.GetValueOrDefault(DeviceKey),
@@ -69,7 +74,8 @@ internal static class MotionFile
             };
 
             string Entry(string key) =>
-                file.Metadata.TryGetValue(key, out string? value) ? value : throw new MediaException($"{path}: damaged motion file: the metadata entry '{key}' is missing.");
+                file.Metadata.TryGetValue(key, out string? value) ? value
+                    : throw new MediaException($"{path}: damaged motion file: the metadata entry '{key}' is missing.");
 
             MediaException Damaged(string key, string expected) =>
                 new($"{path}: damaged motion file: the metadata entry '{key}' is '{Printable(Entry(key))}', not {expected}.");

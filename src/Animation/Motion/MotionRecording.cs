@@ -5,7 +5,8 @@ using Lia.Media.IO;
 namespace Lia.Animation.Motion;
 
 /// <summary>
-/// The motion of a whole clip: every code, smoothed if that is asked for, in memory; and, where driving frames are to be shown, their pixels in a temporary
+/// The motion of a whole clip: every code, smoothed if that is asked for, in memory; and, where driving frames are to be shown, their
+/// pixels in a temporary
 /// file. It drives any number of sources, and in any order of frames.
 /// </summary>
 internal sealed class MotionRecording : IDisposable
@@ -49,7 +50,8 @@ internal sealed class MotionRecording : IDisposable
         (Name, FirstFrame, Rate, _isComplete) = (clip.Name, settings.FirstFrame, clip.FrameRate, true);
         int end = Math.Min(settings.EndFrame ?? clip.Count, clip.Count);
         if (end <= FirstFrame) throw new MediaException($"{Name}: it has {clip.Count} frames, so none from frame {FirstFrame} on.");
-        IEnumerable<MotionFrame> frames = Enumerable.Range(FirstFrame, end - FirstFrame).Select(frame => new MotionFrame(clip[frame].ToArray(), null));
+        IEnumerable<MotionFrame> frames = Enumerable.Range(FirstFrame, end - FirstFrame).Select(frame =>
+            new MotionFrame(clip[frame].ToArray(), null));
         _codes.AddRange(frames.Smooth(settings.SmoothingWindow).Select(frame => frame.Code));
         if (clip.Start >= FirstFrame && clip.Start < end) _start = clip.Start;
     }
@@ -95,7 +97,8 @@ internal sealed class MotionRecording : IDisposable
     }
 
     /// <summary>The error for a start frame that is not among the frames.</summary>
-    public MediaException NoSuchStart(int frame) => new($"{Name}: frame {frame} cannot be the start frame; those used are {FirstFrame} to {FirstFrame + _codes.Count - 1}.");
+    public MediaException NoSuchStart(int frame) =>
+        new($"{Name}: frame {frame} cannot be the start frame; those used are {FirstFrame} to {FirstFrame + _codes.Count - 1}.");
 
     /// <summary>A frame by its place in <see cref="Codes"/>.</summary>
     public MotionFrame Frame(int index)

@@ -3,7 +3,8 @@ using Lia.Media.IO;
 namespace Lia.Animation.Motion;
 
 /// <summary>
-/// A recording played for one source. A round is the clip once: frames 0 to n-1, and with ping-pong then n-2 down to 1, so that each turning point is shown once
+/// A recording played for one source. A round is the clip once: frames 0 to n-1, and with ping-pong then n-2 down to 1, so that each
+/// turning point is shown once
 /// and rounds join without a jump.
 /// </summary>
 internal sealed class RecordedMotion(MotionRecording recording, MotionSettings settings, bool ownsRecording) : IMotion
@@ -28,7 +29,8 @@ internal sealed class RecordedMotion(MotionRecording recording, MotionSettings s
     public MotionStart Begin(ReadOnlySpan<float> source)
     {
         recording.Complete();
-        if ((long)Round * settings.Loops > int.MaxValue) throw new MediaException($"{recording.Name}: {settings.Loops} rounds of {Round} frames are too many.");
+        if ((long)Round * settings.Loops > int.MaxValue)
+            throw new MediaException($"{recording.Name}: {settings.Loops} rounds of {Round} frames are too many.");
         int first = recording.FirstFrame, frame = settings.Start switch
         {
             null => recording.Start,

@@ -13,7 +13,8 @@ namespace Lia.Animation.Pipeline;
 ///   read, fit  ==>  encode, latent, decode, compose             ==>  encode, write
 ///            queue                                            queue
 /// </code>
-/// The queues are bounded, so memory does not grow with the clip. Where a device computes by itself, the caller's thread only keeps it supplied: two
+/// The queues are bounded, so memory does not grow with the clip. Where a device computes by itself, the caller's thread only keeps it
+/// supplied: two
 /// batches are in its encoder's pipe and two in its decoder's.
 /// </summary>
 internal sealed class ClipPipeline : IDisposable
@@ -45,10 +46,12 @@ internal sealed class ClipPipeline : IDisposable
     /// <param name="progress">Told after every batch.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     public ClipPipeline(
-        IExecutor executor, string model, SourceFrames source, Func<CancellationToken, IMotion> open, ClipSettings settings, FramesInFlight? live,
+        IExecutor executor, string model, SourceFrames source, Func<CancellationToken, IMotion> open, ClipSettings settings,
+            FramesInFlight? live,
         StepClock clock, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
     {
-        (_executor, _source, _live, _settings, _clock, _progress, _token) = (executor, source, live, settings, clock, progress, cancellationToken);
+        (_executor, _source, _live, _settings, _clock, _progress, _token) = (executor, source, live, settings, clock, progress,
+            cancellationToken);
         try
         {
             _size = executor.Architecture.Size;
@@ -60,7 +63,8 @@ internal sealed class ClipPipeline : IDisposable
             _motion = open(cancellationToken);
             _clock.Mark("inputs opened");
             int batch = FrameLoop.BatchOf(executor, source, settings);
-            _decoder = composition.NeedsValues ? new PlaneDecoder(executor, batch) : new PixelDecoder(executor, batch, _composer.IsPlain ? _pool : _squares);
+            _decoder = composition.NeedsValues ? new PlaneDecoder(executor, batch)
+                : new PixelDecoder(executor, batch, _composer.IsPlain ? _pool : _squares);
             _loop = new FrameLoop(executor, model, source, _motion, settings, _decoder, clock, cancellationToken);
         }
         catch
@@ -109,7 +113,8 @@ internal sealed class ClipPipeline : IDisposable
             _loop.Begin();
             expected = _source.Count < _motion!.Count ? _source.Count : _motion.Count;
             watch = Stopwatch.StartNew();
-            return _loop.Frames(done => _progress?.Report(new AnimationProgress(done, expected, watch.Elapsed) { Latency = _live?.Latency }));
+            return _loop.Frames(done => _progress?.Report(
+                new AnimationProgress(done, expected, watch.Elapsed) { Latency = _live?.Latency }));
         }
     }
 
@@ -145,7 +150,8 @@ internal sealed class ClipPipeline : IDisposable
             profile = Profile(queue, finishing);
         }
         MotionMode mode = _settings.Motion.IsRelative ? MotionMode.Relative : MotionMode.Absolute;
-        return new AnimationSummary(output.Name, frames, rate, Width, Height, hasAudio, mode, _executor.DeviceName, default, _motion!.Warning)
+        return new AnimationSummary(output.Name, frames, rate, Width, Height, hasAudio, mode, _executor.DeviceName, default,
+            _motion!.Warning)
         {
             StartFrame = _loop.StartFrame,
             DrivingCrop = _motion.Crop,

@@ -3,7 +3,8 @@ using Lia.Network;
 
 namespace Lia.Animation.Pipeline;
 
-/// <summary>From what the network made of a frame to the frame of the output: alone, beside source and driving frame, or in the full source picture.</summary>
+/// <summary>From what the network made of a frame to the frame of the output: alone, beside source and driving frame, or in the full source
+/// picture.</summary>
 internal sealed class FrameComposer
 {
     private readonly int _size;
@@ -68,4 +69,5 @@ internal sealed class FrameComposer
 /// <param name="Source">The source as the network saw it [S, S, 3].</param>
 /// <param name="Driving">The driving frame as the network saw it [S, S, 3], where it is to be shown.</param>
 /// <param name="Picture">The source in full; null for a frame that has waited on the disk.</param>
-internal readonly record struct NetworkFrame(ReadOnlyMemory<float> Values, byte[]? Colors, byte[] Source, byte[]? Driving, RgbImage? Picture);
+internal readonly record struct NetworkFrame(ReadOnlyMemory<float> Values, byte[]? Colors, byte[] Source, byte[]? Driving,
+    RgbImage? Picture);

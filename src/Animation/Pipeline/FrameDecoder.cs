@@ -20,7 +20,8 @@ internal abstract class FrameDecoder : IDisposable
     /// <returns>The first frame with a value that is not a finite number, or -1.</returns>
     public abstract int Receive(int count);
 
-    /// <summary>A frame of the batch received last, with nothing beside it; its values are valid until the next batch is submitted, its colors are the caller's.</summary>
+    /// <summary>A frame of the batch received last, with nothing beside it; its values are valid until the next batch is submitted, its
+    /// colors are the caller's.</summary>
     public abstract NetworkFrame Frame(int index);
 
     public abstract void Dispose();

@@ -6,7 +6,8 @@ using Lia.Media.IO;
 namespace Lia.Animation.Pipeline;
 
 /// <summary>
-/// A safetensors file with one tensor, <c>frames</c> [N, 3, S, S], written frame by frame. N is unknown until the end, so the header has a fixed
+/// A safetensors file with one tensor, <c>frames</c> [N, 3, S, S], written frame by frame. N is unknown until the end, so the header has a
+/// fixed
 /// size, is padded with spaces as the format allows, and is written last.
 /// </summary>
 internal sealed class FrameDump : IDisposable

@@ -6,7 +6,8 @@ using Lia.Weights;
 
 namespace Lia.Animation.Pipeline;
 
-/// <summary>The one way from motion to frames: a motion code becomes a latent, latents go through the decoder batch by batch, frames come in order.</summary>
+/// <summary>The one way from motion to frames: a motion code becomes a latent, latents go through the decoder batch by batch, frames come
+/// in order.</summary>
 /// <param name="executor">The network.</param>
 /// <param name="model">Its name in error messages.</param>
 /// <param name="source">What is animated.</param>

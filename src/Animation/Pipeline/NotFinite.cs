@@ -7,7 +7,8 @@ internal static class NotFinite
 {
     /// <summary>A frame.</summary>
     public static WeightsException Frame(string model, int frame) => new(
-        $"{model}: frame {frame} came out of the network with values that are not finite numbers; the weights are damaged, or an edit is too large.");
+        $"{model}: frame {frame} came out of the network with values that are not finite numbers; the weights are damaged, or an edit is "
+            + "too large.");
 
     /// <summary>A motion code.</summary>
     public static WeightsException Code(string model, int frame) => new(

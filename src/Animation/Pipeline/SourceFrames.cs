@@ -6,7 +6,8 @@ using Lia.Network;
 
 namespace Lia.Animation.Pipeline;
 
-/// <summary>The source as the network sees it: one picture for all frames, or the pictures of a clip, each encoded when its turn comes.</summary>
+/// <summary>The source as the network sees it: one picture for all frames, or the pictures of a clip, each encoded when its turn
+/// comes.</summary>
 internal sealed class SourceFrames : IDisposable
 {
     private readonly IFrameReader? _rest; // the clip's frames after the present one
@@ -30,7 +31,8 @@ internal sealed class SourceFrames : IDisposable
 
     /// <summary>One picture.</summary>
     /// <exception cref="MediaException">The crop reaches beyond it.</exception>
-    public static SourceFrames Still(string name, RgbImage picture, int size, FramingSettings framing) => new(name, picture, null, size, framing, false);
+    public static SourceFrames Still(string name, RgbImage picture, int size, FramingSettings framing) =>
+        new(name, picture, null, size, framing, false);
 
     /// <summary>A clip, whose first frame is read at once.</summary>
     /// <param name="clip">Disposed with this object, and when this fails.</param>
@@ -42,7 +44,8 @@ internal sealed class SourceFrames : IDisposable
     {
         try
         {
-            return new(clip.Name, clip.Read() ?? throw new MediaException($"{clip.Name}: there is no frame in it."), clip, size, framing, keepsSize);
+            return new(clip.Name, clip.Read()
+                ?? throw new MediaException($"{clip.Name}: there is no frame in it."), clip, size, framing, keepsSize);
         }
         catch
         {
@@ -80,7 +83,8 @@ internal sealed class SourceFrames : IDisposable
             if (_rest.Read() is not RgbImage picture) return null;
             _frame++;
             if (_keepsSize && (picture.Width, picture.Height) != (_pictureSize.Width, _pictureSize.Height))
-                throw new MediaException($"{Name}: frame {_frame} is {picture.Width}x{picture.Height}, the first {_pictureSize}; frames to be pasted back into must have one size.");
+                throw new MediaException($"{Name}: frame {_frame} is {picture.Width}x{picture.Height}, the first {_pictureSize}; frames "
+                    + "to be pasted back into must have one size.");
             _picture = picture;
             _fitter.Fit(picture, _square);
         }

@@ -7,15 +7,35 @@ internal static class BatchCommand
 {
     public static Command Create(CliContext context)
     {
-        Argument<string[]> sources = new("SOURCE") { Description = "the pictures to animate, and folders of pictures", Arity = ArgumentArity.OneOrMore };
-        Option<string> driving = new("--driving") { Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture", HelpName = "CLIP" };
+        Argument<string[]> sources = new("SOURCE")
+        {
+            Description = "the pictures to animate, and folders of pictures",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        Option<string> driving = new("--driving")
+        {
+            Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture",
+            HelpName = "CLIP",
+        };
         Option<string> motion = Options.Motion();
-        Option<string> output = new("--output", "-o") { Description = "the folder to write to; faces/anna.png becomes FOLDER/anna.mp4", HelpName = "FOLDER", Required = true };
-        Option<OutputFormat> format = Options.Choice<OutputFormat>("--format", "what to write for each source; frames is a folder of pictures");
-        Option<bool> overwrite = new("--overwrite") { Description = "do again what is there already; outputs appear complete or not at all, so that what is there is whole and else skipped" };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "the folder to write to; faces/anna.png becomes FOLDER/anna.mp4",
+            HelpName = "FOLDER",
+            Required = true,
+        };
+        Option<OutputFormat> format = Options.Choice<OutputFormat>("--format",
+            "what to write for each source; frames is a folder of pictures");
+        Option<bool> overwrite = new("--overwrite")
+        {
+            Description = "do again what is there already; outputs appear complete or not at all, so that what is there is whole and else "
+                + "skipped",
+        };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
-        Command command = new("batch", "Animates many pictures with one motion. What is there already is skipped: run it again to go on.") { sources, driving, motion, output, format, overwrite };
+        Command command = new("batch",
+            "Animates many pictures with one motion. What is there already is skipped: run it again to go on.") { sources, driving, motion,
+                output, format, overwrite };
         ClipOptions clip = new(command);
         command.Add(quiet);
         command.Add(json);
@@ -50,7 +70,8 @@ internal static class BatchCommand
                         progress.EndJob();
                         results.Add(result);
                         if (!isJson && !isQuiet && result.Failure is null)
-                            context.Output.WriteLine(result.Summary is { } summary ? AnimateCommand.Describe(summary) : $"{result.Job.Output}: there already, skipped");
+                            context.Output.WriteLine(result.Summary is { } summary ? AnimateCommand.Describe(summary)
+                                : $"{result.Job.Output}: there already, skipped");
                     }
                 }
                 catch (OperationCanceledException) when (context.Cancellation.IsCancellationRequested && results.Count > 0)
@@ -63,21 +84,27 @@ internal static class BatchCommand
         return command;
     }
 
-    private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, ModelOptions model, bool isCancelled, bool isQuiet, bool isJson)
+    private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, ModelOptions model, bool isCancelled,
+        bool isQuiet, bool isJson)
     {
-        int written = results.Count(result => result.Summary is not null), skipped = results.Count(result => result.IsSkipped), failed = results.Count(result => result.Failure is not null);
-        foreach (AnimationJobResult result in results.Where(result => result.Failure is not null)) context.Error.WriteLine($"lia: {result.Failure!.Message}");
+        int written = results.Count(result => result.Summary is not null), skipped = results.Count(result =>
+            result.IsSkipped), failed = results.Count(result => result.Failure is not null);
+        foreach (AnimationJobResult result in results.Where(result => result.Failure is not null))
+            context.Error.WriteLine($"lia: {result.Failure!.Message}");
         if (isJson) WriteJson(context.Output, results, model, (written, skipped, failed));
-        else if (!isQuiet) context.Output.WriteLine($"{jobs} source{(jobs == 1 ? "" : "s")}: {written} written, {skipped} skipped, {failed} failed");
+        else if (!isQuiet) context.Output.WriteLine(
+            $"{jobs} source{(jobs == 1 ? "" : "s")}: {written} written, {skipped} skipped, {failed} failed");
         if (isCancelled)
         {
-            context.Error.WriteLine($"lia: stopped with {jobs - results.Count} of {jobs} sources to go; the same command goes on from there");
+            int left = jobs - results.Count;
+            context.Error.WriteLine($"lia: stopped with {left} of {jobs} sources to go; the same command goes on from there");
             return ExitCode.Cancelled;
         }
         return failed > 0 ? ExitCode.BadInput : ExitCode.Success;
     }
 
-    private static void WriteJson(TextWriter output, List<AnimationJobResult> results, ModelOptions model, (int Written, int Skipped, int Failed) counts) => JsonOutput.Write(output, json =>
+    private static void WriteJson(TextWriter output, List<AnimationJobResult> results, ModelOptions model,
+        (int Written, int Skipped, int Failed) counts) => JsonOutput.Write(output, json =>
     {
         json.WriteNumber("written", counts.Written);
         json.WriteNumber("skipped", counts.Skipped);

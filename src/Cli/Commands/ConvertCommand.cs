@@ -16,7 +16,8 @@ internal static class ConvertCommand
         Argument<string> output = new("OUT") { Description = "the safetensors file to write" };
         Option<FloatType> type = Options.Choice<FloatType>("--dtype", "the type floats are rounded to; integers stay as they are");
         Option<bool> quiet = Options.Quiet();
-        Command command = new("convert", "Writes the generator's tensors of a checkpoint as a safetensors file.") { input, output, type, quiet };
+        Command command = new("convert", "Writes the generator's tensors of a checkpoint as a safetensors file.") { input, output, type,
+            quiet };
         command.SetAction(parsed =>
         {
             string from = parsed.GetValue(input)!, to = parsed.GetValue(output)!;
@@ -37,8 +38,10 @@ internal static class ConvertCommand
             context.Output.WriteLine($"{to}: {Files.Describe(written.Tensors.Values)}");
             if (checkpoint is PyTorchCheckpoint { Location: var location, Skipped: var skipped })
             {
-                context.Output.WriteLine(location.Length == 0 ? "The tensors were at the top level." : $"The tensors were under '{location}'; entries beside it are left out.");
-                if (skipped.Count > 0) context.Output.WriteLine($"Left out, being no tensors: {string.Join(", ", skipped.Take(10))}{(skipped.Count > 10 ? ", ..." : "")}");
+                context.Output.WriteLine(location.Length == 0 ? "The tensors were at the top level."
+                    : $"The tensors were under '{location}'; entries beside it are left out.");
+                if (skipped.Count > 0) context.Output.WriteLine(
+                    $"Left out, being no tensors: {string.Join(", ", skipped.Take(10))}{(skipped.Count > 10 ? ", ..." : "")}");
             }
             return ExitCode.Success;
         });

@@ -7,12 +7,21 @@ namespace Lia.Cli.Commands;
 /// <summary><c>lia motion extract DRIVING -o M.safetensors --model FILE</c></summary>
 internal static class MotionCommand
 {
-    public static Command Create(CliContext context) => new("motion", "Motion files: the motion of a clip without its pictures.") { Extract(context) };
+    public static Command Create(CliContext context) =>
+        new("motion", "Motion files: the motion of a clip without its pictures.") { Extract(context) };
 
     private static Command Extract(CliContext context)
     {
-        Argument<string> driving = new("DRIVING") { Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture" };
-        Option<string> output = new("--output", "-o") { Description = "the motion file to write", HelpName = "FILE.safetensors", Required = true };
+        Argument<string> driving = new("DRIVING")
+        {
+            Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture",
+        };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "the motion file to write",
+            HelpName = "FILE.safetensors",
+            Required = true,
+        };
         Option<Fit> fit = Options.Fit();
         Option<DrivingPart?> crop = DrivingPart.Option();
         Option<Range?> frames = Options.Frames();
@@ -43,7 +52,8 @@ internal static class MotionCommand
             if (Outputs.Same(from, to)) throw new MediaException($"{to}: the output would replace the driving file; choose another name.");
             using WarningLog log = new(context.Error);
             ModelOptions options = model.Read(parsed, log);
-            if (Outputs.Same(options.Model!, to)) throw new MediaException($"{to}: the output would replace the model; choose another name.");
+            if (Outputs.Same(options.Model!, to))
+                throw new MediaException($"{to}: the output would replace the model; choose another name.");
             new PendingFile(to).Dispose(); // Whether it can be written is known before the work.
 
             MotionClip clip;
@@ -79,7 +89,9 @@ internal static class MotionCommand
             else if (!parsed.GetValue(quiet))
             {
                 double seconds = watch.Elapsed.TotalSeconds;
-                context.Output.WriteLine($"{to}: the motion of {(clip.Count == 1 ? "1 frame" : $"{clip.Count} frames")} at {clip.FrameRate} frames/s, {clip.Directions} values each, in {seconds:0.0} s ({clip.Count / seconds:0.00} frames/s) on {clip.Device}");
+                context.Output.WriteLine($"{to}: the motion of {(clip.Count == 1 ? "1 frame" : $"{clip.Count} frames")} at "
+                    + $"{clip.FrameRate} frames/s, {clip.Directions} values each, in {seconds:0.0} s ({clip.Count / seconds:0.00} "
+                    + $"frames/s) on {clip.Device}");
             }
             return ExitCode.Success;
         });

@@ -10,10 +10,12 @@ internal sealed class ClipOptions
     private const int MostLoops = 10_000;
 
     private readonly ModelChoice _model;
-    private readonly Option<MotionMode> _mode = Options.Choice<MotionMode>("--mode", "relative: the motion since the start frame; absolute: the driving pose itself; auto: what the model was trained for");
+    private readonly Option<MotionMode> _mode = Options.Choice<MotionMode>("--mode",
+        "relative: the motion since the start frame; absolute: the driving pose itself; auto: what the model was trained for");
     private readonly Option<Fit> _fit = Options.Fit();
     private readonly Option<Range?> _frames = Options.Frames();
-    private readonly Option<float> _strength = Options.Number("--strength", "factor on the motion: 0 is still, more than 1 exaggerates", -100f, 100f).Or(1);
+    private readonly Option<float> _strength = Options.Number("--strength", "factor on the motion: 0 is still, more than 1 exaggerates",
+        -100f, 100f).Or(1);
     private readonly Option<int> _smooth = new("--smooth")
     {
         Description = "smooth the motion over a window of N frames, odd, with raised cosine weights [default: 1, which leaves it as it is]",
@@ -21,14 +23,16 @@ internal sealed class ClipOptions
         CustomParser = result =>
         {
             string text = result.Tokens[0].Value;
-            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int window) && window is >= 1 and <= 255 && window % 2 == 1) return window;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int window) && window is >= 1 and <= 255
+                && window % 2 == 1) return window;
             result.AddError($"--smooth is an odd number from 1 to 255, not '{text}'.");
             return 1;
         },
     };
     private readonly Option<StartFrame?> _startFrame = new("--start-frame")
     {
-        Description = "the driving frame where relative motion starts: a number, or best, the one whose pose is nearest to the source's [default: the first used]",
+        Description = "the driving frame where relative motion starts: a number, or best, the one whose pose is nearest to the source's "
+            + "[default: the first used]",
         HelpName = "best|N",
         CustomParser = result =>
         {
@@ -41,12 +45,17 @@ internal sealed class ClipOptions
     };
     private readonly Option<int> _loop = Options.Number("--loop", "play the motion N times [default: 1]", 1, MostLoops);
     private readonly Option<bool> _pingPong = new("--ping-pong") { Description = "play the motion forwards and backwards" };
-    private readonly Option<bool> _sideBySide = new("--side-by-side") { Description = "show source, driving frame and result next to each other" };
-    private readonly Option<Normalization> _normalize = Options.Choice<Normalization>("--normalize", "colors: fixed, or minmax, which stretches the whole clip's range as the official demonstration does");
+    private readonly Option<bool> _sideBySide = new("--side-by-side")
+    {
+        Description = "show source, driving frame and result next to each other",
+    };
+    private readonly Option<Normalization> _normalize = Options.Choice<Normalization>("--normalize",
+        "colors: fixed, or minmax, which stretches the whole clip's range as the official demonstration does");
     private readonly Option<Normalization> _normalise; // its name before 0.2
     private readonly Option<bool> _noAudio = new("--no-audio") { Description = "leave the driving clip's sound out" };
     private readonly FramingOptions _framing;
-    private readonly Option<FrameRate?> _rate = Options.Rate("frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]");
+    private readonly Option<FrameRate?> _rate = Options.Rate(
+        "frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]");
 
     /// <summary>Gives a command these options.</summary>
     public ClipOptions(Command command)
@@ -54,7 +63,8 @@ internal sealed class ClipOptions
         _model = new(command);
         _normalise = Options.Choice<Normalization>("--normalise", "colors");
         _normalise.Hidden = true;
-        Option[] own = [_mode, _fit, _frames, _strength, _smooth, _startFrame, _loop, _pingPong, _sideBySide, _normalize, _normalise, _noAudio, _rate];
+        Option[] own = [_mode, _fit, _frames, _strength, _smooth, _startFrame, _loop, _pingPong, _sideBySide, _normalize, _normalise,
+            _noAudio, _rate];
         foreach (Option option in own) command.Options.Add(option);
         _framing = new(command);
     }

@@ -15,6 +15,7 @@ internal static class DemoFiles
     private static string At(string name)
     {
         string path = Path.Combine(AppContext.BaseDirectory, "demo", name);
-        return File.Exists(path) ? path : throw new MediaException($"{path}: this file belongs to the program and is missing; build or install it again.");
+        return File.Exists(path) ? path
+            : throw new MediaException($"{path}: this file belongs to the program and is missing; build or install it again.");
     }
 }

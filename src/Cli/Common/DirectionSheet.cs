@@ -4,7 +4,8 @@ using Lia.Media.Imaging;
 namespace Lia.Cli;
 
 /// <summary>
-/// Sweeps as one picture on white: a row for each, with the number of its direction on the left; a column for each delta, which stands above it.
+/// Sweeps as one picture on white: a row for each, with the number of its direction on the left; a column for each delta, which stands
+/// above it.
 /// </summary>
 internal sealed class DirectionSheet
 {
@@ -21,7 +22,8 @@ internal sealed class DirectionSheet
     public DirectionSheet(IReadOnlyList<IReadOnlyList<MotionEdit[]>> sweeps, int size)
     {
         float[] deltas = Deltas(sweeps[0]);
-        if (sweeps.Any(sweep => !Deltas(sweep).SequenceEqual(deltas))) throw new ArgumentException("The sweeps of a sheet must have the same deltas: its columns are labelled with them.");
+        if (sweeps.Any(sweep => !Deltas(sweep).SequenceEqual(deltas)))
+            throw new ArgumentException("The sweeps of a sheet must have the same deltas: its columns are labelled with them.");
         _cell = Math.Min(size, LargestCell);
         if (_cell < size) _shrink = new FrameFitter(_cell, Fit.Stretch);
         _columns = deltas.Length;
@@ -32,7 +34,8 @@ internal sealed class DirectionSheet
         _top = line + 2 * margin;
         long width = _left + (long)_columns * _cell, height = _top + (long)sweeps.Count * _cell;
         if (width * height > RgbImage.MaxPixels)
-            throw new ArgumentException($"The sheet would have {width}x{height} pixels, more than {RgbImage.MaxPixels:N0}: take fewer sweeps or steps.");
+            throw new ArgumentException($"The sheet would have {width}x{height} pixels, more than {RgbImage.MaxPixels:N0}: take fewer "
+                + "sweeps or steps.");
         _sheet = new RgbImage((int)width, (int)height);
         _sheet.Pixels.AsSpan().Fill(255);
         for (int column = 0; column < _columns; column++)
@@ -41,7 +44,8 @@ internal sealed class DirectionSheet
             DigitFont.Draw(_sheet, label, _left + column * _cell + (_cell - DigitFont.Width(label, scale)) / 2, margin, scale);
         }
         for (int row = 0; row < names.Length; row++)
-            DigitFont.Draw(_sheet, names[row], _left - margin - DigitFont.Width(names[row], scale), _top + row * _cell + (_cell - line) / 2, scale);
+            DigitFont.Draw(_sheet, names[row], _left - margin - DigitFont.Width(names[row], scale), _top + row * _cell + (_cell - line) / 2,
+                scale);
     }
 
     /// <summary>Adds the next frame: row by row, from the left.</summary>
@@ -50,7 +54,8 @@ internal sealed class DirectionSheet
         byte[] pixels = frame.Pixels;
         if (_shrink is not null) _shrink.Fit(frame, pixels = new byte[3 * _cell * _cell]);
         int x = _left + _count % _columns * _cell, y = _top + _count / _columns * _cell;
-        for (int row = 0; row < _cell; row++) pixels.AsSpan(3 * row * _cell, 3 * _cell).CopyTo(_sheet.Pixels.AsSpan(3 * ((y + row) * _sheet.Width + x)));
+        for (int row = 0; row < _cell; row++)
+            pixels.AsSpan(3 * row * _cell, 3 * _cell).CopyTo(_sheet.Pixels.AsSpan(3 * ((y + row) * _sheet.Width + x)));
         _count++;
     }
 

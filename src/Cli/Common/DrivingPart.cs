@@ -8,7 +8,8 @@ internal sealed record DrivingPart(PixelBox? Box)
     /// <summary>The option that asks for it.</summary>
     public static Option<DrivingPart?> Option() => new("--driving-crop")
     {
-        Description = "the part of the driving frames to look at, or auto: the square that holds what moves in the clip [default: all of them]",
+        Description = "the part of the driving frames to look at, or auto: the square that holds what moves in the clip [default: all of "
+            + "them]",
         HelpName = "auto|X,Y,W,H",
         CustomParser = result =>
         {
@@ -21,5 +22,6 @@ internal sealed record DrivingPart(PixelBox? Box)
     };
 
     /// <summary>Adds what was asked for, if it was.</summary>
-    public static AnimationOptions Add(DrivingPart? part, AnimationOptions options) => options with { DrivingCrop = part?.Box, AutoDrivingCrop = part is { Box: null } };
+    public static AnimationOptions Add(DrivingPart? part, AnimationOptions options) =>
+        options with { DrivingCrop = part?.Box, AutoDrivingCrop = part is { Box: null } };
 }

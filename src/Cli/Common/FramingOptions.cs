@@ -5,7 +5,10 @@ namespace Lia.Cli;
 /// <summary>The options about what part of a picture is animated.</summary>
 internal sealed class FramingOptions
 {
-    private readonly Option<bool> _sourceVideo = new("--source-video") { Description = "SOURCE is a clip: its frame i moves as driving frame i does, until the shorter ends" };
+    private readonly Option<bool> _sourceVideo = new("--source-video")
+    {
+        Description = "SOURCE is a clip: its frame i moves as driving frame i does, until the shorter ends",
+    };
     private readonly Option<PixelBox?> _crop = new("--crop")
     {
         Description = "the part of the source to animate, in pixels: a square around the face, usually [default: all of it]",
@@ -19,7 +22,10 @@ internal sealed class FramingOptions
         },
     };
     private readonly Option<DrivingPart?> _drivingCrop = DrivingPart.Option();
-    private readonly Option<bool> _pasteBack = new("--paste-back") { Description = "put the animated square back into the full source picture, with an edge that fades over a sixteenth of its side" };
+    private readonly Option<bool> _pasteBack = new("--paste-back")
+    {
+        Description = "put the animated square back into the full source picture, with an edge that fades over a sixteenth of its side",
+    };
 
     /// <summary>Gives a command these options.</summary>
     public FramingOptions(Command command)
@@ -31,7 +37,8 @@ internal sealed class FramingOptions
     public bool IsSourceClip(ParseResult parsed) => parsed.GetValue(_sourceVideo);
 
     /// <summary>Adds what was asked for.</summary>
-    public AnimationOptions Read(ParseResult parsed, AnimationOptions options) => DrivingPart.Add(parsed.GetValue(_drivingCrop), options) with
+    public AnimationOptions Read(ParseResult parsed, AnimationOptions options) =>
+        DrivingPart.Add(parsed.GetValue(_drivingCrop), options) with
     {
         Crop = parsed.GetValue(_crop),
         PasteBack = parsed.GetValue(_pasteBack),

@@ -14,7 +14,8 @@ internal sealed class LatencyReport
     public void Write(TextWriter error, FrameLatency? final)
     {
         if ((final ?? _latest) is { } latency)
-            error.WriteLine($"latency a frame: p50 {Milliseconds(latency.Median)}, p99 {Milliseconds(latency.P99)}, longest {Milliseconds(latency.Longest)}, over {latency.Frames} frame{(latency.Frames == 1 ? "" : "s")}");
+            error.WriteLine($"latency a frame: p50 {Milliseconds(latency.Median)}, p99 {Milliseconds(latency.P99)}, longest "
+                + $"{Milliseconds(latency.Longest)}, over {latency.Frames} frame{(latency.Frames == 1 ? "" : "s")}");
     }
 
     private static string Milliseconds(TimeSpan time) => $"{time.TotalMilliseconds:0.0} ms";

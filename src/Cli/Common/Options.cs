@@ -27,14 +27,16 @@ internal static class Options
     }
 
     /// <summary>An option with a number in a range; unset is zero.</summary>
-    public static Option<T> Number<T>(string name, string description, T least, T most) where T : struct, System.Numerics.INumber<T> => new(name)
+    public static Option<T> Number<T>(string name, string description, T least, T most) where T : struct, System.Numerics.INumber<T> =>
+        new(name)
     {
         Description = description,
         HelpName = "N",
         CustomParser = result =>
         {
             string text = result.Tokens[0].Value;
-            if (T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out T value) && value >= least && value <= most) return value;
+            if (T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out T value)
+                && value >= least && value <= most) return value;
             result.AddError($"{name} is a number from {least} to {most}, not '{text}'.");
             return default;
         },
@@ -56,7 +58,11 @@ internal static class Options
         Required = !isOptional,
     };
 
-    public static Option<string> Motion() => new("--motion") { Description = "the motion from a motion file (lia motion extract) instead of a driving clip", HelpName = "FILE.safetensors" };
+    public static Option<string> Motion() => new("--motion")
+    {
+        Description = "the motion from a motion file (lia motion extract) instead of a driving clip",
+        HelpName = "FILE.safetensors",
+    };
 
     public static Option<Fit> Fit() => Choice<Fit>("--fit", "how pictures become square: crop to the centre, stretch, or pad with black");
 
@@ -73,7 +79,8 @@ internal static class Options
         },
     };
 
-    public static Option<Precision> Precision() => Choice<Precision>("--precision", "exact: float32; fast: half-precision operands where the device has them");
+    public static Option<Precision> Precision() =>
+        Choice<Precision>("--precision", "exact: float32; fast: half-precision operands where the device has them");
 
     public static Option<int> Threads() => Number("--threads", "CPU threads [default: every core]", 1, 1024);
 

@@ -8,7 +8,8 @@ internal sealed class PipeOptions
     /// <summary>Standard input or output in the place of a file.</summary>
     public const string Standard = "-";
 
-    private readonly Option<RawInput> _inputFormat = Options.Choice<RawInput>("--input-format", "what DRIVING is, when it is raw video; auto: yuv4mpeg is recognized, a stream with --input-size is rgb24");
+    private readonly Option<RawInput> _inputFormat = Options.Choice<RawInput>("--input-format",
+        "what DRIVING is, when it is raw video; auto: yuv4mpeg is recognized, a stream with --input-size is rgb24");
     private readonly Option<FrameSize?> _inputSize = new("--input-size")
     {
         Description = "the size of raw RGB24 driving frames, which need --fps too",
@@ -21,7 +22,8 @@ internal sealed class PipeOptions
             return null;
         },
     };
-    private readonly Option<RawOutput> _outputFormat = Options.Choice<RawOutput>("--output-format", "how standard output, .y4m and .rgb are written; auto: yuv4mpeg with full color (4:4:4), .rgb as rgb24");
+    private readonly Option<RawOutput> _outputFormat = Options.Choice<RawOutput>("--output-format",
+        "how standard output, .y4m and .rgb are written; auto: yuv4mpeg with full color (4:4:4), .rgb as rgb24");
 
     /// <summary>Gives a command these options.</summary>
     public PipeOptions(Command command)

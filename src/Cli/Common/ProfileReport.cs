@@ -23,14 +23,16 @@ internal static class ProfileReport
         foreach (ProfileStage stage in profile.Stages.Where(stage => stage != new ProfileStage(stage.Name, default, default, default)))
         {
             stages.Add(
-                stage.Name, Seconds(stage.Busy), profile.Wall > TimeSpan.Zero ? $"{100 * (stage.Busy / profile.Wall):0} %" : "", Seconds(stage.WaitedForInput), Seconds(stage.WaitedForOutput));
+                stage.Name, Seconds(stage.Busy), profile.Wall > TimeSpan.Zero ? $"{100 * (stage.Busy / profile.Wall):0} %"
+                    : "", Seconds(stage.WaitedForInput), Seconds(stage.WaitedForOutput));
         }
         stages.Write(output);
         output.WriteLine($"of {profile.Wall.TotalSeconds:0.000} s; stages run beside each other");
         output.WriteLine();
         TextTable steps = new("before the first frame", ">ms", ">since the start");
         TimeSpan since = TimeSpan.Zero;
-        foreach (ProfileStep step in Steps(profile, started)) steps.Add(step.Name, $"{step.Duration.TotalMilliseconds:0}", $"{(since += step.Duration).TotalMilliseconds:0}");
+        foreach (ProfileStep step in Steps(profile, started))
+            steps.Add(step.Name, $"{step.Duration.TotalMilliseconds:0}", $"{(since += step.Duration).TotalMilliseconds:0}");
         steps.Write(output);
     }
 
@@ -64,7 +66,8 @@ internal static class ProfileReport
         json.WriteEndObject();
     }
 
-    private static IEnumerable<ProfileStep> Steps(AnimationProfile profile, TimeSpan started) => profile.FirstFrame.Prepend(new("program started", started));
+    private static IEnumerable<ProfileStep> Steps(AnimationProfile profile, TimeSpan started) =>
+        profile.FirstFrame.Prepend(new("program started", started));
 
     private static string Seconds(TimeSpan time) => time == TimeSpan.Zero ? "" : $"{time.TotalSeconds:0.000}";
 

@@ -12,7 +12,8 @@ internal static partial class StandardStreams
     public static Stream OpenInput()
     {
         if (IsClosed(0)) throw new ArgumentException("DRIVING is -, standard input, and that is closed: pipe raw video into it.");
-        if (!Console.IsInputRedirected) throw new ArgumentException("DRIVING is -, standard input, and that is a terminal: pipe raw video into it.");
+        if (!Console.IsInputRedirected)
+            throw new ArgumentException("DRIVING is -, standard input, and that is a terminal: pipe raw video into it.");
         return Console.OpenStandardInput();
     }
 
@@ -21,7 +22,8 @@ internal static partial class StandardStreams
     {
         if (IsClosed(1))
             throw new ArgumentException("The output is -, standard output, and that is closed: pipe it into a program or a file.");
-        if (!Console.IsOutputRedirected) throw new ArgumentException("The output is -, standard output, and that is a terminal: pipe it into a program or a file.");
+        if (!Console.IsOutputRedirected)
+            throw new ArgumentException("The output is -, standard output, and that is a terminal: pipe it into a program or a file.");
         if (OperatingSystem.IsWindows()) return Console.OpenStandardOutput();
         // The console's own stream keeps silent when nobody reads any more, and this program would go on for nobody.
         FileStream stream = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);

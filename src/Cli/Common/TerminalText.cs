@@ -49,7 +49,8 @@ internal sealed class TerminalText(TextWriter inner) : TextWriter(CultureInfo.In
             else if (i + 1 < text.Length && char.IsSurrogatePair(c, text[i + 1]))
             {
                 char low = text[++i];
-                if (IsUnseen(CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(c, low)))) escaped.Append(Number(c)).Append(Number(low));
+                if (IsUnseen(CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(c, low))))
+                    escaped.Append(Number(c)).Append(Number(low));
                 else escaped.Append(c).Append(low);
             }
             else if (IsUnseen(char.GetUnicodeCategory(c)) && c is not (ZeroWidthNonJoiner or ZeroWidthJoiner)) escaped.Append(Number(c));

@@ -12,12 +12,14 @@ internal sealed class TextTable(params string[] headings)
     {
         bool[] isRight = [.. headings.Select(heading => heading.StartsWith('>'))];
         string[] titles = [.. headings.Select(heading => heading.TrimStart('>'))];
-        int[] widths = [.. titles.Select((title, column) => Math.Max(title.Length, _rows.Count == 0 ? 0 : _rows.Max(row => row[column].Length)))];
+        int[] widths = [.. titles.Select((title, column) =>
+            Math.Max(title.Length, _rows.Count == 0 ? 0 : _rows.Max(row => row[column].Length)))];
         Line(titles);
         Line([.. widths.Select(width => new string('-', width))]);
         foreach (string[] row in _rows) Line(row);
 
         void Line(string[] cells) =>
-            output.WriteLine(string.Join("  ", cells.Select((cell, column) => isRight[column] ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]))).TrimEnd());
+            output.WriteLine(string.Join("  ",
+                cells.Select((cell, column) => isRight[column] ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]))).TrimEnd());
     }
 }

@@ -32,7 +32,8 @@ internal static class Outputs
     }
 
     /// <summary>A message without line breaks.</summary>
-    public static string OneLine(string text) => string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    public static string OneLine(string text) =>
+        string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
     /// <summary>Whether two paths are of one file.</summary>
     public static bool Same(string a, string b) => string.Equals(Full(a), Full(b), PathComparison);

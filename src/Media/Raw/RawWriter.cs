@@ -14,7 +14,8 @@ internal sealed class RawWriter : IFrameWriter
     private readonly Chroma? _chroma; // of yuv4mpeg
     private readonly byte[] _frame;
 
-    private RawWriter(Stream stream, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
+    private RawWriter(Stream stream, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format,
+        CancellationToken cancellationToken)
     {
         (_stream, _name, _file, _token, _width, _height) = (stream, name, file, cancellationToken, width, height);
         (_chroma, string sampling) = format switch
@@ -27,7 +28,9 @@ internal sealed class RawWriter : IFrameWriter
         _pixelsAt = mark.Length;
         _frame = new byte[_pixelsAt + (_chroma?.FrameBytes(width, height) ?? 3 * width * height)];
         mark.CopyTo(_frame);
-        if (_chroma is not null) Send(Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F{rate.Numerator}:{rate.Denominator} Ip A1:1 C{sampling} XCOLORRANGE=LIMITED\n"));
+        if (_chroma is not null) Send(
+            Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F{rate.Numerator}:{rate.Denominator} Ip A1:1 C{sampling} "
+                + $"XCOLORRANGE=LIMITED\n"));
     }
 
     /// <summary>Opens a stream as an output; the header leaves right away.</summary>
@@ -39,7 +42,8 @@ internal sealed class RawWriter : IFrameWriter
     /// <param name="format">yuv4mpeg unless it says otherwise.</param>
     /// <param name="cancellationToken">Gives up a write that waits.</param>
     /// <exception cref="MediaException">The stream cannot be written.</exception>
-    public static RawWriter ToStream(Stream stream, string name, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken) =>
+    public static RawWriter ToStream(Stream stream, string name, int width, int height, FrameRate rate, RawOutput format,
+        CancellationToken cancellationToken) =>
         new(stream, name, null, width, height, rate, format, cancellationToken);
 
     /// <summary>Opens a file as an output.</summary>
@@ -50,9 +54,11 @@ internal sealed class RawWriter : IFrameWriter
     /// <param name="format">The format.</param>
     /// <param name="cancellationToken">Gives up a write that waits.</param>
     /// <exception cref="MediaException">The file cannot be written.</exception>
-    public static RawWriter ToFile(string path, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
+    public static RawWriter ToFile(string path, int width, int height, FrameRate rate, RawOutput format,
+        CancellationToken cancellationToken)
     {
-        if (format == RawOutput.Auto && Path.GetExtension(path).Equals(".rgb", StringComparison.OrdinalIgnoreCase)) format = RawOutput.Rgb24;
+        if (format == RawOutput.Auto && Path.GetExtension(path).Equals(".rgb", StringComparison.OrdinalIgnoreCase))
+            format = RawOutput.Rgb24;
         PendingFile file = new(path);
         try
         {
@@ -68,7 +74,7 @@ internal sealed class RawWriter : IFrameWriter
     public void Write(ReadOnlySpan<byte> pixels)
     {
         Span<byte> frame = _frame.AsSpan(_pixelsAt);
-        if (_chroma is { } chroma) YuvColours.FromRgb(pixels, _width, _height, chroma, frame);
+        if (_chroma is { } chroma) YuvColors.FromRgb(pixels, _width, _height, chroma, frame);
         else pixels.CopyTo(frame);
         Send(_frame);
     }

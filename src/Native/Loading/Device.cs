@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace Lia;
 
-/// <summary>What computes: <see cref="Auto"/>, which is the default value, <see cref="Cpu"/>, <see cref="Cuda"/>, <see cref="CudaAt"/> or <see cref="Ilgpu"/>.</summary>
+/// <summary>What computes: <see cref="Auto"/>, which is the default value, <see cref="Cpu"/>, <see cref="Cuda"/>, <see cref="CudaAt"/> or
+/// <see cref="Ilgpu"/>.</summary>
 public readonly record struct Device : IParsable<Device>
 {
     /// <summary>What may be written for a device, in words.</summary>
@@ -23,7 +24,8 @@ public readonly record struct Device : IParsable<Device>
     public static Device Cuda => new(DeviceKind.Cuda);
 
     /// <summary>
-    /// The exact kernels, compiled by ILGPU's own compiler, on the accelerator that ILGPU finds: the first on CUDA, else on OpenCL, which other makers' GPUs have, else its simulator
+    /// The exact kernels, compiled by ILGPU's own compiler, on the accelerator that ILGPU finds: the first on CUDA, else on OpenCL, which
+    /// other makers' GPUs have, else its simulator
     /// on the processor. Slower by far than the others, each on its own ground: for GPUs that those do not run on.
     /// </summary>
     public static Device Ilgpu => new(DeviceKind.Ilgpu);
@@ -64,10 +66,12 @@ public readonly record struct Device : IParsable<Device>
 
     static Device IParsable<Device>.Parse(string s, IFormatProvider? provider) => Parse(s);
 
-    static bool IParsable<Device>.TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out Device result) => TryParse(s, out result);
+    static bool IParsable<Device>.TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out Device result) =>
+        TryParse(s, out result);
 
     /// <summary>As <see cref="Parse(string)"/> reads it.</summary>
-    public override string ToString() => Ordinal is { } ordinal ? string.Create(CultureInfo.InvariantCulture, $"{Numbered}{ordinal}") : Kind switch
+    public override string ToString() =>
+        Ordinal is { } ordinal ? string.Create(CultureInfo.InvariantCulture, $"{Numbered}{ordinal}") : Kind switch
     {
         DeviceKind.Cpu => "cpu",
         DeviceKind.Cuda => CudaWord,
@@ -91,7 +95,8 @@ public readonly record struct Device : IParsable<Device>
         if (word.StartsWith(Numbered, StringComparison.Ordinal))
         {
             string number = word[Numbered.Length..];
-            if (number == "all" || number.Contains(',', StringComparison.Ordinal)) return $"is one GPU so far: several GPUs, as in '{text}', are not supported yet; name one, such as cuda:0.";
+            if (number == "all" || number.Contains(',', StringComparison.Ordinal))
+                return $"is one GPU so far: several GPUs, as in '{text}', are not supported yet; name one, such as cuda:0.";
             if (int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal))
             {
                 device = CudaAt(ordinal);

@@ -6,7 +6,8 @@ using Lia.Weights;
 
 namespace Lia.Loading;
 
-/// <summary>From a choice of device to an executor on it. A GPU takes a quarter of a second to open: it is opened beside whatever else is to be done first.</summary>
+/// <summary>From a choice of device to an executor on it. A GPU takes a quarter of a second to open: it is opened beside whatever else is
+/// to be done first.</summary>
 internal sealed class DeviceSelection : IDisposable
 {
     private readonly Device _device;
@@ -16,9 +17,11 @@ internal sealed class DeviceSelection : IDisposable
 
     /// <summary>Refuses a device that is not there, before anything is loaded, and begins to open one that may be.</summary>
     /// <param name="device"><see cref="Device.Auto"/> takes CUDA where there is a device that can hold the network, else the CPU.</param>
-    /// <param name="precision"><see cref="Precision.Auto"/> is fast on CUDA, exact on the CPU and by ILGPU, which have nothing else.</param>
+    /// <param name="precision"><see cref="Precision.Auto"/> is fast on CUDA, exact on the CPU and by ILGPU, which have nothing
+    /// else.</param>
     /// <param name="threads">CPU threads; 0 takes every core.</param>
-    /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used, or has no such precision; the message says why.</exception>
+    /// <exception cref="NotSupportedException">CUDA was asked for and cannot be used, or has no such precision; the message says
+    /// why.</exception>
     public DeviceSelection(Device device, Precision precision, int threads)
     {
         (_device, _precision, _threads) = (device, precision, threads);
@@ -28,7 +31,9 @@ internal sealed class DeviceSelection : IDisposable
             {
                 case DeviceKind.Ilgpu:
                     if (precision == Precision.Fast)
-                        throw new NotSupportedException("The device ilgpu has no fast precision: fast kernels need our compiler, on an NVIDIA GPU (cuda); ilgpu runs the exact ones.");
+                        throw new NotSupportedException(
+                            "The device ilgpu has no fast precision: fast kernels need our compiler, on an NVIDIA GPU (cuda); ilgpu runs "
+                                + "the exact ones.");
                     _opening = GpuOpening.OnIlgpu();
                     break;
                 case DeviceKind.Cuda:
@@ -49,7 +54,8 @@ internal sealed class DeviceSelection : IDisposable
     /// <param name="weights">Read during the call only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
     /// <param name="onWarning">
-    /// Is told why <see cref="Device.Auto"/> took the CPU although there is an NVIDIA driver, why compiled kernels cannot be kept, or that ILGPU found no GPU.
+    /// Is told why <see cref="Device.Auto"/> took the CPU although there is an NVIDIA driver, why compiled kernels cannot be kept, or that
+    /// ILGPU found no GPU.
     /// </param>
     /// <param name="clock">Is told when the device was open and when the weights were on it.</param>
     /// <exception cref="NotSupportedException">A GPU was asked for and cannot be used; the message says why.</exception>
@@ -70,7 +76,8 @@ internal sealed class DeviceSelection : IDisposable
         {
             try
             {
-                CudaPrecision precision = _precision == Precision.Exact || _device.Kind == DeviceKind.Ilgpu ? CudaPrecision.Exact : CudaPrecision.Fast;
+                CudaPrecision precision = _precision == Precision.Exact || _device.Kind == DeviceKind.Ilgpu ? CudaPrecision.Exact
+                    : CudaPrecision.Fast;
                 return _opening.Load(weights, architecture, precision, onWarning, () => clock?.Mark("device opened"));
             }
             catch (GpuUnavailableException e)

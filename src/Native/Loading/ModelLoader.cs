@@ -28,7 +28,8 @@ internal static class ModelLoader
         StepClock clock = new();
         using DeviceSelection device = new(options.Device, options.Precision, options.Threads);
         if (options.Weights is { } tensors)
-            return Load(tensors, null, device, clock, onWarning, architecture => new Lazy<string>(MotionFingerprint.Compute(tensors, architecture)));
+            return Load(tensors, null, device, clock, onWarning, architecture =>
+                new Lazy<string>(MotionFingerprint.Compute(tensors, architecture)));
         string path = options.Model!;
         using ITensorSource weights = Checkpoint.Open(path, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();

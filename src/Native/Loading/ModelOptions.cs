@@ -3,13 +3,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Lia;
 
-/// <summary>What a model is loaded from, and what computes it: fixed as long as it is loaded. What describes one clip is <c>AnimationOptions</c>.</summary>
+/// <summary>What a model is loaded from, and what computes it: fixed as long as it is loaded. What describes one clip is
+/// <c>AnimationOptions</c>.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>The checkpoint: a safetensors file or a PyTorch file of the official program. This or <see cref="Weights"/> is needed.</summary>
+    /// <summary>The checkpoint: a safetensors file or a PyTorch file of the official program. This or <see cref="Weights"/> is
+    /// needed.</summary>
     public string? Model { get; init; }
 
-    /// <summary>Tensors in the place of a file, for example synthetic weights. Read while the model is loaded only; the caller disposes them.</summary>
+    /// <summary>Tensors in the place of a file, for example synthetic weights. Read while the model is loaded only; the caller disposes
+    /// them.</summary>
     public ITensorSource? Weights { get; init; }
 
     /// <summary>What computes.</summary>
@@ -21,7 +24,8 @@ public sealed record ModelOptions
     /// <summary>CPU threads; 0 takes every core.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Frames that go through the network together; 0 lets the device choose. It does not change the result beyond rounding.</summary>
+    /// <summary>Frames that go through the network together; 0 lets the device choose. It does not change the result beyond
+    /// rounding.</summary>
     public int Batch { get; init; }
 
     /// <summary>Where messages go; none by default.</summary>

@@ -7,6 +7,7 @@ public enum Precision
     Auto,
     /// <summary>float32.</summary>
     Exact,
-    /// <summary>Half-precision operands, float32 sums; the CPU has no such mode and computes exactly; ILGPU's compiler has none and is refused.</summary>
+    /// <summary>Half-precision operands, float32 sums; the CPU has no such mode and computes exactly; ILGPU's compiler has none and is
+    /// refused.</summary>
     Fast,
 }

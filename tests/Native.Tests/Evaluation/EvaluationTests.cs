@@ -4,7 +4,8 @@ using Lia.Weights;
 
 namespace Lia.Tests.Evaluation;
 
-/// <summary>Reconstruction of clips. The fake network's frame is half the source plus, in each colour, what the driving frame has on average more than the first, plus the first's average.</summary>
+/// <summary>Reconstruction of clips. The fake network's frame is half the source plus, in each colour, what the driving frame has on
+/// average more than the first, plus the first's average.</summary>
 public sealed class EvaluationTests : IDisposable
 {
     private static readonly RgbImage[] Frames = [.. Enumerable.Range(0, 5).Select(i => Pictures.Noise(64, 64, i))];
@@ -49,8 +50,10 @@ public sealed class EvaluationTests : IDisposable
     {
         using Animator animator = new FakeExecutor(64).Animator();
         ClipScores plain = animator.Evaluate(Frames);
-        Assert.Equal(plain, animator.Evaluate(Frames, null, new() { MotionStrength = 3, Normalization = Normalization.MinMax, SideBySide = true, Dump = _folder["dump.safetensors"] }));
-        Assert.Equal(plain, animator.Evaluate(Frames, null, new() { Mode = MotionMode.Absolute })); // the source is the start: both modes are wa + Q alpha
+        Assert.Equal(plain, animator.Evaluate(Frames, null,
+            new() { MotionStrength = 3, Normalization = Normalization.MinMax, SideBySide = true, Dump = _folder["dump.safetensors"] }));
+        // the source is the start: both modes are wa + Q alpha
+        Assert.Equal(plain, animator.Evaluate(Frames, null, new() { Mode = MotionMode.Absolute }));
         Assert.Empty(_folder.Entries);
     }
 
@@ -59,8 +62,10 @@ public sealed class EvaluationTests : IDisposable
     {
         string clip = Clip("a", 0);
         using Animator animator = new FakeExecutor(64).Animator();
-        Assert.Equal($"{clip}: it has 3 frames, so none from frame 3 on.", Assert.Throws<MediaException>(() => animator.Evaluate(clip, null, new() { Frames = 3.. })).Message);
-        Assert.Equal("the driving frames: there is no frame in it.", Assert.Throws<MediaException>(() => animator.Evaluate(Array.Empty<RgbImage>())).Message);
+        Assert.Equal($"{clip}: it has 3 frames, so none from frame 3 on.",
+            Assert.Throws<MediaException>(() => animator.Evaluate(clip, null, new() { Frames = 3.. })).Message);
+        Assert.Equal("the driving frames: there is no frame in it.",
+            Assert.Throws<MediaException>(() => animator.Evaluate(Array.Empty<RgbImage>())).Message);
         Assert.Equal(3, animator.Evaluate(clip).Frames);
     }
 
@@ -77,7 +82,8 @@ public sealed class EvaluationTests : IDisposable
         Directory.CreateDirectory(_folder["large"]);
         for (int i = 0; i < large.Length; i++) large[i].Save(_folder[$"large/{i}.png"]);
         PixelBox moving = MotionFraming.Find(_folder["large"]);
-        Assert.Equal(animator.Evaluate(large, null, new() { DrivingCrop = moving }), animator.Evaluate(_folder["large"], null, new() { AutoDrivingCrop = true }));
+        Assert.Equal(animator.Evaluate(large, null, new() { DrivingCrop = moving }),
+            animator.Evaluate(_folder["large"], null, new() { AutoDrivingCrop = true }));
         Assert.Throws<ArgumentException>(() => animator.Evaluate(large, null, new() { AutoDrivingCrop = true }));
     }
 
@@ -142,7 +148,8 @@ public sealed class EvaluationTests : IDisposable
         Refused("another model", () => other.EvaluateEach([clip], report));
         Refused("relative motion, not absolute", () => animator.EvaluateEach([clip], report, null, new() { Mode = MotionMode.Absolute }));
         Refused("the fit crop, not pad", () => animator.EvaluateEach([clip], report, null, new() { Fit = Fit.Pad }));
-        Refused("the driving crop none, not 0,0,32,32", () => animator.EvaluateEach([clip], report, null, new() { DrivingCrop = new(0, 0, 32, 32) }));
+        Refused("the driving crop none, not 0,0,32,32", () =>
+            animator.EvaluateEach([clip], report, null, new() { DrivingCrop = new(0, 0, 32, 32) }));
         Refused("the frames 0..^0, not 0..2", () => animator.EvaluateEach([clip], report, null, new() { Frames = ..2 }));
         using Animator exact = new FakeExecutor(64).Animator(precision: Precision.Exact);
         Refused("the precision auto, not exact", () => exact.EvaluateEach([clip], report));
@@ -173,7 +180,8 @@ public sealed class EvaluationTests : IDisposable
         using CancellationTokenSource cancellation = new();
         int batches = 0;
         using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => { if (++batches == 5) cancellation.Cancel(); } }.Animator();
-        Assert.ThrowsAny<OperationCanceledException>(() => animator.EvaluateEach([Clip("a", 0), Clip("b", 10)], report, cancellationToken: cancellation.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            animator.EvaluateEach([Clip("a", 0), Clip("b", 10)], report, cancellationToken: cancellation.Token));
         Assert.Equal(["a"], EvaluationReport.Load(report).Clips.Select(clip => Path.GetFileName(clip.Clip)));
     }
 
@@ -190,8 +198,10 @@ public sealed class EvaluationTests : IDisposable
         Assert.Equal(["b.MP4", "take2", "take10"], Clips.Find([root + "/"]).Select(Path.GetFileName));
         Assert.Equal([_folder["set/take2"]], Clips.Find([_folder["set/take2/"], _folder["set/take2"]]));
         Assert.Equal([_folder["set/notes.txt"]], Clips.Find([_folder["set/notes.txt"]]));
-        Assert.Equal($"{_folder["set/empty"]}: there is no clip in the folder.", Assert.Throws<MediaException>(() => Clips.Find([_folder["set/empty"]])).Message);
-        Assert.Equal($"{_folder["none"]}: there is no such file or folder.", Assert.Throws<MediaException>(() => Clips.Find([_folder["none"]])).Message);
+        Assert.Equal($"{_folder["set/empty"]}: there is no clip in the folder.",
+            Assert.Throws<MediaException>(() => Clips.Find([_folder["set/empty"]])).Message);
+        Assert.Equal($"{_folder["none"]}: there is no such file or folder.",
+            Assert.Throws<MediaException>(() => Clips.Find([_folder["none"]])).Message);
     }
 
     /// <summary>A folder with three frames.</summary>

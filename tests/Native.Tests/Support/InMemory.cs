@@ -8,7 +8,8 @@ namespace Lia.Tests;
 internal static class InMemory
 {
     /// <summary>An animator on an executor of a test's own.</summary>
-    public static Animator Animator(this IExecutor executor, AnimationOptions? options = null, int batch = 0, Precision precision = default, ILoggerFactory? log = null) =>
+    public static Animator Animator(this IExecutor executor, AnimationOptions? options = null, int batch = 0, Precision precision = default,
+        ILoggerFactory? log = null) =>
         new(new LoadedModel(executor, MotionMode.Relative, "fake model", new(FakeExecutor.Fingerprint)),
             new ModelOptions { Batch = batch, Precision = precision, LoggerFactory = log }, options);
 

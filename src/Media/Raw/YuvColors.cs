@@ -5,18 +5,20 @@ namespace Lia.Media.Raw;
 /// <code>
 ///   R = Y + 1.402 Cr      G = Y - 0.344136 Cb - 0.714136 Cr      B = Y + 1.772 Cb
 /// </code>
-/// with Y in 0..1 and Cb, Cr in -1/2..1/2. Limited range puts black at 16 and white at 235, and colours into 16..240; full range uses all 256 values.
+/// with Y in 0..1 and Cb, Cr in -1/2..1/2. Limited range puts black at 16 and white at 235, and colours into 16..240; full range uses all
+/// 256 values.
 /// </summary>
-internal sealed class YuvColours
+internal sealed class YuvColors
 {
     private const int Bits = 16, Half = 1 << (Bits - 1);
     private const double RedWeight = 0.299, BlueWeight = 0.114, GreenWeight = 1 - RedWeight - BlueWeight;
     private const double LumaScale = 219 / 255.0, ChromaScale = 224 / 255.0; // of the limited range
 
     // What each sample value adds; luma's table holds the rounding.
-    private readonly int[] _luma = new int[256], _redOfCr = new int[256], _greenOfCr = new int[256], _greenOfCb = new int[256], _blueOfCb = new int[256];
+    private readonly int[] _luma = new int[256], _redOfCr = new int[256], _greenOfCr = new int[256], _greenOfCb = new int[256],
+        _blueOfCb = new int[256];
 
-    private YuvColours(bool isFull)
+    private YuvColors(bool isFull)
     {
         double luma = isFull ? 1 : 1 / LumaScale, chroma = isFull ? 1 : 1 / ChromaScale;
         for (int i = 0; i < 256; i++)
@@ -29,9 +31,9 @@ internal sealed class YuvColours
         }
     }
 
-    public static YuvColours Limited { get; } = new(isFull: false);
+    public static YuvColors Limited { get; } = new(isFull: false);
 
-    public static YuvColours Full { get; } = new(isFull: true);
+    public static YuvColors Full { get; } = new(isFull: true);
 
     /// <summary>Converts a frame. A colour sample serves all its pixels alike, as in ffmpeg's own conversion.</summary>
     /// <param name="planes">Y, Cb, Cr.</param>
@@ -45,7 +47,7 @@ internal sealed class YuvColours
         {
             ReadOnlySpan<byte> luma = planes.Slice(y * width, width);
             Span<byte> pixels = image.Pixels.AsSpan(3 * y * width, 3 * width);
-            if (!chroma.HasColour)
+            if (!chroma.HasColor)
             {
                 for (int x = 0; x < width; x++) pixels.Slice(3 * x, 3).Fill(Byte(_luma[luma[x]]));
                 continue;
@@ -54,10 +56,10 @@ internal sealed class YuvColours
             ReadOnlySpan<byte> cb = blues.Slice(row, chromaWidth), cr = reds.Slice(row, chromaWidth);
             for (int x = 0; x < width; x++)
             {
-                int at = x >> chroma.HorizontalShift, grey = _luma[luma[x]];
-                pixels[3 * x] = Byte(grey + _redOfCr[cr[at]]);
-                pixels[3 * x + 1] = Byte(grey + _greenOfCb[cb[at]] + _greenOfCr[cr[at]]);
-                pixels[3 * x + 2] = Byte(grey + _blueOfCb[cb[at]]);
+                int at = x >> chroma.HorizontalShift, gray = _luma[luma[x]];
+                pixels[3 * x] = Byte(gray + _redOfCr[cr[at]]);
+                pixels[3 * x + 1] = Byte(gray + _greenOfCb[cb[at]] + _greenOfCr[cr[at]]);
+                pixels[3 * x + 2] = Byte(gray + _blueOfCb[cb[at]]);
             }
         }
 
@@ -80,7 +82,7 @@ internal sealed class YuvColours
         Span<byte> cb = planes[(width * height)..], cr = cb[(chromaWidth * chromaHeight)..];
         (int cbRed, int cbGreen, int cbBlue) = Weights(RedWeight, BlueWeight - 1, 1 - BlueWeight);
         (int crRed, int crGreen, int crBlue) = Weights(RedWeight - 1, BlueWeight, 1 - RedWeight);
-        const int Grey = 128 << Bits;
+        const int Gray = 128 << Bits;
         for (int y = 0; y < chromaHeight; y++)
         {
             for (int x = 0; x < chromaWidth; x++)
@@ -95,8 +97,8 @@ internal sealed class YuvColours
                     (r, g, b) = (r + pixel[0], g + pixel[1], b + pixel[2]);
                 }
                 int half = Half << most, shift = Bits + most, at = y * chromaWidth + x;
-                cb[at] = (byte)((cbRed * r + cbGreen * g + cbBlue * b + (Grey << most) + half) >> shift);
-                cr[at] = (byte)((crRed * r + crGreen * g + crBlue * b + (Grey << most) + half) >> shift);
+                cb[at] = (byte)((cbRed * r + cbGreen * g + cbBlue * b + (Gray << most) + half) >> shift);
+                cr[at] = (byte)((crRed * r + crGreen * g + crBlue * b + (Gray << most) + half) >> shift);
             }
         }
 
