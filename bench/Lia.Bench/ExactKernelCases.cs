@@ -211,21 +211,6 @@ internal sealed class ExactKernelCases : IDisposable
         Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Normalize)}", loader => PixelConversion.PrepareNormalize(loader, normalise), normalise.Planes);
         PixelArguments pack = new() { Pixels = Allocate<byte>(frames * values), Planes = Upload(frames * values), Frames = frames, PixelsPerFrame = side * side };
         Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Pack)}", loader => PixelConversion.PreparePack(loader, pack), pack.Pixels);
-
-        // The horizontal pass of a picture of twice the side.
-        ResizeAxis axis = Own(new ResizeAxis(_memory, 2 * side, side));
-        ResizeArguments resize = new()
-        {
-            Input = normalise.Pixels,
-            Output = Allocate<byte>(2 * values),
-            Taps = axis.Taps,
-            Outer = 2 * side,
-            InputLength = 2 * side,
-            OutputLength = side,
-            Inner = 3,
-            MostTaps = axis.MostTaps,
-        };
-        Add($"{nameof(Resize)}_Run", loader => Resize.Prepare(loader, resize), resize.Output);
     }
 
     private void Add<T>(string kernel, Func<KernelLoader, KernelLaunch> bind, ArrayView<T> output, bool isConvolution = false) where T : unmanaged =>

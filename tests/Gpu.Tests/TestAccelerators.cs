@@ -16,11 +16,12 @@ namespace Lia.Gpu.Tests;
 /// Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a
 /// device.
 /// </summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class EveryAcceleratorAttribute : DataAttribute
+/// <param name="arguments">What the test is given behind the name; the attribute once for each case.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class EveryAcceleratorAttribute(params object[] arguments) : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.Names.Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.Names.Select(name => new TheoryDataRow([name, .. arguments]))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
@@ -29,23 +30,27 @@ public sealed class EveryAcceleratorAttribute : DataAttribute
 /// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator, as PTX on the emulator, and on CUDA: for kernels of plain ILGPU and the
 /// intrinsics that <see cref="Stock.StockIntrinsics"/> makes known to it.
 /// </summary>
-/// <param name="onProcessor">Whether ILGPU's processor accelerator is one of them; false only with the reason beside it.</param>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class EveryEngineAttribute(bool onProcessor = true) : DataAttribute
+/// <param name="arguments">What the test is given behind the name; the attribute once for each case.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class EveryEngineAttribute(params object[] arguments) : DataAttribute
 {
+    /// <summary>Whether ILGPU's processor accelerator is one of them; false only with the reason beside it.</summary>
+    public bool OnProcessor { get; set; } = true;
+
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.EngineNames.Where(name => onProcessor || name != TestAccelerators.StockProcessorName)
-            .Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.EngineNames.Where(name => OnProcessor || name != TestAccelerators.StockProcessorName)
+            .Select(name => new TheoryDataRow([name, .. arguments]))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
 
 /// <summary>As <see cref="EveryAcceleratorAttribute"/>, where kernels for CUDA devices are compiled for compute capability 9.0.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class EveryHopperAttribute : DataAttribute
+/// <param name="arguments">What the test is given behind the name; the attribute once for each case.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class EveryHopperAttribute(params object[] arguments) : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.HopperNames.Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.HopperNames.Select(name => new TheoryDataRow([name, .. arguments]))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }

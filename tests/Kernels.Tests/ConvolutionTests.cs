@@ -55,61 +55,55 @@ public class ConvolutionTests
             (scope, _) => new() { Bias = scope.Upload(Ops.Read(name).Values), Activate = activate };
     }
 
-    [Theory, EveryEngine]
-    public void Odd_shapes_and_any_channel_count_match_the_definition(string device)
+    [Theory]
+    [EveryEngine(1, 1, 1, 1, 1, 1, 1, 0)]
+    [EveryEngine(1, 3, 5, 1, 1, 3, 1, 1)]
+    [EveryEngine(2, 7, 9, 5, 3, 3, 1, 1)]
+    [EveryEngine(3, 12, 20, 4, 4, 3, 1, 1)]
+    [EveryEngine(2, 4, 36, 9, 13, 3, 2, 0)]
+    [EveryEngine(2, 6, 33, 7, 7, 1, 1, 0)]
+    [EveryEngine(2, 16, 8, 4, 4, 4, 1, 0)]
+    [EveryEngine(1, 40, 68, 6, 11, 3, 1, 1)]
+    public void Odd_shapes_and_any_channel_count_match_the_definition(
+        string device, int batch, int inputs, int outputs, int height, int width, int kernel, int stride, int padding)
     {
-        (int Batch, int Inputs, int Outputs, int Height, int Width, int Kernel, int Stride, int Padding)[] cases =
-        [
-            (1, 1, 1, 1, 1, 1, 1, 0),
-            (1, 3, 5, 1, 1, 3, 1, 1),
-            (2, 7, 9, 5, 3, 3, 1, 1),
-            (3, 12, 20, 4, 4, 3, 1, 1),
-            (2, 4, 36, 9, 13, 3, 2, 0),
-            (2, 6, 33, 7, 7, 1, 1, 0),
-            (2, 16, 8, 4, 4, 4, 1, 0),
-            (1, 40, 68, 6, 11, 3, 1, 1),
-        ];
-        foreach (var (batch, inputs, outputs, height, width, kernel, stride, padding) in cases)
-        {
-            Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
-            Near.Equal(x.Convolve(weight, stride, padding), Run(device, a => Convolve(a, x, weight, stride, padding)), 2e-6);
-        }
+        Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
+        Near.Equal(x.Convolve(weight, stride, padding), Run(device, a => Convolve(a, x, weight, stride, padding)), 2e-6);
     }
 
-    [Theory, EveryEngine]
-    public void Transposed_convolution_matches_the_definition(string device)
+    [Theory]
+    [EveryEngine(1, 1, 1, 1, 1)]
+    [EveryEngine(2, 8, 8, 4, 4)]
+    [EveryEngine(1, 5, 7, 3, 6)]
+    [EveryEngine(2, 36, 12, 5, 2)]
+    public void Transposed_convolution_matches_the_definition(string device, int batch, int inputs, int outputs, int height, int width)
     {
-        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 1, 1, 1, 1), (2, 8, 8, 4, 4), (1, 5, 7, 3, 6),
-            (2, 36, 12, 5, 2) })
-        {
-            Tensor x = Tensor.Random(3, batch, inputs, height, width), weight = Tensor.Random(4, outputs, inputs, 3, 3);
-            Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, x, weight, transposed: true)), 2e-6);
-        }
+        Tensor x = Tensor.Random(3, batch, inputs, height, width), weight = Tensor.Random(4, outputs, inputs, 3, 3);
+        Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, x, weight, transposed: true)), 2e-6);
     }
 
-    [Theory, EveryEngine]
-    public void Modulation_demodulation_bias_activation_and_residual_apply_in_that_order(string device)
+    [Theory]
+    [EveryEngine(8)]
+    [EveryEngine(11)]
+    public void Modulation_demodulation_bias_activation_and_residual_apply_in_that_order(string device, int inputs)
     {
-        foreach (int inputs in new[] { 8, 11 })
+        const int Outputs = 12;
+        Tensor x = Tensor.Random(5, 2, inputs, 5, 4), weight = Tensor.Random(6, Outputs, inputs, 3, 3),
+            residual = Tensor.Random(7, 2, Outputs, 5, 4);
+        float[] scale = RandomFloats(2 * inputs, 8), factors = RandomFloats(2 * Outputs, 9), bias = RandomFloats(Outputs, 10);
+        Tensor sum = x.Map((value, n, c) => value * (double)scale[n * inputs + c]).Convolve(weight, 1, 1)
+            .Map((value, n, c) => value * (double)factors[n * Outputs + c]).Activate(bias);
+        Tensor expected = Tensor.Create(2, Outputs, 5, 4, (n, c, y, z) => (sum[n, c, y, z] + residual[n, c, y, z]) * 0.5);
+        Tensor actual = Run(device, a => Convolve(a, x, weight, 1, 1, scale: scale, epilogue: (scope, _) => new()
         {
-            const int Outputs = 12;
-            Tensor x = Tensor.Random(5, 2, inputs, 5, 4), weight = Tensor.Random(6, Outputs, inputs, 3, 3),
-                residual = Tensor.Random(7, 2, Outputs, 5, 4);
-            float[] scale = RandomFloats(2 * inputs, 8), factors = RandomFloats(2 * Outputs, 9), bias = RandomFloats(Outputs, 10);
-            Tensor sum = x.Map((value, n, c) => value * (double)scale[n * inputs + c]).Convolve(weight, 1, 1)
-                .Map((value, n, c) => value * (double)factors[n * Outputs + c]).Activate(bias);
-            Tensor expected = Tensor.Create(2, Outputs, 5, 4, (n, c, y, z) => (sum[n, c, y, z] + residual[n, c, y, z]) * 0.5);
-            Tensor actual = Run(device, a => Convolve(a, x, weight, 1, 1, scale: scale, epilogue: (scope, _) => new()
-            {
-                Scale = scope.Upload(factors),
-                ScaleStride = Outputs,
-                Bias = scope.Upload(bias),
-                Activate = 1,
-                Residual = scope.Upload(residual),
-                ResidualGain = 0.5f,
-            }));
-            Near.Equal(expected, actual, 2e-6);
-        }
+            Scale = scope.Upload(factors),
+            ScaleStride = Outputs,
+            Bias = scope.Upload(bias),
+            Activate = 1,
+            Residual = scope.Upload(residual),
+            ResidualGain = 0.5f,
+        }));
+        Near.Equal(expected, actual, 2e-6);
     }
 
     [Theory, EveryEngine]
@@ -176,32 +170,31 @@ public class ConvolutionTests
             Run(device, a => Convolve(a, both, weight, 1, 1)), 2e-6);
     }
 
-    [Theory, EveryEngine]
-    public void The_first_layer_reads_planes(string device)
+    [Theory]
+    [EveryEngine(8)]
+    [EveryEngine(7)]
+    public void The_first_layer_reads_planes(string device, int channels)
     {
-        foreach (int channels in new[] { 8, 7 })
+        Tensor x = Tensor.Random(18, 2, 3, 5, 3), weight = Tensor.Random(19, channels, 3, 1, 1);
+        float[] bias = RandomFloats(channels, 20);
+        Tensor actual = Run(device, a =>
         {
-            Tensor x = Tensor.Random(18, 2, 3, 5, 3), weight = Tensor.Random(19, channels, 3, 1, 1);
-            float[] bias = RandomFloats(channels, 20);
-            Tensor actual = Run(device, a =>
+            using DeviceScope scope = new(a);
+            ArrayView<float> output = scope.Allocate<float>(2 * 15 * channels);
+            float[] rows = new float[3 * channels];
+            for (int i = 0; i < rows.Length; i++) rows[i] = weight.Values[i % channels * 3 + i / channels] / MathF.Sqrt(3);
+            scope.Run(FirstLayer.Prepare(a, new()
             {
-                using DeviceScope scope = new(a);
-                ArrayView<float> output = scope.Allocate<float>(2 * 15 * channels);
-                float[] rows = new float[3 * channels];
-                for (int i = 0; i < rows.Length; i++) rows[i] = weight.Values[i % channels * 3 + i / channels] / MathF.Sqrt(3);
-                scope.Run(FirstLayer.Prepare(a, new()
-                {
-                    Input = scope.Upload(x.Values),
-                    Weights = scope.Upload(rows),
-                    Bias = scope.Upload(bias),
-                    Output = output,
-                    Frames = 2,
-                    Pixels = 15,
-                    Channels = channels,
-                }));
-                return scope.DownloadNhwc(output, 2, channels, 5, 3);
-            });
-            Near.Equal(x.Convolve(weight).Activate(bias), actual, 2e-6);
-        }
+                Input = scope.Upload(x.Values),
+                Weights = scope.Upload(rows),
+                Bias = scope.Upload(bias),
+                Output = output,
+                Frames = 2,
+                Pixels = 15,
+                Channels = channels,
+            }));
+            return scope.DownloadNhwc(output, 2, channels, 5, 3);
+        });
+        Near.Equal(x.Convolve(weight).Activate(bias), actual, 2e-6);
     }
 }

@@ -189,59 +189,59 @@ public class HalfWarpingTests
         }
     }
 
-    [Theory, EveryAccelerator]
-    public void The_last_level_warps_the_projected_feature(string device)
+    [Theory]
+    [EveryAccelerator(1, 16, 3, 5, 1, false)]
+    [EveryAccelerator(2, 48, 18, 20, 1, true)]
+    [EveryAccelerator(2, 16, 8, 8, 2, true)]
+    public void The_last_level_warps_the_projected_feature(
+        string device, int batch, int channels, int height, int width, int features, bool hasPrevious)
     {
-        foreach (var (batch, channels, height, width, features, hasPrevious) in new[] { (1, 16, 3, 5, 1, false), (2, 48, 18, 20, 1, true),
-            (2, 16, 8, 8, 2, true) })
+        Case level = new(batch, channels, height, width, features, hasPrevious);
+        Level expected = Expected(level, false);
+        var (flow, rgb, pixels) = Run(device, a =>
         {
-            Case level = new(batch, channels, height, width, features, hasPrevious);
-            Level expected = Expected(level, false);
-            var (flow, rgb, pixels) = Run(device, a =>
+            using DeviceScope scope = new(a);
+            int[] planar = [batch, 3, height, width];
+            HalfRgbProjectionArguments projection = new()
             {
-                using DeviceScope scope = new(a);
-                int[] planar = [batch, 3, height, width];
-                HalfRgbProjectionArguments projection = new()
-                {
-                    Feature = Chw8.Upload(scope, level.Feature).View,
-                    Weights = scope.Upload(level.RgbWeights),
-                    Output = Poisoned(scope, [features, 3, height, width]),
-                    Frames = features,
-                    PixelsPerFrame = height * width,
-                    Channels = channels,
-                };
-                HalfRgbWarpArguments arguments = new()
-                {
-                    FlowSums = scope.Upload(ToFlow(level, isComplete: false).Values),
-                    Projection = projection.Output,
-                    FlowBias = scope.Upload(level.FlowBias),
-                    RgbBias = scope.Upload(level.RgbBias),
-                    RgbOffset = scope.Upload(level.RgbOffset),
-                    PreviousFlow = level.PreviousFlow == null ? default : scope.Upload(level.PreviousFlow.Values),
-                    PreviousRgb = level.PreviousRgb == null ? default : scope.Upload(level.PreviousRgb.Values),
-                    GridX = scope.Upload(level.GridX),
-                    GridY = scope.Upload(level.GridY),
-                    Flow = Poisoned(scope, planar),
-                    Rgb = Poisoned(scope, planar),
-                    Frames = batch,
-                    Height = height,
-                    Width = width,
-                    ProjectionStride = features == 1 ? 0 : 3 * height * width,
-                };
-                HalfRgbWarpArguments bytes = arguments with
-                    { Flow = default, Rgb = default, Pixels = scope.Allocate<byte>(batch * 3 * height * width) };
-                scope.Run(HalfRgbProjection.Prepare(a, projection), HalfRgbWarp.Prepare(a, arguments), HalfRgbWarp.Prepare(a, bytes));
-                return (new Tensor(scope.Download(arguments.Flow), planar), new Tensor(scope.Download(arguments.Rgb), planar),
-                    scope.Download(bytes.Pixels));
-            });
-            Near.Equal(expected.Flow, flow, 1e-6);
-            Near.Equal(expected.Rgb, rgb, 1e-5);
-            for (int i = 0; i < pixels.Length; i++)
+                Feature = Chw8.Upload(scope, level.Feature).View,
+                Weights = scope.Upload(level.RgbWeights),
+                Output = Poisoned(scope, [features, 3, height, width]),
+                Frames = features,
+                PixelsPerFrame = height * width,
+                Channels = channels,
+            };
+            HalfRgbWarpArguments arguments = new()
             {
-                float value = rgb[i / (3 * height * width), i % 3, i / (3 * width) % height, i / 3 % width];
-                Assert.Equal((byte)Math.Clamp(MathF.Round((value + 1) / 2 * 255), 0, 255), pixels[i]);
-            }
-            Assert.True(pixels.Distinct().Count() > 20);
+                FlowSums = scope.Upload(ToFlow(level, isComplete: false).Values),
+                Projection = projection.Output,
+                FlowBias = scope.Upload(level.FlowBias),
+                RgbBias = scope.Upload(level.RgbBias),
+                RgbOffset = scope.Upload(level.RgbOffset),
+                PreviousFlow = level.PreviousFlow == null ? default : scope.Upload(level.PreviousFlow.Values),
+                PreviousRgb = level.PreviousRgb == null ? default : scope.Upload(level.PreviousRgb.Values),
+                GridX = scope.Upload(level.GridX),
+                GridY = scope.Upload(level.GridY),
+                Flow = Poisoned(scope, planar),
+                Rgb = Poisoned(scope, planar),
+                Frames = batch,
+                Height = height,
+                Width = width,
+                ProjectionStride = features == 1 ? 0 : 3 * height * width,
+            };
+            HalfRgbWarpArguments bytes = arguments with
+                { Flow = default, Rgb = default, Pixels = scope.Allocate<byte>(batch * 3 * height * width) };
+            scope.Run(HalfRgbProjection.Prepare(a, projection), HalfRgbWarp.Prepare(a, arguments), HalfRgbWarp.Prepare(a, bytes));
+            return (new Tensor(scope.Download(arguments.Flow), planar), new Tensor(scope.Download(arguments.Rgb), planar),
+                scope.Download(bytes.Pixels));
+        });
+        Near.Equal(expected.Flow, flow, 1e-6);
+        Near.Equal(expected.Rgb, rgb, 1e-5);
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            float value = rgb[i / (3 * height * width), i % 3, i / (3 * width) % height, i / 3 % width];
+            Assert.Equal((byte)Math.Clamp(MathF.Round((value + 1) / 2 * 255), 0, 255), pixels[i]);
         }
+        Assert.True(pixels.Distinct().Count() > 20);
     }
 }

@@ -72,7 +72,7 @@ public class NetworkTests
     }
 
     // The network takes the better part of a minute on ILGPU's processor accelerator: there its activations above and the way of pictures at the end are enough.
-    [Theory, EveryEngine(onProcessor: false)]
+    [Theory, EveryEngine(OnProcessor = false)]
     public void Results_depend_neither_on_the_run_nor_on_the_frames_beside_them(string device)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
@@ -206,7 +206,7 @@ public class NetworkTests
 
     private static int Planar(int i) => i % 3 * 256 + i / 3;
 
-    [Theory, EveryEngine(onProcessor: false)]
+    [Theory, EveryEngine(OnProcessor = false)]
     public void From_bytes_to_bytes_the_result_is_that_of_the_way_through_planes(string device)
     {
         foreach (CudaPrecision precision in HasOurCompiler(device) ? Enum.GetValues<CudaPrecision>() : [CudaPrecision.Exact])
@@ -262,7 +262,7 @@ public class NetworkTests
         }
     }
 
-    [Theory, EveryEngine(onProcessor: false)]
+    [Theory, EveryEngine(OnProcessor = false)]
     public void A_pipe_holds_what_it_was_opened_for_and_what_is_under_way_when_it_closes_is_dropped(string device)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);

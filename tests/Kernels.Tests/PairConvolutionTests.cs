@@ -50,19 +50,18 @@ public class PairConvolutionTests
         return kind == HalfConvolutionKind.Up ? Chw8.DownloadPhases(scope, output) : Chw8.Download(scope, output);
     }
 
-    [Theory, EveryHopper]
-    public void Stride_1_matches_the_definition_at_any_shape(string device)
+    [Theory]
+    [EveryHopper(1, 16, 16, 4, 4, 3)]
+    [EveryHopper(3, 64, 128, 8, 8, 3)]
+    [EveryHopper(2, 10, 7, 5, 3, 3)]
+    [EveryHopper(1, 96, 96, 17, 9, 3)]
+    [EveryHopper(1, 32, 64, 16, 24, 1)]
+    [EveryHopper(5, 64, 64, 4, 4, 3)]
+    public void Stride_1_matches_the_definition_at_any_shape(
+        string device, int batch, int inputs, int outputs, int height, int width, int kernel)
     {
-        (int Batch, int Inputs, int Outputs, int Height, int Width, int Kernel)[] cases =
-        [
-            (1, 16, 16, 4, 4, 3), (3, 64, 128, 8, 8, 3), (2, 10, 7, 5, 3, 3), (1, 96, 96, 17, 9, 3), (1, 32, 64, 16, 24, 1),
-            (5, 64, 64, 4, 4, 3),
-        ];
-        foreach (var (batch, inputs, outputs, height, width, kernel) in cases)
-        {
-            Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
-            Near.Equal(x.Convolve(weight, 1, kernel / 2), Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight)), Limit);
-        }
+        Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
+        Near.Equal(x.Convolve(weight, 1, kernel / 2), Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight)), Limit);
     }
 
     [Theory, EveryHopper]
@@ -88,36 +87,37 @@ public class PairConvolutionTests
         }
     }
 
-    [Theory, EveryHopper]
-    public void A_transposed_convolution_makes_four_phases(string device)
+    [Theory]
+    [EveryHopper(1, 16, 16, 1, 1)]
+    [EveryHopper(2, 32, 64, 4, 4)]
+    [EveryHopper(1, 48, 20, 9, 16)]
+    [EveryHopper(2, 128, 64, 8, 8)]
+    public void A_transposed_convolution_makes_four_phases(string device, int batch, int inputs, int outputs, int height, int width)
     {
-        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 16, 16, 1, 1), (2, 32, 64, 4, 4), (1, 48, 20, 9, 16),
-            (2, 128, 64, 8, 8) })
-        {
-            Tensor x = Tensor.Random(5, batch, inputs, height, width), weight = Tensor.Random(6, outputs, inputs, 3, 3);
-            Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, HalfConvolutionKind.Up, x, weight)), Limit);
-        }
+        Tensor x = Tensor.Random(5, batch, inputs, height, width), weight = Tensor.Random(6, outputs, inputs, 3, 3);
+        Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, HalfConvolutionKind.Up, x, weight)), Limit);
     }
 
-    [Theory, EveryHopper]
-    public void A_strided_convolution_is_activated_before_the_skip_is_added_however_K_is_cut(string device)
+    [Theory]
+    [EveryHopper(2, 16, 32, 4)]
+    [EveryHopper(1, 64, 128, 9)]
+    [EveryHopper(1, 96, 100, 8)]
+    public void A_strided_convolution_is_activated_before_the_skip_is_added_however_K_is_cut(
+        string device, int batch, int inputs, int outputs, int half)
     {
-        foreach (var (batch, inputs, outputs, half) in new[] { (2, 16, 32, 4), (1, 64, 128, 9), (1, 96, 100, 8) })
+        foreach (int splits in new[] { 1, 3 })
         {
-            foreach (int splits in new[] { 1, 3 })
-            {
-                Tensor blurred = Tensor.Random(7, batch, inputs, 2 * half + 1, 2 * half + 1),
-                    x = Tensor.Random(8, batch, inputs, half, half);
-                Tensor weight = Tensor.Random(9, outputs, inputs, 3, 3), skip = Tensor.Random(10, outputs, inputs, 1, 1);
-                float[] bias = RandomFloats(outputs, 11);
-                Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
-                Tensor expected =
-                    Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
-                Tensor actual = Run(device, a => Convolve(
-                    a, HalfConvolutionKind.Down, blurred, weight, x, skip, scope =>
-                        new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, cut => cut with { Splits = splits }));
-                Near.Equal(expected, actual, Limit);
-            }
+            Tensor blurred = Tensor.Random(7, batch, inputs, 2 * half + 1, 2 * half + 1),
+                x = Tensor.Random(8, batch, inputs, half, half);
+            Tensor weight = Tensor.Random(9, outputs, inputs, 3, 3), skip = Tensor.Random(10, outputs, inputs, 1, 1);
+            float[] bias = RandomFloats(outputs, 11);
+            Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
+            Tensor expected =
+                Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
+            Tensor actual = Run(device, a => Convolve(
+                a, HalfConvolutionKind.Down, blurred, weight, x, skip, scope =>
+                    new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, cut => cut with { Splits = splits }));
+            Near.Equal(expected, actual, Limit);
         }
     }
 

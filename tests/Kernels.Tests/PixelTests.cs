@@ -2,51 +2,13 @@ using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Pixels;
-using Lia.Testing;
-using Lia.Weights;
 using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>Pictures in and out: resize, normalise, pack.</summary>
+/// <summary>Pictures in and out: normalise, pack.</summary>
 public class PixelTests
 {
-    [Theory, EveryEngine]
-    public void Resizing_is_Pillows_bit_for_bit(string device)
-    {
-        using SafetensorsFile file = new(TestData.Unpack("pil_resize.safetensors"));
-        foreach (string name in new[] { "to64", "up" })
-        {
-            (byte[] input, int height, int width) = Read($"{name}.in");
-            (byte[] expected, int outHeight, int outWidth) = Read($"{name}.out");
-            byte[] actual = Run(device, a =>
-            {
-                using DeviceScope scope = new(a);
-                ResizeAxis horizontal = scope.Own(new ResizeAxis(a, width, outWidth)),
-                    vertical = scope.Own(new ResizeAxis(a, height, outHeight));
-                ArrayView<byte> rows = scope.Allocate<byte>(height * outWidth * 3), output = scope.Allocate<byte>(expected.Length);
-                scope.Run(
-                    Resize.Prepare(a, new()
-                    {
-                        Input = scope.Upload(input), Output = rows, Taps = horizontal.Taps, Outer = height, InputLength = width,
-                            OutputLength = outWidth, Inner = 3,
-                        MostTaps = horizontal.MostTaps,
-                    }),
-                    Resize.Prepare(a, new()
-                    {
-                        Input = rows, Output = output, Taps = vertical.Taps, Outer = 1, InputLength = height, OutputLength = outHeight,
-                            Inner = outWidth * 3,
-                        MostTaps = vertical.MostTaps,
-                    }));
-                return scope.Download(output);
-            });
-            Assert.Equal(expected, actual);
-        }
-
-        (byte[] Pixels, int Height, int Width) Read(string name) =>
-            ([.. file.Read(name).Select(value => (byte)value)], file.Tensors[name].Shape[0], file.Tensors[name].Shape[1]);
-    }
-
     [Theory, EveryEngine]
     public void Every_byte_survives_the_way_through_the_network_range(string device)
     {

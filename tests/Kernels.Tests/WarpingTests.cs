@@ -58,57 +58,56 @@ public class WarpingTests
 
     private static float[] Scaled(float[] weight, int inputs) => [.. weight.Select(value => (float)(value / Math.Sqrt(inputs)))];
 
-    [Theory, EveryEngine]
-    public void ToFlow_matches_the_official_layer(string device)
+    [Theory]
+    [EveryEngine("to_flow")]
+    [EveryEngine("to_flow_first")]
+    public void ToFlow_matches_the_official_layer(string device, string name)
     {
-        foreach (string name in new[] { "to_flow", "to_flow_first" })
+        Tensor x = Ops.Read($"{name}.in0"), latent = Ops.Read($"{name}.in1");
+        Tensor matrix = Ops.Read($"{name}.w.m.conv.modulation.weight");
+        float[] offset = Ops.Read($"{name}.w.m.conv.modulation.bias").Values, style = new float[x.Batch * x.Channels];
+        for (int i = 0; i < style.Length; i++)
         {
-            Tensor x = Ops.Read($"{name}.in0"), latent = Ops.Read($"{name}.in1");
-            Tensor matrix = Ops.Read($"{name}.w.m.conv.modulation.weight");
-            float[] offset = Ops.Read($"{name}.w.m.conv.modulation.bias").Values, style = new float[x.Batch * x.Channels];
-            for (int i = 0; i < style.Length; i++)
-            {
-                double sum = offset[i % x.Channels];
-                for (int k = 0; k < 16; k++)
-                    sum += (double)latent.Values[i / x.Channels * 16 + k] * matrix.Values[i % x.Channels * 16 + k] / 4;
-                style[i] = (float)sum;
-            }
-            Level level = Run(device, a => Apply(
-                a, x, Ops.Read($"{name}.in2"), style, Scaled(Ops.Read($"{name}.w.m.conv.weight").Values, x.Channels),
-                Ops.Read($"{name}.w.m.bias").Values,
-                new float[3 * x.Channels], new float[3], new float[3], Linspace(x.Width), Linspace(x.Height), name == "to_flow"
-                    ? Ops.Read($"{name}.in3") : null));
-            Near.Equal(Ops.Read($"{name}.out2"), level.Flow);
-            Near.Equal(Ops.Read($"{name}.out0"), level.Warped);
-            Near.Equal(Ops.Read($"{name}.out1"), level.Blended);
+            double sum = offset[i % x.Channels];
+            for (int k = 0; k < 16; k++)
+                sum += (double)latent.Values[i / x.Channels * 16 + k] * matrix.Values[i % x.Channels * 16 + k] / 4;
+            style[i] = (float)sum;
         }
+        Level level = Run(device, a => Apply(
+            a, x, Ops.Read($"{name}.in2"), style, Scaled(Ops.Read($"{name}.w.m.conv.weight").Values, x.Channels),
+            Ops.Read($"{name}.w.m.bias").Values,
+            new float[3 * x.Channels], new float[3], new float[3], Linspace(x.Width), Linspace(x.Height), name == "to_flow"
+                ? Ops.Read($"{name}.in3") : null));
+        Near.Equal(Ops.Read($"{name}.out2"), level.Flow);
+        Near.Equal(Ops.Read($"{name}.out0"), level.Warped);
+        Near.Equal(Ops.Read($"{name}.out1"), level.Blended);
     }
 
-    [Theory, EveryEngine]
-    public void ToRgb_of_an_unmoved_feature_matches_the_official_layer(string device)
+    [Theory]
+    [EveryEngine("to_rgb")]
+    [EveryEngine("to_rgb_first")]
+    public void ToRgb_of_an_unmoved_feature_matches_the_official_layer(string device, string name)
     {
-        foreach (string name in new[] { "to_rgb", "to_rgb_first" })
-        {
-            Tensor x = Ops.Read($"{name}.in0");
-            Level level = Run(device, a => Unmoved(
-                a, x, x, Scaled(Ops.Read($"{name}.w.conv.0.weight").Values, x.Channels), Ops.Read($"{name}.w.conv.1.bias").Values,
-                Ops.Read($"{name}.w.bias").Values,
-                name == "to_rgb" ? Ops.Read($"{name}.in1") : null));
-            Near.Equal(Ops.Read($"{name}.out0"), level.Rgb);
-        }
+        Tensor x = Ops.Read($"{name}.in0");
+        Level level = Run(device, a => Unmoved(
+            a, x, x, Scaled(Ops.Read($"{name}.w.conv.0.weight").Values, x.Channels), Ops.Read($"{name}.w.conv.1.bias").Values,
+            Ops.Read($"{name}.w.bias").Values,
+            name == "to_rgb" ? Ops.Read($"{name}.in1") : null));
+        Near.Equal(Ops.Read($"{name}.out0"), level.Rgb);
     }
 
-    [Theory, EveryEngine]
-    public void A_warp_by_nothing_returns_the_feature(string device)
+    [Theory]
+    [EveryEngine(2, 16, 6)]
+    [EveryEngine(1, 5, 7)]
+    [EveryEngine(1, 40, 1)]
+    [EveryEngine(3, 64, 2)]
+    public void A_warp_by_nothing_returns_the_feature(string device, int batch, int channels, int size)
     {
-        foreach (var (batch, channels, size) in new[] { (2, 16, 6), (1, 5, 7), (1, 40, 1), (3, 64, 2) })
-        {
-            Tensor x = Tensor.Random(1, batch, channels, size, size), feature = Tensor.Random(2, 1, channels, size, size);
-            Level level = Run(device, a => Unmoved(a, x, feature, new float[3 * channels], new float[3], new float[3]));
-            Tensor expected = Tensor.Create(batch, channels, size, size, (_, c, i, j) => feature[0, c, i, j]);
-            Near.Equal(expected, level.Warped, 1e-6);
-            Near.Equal(expected, level.Blended, 1e-6);
-        }
+        Tensor x = Tensor.Random(1, batch, channels, size, size), feature = Tensor.Random(2, 1, channels, size, size);
+        Level level = Run(device, a => Unmoved(a, x, feature, new float[3 * channels], new float[3], new float[3]));
+        Tensor expected = Tensor.Create(batch, channels, size, size, (_, c, i, j) => feature[0, c, i, j]);
+        Near.Equal(expected, level.Warped, 1e-6);
+        Near.Equal(expected, level.Blended, 1e-6);
     }
 
     // No flow from x, pixel centres as the grid, and a mask of one.

@@ -127,7 +127,8 @@ internal sealed partial class FfmpegReader : IFrameReader
     /// <summary>The option that neither repeats nor drops frames was renamed in 5.1, and its old name was removed in 9.</summary>
     internal static string SyncOptionOf(string version) =>
         Release().Match(version) is { Success: true } release
-        && (int.Parse(release.Groups["major"].Value), int.Parse(release.Groups["minor"].Value)).CompareTo((5, 1)) < 0 ? "-vsync" : "-fps_mode";
+        && (int.Parse(release.Groups["major"].Value), int.Parse(release.Groups["minor"].Value)).CompareTo((5, 1)) < 0 ? "-vsync"
+            : "-fps_mode";
 
     /// <exception cref="MediaException">ffmpeg is missing, or does not tell its version.</exception>
     private static string SyncOption(CancellationToken cancellationToken)

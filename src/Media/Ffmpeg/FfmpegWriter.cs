@@ -91,18 +91,22 @@ internal sealed class FfmpegWriter : IFrameWriter
     {
         ".mp4" =>
         [
-            "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "17", "-preset", "medium",
-            "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-movflags", "+faststart", "-f", "mp4",
+            "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv", "-c:v", "libx264", "-pix_fmt", "yuv420p",
+                "-crf", "17", "-preset", "medium",
+            "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-movflags", "+faststart",
+                "-f", "mp4",
         ],
         ".gif" =>
         [
-            "-filter_complex", "[0:v]split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1", "-loop", "0", "-f", "gif",
+            "-filter_complex", "[0:v]split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1", "-loop",
+                "0", "-f", "gif",
         ],
         _ => ["-c:v", "libwebp", "-quality", "90", "-loop", "0", "-f", "webp"],
     };
 
     /// <summary>
-    /// Puts the excerpt of the sound beside the finished picture stream. Only now is the number of frames certain, and with it how much sound belongs to them.
+    /// Puts the excerpt of the sound beside the finished picture stream. Only now is the number of frames certain, and with it how much
+    /// sound belongs to them.
     /// Gives what ffmpeg says. Without -xerror, which would have damage in the driving clip's sound end it; whether all was written, the
     /// file tells.
     /// </summary>
@@ -113,7 +117,8 @@ internal sealed class FfmpegWriter : IFrameWriter
         [
             "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", "file:" + _file.Path,
             "-ss", Seconds(audio.FirstFrame), "-t", Seconds(_rate.Seconds(_frames)), .. SafeInput.Limits, "-i", input.Url,
-            "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", "-y", "file:" + target,
+            "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", "-y",
+                "file:" + target,
         ], _path, feeds: false, _token);
         return ffmpeg.WaitForSuccess();
     }

@@ -26,7 +26,8 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         using ChildProcess ffprobe = ChildProcess.Start("ffprobe",
         [
             "-v", "error", .. SafeInput.Limits, "-of", "json", "-show_entries",
-            "stream=codec_type,width,height,r_frame_rate,avg_frame_rate,nb_frames,start_time,duration:format=start_time,duration", "-i", input.Url,
+            "stream=codec_type,width,height,r_frame_rate,avg_frame_rate,nb_frames,start_time,duration:format=start_time,duration", "-i",
+                input.Url,
         ], path, feeds: false, cancellationToken);
         byte[] json = ReadAnswer(ffprobe, path);
         ffprobe.WaitForSuccess();
@@ -75,7 +76,8 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         bool hasRate = FrameRate.TryParse(Text(video, "r_frame_rate"), out FrameRate nominal);
         bool hasMean = FrameRate.TryParse(Text(video, "avg_frame_rate"), out FrameRate mean);
         if (!hasMean) mean = hasRate ? nominal : FrameRate.Default;
-        // The nominal rate is the exact fraction of a steady clip; the mean of one is off by the rounding of its time stamps. Far apart, the clip is not steady.
+        // The nominal rate is the exact fraction of a steady clip; the mean of one is off by the rounding of its time stamps. Far apart,
+        // the clip is not steady.
         bool constant = hasRate && Math.Abs(nominal.Value / mean.Value - 1) < 0.005;
         int? count = Integer(video, "nb_frames");
         if (!constant || count is null)
@@ -90,10 +92,12 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
     }
 
     private static string? Text(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     private static double? Number(JsonElement element, string name) =>
-        double.TryParse(Text(element, name), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : null;
+        double.TryParse(Text(element, name), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
+            ? value : null;
 
     private static int? Integer(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value)

@@ -5,10 +5,13 @@ namespace Lia;
 // Pictures in files.
 public sealed partial class RgbImage
 {
-    /// <summary>Reads a picture file: the picture itself, or the first frame of an animation or a video, upright as its EXIF data says.</summary>
+    /// <summary>
+    /// Reads a picture file: the picture itself, or the first frame of an animation or a video, upright as its EXIF data says.
+    /// </summary>
     /// <param name="path">PNG, JPEG, WebP, BMP, TGA, TIFF and GIF need nothing installed; everything else needs the program <c>ffmpeg</c>.</param>
     /// <returns>The picture in its own size. Transparency is dropped: the stored colors show.</returns>
-    /// <exception cref="MediaException">The file is missing, damaged, cut short, too large or of an unknown kind, or <c>ffmpeg</c> is missing.</exception>
+    /// <exception cref="MediaException">The file is missing, damaged, cut short, too large or of an unknown kind, or <c>ffmpeg</c> is
+    /// missing.</exception>
     public static RgbImage Load(string path) => Load(path, CancellationToken.None);
 
     /// <inheritdoc cref="Load(string)"/>

@@ -1,6 +1,6 @@
 namespace Lia.Media.Png;
 
-/// <summary>The picture that rows and animation frames are drawn on: colours, and for animations the transparency they blend with.</summary>
+/// <summary>The picture that rows and animation frames are drawn on: colors, and the transparency where it counts.</summary>
 /// <param name="width">Pixels in a row.</param>
 /// <param name="height">Rows.</param>
 /// <param name="keepsAlpha">Whether transparency is of interest: of animations, and where there is a background.</param>

@@ -6,7 +6,7 @@ using Lia.Kernels.Pixels;
 namespace Lia.Network.Cuda;
 
 /// <content>From bytes to codes and from latents to bytes, on the device.</content>
-public sealed partial class CudaExecutor : IPixelExecutor
+public sealed partial class CudaExecutor
 {
     /// <inheritdoc/>
     /// <exception cref="Gpu.Runtime.AcceleratorOutOfMemoryException">The device or the host has too little memory left.</exception>
