@@ -174,6 +174,9 @@ public class UntrustedMediaTests
     [Theory]
     [InlineData(".mp4", "-c:v libx264 -movflags +faststart")]
     [InlineData(".mp4", "-c:v libx264")]
+    [InlineData(".mov", "-c:v libx264 -movflags +faststart")]
+    [InlineData(".mkv", "-c:v libx264")]
+    [InlineData(".webm", "-c:v libvpx")]
     [InlineData(".gif", "")]
     [InlineData(".webp", "-c:v libwebp")]
     public void An_encoded_file_is_whole_or_refused(string format, string how)

@@ -13,7 +13,7 @@ internal static class EncodedClip
     /// <summary>Looks at a file from its start to its end; what frames hold is not decoded.</summary>
     /// <param name="path">Its name, for the error message.</param>
     /// <param name="file">Open for reading.</param>
-    /// <param name="format">The extension: .mp4, .gif or .webp.</param>
+    /// <param name="format">The extension: .mp4, .mov, .mkv, .webm, .gif or .webp.</param>
     /// <param name="frames">How many there should be.</param>
     /// <param name="said">What the encoder said, which may explain it.</param>
     /// <exception cref="MediaException">It is cut off, or has another number of frames.</exception>
@@ -25,7 +25,13 @@ internal static class EncodedClip
         try
         {
             file.Position = 0;
-            found = format switch { ".mp4" => Mp4Frames(file, length), ".gif" => GifFrames(file), _ => WebPFrames(file, length) };
+            found = format switch
+            {
+                ".mp4" or ".mov" => Mp4Frames(file, length),
+                ".mkv" or ".webm" => MatroskaFrames(file, length),
+                ".gif" => GifFrames(file),
+                _ => WebPFrames(file, length),
+            };
         }
         catch (Exception failure) when (failure is EndOfStreamException or InvalidDataException)
         {
@@ -93,6 +99,69 @@ internal static class EncodedClip
             file.ReadExactly(bytes);
             return bytes;
         }
+    }
+
+    /// <summary>
+    /// Elements of an identifier, a length and content, one after another and one in another: a Segment to the end of the file, in it
+    /// the Tracks, of which one is the pictures', and Clusters, whose blocks are frames. A length that was to be filled in at the end,
+    /// and was not, has all its bits set.
+    /// </summary>
+    private static long MatroskaFrames(FileStream file, long length)
+    {
+        const uint Segment = 0x18538067, Tracks = 0x1654ae6b, Track = 0xae, TrackNumber = 0xd7, TrackType = 0x83;
+        const uint Cluster = 0x1f43b675, SimpleBlock = 0xa3, BlockGroup = 0xa0, Block = 0xa1;
+        const long Video = 1;
+        long number = 0, type = 0, pictures = -1, frames = -1;
+        Walk(0, length);
+        return frames >= 0 && pictures >= 0 ? frames : throw new InvalidDataException();
+
+        void Walk(long start, long end)
+        {
+            while (start < end)
+            {
+                file.Position = start;
+                (uint id, long size) = ((uint)Variable(keepsMark: true, 4), Variable(keepsMark: false, 8));
+                long content = file.Position;
+                if (size < 0 || size > end - content) throw new InvalidDataException();
+                switch (id)
+                {
+                    case Segment:
+                        frames = 0;
+                        Walk(content, content + size);
+                        break;
+                    case Tracks or Cluster or BlockGroup:
+                        Walk(content, content + size);
+                        break;
+                    case Track:
+                        (number, type) = (0, 0);
+                        Walk(content, content + size);
+                        if (type == Video && pictures < 0) pictures = number;
+                        break;
+                    case TrackNumber or TrackType:
+                        long value = 0;
+                        for (long i = 0; i < size; i++) value = value << 8 | Next();
+                        if (id == TrackNumber) number = value;
+                        else type = value;
+                        break;
+                    case SimpleBlock or Block when Variable(keepsMark: false, 8) == pictures:
+                        frames++;
+                        break;
+                }
+                start = content + size;
+            }
+        }
+
+        // A number whose first byte tells by its leading zeros how long it is; -1 when all its bits are set.
+        long Variable(bool keepsMark, int longest)
+        {
+            int first = Next(), bytes = System.Numerics.BitOperations.LeadingZeroCount((uint)first) - 23;
+            if (bytes > longest) throw new InvalidDataException();
+            long value = keepsMark ? first : first & ((1 << (8 - bytes)) - 1);
+            for (int i = 1; i < bytes; i++) value = value << 8 | Next();
+            return !keepsMark && value == (1L << (7 * bytes)) - 1 ? -1 : value;
+        }
+
+        byte Next() => file.ReadByte() is int value and >= 0 ? (byte)value : throw new EndOfStreamException();
     }
 
     /// <summary>A header with its palette, then images and extensions, each a chain of blocks, then the trailer and nothing more.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Lia.Media.IO;
@@ -6,7 +7,7 @@ namespace Lia.Media.Ffmpeg;
 
 /// <summary>
 /// Frames that ffmpeg decodes. They come through its standard output as binary PPM, which says its own size, so a rotation
-/// stored in the file (which ffmpeg applies) needs no arithmetic here.
+/// stored in the file (which ffmpeg applies) needs no arithmetic here. They come evenly, whatever their time stamps are.
 /// </summary>
 internal sealed partial class FfmpegReader : IFrameReader
 {
@@ -15,6 +16,8 @@ internal sealed partial class FfmpegReader : IFrameReader
     private static string? s_syncOption; // of the ffmpeg that was asked once
 
     private readonly VideoProbe _probe;
+    private readonly ClipTiming? _timing;
+    private readonly string? _told; // beforehand
     private readonly SafeInput _input;
     private readonly ChildProcess _ffmpeg;
     private readonly BufferedStream _stream;
@@ -22,17 +25,21 @@ internal sealed partial class FfmpegReader : IFrameReader
     private RgbImage? _frame;
     private bool _any, _ended;
 
-    private FfmpegReader(string path, VideoProbe probe, IEnumerable<string> choice, CancellationToken cancellationToken)
+    private FfmpegReader(string path, VideoProbe probe, ClipTiming? timing, int? frames, CancellationToken cancellationToken)
     {
-        (Name, _probe, _limit) = (path, probe, new WorkLimit(path, new FileInfo(path).Length));
+        (Name, _probe, _timing, _limit) = (path, probe, timing, new WorkLimit(path, new FileInfo(path).Length));
         string sync = SyncOption(cancellationToken);
+        (string[] filters, _told) = PixelFilters.Of(path, probe, cancellationToken);
+        if (timing is not null) frames = Math.Min(frames ?? int.MaxValue, timing.Timeline.Places);
         _input = new SafeInput(path);
         try
         {
             _ffmpeg = ChildProcess.Start("ffmpeg",
             [
-                "-nostdin", "-v", "error", .. SafeInput.Limits, "-i", _input.Url, "-map", "0:v:0", .. choice,
-                sync, "passthrough", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
+                "-nostdin", "-v", "error", .. timing is null ? (string[])[] : ["-copyts"], .. SafeInput.Limits, "-i", _input.Url, "-map", $"0:{probe.Index}",
+                "-vf", string.Join(',', [.. filters, "format=rgb24", .. timing is null ? [] : OnGrid(timing)]),
+                .. frames is int count ? (string[])["-frames:v", $"{count}"] : [],
+                sync, "passthrough", "-f", "image2pipe", "-c:v", "ppm", "pipe:1",
             ], path, feeds: false, cancellationToken);
         }
         catch
@@ -46,9 +53,9 @@ internal sealed partial class FfmpegReader : IFrameReader
     /// <summary>Opens a picture, or the first frame of a video.</summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Stops ffmpeg.</param>
-    /// <exception cref="MediaException">ffmpeg is missing.</exception>
+    /// <exception cref="MediaException">The file is none of ffmpeg's, or ffmpeg is missing.</exception>
     public static FfmpegReader Picture(string path, CancellationToken cancellationToken) =>
-        new(path, VideoProbe.Picture, ["-frames:v", "1"], cancellationToken);
+        new(path, Probe(path, cancellationToken), null, 1, cancellationToken);
 
     /// <summary>Opens a video.</summary>
     /// <param name="path">The file.</param>
@@ -57,14 +64,26 @@ internal sealed partial class FfmpegReader : IFrameReader
     /// <exception cref="MediaException">The file is none of ffmpeg's, or ffmpeg is missing.</exception>
     public static FfmpegReader Video(string path, int? frames, CancellationToken cancellationToken)
     {
-        VideoProbe probe;
+        VideoProbe probe = Probe(path, cancellationToken);
+        WorkLimit limit = new(path, new FileInfo(path).Length);
+        // Asked before the packets are counted: what is hopeless is refused at once.
+        if (probe is { Size: { } size, Count: int said }) limit.Take(Math.Min(said, frames ?? said), size.Width, size.Height);
+        ClipTiming? timing = probe.IsStill ? null : ClipTiming.Of(path, probe, cancellationToken);
+        if (timing is not null && probe.Size is { } extent)
+            new WorkLimit(path, new FileInfo(path).Length).Take(Math.Min(timing.Timeline.Places, frames ?? int.MaxValue), extent.Width, extent.Height);
+        return new FfmpegReader(path, probe, timing, frames, cancellationToken);
+    }
+
+    /// <summary>Asks ffprobe for the file and, meanwhile, ffmpeg for its version.</summary>
+    private static VideoProbe Probe(string path, CancellationToken cancellationToken)
+    {
         using (CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
         {
             // While ffprobe reads the file, ffmpeg is asked for its version. An error of that is the constructor's to tell.
             Task asking = Task.Run(() => SyncOption(stop.Token), CancellationToken.None);
             try
             {
-                probe = VideoProbe.Of(path, cancellationToken);
+                return VideoProbe.Of(path, cancellationToken);
             }
             catch
             {
@@ -76,20 +95,31 @@ internal sealed partial class FfmpegReader : IFrameReader
                 Task.WhenAny(asking).GetAwaiter().GetResult(); // It has an end of its own, and leaves no program behind.
             }
         }
-        if (probe is { Size: { } size, Count: int known })
-            new WorkLimit(path, new FileInfo(path).Length).Take(Math.Min(known, frames ?? known), size.Width, size.Height);
-        string[] steady = probe.IsConstantRate ? [] : ["-vf", $"fps={probe.Rate}"];
-        string[] limit = frames is int count ? ["-frames:v", $"{count}"] : [];
-        return new FfmpegReader(path, probe, [.. steady, .. limit], cancellationToken);
+    }
+
+    /// <summary>
+    /// Filters that put frames on the clip's grid: time counts from its place 0, each place shows the frame that is nearest, and the
+    /// last frame stays until its end, of which ffmpeg does not know.
+    /// </summary>
+    private static string[] OnGrid(ClipTiming timing)
+    {
+        Timeline timeline = timing.Timeline;
+        int more = timeline.Places - timeline.LastPlace - 1;
+        string start = timing.IsShown ? string.Create(CultureInfo.InvariantCulture, $"{Math.Round(1e6 * timing.Start):F0}") : "STARTPTS";
+        return
+        [
+            "settb=AVTB", $"setpts=round(PTS-({start}))", $"fps=fps={timeline.Rate}:start_time=0",
+            .. more > 0 ? (string[])[$"tpad=stop_mode=clone:stop={more}"] : [],
+        ];
     }
 
     public string Name { get; }
 
-    public FrameRate Rate => _probe.Rate;
+    public FrameRate Rate => _timing?.Timeline.Rate ?? _probe.Nominal ?? FrameRate.Default;
 
-    public int? Count => _probe.Count;
+    public int? Count => _probe.IsStill ? 1 : _timing?.Timeline.Places ?? _probe.Count;
 
-    public AudioTrack? Audio => _probe.HasAudio ? new AudioTrack(Name, _probe.FirstFrame) : null;
+    public AudioTrack? Audio => _probe.Sound is int sound ? new AudioTrack(Name, _timing?.Start ?? 0, sound, _timing is not null) : null;
 
     public string? Warning { get; private set; }
 
@@ -102,7 +132,8 @@ internal sealed partial class FfmpegReader : IFrameReader
             _ended = true;
             string tail = _ffmpeg.WaitForSuccess();
             if (tail.Length > 0 && !_any) throw new MediaException($"{Name}: {tail}");
-            if (tail.Length > 0) Warning = $"{Name}: {tail}";
+            string[] warnings = [.. new[] { _told, tail.Length > 0 ? $"{Name}: {tail}" : null }.OfType<string>()];
+            if (warnings.Length > 0) Warning = string.Join("; ", warnings);
             return null;
         }
         Expect(first == 'P' && _stream.ReadByte() == '6');

@@ -4,19 +4,39 @@ using Lia.Media.IO;
 
 namespace Lia.Media.Ffmpeg;
 
-/// <summary>What ffprobe says of a file's first video stream.</summary>
-/// <param name="Rate">Frames a second.</param>
-/// <param name="IsConstantRate">Whether frames are evenly spaced in time.</param>
+/// <summary>What ffprobe says of the video that a player would show, and of the sound that it would play.</summary>
+/// <param name="Index">The video's number among the file's streams.</param>
+/// <param name="Nominal">Frames a second, as the file or ffmpeg's first look at it has it.</param>
 /// <param name="Count">Number of frames, if the file says.</param>
-/// <param name="HasAudio">Whether there is sound.</param>
-/// <param name="FirstFrame">When the first frame shows, in seconds from the start of the file.</param>
-/// <param name="Size">Extents of a frame, if the file says.</param>
-internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Count, bool HasAudio, double FirstFrame, FrameSize? Size)
+/// <param name="Sound">The sound's number among the streams; null without any.</param>
+/// <param name="Size">Extents of a frame as it is stored, if the file says.</param>
+/// <param name="Tick">Units of its time stamps a second.</param>
+/// <param name="End">Where the file's time ends, in seconds, if that is known.</param>
+internal sealed record VideoProbe(
+    int Index, FrameRate? Nominal, int? Count, int? Sound, FrameSize? Size, FrameRate? Tick, double? End)
 {
-    private const int LongestAnswer = 1 << 20; // a thousand streams, which is as many as ffmpeg opens, take a tenth of it
+    private const int LongestAnswer = 1 << 20; // a thousand streams, which is as many as ffmpeg opens, take half of it
 
-    /// <summary>What is known of a picture without asking.</summary>
-    public static VideoProbe Picture { get; } = new(FrameRate.Default, true, 1, false, 0, null);
+    /// <summary>Pixels are not square where this is not 1: how many times as wide as high they are.</summary>
+    public double PixelAspect { get; init; } = 1;
+
+    /// <summary>ffmpeg's names for the pixels, the matrix and the transfer of their colours and the primaries; null for what is not said.</summary>
+    public string? PixelFormat { get; init; }
+
+    /// <inheritdoc cref="PixelFormat"/>
+    public string? Matrix { get; init; }
+
+    /// <inheritdoc cref="PixelFormat"/>
+    public string? Transfer { get; init; }
+
+    /// <inheritdoc cref="PixelFormat"/>
+    public string? Primaries { get; init; }
+
+    /// <summary>Whether it is a picture in a file of its own, without time.</summary>
+    public bool IsStill { get; init; }
+
+    /// <summary>Whether time may jump in such a file, as in what was broadcast or put together of pieces.</summary>
+    public bool MayJump { get; init; }
 
     /// <summary>Asks ffprobe.</summary>
     /// <exception cref="MediaException">The file holds no picture or video that ffmpeg knows, or ffprobe is missing.</exception>
@@ -26,8 +46,10 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
         using ChildProcess ffprobe = ChildProcess.Start("ffprobe",
         [
             "-v", "error", .. SafeInput.Limits, "-of", "json", "-show_entries",
-            "stream=codec_type,width,height,r_frame_rate,avg_frame_rate,nb_frames,start_time,duration:format=start_time,duration", "-i",
-                input.Url,
+            "stream=index,codec_type,width,height,sample_aspect_ratio,pix_fmt,color_space,color_transfer,color_primaries,"
+                + "time_base,r_frame_rate,avg_frame_rate,nb_frames,duration"
+                + ":stream_disposition=default,attached_pic:format=format_name,start_time,duration",
+            "-i", input.Url,
         ], path, feeds: false, cancellationToken);
         byte[] json = ReadAnswer(ffprobe, path);
         ffprobe.WaitForSuccess();
@@ -66,29 +88,48 @@ internal sealed record VideoProbe(FrameRate Rate, bool IsConstantRate, int? Coun
     {
         bool hasStreams = root.TryGetProperty("streams", out JsonElement list) && list.ValueKind == JsonValueKind.Array;
         JsonElement[] streams = hasStreams ? [.. list.EnumerateArray()] : [];
-        JsonElement video = streams.FirstOrDefault(stream => Text(stream, "codec_type") == "video");
-        if (video.ValueKind == JsonValueKind.Undefined) throw new MediaException($"{path}: there is no picture or video in it.");
+        JsonElement[] videos = [.. streams.Where(stream => Text(stream, "codec_type") == "video")];
+        // A cover is a picture of what the file holds, not what it holds.
+        if (Chosen(videos.Where(stream => !Is(stream, "attached_pic"))) is not { } video)
+        {
+            throw new MediaException(videos.Length > 0 ? $"{path}: there is no video in it, only a cover picture."
+                : $"{path}: there is no picture or video in it.");
+        }
         int width = Integer(video, "width") ?? 0, height = Integer(video, "height") ?? 0;
+        double aspect = FrameRate.TryParse(Text(video, "sample_aspect_ratio")?.Replace(':', '/'), out FrameRate ratio) ? ratio.Value : 1;
         // Some formats keep their extents to themselves until a frame is decoded; the decoder then enforces the limit.
         Inputs.RefuseTooLarge(path, width, height);
+        Inputs.RefuseTooLarge(path, (long)Math.Round(width * aspect), height);
 
         JsonElement format = root.TryGetProperty("format", out JsonElement element) ? element : default;
-        bool hasRate = FrameRate.TryParse(Text(video, "r_frame_rate"), out FrameRate nominal);
+        string name = Text(format, "format_name") ?? "";
+        bool hasNominal = FrameRate.TryParse(Text(video, "r_frame_rate"), out FrameRate nominal);
         bool hasMean = FrameRate.TryParse(Text(video, "avg_frame_rate"), out FrameRate mean);
-        if (!hasMean) mean = hasRate ? nominal : FrameRate.Default;
-        // The nominal rate is the exact fraction of a steady clip; the mean of one is off by the rounding of its time stamps. Far apart,
-        // the clip is not steady.
-        bool constant = hasRate && Math.Abs(nominal.Value / mean.Value - 1) < 0.005;
-        int? count = Integer(video, "nb_frames");
-        if (!constant || count is null)
+        // The nominal rate is the exact fraction of a steady clip; of one that is not it may be the clock's.
+        FrameRate? rate = hasNominal && (!hasMean || nominal.Value < 4 * mean.Value) ? nominal : hasMean ? mean : null;
+        double? length = Number(format, "duration") is > 0 and < 1e7 and double seconds ? seconds : null;
+        int? count = Integer(video, "nb_frames") is > 0 and int said ? said
+            : (Number(video, "duration") ?? length) is > 0 and < 1e7 and double playing && rate is { } even ? (int)Math.Min(int.MaxValue, Math.Round(playing * even.Value))
+            : null;
+        return new VideoProbe(
+            Integer(video, "index") ?? 0, rate, count > 0 ? count : null,
+            Chosen(streams.Where(stream => Text(stream, "codec_type") == "audio")) is { } sound ? Integer(sound, "index") : null,
+            width > 0 && height > 0 ? new FrameSize(width, height) : null,
+            FrameRate.TryParse(Text(video, "time_base"), out FrameRate unit) ? new FrameRate(unit.Denominator, unit.Numerator) : null,
+            (Number(format, "start_time") ?? 0) + length)
         {
-            double? seconds = Number(video, "duration") ?? Number(format, "duration");
-            count = seconds is > 0 and < 1e7 ? (int)Math.Round(seconds.Value * mean.Value) : count;
-        }
-        double first = (Number(video, "start_time") ?? 0) - (Number(format, "start_time") ?? 0);
-        return new VideoProbe(constant ? nominal : mean, constant, count is > 0 ? count : null,
-            streams.Any(stream => Text(stream, "codec_type") == "audio"), Math.Max(0, first),
-            width > 0 && height > 0 ? new FrameSize(width, height) : null);
+            PixelAspect = aspect, PixelFormat = Text(video, "pix_fmt"), Matrix = Said("color_space"), Transfer = Said("color_transfer"), Primaries = Said("color_primaries"),
+            IsStill = name == "image2" || name.EndsWith("_pipe", StringComparison.Ordinal), MayJump = name is "mpegts" or "mpeg",
+        };
+
+        string? Said(string property) => Text(video, property) is { } value and not ("unknown" or "unspecified" or "reserved") ? value : null;
+
+        // The one that is marked so, else the first.
+        static JsonElement? Chosen(IEnumerable<JsonElement> streams) =>
+            streams.OrderByDescending(stream => Is(stream, "default")).Select(stream => (JsonElement?)stream).FirstOrDefault();
+
+        static bool Is(JsonElement stream, string disposition) =>
+            stream.TryGetProperty("disposition", out JsonElement marks) && Integer(marks, disposition) == 1;
     }
 
     private static string? Text(JsonElement element, string name) =>
