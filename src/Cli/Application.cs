@@ -39,11 +39,13 @@ internal static class Application
             DemoCommand.Create(context),
         };
         if (arguments.Length == 0) arguments = ["--help"];
+        if (arguments[0] == "help") arguments = [.. arguments[1..], "--help"];
+        bool isJson = arguments.Contains("--json");
         // A file may be called @something: response files are off.
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (Misuse(parsed) is { } misuse)
         {
-            return Fail(context, ExitCode.BadInput, $"{misuse} Try {Name(parsed.CommandResult)} --help.");
+            return Fail(ExitCode.BadInput, $"{misuse} Try {Name(parsed.CommandResult)} --help.");
         }
         try
         {
@@ -57,7 +59,7 @@ internal static class Application
         }
         catch (OperationCanceledException) when (context.Cancellation.IsCancellationRequested)
         {
-            return Fail(context, ExitCode.Cancelled, "stopped; nothing was written");
+            return Fail(ExitCode.Cancelled, "stopped; nothing was written");
         }
         catch (MediaException e) when (StandardStreams.IsReaderGone(e))
         {
@@ -65,19 +67,19 @@ internal static class Application
         }
         catch (Exception e) when (e is WeightsException or MediaException or ArgumentException or NotSupportedException)
         {
-            return Fail(context, ExitCode.BadInput, e.Message);
+            return Fail(ExitCode.BadInput, e.Message);
         }
         catch (Exception e) when (e is AcceleratorOutOfMemoryException or CudaException)
         {
-            return Fail(context, ExitCode.BadInput, e.Message);
+            return Fail(ExitCode.BadInput, e.Message);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Fail(context, ExitCode.BadInput, e.Message);
+            return Fail(ExitCode.BadInput, e.Message);
         }
         catch (OutOfMemoryException)
         {
-            return Fail(context, ExitCode.BadInput, "there is not enough memory for this model and these pictures");
+            return Fail(ExitCode.BadInput, "there is not enough memory for this model and these pictures");
         }
 #pragma warning disable CA1031 // The last resort: a fault of the program is told in full, to be reported.
         catch (Exception e)
@@ -86,6 +88,22 @@ internal static class Application
             return ExitCode.Failure;
         }
 #pragma warning restore CA1031
+
+        int Fail(int status, string message)
+        {
+            string line = string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+            context.Error.WriteLine($"lia: {line}");
+            // Whoever reads JSON finds some, where the result would be: not among frames on standard output.
+            if (isJson && !arguments.Contains(PipeOptions.Standard))
+            {
+                JsonOutput.Write(context.Output, json =>
+                {
+                    json.WriteString("error", line);
+                    json.WriteNumber("exitStatus", status);
+                });
+            }
+            return status;
+        }
     }
 
     /// <summary>What is wrong with the command line, or null.</summary>
@@ -94,17 +112,22 @@ internal static class Application
         if (parsed.Tokens.Any(token => token.Value.Length == 0)) return "An argument is empty.";
         if (parsed.Errors.Count == 0) return null;
         // A word too many often makes other complaints; it is the cause.
-        return parsed.UnmatchedTokens.Count > 0 ? $"'{parsed.UnmatchedTokens[0]}' is not understood." : parsed.Errors[0].Message;
+        return parsed.UnmatchedTokens.Count > 0 ? NotUnderstood(parsed, parsed.UnmatchedTokens[0]) : parsed.Errors[0].Message;
+    }
+
+    private static string NotUnderstood(ParseResult parsed, string word)
+    {
+        Command command = parsed.CommandResult.Command;
+        IEnumerable<string> known = word.StartsWith('-') ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
+            : command.Subcommands.Select(inner => inner.Name);
+        string hint = Spelling.Hint(word, known);
+        bool namesOutput = hint.Length == 0 && !word.StartsWith('-') && Path.HasExtension(word)
+            && command.Options.Any(option => option.Name == "--output");
+        return $"'{word}' is not understood.{(namesOutput ? $" The output is named by -o: -o {word}." : hint)}";
     }
 
     /// <summary>A command as it is typed: <c>lia motion extract</c>.</summary>
     private static string Name(CommandResult result) =>
         result.Parent is CommandResult parent ? $"{Name(parent)} {result.Command.Name}" : "lia";
 
-    private static int Fail(CliContext context, int status, string message)
-    {
-        string line = string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
-        context.Error.WriteLine($"lia: {line}");
-        return status;
-    }
 }

@@ -37,7 +37,10 @@ public readonly record struct FrameRate
     /// <returns>Seconds.</returns>
     public double Seconds(long frames) => (double)frames * Denominator / Numerator;
 
-    /// <summary>Reads <c>24</c>, <c>24/1</c> or <c>30000/1001</c>.</summary>
+    /// <summary>
+    /// Reads <c>24</c>, <c>24/1</c>, <c>30000/1001</c> or a decimal number: <c>12.5</c> is 25/2, and <c>29.97</c> is what it stands for in video,
+    /// 30000/1001; so are 23.976, 23.98, 47.952, 59.94, 119.88 and their like.
+    /// </summary>
     /// <param name="text">The text.</param>
     /// <param name="rate">The rate read.</param>
     /// <returns>Whether <paramref name="text"/> is a rate.</returns>
@@ -45,6 +48,7 @@ public readonly record struct FrameRate
     {
         rate = default;
         string[] terms = (text ?? "").Split('/');
+        if (terms is [var point] && point.Contains('.', StringComparison.Ordinal)) return Decimal(point, out rate);
         if (terms.Length > 2 || !Term(terms[0], out int numerator)) return false;
         int denominator = 1;
         if (terms.Length == 2 && !Term(terms[1], out denominator)) return false;
@@ -53,6 +57,24 @@ public readonly record struct FrameRate
 
         static bool Term(string text, out int value) =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value > 0;
+    }
+
+    private static bool Decimal(string text, out FrameRate rate)
+    {
+        rate = default;
+        const int MostDigits = 3;
+        if (text.Length - text.IndexOf('.') - 1 > MostDigits
+            || !decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal value)
+            || value < 0.001m || value > 100_000)
+        {
+            return false;
+        }
+        // Television's rates are a thousandth below a whole number, and written with two digits or three.
+        int whole = (int)Math.Ceiling(value);
+        decimal television = whole * 1000m / 1001;
+        bool isTelevision = value == Math.Round(television, 2) || value == Math.Round(television, 3);
+        rate = isTelevision && value != whole ? new FrameRate(whole * 1000, 1001) : new FrameRate((int)(value * 1000), 1000);
+        return true;
     }
 
     /// <summary>The fraction, for example <c>24/1</c>.</summary>

@@ -54,6 +54,10 @@ public sealed record AnimationOptions
     /// if it is not.</summary>
     public PixelBox? Crop { get; init; }
 
+    /// <summary>What transparent pixels of the source and of driving pictures show (PNG, TGA, BMP, TIFF, GIF); null shows the colors stored
+    /// for them.</summary>
+    public RgbColor? Background { get; init; }
+
     /// <summary>The part of every driving frame that is looked at; null takes the whole frame.</summary>
     public PixelBox? DrivingCrop { get; init; }
 
@@ -96,7 +100,7 @@ public sealed record AnimationOptions
     internal int? EndFrame => Frames.End.IsFromEnd ? null : Frames.End.Value;
 
     /// <summary>What the reader of the driving frames should know.</summary>
-    internal ReadOptions Reading => new(EndFrame, new(RawInput, RawInputSize, FrameRate));
+    internal ReadOptions Reading => new(EndFrame, new(RawInput, RawInputSize, FrameRate), Background);
 
     internal FramingSettings Framing => new(Fit, Crop, DrivingCrop);
 

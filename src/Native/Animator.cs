@@ -257,7 +257,8 @@ public sealed partial class Animator : IDisposable
     {
         // The first clip's way to the first frame begins with loading the model.
         StepClock clock = Interlocked.Exchange(ref _loading, null)?.Resume() ?? new();
-        SourceFrames frames = source.Open(Size, clip.Settings.Framing, clip.Settings.Composition.PasteBack, token);
+        SourceFrames frames = source.Open(
+            Size, clip.Settings.Framing, clip.Options.Background, clip.Settings.Composition.PasteBack, token);
         return new(_executor, _modelName, frames, motion, clip.Settings, live, clock, progress, token);
     }
 

@@ -21,8 +21,8 @@ public sealed class Source
     /// <summary>Whether every frame has a source of its own.</summary>
     internal bool IsClip { get; }
 
-    /// <summary>A picture file: any picture <c>ffmpeg</c> reads; PNG needs nothing installed. Of what has several frames it is the
-    /// first.</summary>
+    /// <summary>A picture file: PNG, JPEG, WebP, BMP, TGA, TIFF and GIF need nothing installed, others <c>ffmpeg</c>. Of what has several
+    /// frames it is the first.</summary>
     /// <param name="path">Its name.</param>
     public static Source Picture(string path)
     {
@@ -63,12 +63,13 @@ public sealed class Source
 
     /// <summary>The source as a network of size S sees it.</summary>
     /// <exception cref="MediaException">It cannot be read, or the crop reaches beyond it.</exception>
-    internal SourceFrames Open(int size, FramingSettings framing, bool keepsSize, CancellationToken cancellationToken)
+    internal SourceFrames Open(
+        int size, FramingSettings framing, RgbColor? background, bool keepsSize, CancellationToken cancellationToken)
     {
         if (!IsClip) return SourceFrames.Still(Path ?? "the source", _picture
-            ?? FrameReaders.ReadPicture(Path!, cancellationToken), size, framing);
+            ?? FrameReaders.ReadPicture(Path!, background, cancellationToken), size, framing);
         return SourceFrames.Clip(
             Path is null ? new MemoryReader(_frames!, "the source frames")
-                : FrameReaders.Open(Path, default, cancellationToken), size, framing, keepsSize);
+                : FrameReaders.Open(Path, new(null, default, background), cancellationToken), size, framing, keepsSize);
     }
 }

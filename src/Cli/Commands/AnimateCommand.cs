@@ -8,7 +8,7 @@ internal static class AnimateCommand
 {
     public static Command Create(CliContext context)
     {
-        Argument<string> source = new("SOURCE") { Description = "the picture to animate: PNG; with ffmpeg any picture" };
+        Argument<string> source = new("SOURCE") { Description = "the picture to animate: PNG, JPEG, WebP, BMP, TGA, TIFF, GIF; with ffmpeg any picture" };
         Argument<string?> driving = new("DRIVING")
         {
             Description = "the motion: a video, a folder of numbered pictures, an animated PNG, one picture, or - for raw video on "
@@ -17,7 +17,7 @@ internal static class AnimateCommand
         };
         Option<string> output = new("--output", "-o")
         {
-            Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), NAME%05d.png or a folder (a picture "
+            Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), .jpg (one picture), NAME%05d.png or a folder (a picture "
                 + "for each frame), .y4m or .rgb (raw); - is raw video on standard output",
             HelpName = "OUT",
             Required = true,
@@ -69,6 +69,8 @@ internal static class AnimateCommand
             {
                 if (!isQuiet) latency.Write(context.Error, summary?.Latency);
             }
+            bool isOnePicture = summary.Frames == 1 && codes is null && video != PipeOptions.Standard && options.Frames.Equals(Range.All);
+            if (isOnePicture) log.Warn("DRIVING is one picture: is the order right? It is SOURCE DRIVING.");
             if (parsed.GetValue(json))
             {
                 JsonOutput.Write(results, json =>

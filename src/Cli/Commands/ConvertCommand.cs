@@ -16,14 +16,15 @@ internal static class ConvertCommand
         Argument<string> output = new("OUT") { Description = "the safetensors file to write" };
         Option<FloatType> type = Options.Choice<FloatType>("--dtype", "the type floats are rounded to; integers stay as they are");
         Option<bool> quiet = Options.Quiet();
+        Option<string> weights = Options.Weights();
         Command command = new("convert", "Writes the generator's tensors of a checkpoint as a safetensors file.") { input, output, type,
-            quiet };
+            weights, quiet };
         command.SetAction(parsed =>
         {
             string from = parsed.GetValue(input)!, to = parsed.GetValue(output)!;
             Files.RequireSafetensors(to);
             if (Outputs.Same(from, to)) throw new ArgumentException($"{to}: the output would replace the input; choose another name");
-            using ITensorSource checkpoint = Checkpoint.Open(from, context.Cancellation);
+            using ITensorSource checkpoint = Checkpoint.Open(from, parsed.GetValue(weights), context.Cancellation);
             DType? floats = parsed.GetValue(type) switch
             {
                 FloatType.F32 => DType.Float32,
@@ -36,7 +37,8 @@ internal static class ConvertCommand
 
             using ITensorSource written = Checkpoint.Open(to);
             context.Output.WriteLine($"{to}: {Files.Describe(written.Tensors.Values)}");
-            if (checkpoint is PyTorchCheckpoint { Location: var location, Skipped: var skipped })
+            (string location, IReadOnlyList<string> skipped) = (checkpoint.Location, checkpoint.Skipped);
+            if (checkpoint.Format == "PyTorch" || location.Length > 0)
             {
                 context.Output.WriteLine(location.Length == 0 ? "The tensors were at the top level."
                     : $"The tensors were under '{location}'; entries beside it are left out.");

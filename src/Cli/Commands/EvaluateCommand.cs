@@ -37,7 +37,7 @@ internal static class EvaluateCommand
         {
             paths, output, weights, mode, fit, crop, frames, quiet, json,
         };
-        ModelChoice model = new(command, isOptional: true);
+        ModelChoice model = new(command, isDemonstration: true);
         command.SetAction(parsed =>
         {
             bool isQuiet = parsed.GetValue(quiet), isJson = parsed.GetValue(json);

@@ -10,11 +10,12 @@ internal static class InspectCommand
     {
         Argument<string> input = new("FILE") { Description = "a checkpoint: a PyTorch file or safetensors" };
         Option<bool> json = Options.Json();
-        Command command = new("inspect", "Lists a checkpoint's tensors and tells what it is.") { input, json };
+        Option<string> weights = Options.Weights();
+        Command command = new("inspect", "Lists a checkpoint's tensors and tells what it is.") { input, weights, json };
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(input)!;
-            using ITensorSource checkpoint = Checkpoint.Open(path, context.Cancellation);
+            using ITensorSource checkpoint = Checkpoint.Open(path, parsed.GetValue(weights), context.Cancellation);
             Findings findings = Examine(checkpoint, path, context.Cancellation);
             if (parsed.GetValue(json)) WriteJson(context.Output, path, checkpoint, findings);
             else WriteText(context.Output, path, checkpoint, findings);
@@ -41,8 +42,6 @@ internal static class InspectCommand
         catch (WeightsException e) { return new(null, e.Message, broken); }
     }
 
-    private static string Format(ITensorSource checkpoint) => checkpoint is PyTorchCheckpoint ? "PyTorch" : "safetensors";
-
     private static void WriteText(TextWriter output, string path, ITensorSource checkpoint, Findings findings)
     {
         TextTable table = new("tensor", "type", "shape", ">values");
@@ -50,10 +49,9 @@ internal static class InspectCommand
             table.Add(tensor.Name, tensor.DType.SafetensorsName(), $"[{string.Join(", ", tensor.Shape)}]", $"{tensor.ElementCount}");
         table.Write(output);
         output.WriteLine();
-        output.WriteLine($"{path}: {Format(checkpoint)}, {Files.Describe(checkpoint.Tensors.Values)}");
-        if (checkpoint is PyTorchCheckpoint { Location: { Length: > 0 } location }) output.WriteLine($"the tensors are under '{location}'");
-        if (checkpoint is PyTorchCheckpoint { Skipped: { Count: > 0 } skipped })
-            output.WriteLine($"no tensors: {string.Join(", ", skipped)}");
+        output.WriteLine($"{path}: {checkpoint.Format}, {Files.Describe(checkpoint.Tensors.Values)}");
+        if (checkpoint.Location is { Length: > 0 } location) output.WriteLine($"the tensors are under '{location}'");
+        if (checkpoint.Skipped is { Count: > 0 } skipped) output.WriteLine($"no tensors: {string.Join(", ", skipped)}");
         foreach ((string key, string value) in checkpoint.Metadata) output.WriteLine($"metadata {key}: {value}");
         foreach (string message in findings.Broken) output.WriteLine(message);
         if (findings.Identity is not { Architecture: var architecture } identity)
@@ -72,8 +70,8 @@ internal static class InspectCommand
         JsonOutput.Write(output, json =>
     {
         json.WriteString("file", path);
-        json.WriteString("format", Format(checkpoint));
-        if (checkpoint is PyTorchCheckpoint { Location: var location }) json.WriteString("location", location);
+        json.WriteString("format", checkpoint.Format);
+        json.WriteString("location", checkpoint.Location);
         json.WriteStartObject("metadata");
         foreach ((string key, string value) in checkpoint.Metadata) json.WriteString(key, value);
         json.WriteEndObject();

@@ -51,7 +51,7 @@ internal static class ManipulateCommand
         {
             source, output, direction, sweep, sheet, fit, rate, quiet, json,
         };
-        ModelChoice model = new(command, isOptional: true);
+        ModelChoice model = new(command, isDemonstration: true);
         command.SetAction(parsed =>
         {
             string from = parsed.GetValue(source)!, to = parsed.GetValue(output)!;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Microsoft.Extensions.Logging;
 
 namespace Lia.Cli;
 
@@ -53,6 +52,18 @@ internal sealed class ClipOptions
         "colors: fixed, or minmax, which stretches the whole clip's range as the official demonstration does");
     private readonly Option<Normalization> _normalise; // its name before 0.2
     private readonly Option<bool> _noAudio = new("--no-audio") { Description = "leave the driving clip's sound out" };
+    private readonly Option<RgbColor?> _background = new("--background")
+    {
+        Description = "what transparent pixels of pictures show: #rrggbb or a name such as white [default: the colors stored for them]",
+        HelpName = "COLOR",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (RgbColor.TryParse(text, out RgbColor color)) return color;
+            result.AddError($"--background is a color such as #3c6e71 or white, not '{text}'.");
+            return null;
+        },
+    };
     private readonly FramingOptions _framing;
     private readonly Option<FrameRate?> _rate = Options.Rate(
         "frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]");
@@ -64,13 +75,13 @@ internal sealed class ClipOptions
         _normalise = Options.Choice<Normalization>("--normalise", "colors");
         _normalise.Hidden = true;
         Option[] own = [_mode, _fit, _frames, _strength, _smooth, _startFrame, _loop, _pingPong, _sideBySide, _normalize, _normalise,
-            _noAudio, _rate];
+            _noAudio, _rate, _background];
         foreach (Option option in own) command.Options.Add(option);
         _framing = new(command);
     }
 
     /// <summary>The model that was asked for.</summary>
-    public ModelOptions ReadModel(ParseResult parsed, ILoggerFactory log) => _model.Read(parsed, log);
+    public ModelOptions ReadModel(ParseResult parsed, WarningLog log) => _model.Read(parsed, log);
 
     /// <summary>The source as it is meant: a picture, or a clip.</summary>
     public Source ReadSource(ParseResult parsed, string path) => _framing.IsSourceClip(parsed) ? Source.Clip(path) : path;
@@ -93,5 +104,6 @@ internal sealed class ClipOptions
         Normalization = parsed.GetValue(parsed.GetResult(_normalise) is null ? _normalize : _normalise),
         Audio = !parsed.GetValue(_noAudio),
         FrameRate = parsed.GetValue(_rate),
+        Background = parsed.GetValue(_background),
     });
 }

@@ -18,9 +18,9 @@ internal static class Options
             CustomParser = result =>
             {
                 string text = result.Tokens[0].Value;
-                int index = Array.IndexOf(names, text);
+                int index = Array.IndexOf(names, text.ToLowerInvariant());
                 if (index >= 0) return Enum.GetValues<T>()[index];
-                result.AddError($"{name} is {string.Join(", ", names[..^1])} or {names[^1]}, not '{text}'.");
+                result.AddError($"{name} is {string.Join(", ", names[..^1])} or {names[^1]}, not '{text}'.{Spelling.Hint(text, names)}");
                 return default;
             },
         };
@@ -49,13 +49,17 @@ internal static class Options
         return option;
     }
 
-    public static Option<string> Model(bool isOptional) => new("--model", "-m")
+    public static Option<string> Model() => new("--model", "-m")
     {
-        Description = isOptional
-            ? "the checkpoint [default: the demonstration model of drawn portraits, which lies beside the program]"
-            : "the checkpoint: safetensors, or a PyTorch file of the official program",
+        Description = "the checkpoint: safetensors (of several files their index), or a PyTorch file of the official program "
+            + "[default: the demonstration model of drawn portraits, which lies beside the program]",
         HelpName = "FILE",
-        Required = !isOptional,
+    };
+
+    public static Option<string> Weights() => new("--weights")
+    {
+        Description = "which generator of a checkpoint that holds several: g, g_ema [default: the only one, or gen]",
+        HelpName = "NAME",
     };
 
     public static Option<string> Motion() => new("--motion")
@@ -127,7 +131,7 @@ internal static class Options
         {
             string text = result.Tokens[0].Value;
             if (FrameRate.TryParse(text, out FrameRate rate)) return rate;
-            result.AddError($"--fps is a rate such as 25 or 30000/1001, not '{text}'.");
+            result.AddError($"--fps is a rate such as 25, 29.97 or 30000/1001, not '{text}'.");
             return null;
         },
     };

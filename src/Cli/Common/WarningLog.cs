@@ -13,8 +13,14 @@ internal sealed class WarningLog(TextWriter error) : ILoggerFactory, ILogger
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
         string> formatter)
     {
-        if (IsEnabled(logLevel)) error.WriteLine($"lia: warning: {formatter(state, exception)}");
+        if (IsEnabled(logLevel)) Warn(formatter(state, exception));
     }
+
+    /// <summary>Says what may not be as it was meant.</summary>
+    public void Warn(string message) => error.WriteLine($"lia: warning: {message}");
+
+    /// <summary>Says what is no warning, and should be known.</summary>
+    public void Tell(string message) => error.WriteLine($"lia: {message}");
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 

@@ -31,15 +31,16 @@ internal static class ModelLoader
             return Load(tensors, null, device, clock, onWarning, architecture =>
                 new Lazy<string>(MotionFingerprint.Compute(tensors, architecture)));
         string path = options.Model!;
-        using ITensorSource weights = Checkpoint.Open(path, cancellationToken);
+        using ITensorSource weights = Checkpoint.Open(path, options.Generator, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         // Hashing reads all of the encoder: only where a motion clip asks for it.
-        return Load(weights, path, device, clock, onWarning, architecture => new Lazy<string>(() => Reopen(path, architecture)));
+        return Load(weights, path, device, clock, onWarning,
+            architecture => new Lazy<string>(() => Reopen(path, options.Generator, architecture)));
     }
 
-    private static string Reopen(string path, ModelArchitecture architecture)
+    private static string Reopen(string path, string? generator, ModelArchitecture architecture)
     {
-        using ITensorSource weights = Checkpoint.Open(path);
+        using ITensorSource weights = Checkpoint.Open(path, generator);
         return MotionFingerprint.Compute(weights, architecture);
     }
 

@@ -15,6 +15,10 @@ public sealed record ModelOptions
     /// them.</summary>
     public ITensorSource? Weights { get; init; }
 
+    /// <summary>Which generator of <see cref="Model"/> is taken where it holds several: its name, such as <c>g_ema</c>. Null takes the
+    /// only one, or that of <c>gen</c>.</summary>
+    public string? Generator { get; init; }
+
     /// <summary>What computes.</summary>
     public Device Device { get; init; }
 
