@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Lia.Network.Cpu;
 
@@ -13,7 +14,7 @@ internal sealed unsafe partial class CpuKernels<V>
             even = V.MultiplyAdd(V.Load(a + i), V.Load(b + i), even);
             if (i + V.Count < length) odd = V.MultiplyAdd(V.Load(a + i + V.Count), V.Load(b + i + V.Count), odd);
         }
-        return V.Sum(V.Add(even, odd));
+        return Vector128.Sum(V.Fold(V.Add(even, odd)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

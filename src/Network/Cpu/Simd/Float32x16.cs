@@ -35,7 +35,11 @@ internal readonly unsafe struct Float32x16(Vector512<float> lanes) : IVector<Flo
     public static Float32x16 Max(Float32x16 a, Float32x16 b) => new(Vector512.MaxNative(a._lanes, b._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Float32x16 a) => Vector512.Sum(a._lanes);
+    public static Vector128<float> Fold(Float32x16 a)
+    {
+        Vector256<float> half = a._lanes.GetLower() + a._lanes.GetUpper();
+        return half.GetLower() + half.GetUpper();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(float* destination) => _lanes.Store(destination);

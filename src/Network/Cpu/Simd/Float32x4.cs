@@ -35,7 +35,7 @@ internal readonly unsafe struct Float32x4(Vector128<float> lanes) : IVector<Floa
     public static Float32x4 Max(Float32x4 a, Float32x4 b) => new(Vector128.MaxNative(a._lanes, b._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Float32x4 a) => Vector128.Sum(a._lanes);
+    public static Vector128<float> Fold(Float32x4 a) => a._lanes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(float* destination) => _lanes.Store(destination);

@@ -35,7 +35,7 @@ internal readonly unsafe struct Float32x8(Vector256<float> lanes) : IVector<Floa
     public static Float32x8 Max(Float32x8 a, Float32x8 b) => new(Vector256.MaxNative(a._lanes, b._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Float32x8 a) => Vector256.Sum(a._lanes);
+    public static Vector128<float> Fold(Float32x8 a) => a._lanes.GetLower() + a._lanes.GetUpper();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(float* destination) => _lanes.Store(destination);

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Lia.Network.Cpu;
 
 /// <summary>
@@ -29,8 +31,8 @@ internal unsafe interface IVector<TSelf> where TSelf : unmanaged, IVector<TSelf>
     /// <summary>The larger lane; of which operand a NaN comes is up to the processor.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
 
-    /// <summary>The sum of the lanes.</summary>
-    static abstract float Sum(TSelf a);
+    /// <summary>The lanes added up to four.</summary>
+    static abstract Vector128<float> Fold(TSelf a);
 
     void Store(float* destination);
 }

@@ -29,6 +29,7 @@ internal sealed unsafe class ConvolutionStep : Step
     private readonly Epilogue _epilogue;
     private readonly int _blocks;
     private readonly int _parts;
+    private readonly bool _areBlocksInner;
     private ConvolutionArguments _arguments;
 
     public ConvolutionStep(
@@ -43,6 +44,7 @@ internal sealed unsafe class ConvolutionStep : Step
         int tiles = (Pixels + CpuKernels.TilePixels - 1) / CpuKernels.TilePixels;
         int wanted = (context.Pool.Workers * PartsPerWorker + _blocks - 1) / _blocks;
         _parts = Math.Max((tiles + CpuKernels.BlockTiles - 1) / CpuKernels.BlockTiles, Math.Min(wanted, (tiles + 3) / 4));
+        _areBlocksInner = (long)kernel.Rows * kernel.Depth * kernel.PaddedOutputs < input.Length;
     }
 
     public override long Operations => 2L * Pixels * _kernel.Outputs * _kernel.Inputs * _kernel.Rows * _kernel.Columns;
@@ -72,13 +74,15 @@ internal sealed unsafe class ConvolutionStep : Step
         base.Execute();
     }
 
-    // Parts of one channel block follow each other, so that its weights are fetched once.
+    // The smaller of weights and picture is read again and again, from the cache, and the larger once: either the parts of one channel
+    // block follow each other, or the blocks of one part.
     public override void Run(int item, int worker)
     {
         int tiles = (Pixels + CpuKernels.TilePixels - 1) / CpuKernels.TilePixels;
-        (int first, int end) = Part(item % _parts, _parts, tiles);
+        (int block, int part) = _areBlocksInner ? (item % _blocks, item / _blocks) : (item / _parts, item % _parts);
+        (int first, int end) = Part(part, _parts, tiles);
         int pixel = first * CpuKernels.TilePixels;
-        Context.Kernels.Convolve(_arguments, pixel, Math.Min(end * CpuKernels.TilePixels, Pixels) - pixel, item / _parts,
+        Context.Kernels.Convolve(_arguments, pixel, Math.Min(end * CpuKernels.TilePixels, Pixels) - pixel, block,
             Context.Scratch(worker));
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Lia.Network.Graph;
 using Lia.Weights;
 
@@ -70,10 +71,8 @@ internal sealed unsafe class ToFlowStep : Step
     {
         float* flow = _flow.Pixel(item, 0);
         Context.Kernels.Project(_x.Pixel(item, 0), _x.Width, _x.Stride, _modulated, flow);
-        for (int i = 0; i < 4 * _x.Width; i += 4)
-        {
-            for (int c = 0; c < 3; c++) flow[i + c] += _bias[c];
-        }
+        Vector128<float> bias = ThreeChannels.Pixel(_bias);
+        for (int i = 0; i < 4 * _x.Width; i += 4) (Vector128.Load(flow + i) + bias).Store(flow + i);
         if (_previous != null) ThreeChannels.AddUpsampledRow(_previous, item, flow, _x.Width);
 
         FeatureMap feature = _features[_featureIndex];

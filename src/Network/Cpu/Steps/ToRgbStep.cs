@@ -13,6 +13,9 @@ internal static unsafe class ThreeChannels
 {
     private const int Stride = 4;
 
+    /// <summary>A pixel of three values.</summary>
+    public static Vector128<float> Pixel(float[] values) => Vector128.Create(values[0], values[1], values[2], 0);
+
     public static FeatureMap Map(int height, int width) => new(height, width, 3, border: 1, stride: Stride);
 
     /// <summary>
@@ -71,13 +74,11 @@ internal sealed unsafe class ToRgb
     {
         float* rgb = Output.Pixel(y, 0);
         _context.Kernels.Project(pixels, Output.Width, _stride, _weight, rgb);
-        for (int x = 0; x < Output.Width; x++)
+        Vector128<float> activationBias = ThreeChannels.Pixel(_activationBias), bias = ThreeChannels.Pixel(_bias);
+        for (int i = 0; i < 4 * Output.Width; i += 4)
         {
-            for (int c = 0; c < 3; c++)
-            {
-                float value = rgb[4 * x + c] + _activationBias[c];
-                rgb[4 * x + c] = (value < 0 ? value * LiaGraph.LeakySlope : value) + _bias[c];
-            }
+            Vector128<float> value = Vector128.Load(rgb + i) + activationBias;
+            (Vector128.Max(value, value * LiaGraph.LeakySlope) + bias).Store(rgb + i);
         }
         if (_previous != null) ThreeChannels.AddUpsampledRow(_previous, y, rgb, Output.Width);
     }
