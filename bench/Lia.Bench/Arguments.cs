@@ -14,7 +14,8 @@ internal static class Arguments
     }
 
     /// <summary>The number after an option.</summary>
-    public static int Number(this string[] arguments, string name, int unset) => arguments.Option(name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : unset;
+    public static int Number(this string[] arguments, string name, int unset) =>
+        arguments.Option(name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : unset;
 
     /// <summary>The numbers after an option, with commas between.</summary>
     public static int[] Numbers(this string[] arguments, string name, params int[] unset) =>
@@ -22,7 +23,8 @@ internal static class Arguments
 
     /// <summary>The precisions after <c>--precision</c>: <c>exact,fast</c>.</summary>
     public static CudaPrecision[] Precisions(this string[] arguments, params CudaPrecision[] unset) =>
-        arguments.Option("--precision") is { } text ? [.. text.Split(',').Select(name => Enum.Parse<CudaPrecision>(name, ignoreCase: true))] : unset;
+        arguments.Option("--precision") is { } text ? [.. text.Split(',').Select(name => Enum.Parse<CudaPrecision>(name, ignoreCase: true))]
+            : unset;
 
     /// <summary>The words that are none of the given options or their values.</summary>
     public static string[] Without(this string[] arguments, params string[] options)

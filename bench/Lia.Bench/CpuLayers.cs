@@ -6,7 +6,8 @@ namespace Lia.Bench;
 
 /// <summary>
 /// One encoder pass and one decoder pass on the processor: time and GFLOP/s of every step and in total. Each figure is the median of
-/// several runs after a warm-up, beside it the best (on a busy machine the more telling one); GFLOP/s counts the multiplications and additions of the convolutions and matrix products alone.
+/// several runs after a warm-up, beside it the best (on a busy machine the more telling one); GFLOP/s counts the multiplications and
+/// additions of the convolutions and matrix products alone.
 /// </summary>
 internal static class CpuLayers
 {
@@ -21,7 +22,9 @@ internal static class CpuLayers
         using SyntheticCheckpoint weights = new(architecture, 1);
         using CpuExecutor executor = new(weights, architecture, new() { Threads = threads == 0 ? null : threads, Simd = simd });
         Console.WriteLine($"{executor.DeviceName}, size {size}, median of {runs} runs");
-        Console.WriteLine($"weights made and packed in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {executor.Bytes / 1e6:F0} MB with activations");
+        Console.WriteLine(
+            $"weights made and packed in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, {executor.Bytes / 1e6:F0} MB with " +
+            "activations");
 
         float[] picture = new float[3 * size * size], frame = new float[picture.Length], code = new float[architecture.Motion];
         Random random = new(1);

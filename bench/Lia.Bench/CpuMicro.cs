@@ -88,7 +88,8 @@ public unsafe class KernelBenchmarks : IDisposable
         for (int y = 0; y < Side; y++)
         {
             for (int x = 0; x < Side; x++)
-                _context.Kernels.Sample(_input.Pixel(0, 0), Side, Side, _input.Stride, _input.Pitch, x + 0.3f, y + 0.6f, 1, _output.Pixel(y, x));
+                _context.Kernels.Sample(_input.Pixel(0, 0), Side, Side, _input.Stride, _input.Pitch, x + 0.3f, y + 0.6f, 1,
+                    _output.Pixel(y, x));
         }
     }
 }

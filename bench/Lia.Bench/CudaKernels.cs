@@ -16,8 +16,9 @@ using Perfolizer.Horology;
 namespace Lia.Bench;
 
 /// <summary>
-/// Every launch of the network alone on a GPU, with BenchmarkDotNet in this process. One invocation replays a graph of 64 launches, which go through copies of the network in turn,
-/// and waits for it: the time is the host's, but what the host adds is spread over 64 launches, and a graph's launches follow each other without it.
+/// Every launch of the network alone on a GPU, with BenchmarkDotNet in this process. One invocation replays a graph of 64 launches, which
+/// go through copies of the network in turn, and waits for it: the time is the host's, but what the host adds is spread over 64 launches,
+/// and a graph's launches follow each other without it.
 /// </summary>
 internal static class CudaKernels
 {
@@ -30,13 +31,16 @@ internal static class CudaKernels
 
     public static int Run(string[] arguments)
     {
+        if (arguments.Contains("--against-stock")) return AgainstStock.Run(arguments);
         using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
         int size = arguments.Number("--size", 256);
         CudaPrecision precision = arguments.Precisions(CudaPrecision.Fast).Single();
-        using NetworkLaunches network = new(loader, size, precision, arguments.Number("--copies", 8), arguments.Numbers("--batches", 1, 32));
+        using NetworkLaunches network =
+            new(loader, size, precision, arguments.Number("--copies", 8), arguments.Numbers("--batches", 1, 32));
         Launches = network.All;
         Peaks peaks = Peaks.Of(loader, arguments.Option("--peaks"));
-        Job job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(9).WithIterationTime(TimeInterval.FromMilliseconds(40));
+        Job job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(9)
+            .WithIterationTime(TimeInterval.FromMilliseconds(40));
         IConfig config = ManualConfig.CreateEmpty().AddJob(job).AddLogger(ConsoleLogger.Default)
             .AddColumn(
                 new NetworkColumn("Frames", "Frames that run together", launch => $"{launch.Frames}"),
@@ -44,24 +48,34 @@ internal static class CudaKernels
                 new NetworkColumn("Kernel", "The kernel and its type arguments", launch => launch.Kernel))
             .AddColumn(StatisticColumn.Median, StatisticColumn.StdDev)
             .AddColumn(
-                new RateColumn("TFLOP/s", "Operations of the layer in the median, a multiply-add counted as two", (launch, seconds) => launch.Operations / seconds / 1e12, "0.0"),
-                new RateColumn("GB/s", "Bytes that must be read and written, once each, in the median", (launch, seconds) => launch.Bytes / seconds / 1e9, "0"),
-                new RateColumn("% of peak", "Of the measured ceiling it comes nearer to: fp16 products for kernels with mma, float32 products for others, or the copy", (launch, seconds) => PercentOfPeak(launch, seconds, peaks), "0"),
-                new NetworkColumn("L2", "cold: the copies it goes through hold more than twice the L2 cache; warm: they may stay in it", launch => launch.IsCold ? "cold" : "warm"))
+                new RateColumn("TFLOP/s", "Operations of the layer in the median, a multiply-add counted as two",
+                    (launch, seconds) => launch.Operations / seconds / 1e12, "0.0"),
+                new RateColumn("GB/s", "Bytes that must be read and written, once each, in the median",
+                    (launch, seconds) => launch.Bytes / seconds / 1e9, "0"),
+                new RateColumn("% of peak",
+                    "Of the measured ceiling it comes nearer to: fp16 products for kernels with mma, float32 products for others, or " +
+                    "the copy", (launch, seconds) => PercentOfPeak(launch, seconds, peaks), "0"),
+                new NetworkColumn("L2", "cold: the copies it goes through hold more than twice the L2 cache; warm: they may stay in it",
+                    launch => launch.IsCold ? "cold" : "warm"))
             .WithOptions(ConfigOptions.DisableLogFile | ConfigOptions.DisableOptimizationsValidator)
             .WithSummaryStyle(SummaryStyle.Default.WithTimeUnit(TimeUnit.Microsecond).WithMaxParameterColumnWidth(80));
-        Console.WriteLine($"{loader.Properties.Name}, {CudaDeviceInfo.DriverRelease}; size {size}, {precision.ToString().ToLowerInvariant()}; peaks by {peaks.Origin}: {peaks.Tensor:0} TFLOP/s fp16, {peaks.Single:0.0} TFLOP/s float32, {peaks.Memory:0} GB/s");
+        Console.WriteLine(
+            $"{loader.Properties.Name}, {CudaDeviceInfo.DriverRelease}; size {size}, {precision.ToString().ToLowerInvariant()}; peaks " +
+            $"by {peaks.Origin}: {peaks.Tensor:0} TFLOP/s fp16, {peaks.Single:0.0} TFLOP/s float32, {peaks.Memory:0} GB/s");
         string[] forwarded = arguments.Without(Own);
-        Summary[] summaries = [.. BenchmarkSwitcher.FromTypes([typeof(NetworkKernelBenchmarks)]).Run(forwarded.Length == 0 ? ["--filter", "*"] : forwarded, config)];
+        Summary[] summaries = [.. BenchmarkSwitcher.FromTypes([typeof(NetworkKernelBenchmarks)])
+            .Run(forwarded.Length == 0 ? ["--filter", "*"] : forwarded, config)];
         if (arguments.Option("--json") is { } path) WriteJson(path, loader, size, precision, peaks, summaries);
         return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
     }
 
     /// <summary>Of the ceiling that bounds the launch: arithmetic or memory, whichever it comes nearer to.</summary>
     private static double PercentOfPeak(NetworkLaunch launch, double seconds, Peaks peaks) => 100 * Math.Max(
-        launch.Operations / seconds / 1e12 / (launch.UsesTensorCores ? peaks.Tensor : peaks.Single), launch.Bytes / seconds / 1e9 / peaks.Memory);
+        launch.Operations / seconds / 1e12 / (launch.UsesTensorCores ? peaks.Tensor : peaks.Single),
+        launch.Bytes / seconds / 1e9 / peaks.Memory);
 
-    private static void WriteJson(string path, KernelLoader loader, int size, CudaPrecision precision, Peaks peaks, IEnumerable<Summary> summaries)
+    private static void WriteJson(
+        string path, KernelLoader loader, int size, CudaPrecision precision, Peaks peaks, IEnumerable<Summary> summaries)
     {
         using FileStream file = File.Create(path);
         using Utf8JsonWriter json = new(file, new() { Indented = true });
@@ -74,7 +88,8 @@ internal static class CudaKernels
         json.WriteNumber("peakTflopsFloat32", peaks.Single);
         json.WriteNumber("peakGBps", peaks.Memory);
         json.WriteStartArray("launches");
-        foreach (BenchmarkReport report in summaries.SelectMany(summary => summary.Reports).Where(report => report.ResultStatistics is not null))
+        foreach (BenchmarkReport report in summaries.SelectMany(summary => summary.Reports)
+            .Where(report => report.ResultStatistics is not null))
         {
             NetworkLaunch launch = NetworkColumn.LaunchOf(report.BenchmarkCase);
             double seconds = report.ResultStatistics!.Median * 1e-9;
@@ -169,11 +184,13 @@ internal class NetworkColumn(string name, string legend, Func<NetworkLaunch, str
 }
 
 /// <summary>A column that follows from the launch and its time.</summary>
-internal sealed class RateColumn(string name, string legend, Func<NetworkLaunch, double, double> rate, string format) : NetworkColumn(name, legend, _ => "")
+internal sealed class RateColumn(string name, string legend, Func<NetworkLaunch, double, double> rate, string format)
+    : NetworkColumn(name, legend, _ => "")
 {
     public override bool IsNumeric => true;
 
     public override string GetValue(Summary summary, BenchmarkCase benchmarkCase) =>
-        summary[benchmarkCase]?.ResultStatistics is { } statistics && rate(LaunchOf(benchmarkCase), statistics.Median * 1e-9) is var value and > 0
+        summary[benchmarkCase]?.ResultStatistics is { } statistics
+            && rate(LaunchOf(benchmarkCase), statistics.Median * 1e-9) is var value and > 0
             ? value.ToString(format, CultureInfo.InvariantCulture) : "-";
 }

@@ -9,9 +9,9 @@ using Lia.Weights;
 namespace Lia.Bench;
 
 /// <summary>
-/// Driving frames on a GPU, frames resident on the device: milliseconds a frame from planes to planes (encoder, latent, decoder; the source encoded before), device
-/// memory, and with <c>--layers</c> the time of every kernel. Times lie between two events, the median of several runs after a warm-up; a kernel's time is its share of a
-/// run with an event after every launch, which adds about a microsecond each.
+/// Driving frames on a GPU, frames resident on the device: milliseconds a frame from planes to planes (encoder, latent, decoder; the source
+/// encoded before), device memory, and with <c>--layers</c> the time of every kernel. Times lie between two events, the median of several
+/// runs after a warm-up; a kernel's time is its share of a run with an event after every launch, which adds about a microsecond each.
 /// </summary>
 internal static class CudaLayers
 {
@@ -32,9 +32,13 @@ internal static class CudaLayers
         float[] picture = new float[3 * size * size];
         for (int i = 0; i < picture.Length; i++) picture[i] = random.NextSingle() * 2 - 1;
         using EncodedSource source = executor.EncodeSource(picture);
-        Console.WriteLine($"{executor.DeviceName}, size {size}, median of {runs} runs; weights made and packed, kernels compiled, source encoded in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s");
+        Console.WriteLine(
+            $"{executor.DeviceName}, size {size}, median of {runs} runs; weights made and packed, kernels compiled, source encoded in " +
+            $"{Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s");
         executor.BeginClip(source, source.Motion, 1);
-        Console.WriteLine($"{"frames",8} {"ms/frame",10} {"best",10} {"encoder",10} {"decoder",10} {"TFLOP/s",10} {"launches",10} {"arena MB",10} {"device MB",10}");
+        Console.WriteLine(
+            $"{"frames",8} {"ms/frame",10} {"best",10} {"encoder",10} {"decoder",10} {"TFLOP/s",10} {"launches",10} {"arena MB",10} " +
+            $"{"device MB",10}");
         foreach (int batch in batches)
         {
             float[] images = new float[batch * picture.Length];
@@ -43,11 +47,13 @@ internal static class CudaLayers
             executor.Upload(images);
             double[] all = DeviceTiming.Runs(loader, executor.Stream, () => executor.EnqueueFrames(batch), runs);
             CudaPlan encoder = executor.Plan(CudaPlanKind.Encoder, batch), decoder = executor.Plan(CudaPlanKind.Synthesis, batch);
-            double[] encode = DeviceTiming.Runs(loader, executor.Stream, () => encoder.Enqueue(executor.Stream), runs), decode = DeviceTiming.Runs(loader, executor.Stream, () => decoder.Enqueue(executor.Stream), runs);
+            double[] encode = DeviceTiming.Runs(loader, executor.Stream, () => encoder.Enqueue(executor.Stream), runs),
+                decode = DeviceTiming.Runs(loader, executor.Stream, () => decoder.Enqueue(executor.Stream), runs);
             KernelLaunch[] launches = [.. encoder.Steps.Concat(decoder.Steps).SelectMany(step => step.Launches)];
             double operations = launches.Sum(launch => launch.Operations);
             Console.WriteLine(
-                $"{batch,8} {all.Median() / batch,10:F4} {all.Min() / batch,10:F4} {encode.Median() / batch,10:F4} {decode.Median() / batch,10:F4} {operations / all.Median() / 1e9,10:F2} "
+                $"{batch,8} {all.Median() / batch,10:F4} {all.Min() / batch,10:F4} {encode.Median() / batch,10:F4} " +
+                    $"{decode.Median() / batch,10:F4} {operations / all.Median() / 1e9,10:F2} "
                 + $"{launches.Length,10} {executor.ArenaBytes / 1e6,10:F0} {(free - loader.MemoryInfo.Free) / 1e6,10:F0}");
             if (hasLayers) Layers(loader, executor, launches, batch, runs);
         }
@@ -77,11 +83,13 @@ internal static class CudaLayers
             double median = times[i].Median();
             KernelLaunch launch = launches[i];
             Console.WriteLine(
-                $"{launch.Name,-24} {launch.Kernel.Compiled.EntryPoint,-44} {median * 1e3 / batch,9:F2} {launch.Operations / median / 1e9,8:F1} {launch.Bytes / median / 1e6,7:F0} "
+                $"{launch.Name,-24} {launch.Kernel.Compiled.EntryPoint,-44} {median * 1e3 / batch,9:F2} " +
+                    $"{launch.Operations / median / 1e9,8:F1} {launch.Bytes / median / 1e6,7:F0} "
                 + $"{launch.Kernel.Attributes.Registers,5} {launch.Kernel.Attributes.LocalBytes,6}");
         }
         Console.WriteLine();
-        foreach (var group in launches.Select((launch, i) => (Kernel: launch.Kernel.Compiled.EntryPoint, Time: times[i].Median())).GroupBy(pair => pair.Kernel).OrderByDescending(group => group.Sum(pair => pair.Time)))
+        foreach (var group in launches.Select((launch, i) => (Kernel: launch.Kernel.Compiled.EntryPoint, Time: times[i].Median()))
+            .GroupBy(pair => pair.Kernel).OrderByDescending(group => group.Sum(pair => pair.Time)))
             Console.WriteLine($"{group.Key,-44} {group.Count(),4} launches {group.Sum(pair => pair.Time) * 1e3 / batch,9:F1} us/frame");
         Console.WriteLine();
     }

@@ -9,20 +9,24 @@ using Lia.Weights;
 namespace Lia.Bench;
 
 /// <summary>
-/// The table that is quoted: driving frames through the network on a GPU, the source encoded before. On the device: from planes to planes, frames resident, between
-/// events, the median of several runs after a warm-up. From bytes to bytes: through pixel pipes, from and to host memory, copies beside the computation, by the
-/// host's clock over many batches. PyTorch stands beside it when <c>pytorch-cuda.py</c> has left its figures.
+/// The table that is quoted: driving frames through the network on a GPU, the source encoded before. On the device: from planes to planes,
+/// frames resident, between events, the median of several runs after a warm-up. From bytes to bytes: through pixel pipes, from and to host
+/// memory, copies beside the computation, by the host's clock over many batches. PyTorch stands beside it when <c>pytorch-cuda.py</c> has
+/// left its figures.
 /// </summary>
 internal static class EndToEnd
 {
     public static int Run(string[] arguments)
     {
         int runs = arguments.Number("--runs", 31);
-        PyTorchFigures pytorch = PyTorchFigures.Read((arguments.Option("--pytorch") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries));
+        PyTorchFigures pytorch = PyTorchFigures.Read((arguments.Option("--pytorch") ?? "")
+            .Split(',', StringSplitOptions.RemoveEmptyEntries));
         using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
         Console.WriteLine($"{loader.Properties.Name}, {CudaDeviceInfo.DriverRelease}, median of {runs} runs");
         Console.WriteLine();
-        Console.WriteLine("| size | precision | frames together | ms a frame | best | frames/s | TFLOP/s | bytes to bytes, ms a frame | PyTorch as published | ratio | best tuned PyTorch | ratio |");
+        Console.WriteLine(
+            "| size | precision | frames together | ms a frame | best | frames/s | TFLOP/s | bytes to bytes, ms a frame | PyTorch as " +
+            "published | ratio | best tuned PyTorch | ratio |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
         List<Row> rows = [];
         foreach (int size in arguments.Numbers("--sizes", 256, 512))
@@ -37,7 +41,8 @@ internal static class EndToEnd
                     Row row = Measure(loader, executor, batch, runs);
                     rows.Add(row);
                     Console.WriteLine(
-                        $"| {size} | {row.Precision} | {batch} | {row.Milliseconds:0.000} | {row.Best:0.000} | {1e3 / row.Milliseconds:0} | {row.Tflops:0.0} | {row.Piped:0.000} "
+                        $"| {size} | {row.Precision} | {batch} | {row.Milliseconds:0.000} | {row.Best:0.000} | " +
+                            $"{1e3 / row.Milliseconds:0} | {row.Tflops:0.0} | {row.Piped:0.000} "
                         + $"| {Beside(pytorch.Published(size, batch), row)} | {Beside(pytorch.BestTuned(size, batch), row)} |");
                 }
             }
@@ -59,8 +64,10 @@ internal static class EndToEnd
         executor.Prepare(batch);
         executor.Upload(images);
         double[] times = DeviceTiming.Runs(loader, executor.Stream, () => executor.EnqueueFrames(batch), runs);
-        double operations = executor.Plan(CudaPlanKind.Frames, batch).Steps.SelectMany(step => step.Launches).Sum(launch => launch.Operations);
-        return new(executor.Architecture.Size, executor.Precision.ToString().ToLowerInvariant(), batch, times.Median() / batch, times.Min() / batch, operations / times.Median() / 1e9, Piped(executor, source, batch, runs) / batch);
+        double operations = executor.Plan(CudaPlanKind.Frames, batch).Steps.SelectMany(step => step.Launches)
+            .Sum(launch => launch.Operations);
+        return new(executor.Architecture.Size, executor.Precision.ToString().ToLowerInvariant(), batch, times.Median() / batch,
+            times.Min() / batch, operations / times.Median() / 1e9, Piped(executor, source, batch, runs) / batch);
     }
 
     /// <summary>Milliseconds a batch from bytes to bytes, the way a clip goes: three batches under way, latents by the host.</summary>
@@ -89,7 +96,8 @@ internal static class EndToEnd
                     for (int frame = 0; frame < batch; frame++)
                     {
                         Latents.Relative(
-                            executor.Basis, source.Appearance, source.Motion, source.Motion, codes.AsSpan(frame * architecture.Motion, architecture.Motion), 1,
+                            executor.Basis, source.Appearance, source.Motion, source.Motion,
+                            codes.AsSpan(frame * architecture.Motion, architecture.Motion), 1,
                             latents.AsSpan(frame * architecture.Style, architecture.Style));
                     }
                     results.Submit(source, latents, batch);

@@ -7,8 +7,8 @@ using Lia.Weights;
 namespace Lia.Bench;
 
 /// <summary>
-/// Every kernel launch of the network, in several copies that share no memory: networks of their own, with weights and activations of their own. Running
-/// the copies in turn keeps a launch from finding its operands in the L2 cache.
+/// Every kernel launch of the network, in several copies that share no memory: networks of their own, with weights and activations of their
+/// own. Running the copies in turn keeps a launch from finding its operands in the L2 cache.
 /// </summary>
 internal sealed class NetworkLaunches : IDisposable
 {
@@ -44,11 +44,15 @@ internal sealed class NetworkLaunches : IDisposable
         foreach (CudaExecutor network in _networks) network.Dispose();
     }
 
-    /// <summary>Runs the network on noise, so that what lies in its memory are activations: a device is faster with zeros. The largest batch goes first, since a larger one moves the memory.</summary>
+    /// <summary>
+    /// Runs the network on noise, so that what lies in its memory are activations: a device is faster with zeros. The largest batch goes
+    /// first, since a larger one moves the memory.
+    /// </summary>
     private static void Fill(CudaExecutor network, int seed, int[] batches)
     {
         Random random = new(seed);
-        float[] images = [.. Enumerable.Range(0, batches.Max() * network.Architecture.PictureLength()).Select(_ => random.NextSingle() * 2 - 1)];
+        float[] images = [.. Enumerable.Range(0, batches.Max() * network.Architecture.PictureLength())
+            .Select(_ => random.NextSingle() * 2 - 1)];
         using EncodedSource source = network.EncodeSource(images.AsSpan(0, network.Architecture.PictureLength()));
         network.BeginClip(source, source.Motion, 1);
         foreach (int frames in batches.OrderDescending())
@@ -61,7 +65,8 @@ internal sealed class NetworkLaunches : IDisposable
     }
 
     private static KernelLaunch[] Plans(CudaExecutor network, int frames) =>
-        [.. new[] { CudaPlanKind.PixelsIn, CudaPlanKind.Frames, CudaPlanKind.PixelsOut }.SelectMany(kind => network.Plan(kind, frames).Steps).SelectMany(step => step.Launches)];
+        [.. new[] { CudaPlanKind.PixelsIn, CudaPlanKind.Frames,
+            CudaPlanKind.PixelsOut }.SelectMany(kind => network.Plan(kind, frames).Steps).SelectMany(step => step.Launches)];
 }
 
 /// <summary>A launch of the network in its copies.</summary>

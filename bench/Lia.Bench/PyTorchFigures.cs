@@ -14,7 +14,8 @@ internal sealed class PyTorchFigures
         foreach (string path in paths)
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (!document.RootElement.TryGetProperty("frames", out JsonElement frames)) throw new InvalidDataException($"{path}: there are no figures of pytorch-cuda.py in it");
+            if (!document.RootElement.TryGetProperty("frames", out JsonElement frames))
+                throw new InvalidDataException($"{path}: there are no figures of pytorch-cuda.py in it");
             foreach (JsonElement frame in frames.EnumerateArray())
             {
                 all._figures.Add((
@@ -33,7 +34,8 @@ internal sealed class PyTorchFigures
 
     private (double, string)? Fastest(int size, int batch, bool isPublished)
     {
-        var those = _figures.Where(figure => figure.Size == size && figure.Batch == batch && figure.IsPublished == isPublished).OrderBy(figure => figure.Milliseconds).ToArray();
+        var those = _figures.Where(figure => figure.Size == size && figure.Batch == batch && figure.IsPublished == isPublished)
+            .OrderBy(figure => figure.Milliseconds).ToArray();
         return those.Length == 0 ? null : (those[0].Milliseconds, those[0].Program);
     }
 }

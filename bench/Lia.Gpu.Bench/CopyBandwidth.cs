@@ -11,7 +11,8 @@ internal static class CopyBandwidth
     public static void Run(KernelLoader loader)
     {
         var copy = VectorCopy.Load(loader);
-        using MemoryBuffer1D<Float4, Stride1D.Dense> source = loader.Allocate1D<Float4>(Bytes / 16), target = loader.Allocate1D<Float4>(Bytes / 16);
+        using MemoryBuffer1D<Float4, Stride1D.Dense> source =
+            loader.Allocate1D<Float4>(Bytes / 16), target = loader.Allocate1D<Float4>(Bytes / 16);
         source.View.MemSet(loader.Accelerator.DefaultStream, 0x3c);
         target.View.MemSet(loader.Accelerator.DefaultStream, 0);
         loader.Accelerator.Synchronize();

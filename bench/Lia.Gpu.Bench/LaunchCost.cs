@@ -3,7 +3,10 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Bench;
 
-/// <summary>Host time of a launch: a kernel of one group that does nothing with eight arguments, launched in batches short enough not to fill the driver's queue.</summary>
+/// <summary>
+/// Host time of a launch: a kernel of one group that does nothing with eight arguments, launched in batches short enough not to fill the
+/// driver's queue.
+/// </summary>
 internal static class LaunchCost
 {
     private const int Batch = 256;
@@ -11,7 +14,9 @@ internal static class LaunchCost
 
     public static void Run(KernelLoader loader)
     {
-        var launch = loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float, float>>(Nothing);
+        var launch =
+            loader.Load<Action<
+                AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float, float>>(Nothing);
         using AcceleratorStream stream = loader.CreateStream();
         using MemoryBuffer1D<float, Stride1D.Dense> buffer = loader.Allocate1D<float>(16);
         var times = new List<double>();

@@ -4,8 +4,8 @@ using Lia.Gpu.Runtime;
 namespace Lia.Gpu.Bench;
 
 /// <summary>
-/// Products of two 4096 x 4096 matrices of random numbers, rotated through three sets of operands. Every product is spot-checked against float64
-/// sums before it is timed.
+/// Products of two 4096 x 4096 matrices of random numbers, rotated through three sets of operands. Every product is spot-checked against
+/// float64 sums before it is timed.
 /// </summary>
 internal static class MatrixProducts
 {
@@ -27,7 +27,8 @@ internal static class MatrixProducts
     }
 
     private static void Time<T>(
-        KernelLoader loader, string name, T[] numbers, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int> multiply, Func<T, float> value, int repetitions)
+        KernelLoader loader, string name, T[] numbers,
+        Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int> multiply, Func<T, float> value, int repetitions)
         where T : unmanaged
     {
         MemoryBuffer1D<T, Stride1D.Dense>[] a = Rotations(0), b = Rotations(1), c = Rotations(2);
@@ -36,7 +37,8 @@ internal static class MatrixProducts
             multiply(loader.Accelerator.DefaultStream, a[0].View, b[0].View, c[0].View, Size, Size, Size);
             T[] product = c[0].GetAsArray1D(), left = a[0].GetAsArray1D(), right = b[0].GetAsArray1D();
             Check(name, left, right, product, value);
-            double milliseconds = Timing.Median(loader, repetitions, (stream, i) => multiply(stream, a[i % Sets].View, b[i % Sets].View, c[i % Sets].View, Size, Size, Size));
+            double milliseconds = Timing.Median(loader, repetitions,
+                (stream, i) => multiply(stream, a[i % Sets].View, b[i % Sets].View, c[i % Sets].View, Size, Size, Size));
             Timing.Print(name, Operations / milliseconds / 1e9, "TFLOP/s");
         }
         finally
@@ -46,10 +48,12 @@ internal static class MatrixProducts
         }
 
         MemoryBuffer1D<T, Stride1D.Dense>[] Rotations(int which) =>
-            [.. Enumerable.Range(0, Sets).Select(set => loader.Allocate1D([.. numbers[(set * 31 + which * 7)..], .. numbers[..(set * 31 + which * 7)]]))];
+            [.. Enumerable.Range(0, Sets)
+                .Select(set => loader.Allocate1D([.. numbers[(set * 31 + which * 7)..], .. numbers[..(set * 31 + which * 7)]]))];
     }
 
-    // Relative to the size of the sum's terms: float32 sums of 4096 products err by a few 1e-6 of it, a result rounded to half by 5e-4 of itself.
+    // Relative to the size of the sum's terms: float32 sums of 4096 products err by a few 1e-6 of it, a result rounded to half by 5e-4 of
+    // itself.
     private static void Check<T>(string name, T[] a, T[] b, T[] c, Func<T, float> value)
     {
         for (int at = 0; at < 500; at++)

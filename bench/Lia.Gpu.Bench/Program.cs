@@ -18,7 +18,10 @@ if (!CudaDeviceInfo.TryEnumerate(out var devices, out string? problem))
     return 1;
 }
 using KernelLoader loader = devices[0].Open();
-Console.WriteLine($"# {loader.Properties.Name}, sm_{loader.Properties.Sm}, driver for CUDA {CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}, {loader.Properties.Multiprocessors} multiprocessors");
+Console.WriteLine(
+    $"# {loader.Properties.Name}, sm_{loader.Properties.Sm}, driver for CUDA " +
+    $"{CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}, {loader.Properties.Multiprocessors} " +
+    "multiprocessors");
 loader.Accelerator.Synchronize();
 Timing.Print("open_device", Stopwatch.GetElapsedTime(start).TotalMilliseconds, "ms");
 LoadTime.Run(loader);

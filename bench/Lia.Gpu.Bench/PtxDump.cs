@@ -13,7 +13,8 @@ internal static class PtxDump
         foreach (int sm in (int[])[80, 90])
         {
             foreach ((string name, MethodInfo method) in Kernels())
-                File.WriteAllText(Path.Combine(directory, $"{name}.sm_{sm}.ptx"), KernelCompiler.Compile(method, new CompileTarget(sm)).Ptx);
+                File.WriteAllText(Path.Combine(directory, $"{name}.sm_{sm}.ptx"),
+                    KernelCompiler.Compile(method, new CompileTarget(sm)).Ptx);
         }
     }
 

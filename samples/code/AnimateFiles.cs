@@ -5,8 +5,8 @@ internal static class AnimateFiles
 {
     public static void Run(string model, string source, string driving, string output)
     {
-        AnimationOptions options = new() { Model = model, MotionStrength = 1.1f, SideBySide = true };
-        AnimationSummary summary = Native.Animate(source, driving, output, options);
+        AnimationOptions options = new() { MotionStrength = 1.1f, SideBySide = true };
+        AnimationSummary summary = Native.Animate(source, driving, output, new ModelOptions { Model = model }, options);
         Console.WriteLine($"{summary.Output}: {summary.Frames} frames of {summary.Width}x{summary.Height} on {summary.DeviceName}");
     }
 }

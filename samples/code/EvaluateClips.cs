@@ -7,7 +7,7 @@ internal static class EvaluateClips
 {
     public static void Run(string model, string report, string[] paths)
     {
-        using Animator animator = new(new AnimationOptions { Model = model });
+        using Animator animator = new(new ModelOptions { Model = model });
         EvaluationReport scores = animator.EvaluateEach(Clips.Find(paths), report);
         foreach (EvaluatedClip clip in scores.Clips)
             Console.WriteLine(clip.Scores is { } s ? $"{clip.Clip}: PSNR {s.Psnr:0.00} dB, SSIM {s.Ssim:0.000} over {s.Frames} frames" : clip.Problem);

@@ -5,8 +5,8 @@ internal static class LiveFrames
 {
     public static void Run(string model, string source, IEnumerable<RgbImage> camera)
     {
-        using Animator animator = new(new AnimationOptions { Model = model });
-        using LiveAnimator live = animator.Live(RgbImage.Load(source));
+        using Animator animator = new(new ModelOptions { Model = model });
+        using LiveAnimator live = animator.Live(source);
         foreach (RgbImage frame in camera)
         {
             RgbImage result = live.Next(frame);

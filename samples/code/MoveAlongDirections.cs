@@ -5,13 +5,13 @@ internal static class MoveAlongDirections
 {
     public static void Run(string model, string path, string output)
     {
-        RgbImage source = RgbImage.Load(path);
-        using Animator animator = new(new AnimationOptions { Model = model });
+        Source source = path;
+        using Animator animator = new(new ModelOptions { Model = model });
         Console.WriteLine($"{animator.Directions} directions");
         RgbImage moved = animator.Manipulate(source, [new MotionEdit(0, 1.5f), new MotionEdit(3, -1)]);
         using ClipWriter writer = new(output, animator.Size, animator.Size, new FrameRate(10));
         writer.Write(moved);
-        foreach (RgbImage frame in animator.ManipulateEach(source, MotionEdit.Sweep(0, -2, 2, 9))) writer.Write(frame);
+        foreach (RgbImage frame in animator.ManipulateFrames(source, MotionEdit.Sweep(0, -2, 2, 9))) writer.Write(frame);
         writer.Complete();
     }
 }

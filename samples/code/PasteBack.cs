@@ -7,7 +7,7 @@ internal static class PasteBack
     {
         if (!PixelBox.TryParse(box, out PixelBox face)) throw new ArgumentException($"{box} is not X,Y,W,H");
         PixelBox moving = MotionFraming.Find(driving);
-        AnimationOptions options = new() { Model = model, Crop = face, PasteBack = true, DrivingCrop = moving };
-        Native.Animate(picture, driving, output, options);
+        AnimationOptions options = new() { Crop = face, PasteBack = true, DrivingCrop = moving };
+        Native.Animate(picture, driving, output, new ModelOptions { Model = model }, options);
     }
 }

@@ -8,7 +8,7 @@ internal static class SyntheticModel
     public static void Run(string source, string output)
     {
         using SyntheticCheckpoint weights = new(ModelArchitecture.Official(64), seed: 1);
-        using Animator animator = new(weights, new AnimationOptions { Device = Device.Cpu });
-        animator.Manipulate(RgbImage.Load(source), [new MotionEdit(0, 1)]).Save(output);
+        using Animator animator = new(new ModelOptions { Weights = weights, Device = Device.Cpu });
+        animator.Manipulate(source, [new MotionEdit(0, 1)]).Save(output);
     }
 }

@@ -98,7 +98,8 @@ internal static class Application
     }
 
     /// <summary>A command as it is typed: <c>lia motion extract</c>.</summary>
-    private static string Name(CommandResult result) => result.Parent is CommandResult parent ? $"{Name(parent)} {result.Command.Name}" : "lia";
+    private static string Name(CommandResult result) =>
+        result.Parent is CommandResult parent ? $"{Name(parent)} {result.Command.Name}" : "lia";
 
     private static int Fail(CliContext context, int status, string message)
     {

@@ -25,13 +25,15 @@ internal struct Epilogue
     public float ResidualGain;
 
     /// <summary>Applies it to channels <paramref name="channel"/> to +3 of the pixel that is stored at <paramref name="row"/>.</summary>
-    public static Float4 Apply<TAccess>(Epilogue e, Float4 value, int frame, int row, int channel, int channels) where TAccess : struct, IChannelAccess
+    public static Float4 Apply<TAccess>(Epilogue e, Float4 value, int frame, int row, int channel, int channels)
+        where TAccess : struct, IChannelAccess
     {
         if (e.Scale.Length != 0) value = Quad.Multiply(value, Quad.Load<TAccess>(e.Scale, frame * e.ScaleStride, channel, channels));
         if (e.Bias.Length != 0) value = Quad.Add(value, Quad.Load<TAccess>(e.Bias, 0, channel, channels));
         if (e.Activate != 0)
         {
-            value = new(Activation.LeakyRelu(value.X), Activation.LeakyRelu(value.Y), Activation.LeakyRelu(value.Z), Activation.LeakyRelu(value.W));
+            value = new(Activation.LeakyRelu(value.X), Activation.LeakyRelu(value.Y), Activation.LeakyRelu(value.Z),
+                Activation.LeakyRelu(value.W));
         }
         if (e.Residual.Length != 0)
         {

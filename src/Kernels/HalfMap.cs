@@ -1,8 +1,9 @@
 namespace Lia.Kernels;
 
 /// <summary>
-/// An fp16 activation in CHW8 order, [frame][channel / 8][part][plane][row][column][8]: eight channels of a pixel are 16 bytes, and eight pixels of a row are the
-/// 128 bytes the tensor cores call a core matrix. A value is one half or, of two parts, the sum of two (<see cref="IMapFormat"/>). Channels are padded with zeros to a multiple of <see cref="ChannelGranule"/>.
+/// An fp16 activation in CHW8 order, [frame][channel / 8][part][plane][row][column][8]: eight channels of a pixel are 16 bytes, and eight
+/// pixels of a row are the 128 bytes the tensor cores call a core matrix. A value is one half or, of two parts, the sum of two
+/// (<see cref="IMapFormat"/>). Channels are padded with zeros to a multiple of <see cref="ChannelGranule"/>.
 /// </summary>
 /// <param name="View">The halves.</param>
 /// <param name="Frames">Pictures.</param>
@@ -10,7 +11,8 @@ namespace Lia.Kernels;
 /// <param name="Height">Rows of a plane.</param>
 /// <param name="Width">Columns of a plane.</param>
 /// <param name="Planes">
-/// 1; or 4 for a picture cut by the parities of its coordinates (phase-separated): pixel (y, x) lies in plane 2 (y mod 2) + x mod 2 at (y / 2, x / 2).
+/// 1; or 4 for a picture cut by the parities of its coordinates (phase-separated): pixel (y, x) lies in plane 2 (y mod 2) + x mod 2 at (y /
+/// 2, x / 2).
 /// </param>
 /// <param name="Parts">Halves of a value. To who only addresses halves they are <see cref="StoredPlanes"/>.</param>
 internal sealed record HalfMap(ArrayView<Half> View, int Frames, int Channels, int Height, int Width, int Planes = 1, int Parts = 1)
@@ -45,7 +47,8 @@ internal sealed record HalfMap(ArrayView<Half> View, int Frames, int Channels, i
             for (int channel = 0; channel < Channels; channel++)
             {
                 ReadOnlySpan<Half> octet = values.Slice((frame * octets + channel / 8) * Parts * pixels * 8, Parts * pixels * 8);
-                for (int i = 0; i < Parts * pixels; i++) planar[(frame * Channels + channel) * pixels + i % pixels] += octet[i * 8 + channel % 8];
+                for (int i = 0; i < Parts * pixels; i++)
+                    planar[(frame * Channels + channel) * pixels + i % pixels] += octet[i * 8 + channel % 8];
             }
         }
         return planar;

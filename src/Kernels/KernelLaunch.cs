@@ -4,7 +4,8 @@ using Lia.Gpu.Runtime;
 namespace Lia.Kernels;
 
 /// <summary>
-/// A kernel with its shape and arguments, ready to be put into a stream any number of times. Every launcher of this project makes these, by our compiler or by ILGPU's own.
+/// A kernel with its shape and arguments, ready to be put into a stream any number of times. Every launcher of this project makes these, by
+/// our compiler or by ILGPU's own.
 /// </summary>
 internal abstract class KernelLaunch
 {
@@ -27,7 +28,9 @@ internal abstract class KernelLaunch
     /// <summary>Puts the launch into a stream. Allocates nothing.</summary>
     public abstract void Enqueue(AcceleratorStream stream);
 
-    /// <summary>Binds a kernel's arguments and starts to load it (once per loader): the kernels of a plan are compiled side by side.</summary>
+    /// <summary>
+    /// Binds a kernel's arguments and starts to load it (once per loader): the kernels of a plan are compiled side by side.
+    /// </summary>
     /// <typeparam name="TArguments">The kernel's only parameter.</typeparam>
     /// <param name="loader">Where it runs.</param>
     /// <param name="kernel">A static method.</param>
@@ -49,9 +52,11 @@ internal abstract class KernelLaunch
         new(new Index1D(checked((int)((threads + group - 1) / group))), new Index1D(group));
 
     private static KernelLaunch Bind<TArguments>(
-        KernelLoader loader, Action<TArguments> kernel, KernelConfig config, TArguments arguments, double operations, double bytes, bool overlaps)
+        KernelLoader loader, Action<TArguments> kernel, KernelConfig config, TArguments arguments, double operations, double bytes,
+        bool overlaps)
         where TArguments : struct => loader.IsStock
-        ? new StockBound<TArguments>(loader.LoadStock(kernel), config, arguments) { Loader = loader, Operations = operations, Bytes = bytes }
+        ? new StockBound<TArguments>(loader.LoadStock(kernel), config, arguments)
+            { Loader = loader, Operations = operations, Bytes = bytes }
         : new Bound(loader.LoadAsync(kernel.Method), config, KernelArguments.Flatten(in arguments), overlaps && loader.Target.Sm >= 90)
         {
             Loader = loader,
@@ -68,7 +73,8 @@ internal abstract class KernelLaunch
     }
 
     // ILGPU's own compiler and launcher.
-    private sealed class StockBound<TArguments>(Action<AcceleratorStream, KernelConfig, TArguments> kernel, KernelConfig config, TArguments arguments) : KernelLaunch
+    private sealed class StockBound<TArguments>(
+        Action<AcceleratorStream, KernelConfig, TArguments> kernel, KernelConfig config, TArguments arguments) : KernelLaunch
         where TArguments : struct
     {
         public override LoadedKernel Kernel => throw new NotSupportedException("ILGPU's own compiler compiled it");

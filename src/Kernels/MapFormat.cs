@@ -1,8 +1,8 @@
 namespace Lia.Kernels;
 
 /// <summary>
-/// How the values of a half map (<see cref="HalfMap"/>) are stored, at compile time. Kernels that are made for one half a value are the same code, instruction for instruction, as if there
-/// were no other format.
+/// How the values of a half map (<see cref="HalfMap"/>) are stored, at compile time. Kernels that are made for one half a value are the
+/// same code, instruction for instruction, as if there were no other format.
 /// </summary>
 internal interface IMapFormat
 {
@@ -17,8 +17,9 @@ internal readonly struct OneHalf : IMapFormat
 }
 
 /// <summary>
-/// Two halves a value, x = high + low with high = half(x) and low = half(x - high): 22 bits and a sign between them, an error of at most max(2^-23 |x|, 2^-25). What is beyond
-/// 65504 is no number, and everything that follows from it: a frame that leaves the range is told, never wrong.
+/// Two halves a value, x = high + low with high = half(x) and low = half(x - high): 22 bits and a sign between them, an error of at most
+/// max(2^-23 |x|, 2^-25). What is beyond 65504 is no number, and everything that follows from it: a frame that leaves the range is told,
+/// never wrong.
 /// </summary>
 internal readonly struct TwoHalves : IMapFormat
 {

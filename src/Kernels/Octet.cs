@@ -1,8 +1,9 @@
 namespace Lia.Kernels;
 
 /// <summary>
-/// Eight neighbouring channels of a pixel as floats: what every kernel over half maps (<see cref="HalfMap"/>) moves, 16 bytes and one access each, neighbouring lanes
-/// neighbouring columns. Indices into a map count octets, so that no offset in a map of less than 2^31 octets overflows an int.
+/// Eight neighbouring channels of a pixel as floats: what every kernel over half maps (<see cref="HalfMap"/>) moves, 16 bytes and one
+/// access each, neighbouring lanes neighbouring columns. Indices into a map count octets, so that no offset in a map of less than 2^31
+/// octets overflows an int.
 /// </summary>
 /// <param name="low">Channels 0 to 3.</param>
 /// <param name="high">Channels 4 to 7.</param>
@@ -23,11 +24,15 @@ internal struct Octet(Float4 low, Float4 high)
     /// <summary>Octet <paramref name="index"/> of a map that no thread writes while the kernel runs.</summary>
     public static Octet Load(ArrayView<Half> map, int index) => Unpack(LoadPacked(map, index));
 
-    /// <summary>Octet <paramref name="index"/> of a map with the bits of <paramref name="keep"/>: all ones, or zero for zeros. A mask, because a load under a condition waits for it.</summary>
+    /// <summary>
+    /// Octet <paramref name="index"/> of a map with the bits of <paramref name="keep"/>: all ones, or zero for zeros. A mask, because a
+    /// load under a condition waits for it.
+    /// </summary>
     public static Octet Load(ArrayView<Half> map, int index, uint keep)
     {
         Half8 value = LoadPacked(map, index);
-        return Unpack(new(new(value.A.RawValue & keep), new(value.B.RawValue & keep), new(value.C.RawValue & keep), new(value.D.RawValue & keep)));
+        return Unpack(new(new(value.A.RawValue & keep), new(value.B.RawValue & keep), new(value.C.RawValue & keep),
+            new(value.D.RawValue & keep)));
     }
 
     /// <summary>Octet <paramref name="index"/> of a map in some format that no thread writes while the kernel runs.</summary>
@@ -44,12 +49,17 @@ internal struct Octet(Float4 low, Float4 high)
 
     /// <summary>Octet <paramref name="index"/> of floats that no thread writes while the kernel runs.</summary>
     public static Octet Load(ArrayView<float> values, int index) => new(
-        Intrinsics.LoadNonCoherent(ref values.Cast<Float4>()[2 * index]), Intrinsics.LoadNonCoherent(ref values.Cast<Float4>()[2 * index + 1]));
+        Intrinsics.LoadNonCoherent(ref values.Cast<Float4>()[2 * index]),
+        Intrinsics.LoadNonCoherent(ref values.Cast<Float4>()[2 * index + 1]));
 
-    /// <summary>Stores octet <paramref name="index"/> of a map, rounded to nearest even; what lies beyond +-65504 becomes +-65504, NaN stays NaN.</summary>
+    /// <summary>
+    /// Stores octet <paramref name="index"/> of a map, rounded to nearest even; what lies beyond +-65504 becomes +-65504, NaN stays NaN.
+    /// </summary>
     public static void Store(ArrayView<Half> map, int index, Octet value) => map.Cast<Half8>()[index] = Pack(value);
 
-    /// <summary>Stores octet <paramref name="index"/> of a map in some format; its parts lie <paramref name="part"/> octets apart.</summary>
+    /// <summary>
+    /// Stores octet <paramref name="index"/> of a map in some format; its parts lie <paramref name="part"/> octets apart.
+    /// </summary>
     public static void Store<TFormat>(ArrayView<Half> map, int index, int part, Octet value) where TFormat : struct, IMapFormat
     {
         if (default(TFormat).Parts == 1)
@@ -65,7 +75,8 @@ internal struct Octet(Float4 low, Float4 high)
     }
 
     /// <summary>As floats, exactly.</summary>
-    public static Octet Unpack(Half8 value) => new(new(value.A.X, value.A.Y, value.B.X, value.B.Y), new(value.C.X, value.C.Y, value.D.X, value.D.Y));
+    public static Octet Unpack(Half8 value) =>
+        new(new(value.A.X, value.A.Y, value.B.X, value.B.Y), new(value.C.X, value.C.Y, value.D.X, value.D.Y));
 
     /// <summary>Octet <paramref name="k"/> of some that were loaded packed, part by part.</summary>
     public static Octet Unpack<TFormat>(ArrayView<Half8> packed, int k) where TFormat : struct, IMapFormat =>
@@ -73,7 +84,8 @@ internal struct Octet(Float4 low, Float4 high)
 
     /// <summary>As halves, rounded to nearest even and saturated.</summary>
     public static Half8 Pack(Octet value) => new(
-        Saturated(value.Low.X, value.Low.Y), Saturated(value.Low.Z, value.Low.W), Saturated(value.High.X, value.High.Y), Saturated(value.High.Z, value.High.W));
+        Saturated(value.Low.X, value.Low.Y), Saturated(value.Low.Z, value.Low.W), Saturated(value.High.X, value.High.Y),
+        Saturated(value.High.Z, value.High.W));
 
     /// <summary>As halves, rounded to nearest even; what is too large becomes infinite.</summary>
     public static Half8 Nearest(Octet value) => new(
@@ -99,7 +111,8 @@ internal struct Octet(Float4 low, Float4 high)
     /// <summary>FusedLeakyReLU of every channel, the bias added already.</summary>
     public static Octet LeakyRelu(Octet a) => new(
         new(Activation.LeakyRelu(a.Low.X), Activation.LeakyRelu(a.Low.Y), Activation.LeakyRelu(a.Low.Z), Activation.LeakyRelu(a.Low.W)),
-        new(Activation.LeakyRelu(a.High.X), Activation.LeakyRelu(a.High.Y), Activation.LeakyRelu(a.High.Z), Activation.LeakyRelu(a.High.W)));
+        new(Activation.LeakyRelu(a.High.X), Activation.LeakyRelu(a.High.Y), Activation.LeakyRelu(a.High.Z),
+            Activation.LeakyRelu(a.High.W)));
 
     /// <summary>sum + a . b, one multiply-add after the other.</summary>
     public static float Dot(Octet a, Octet b, float sum)
@@ -114,8 +127,8 @@ internal struct Octet(Float4 low, Float4 high)
         return Intrinsics.Fma(a.High.W, b.High.W, sum);
     }
 
-    // Rounding gave infinity (0x7c00 under the sign) to what is too large; one less is 65504. The difference from infinity has 15 bits, so that adding
-    // 0x7fff sets a half's top bit exactly if it is not zero, and never carries into the other half.
+    // Rounding gave infinity (0x7c00 under the sign) to what is too large; one less is 65504. The difference from infinity has 15 bits, so
+    // that adding 0x7fff sets a half's top bit exactly if it is not zero, and never carries into the other half.
     /// <summary>Two floats as halves, rounded to nearest even and saturated; NaN stays NaN.</summary>
     public static Half2 Saturated(float x, float y)
     {

@@ -1,9 +1,9 @@
 namespace Lia.Kernels;
 
 /// <summary>
-/// Launches that follow each other closely (programmatic dependent launch, sm_90 and up): the next kernel is set up while this one runs, and waits where it first
-/// touches memory. A kernel launched by <see cref="KernelLaunch.CreateOverlapping{TArguments}"/> calls <see cref="Begin"/>, in every thread that touches what other
-/// kernels write or read.
+/// Launches that follow each other closely (programmatic dependent launch, sm_90 and up): the next kernel is set up while this one runs,
+/// and waits where it first touches memory. A kernel launched by <see cref="KernelLaunch.CreateOverlapping{TArguments}"/> calls
+/// <see cref="Begin"/>, in every thread that touches what other kernels write or read.
 /// </summary>
 internal static class Overlap
 {

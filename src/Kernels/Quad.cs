@@ -22,7 +22,10 @@ internal readonly struct ScalarAccess : IChannelAccess
 /// <summary>Four neighbouring channels. Every kernel over NHWC activations moves these.</summary>
 internal static class Quad
 {
-    /// <summary>Channels <paramref name="channel"/> to +3 of the row that starts at <paramref name="row"/>; those past <paramref name="channels"/> are zero.</summary>
+    /// <summary>
+    /// Channels <paramref name="channel"/> to +3 of the row that starts at <paramref name="row"/>; those past <paramref name="channels"/>
+    /// are zero.
+    /// </summary>
     public static Float4 Load<TAccess>(ArrayView<float> view, int row, int channel, int channels) where TAccess : struct, IChannelAccess
     {
         Float4 value = new(0f, 0f, 0f, 0f);
@@ -42,7 +45,8 @@ internal static class Quad
     }
 
     /// <summary>Stores channels <paramref name="channel"/> to +3, those that exist.</summary>
-    public static void Store<TAccess>(ArrayView<float> view, int row, int channel, int channels, Float4 value) where TAccess : struct, IChannelAccess
+    public static void Store<TAccess>(ArrayView<float> view, int row, int channel, int channels, Float4 value)
+        where TAccess : struct, IChannelAccess
     {
         int offset = row + channel;
         if (default(TAccess).Vector)
@@ -66,7 +70,8 @@ internal static class Quad
 
     /// <summary>a * factor + c, each rounded once.</summary>
     public static Float4 Fma(Float4 a, float factor, Float4 c) => new(
-        Intrinsics.Fma(a.X, factor, c.X), Intrinsics.Fma(a.Y, factor, c.Y), Intrinsics.Fma(a.Z, factor, c.Z), Intrinsics.Fma(a.W, factor, c.W));
+        Intrinsics.Fma(a.X, factor, c.X), Intrinsics.Fma(a.Y, factor, c.Y), Intrinsics.Fma(a.Z, factor, c.Z),
+        Intrinsics.Fma(a.W, factor, c.W));
 
     /// <summary>sum + a . b, channel after channel, each rounded once.</summary>
     public static float Dot(Float4 a, Float4 b, float sum) =>

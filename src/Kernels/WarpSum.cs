@@ -3,7 +3,9 @@ namespace Lia.Kernels;
 /// <summary>Sums over lanes.</summary>
 internal static class WarpSum
 {
-    /// <summary>The sum over groups of <paramref name="lanes"/> (a power of two) neighbouring lanes, in every lane; always in the same order.</summary>
+    /// <summary>
+    /// The sum over groups of <paramref name="lanes"/> (a power of two) neighbouring lanes, in every lane; always in the same order.
+    /// </summary>
     public static float Of(float value, int lanes)
     {
         for (int mask = lanes >> 1; mask > 0; mask >>= 1) value += Warp.ShuffleXor(value, mask);

@@ -19,7 +19,8 @@ public readonly record struct FrameSize(int Width, int Height)
         size = new(width, height);
         return true;
 
-        static bool Extent(string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value > 0;
+        static bool Extent(string text, out int value) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value > 0;
     }
 
     /// <summary>For example <c>640x480</c>.</summary>

@@ -1,6 +1,7 @@
 namespace Lia;
 
-/// <summary>A picture, video, motion file or output that cannot be used. The message is one line and names the file and the reason.</summary>
+/// <summary>A picture, video, motion file or output that cannot be used. The message is one line and names the file and the
+/// reason.</summary>
 public sealed class MediaException : Exception
 {
     /// <summary>Creates the exception.</summary>

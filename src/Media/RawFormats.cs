@@ -18,7 +18,8 @@ public enum RawOutput
     Auto,
     /// <summary>yuv4mpeg with a colour for every pixel (4:4:4), BT.601, limited range.</summary>
     Yuv4Mpeg,
-    /// <summary>yuv4mpeg with a colour for four pixels (4:2:0, sited in their middle), BT.601, limited range: for programs that read nothing else.</summary>
+    /// <summary>yuv4mpeg with a colour for four pixels (4:2:0, sited in their middle), BT.601, limited range: for programs that read
+    /// nothing else.</summary>
     Yuv4Mpeg420,
     /// <summary>R, G, B bytes, row by row from the top, with nothing between the frames.</summary>
     Rgb24,

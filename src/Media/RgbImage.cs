@@ -7,7 +7,8 @@ public sealed partial class RgbImage
     /// <param name="width">Pixels in a row, at least 1.</param>
     /// <param name="height">Rows, at least 1.</param>
     /// <param name="pixels">[height, width, 3], R G B.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An extent is below 1, or the picture has more than <see cref="MaxPixels"/> pixels.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An extent is below 1, or the picture has more than <see cref="MaxPixels"/>
+    /// pixels.</exception>
     /// <exception cref="ArgumentException"><paramref name="pixels"/> is not <c>3 * width * height</c> bytes long.</exception>
     public RgbImage(int width, int height, byte[] pixels)
     {
@@ -24,7 +25,8 @@ public sealed partial class RgbImage
     /// <summary>Creates a black picture.</summary>
     /// <param name="width">Pixels in a row, at least 1.</param>
     /// <param name="height">Rows, at least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An extent is below 1, or the picture has more than <see cref="MaxPixels"/> pixels.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An extent is below 1, or the picture has more than <see cref="MaxPixels"/>
+    /// pixels.</exception>
     public RgbImage(int width, int height) : this(width, height, new byte[Checked(width, height)]) { }
 
     /// <summary>The largest picture that is accepted anywhere, in pixels: 8192 x 8192.</summary>

@@ -1,138 +1,150 @@
-using Lia.Motion;
-using Microsoft.Extensions.Logging;
+using Lia.Animation.Framing;
+using Lia.Animation.Motion;
+using Lia.Animation.Pipeline;
+using Lia.Media.IO;
 
 namespace Lia;
 
-/// <summary>Everything that can be chosen about an animation. The defaults need only <see cref="Model"/>.</summary>
-public sealed partial record AnimationOptions
+/// <summary>What can be chosen about one clip. The defaults need nothing. What loads a model is <see cref="ModelOptions"/>.</summary>
+public sealed record AnimationOptions
 {
-    /// <summary>The checkpoint: a safetensors file or a PyTorch file of the official program.</summary>
-    public string? Model { get; init; }
-
-    /// <summary>What computes.</summary>
-    public Device Device { get; init; }
-
-    /// <summary>How it computes.</summary>
-    public Precision Precision { get; init; }
-
-    /// <summary>CPU threads; 0 takes every core.</summary>
-    public int Threads { get; init; }
-
-    /// <summary>Where messages go; none by default.</summary>
-    public ILoggerFactory? LoggerFactory { get; init; }
-
     /// <summary>How the driving motion is transferred.</summary>
     public MotionMode Mode { get; init; }
 
-    /// <summary>Factor on the motion: 1 is the driving motion, more exaggerates. In relative mode 0 keeps the source still; in absolute mode
+    /// <summary>Factor on the motion: 1 is the driving motion, more exaggerates. In relative mode 0 keeps the source still; in absolute
+    /// mode
     /// the factor is on the driving pose itself, and 0 is the model's neutral pose.</summary>
     public float MotionStrength { get; init; } = 1;
 
-    /// <summary>Frames in the window over which motion codes are smoothed, odd and at most 255: each code becomes the mean of those around it with the raised
-    /// cosine weights <c>(1 + cos(2 pi j / (N + 1))) / (N + 1)</c>; beyond its ends the clip stands still. 1 leaves the motion as it is. Nothing is delayed, but a
+    /// <summary>Frames in the window over which motion codes are smoothed, odd and at most 255: each code becomes the mean of those around
+    /// it with the raised
+    /// cosine weights <c>(1 + cos(2 pi j / (N + 1))) / (N + 1)</c>; beyond its ends the clip stands still. 1 leaves the motion as it is.
+    /// Nothing is delayed, but a
     /// frame is computed only when half a window after it has been read.</summary>
     public int SmoothingWindow { get; init; } = 1;
 
-    /// <summary>Where relative motion starts. Null: at the first frame used, or at the one that a motion clip names if that is used. Anything else lets all driving
+    /// <summary>Where relative motion starts. Null: at the first frame used, or at the one that a motion clip names if that is used.
+    /// Anything else lets all driving
     /// frames through the encoder before the first is animated.</summary>
     public StartFrame? StartFrame { get; init; }
 
-    /// <summary>How often the motion is played. With more than once, all driving frames go through the encoder (once) before the first is animated, and the sound is left out.</summary>
+    /// <summary>How often the motion is played. With more than once, all driving frames go through the encoder (once) before the first is
+    /// animated, and
+    /// the sound is left out.</summary>
     public int Loops { get; init; } = 1;
 
-    /// <summary>Whether the motion is played backwards after forwards: n frames become 2n - 2, the turning points shown once, so that repetitions join smoothly.
+    /// <summary>Whether the motion is played backwards after forwards: n frames become 2n - 2, the turning points shown once, so that
+    /// repetitions join smoothly.
     /// All driving frames go through the encoder before the first is animated, and the sound is left out.</summary>
     public bool PingPong { get; init; }
 
-    /// <summary>How pictures that are not square become square.</summary>
-    public Fit Fit { get; init; }
-
-    /// <summary>Driving frames to use, counted from 0, the end excluded: <c>0..48</c>, <c>10..</c>; the only index from the end is <c>^0</c>.</summary>
+    /// <summary>Driving frames to use, counted from 0, the end excluded: <c>0..48</c>, <c>10..</c>; the only index from the end is
+    /// <c>^0</c>.</summary>
     public Range Frames { get; init; } = Range.All;
-
-    /// <summary>Frames that go through the network together; 0 lets the device choose. It does not change the result beyond rounding.</summary>
-    public int Batch { get; init; }
-
-    /// <summary>Whether the output shows source, driving frame and result next to each other (three times as wide).</summary>
-    public bool SideBySide { get; init; }
-
-    /// <summary>How network values become colours.</summary>
-    public Normalization Normalization { get; init; }
-
-    /// <summary>Whether the driving clip's sound is kept, where the output can hold sound (mp4).</summary>
-    public bool Audio { get; init; } = true;
 
     /// <summary>Overrides the rate of the driving clip (frames are neither dropped nor repeated; the sound is then left out).
     /// Null keeps the clip's rate, or 25 for a folder of frames or a picture.</summary>
     public FrameRate? FrameRate { get; init; }
 
-    /// <summary>A safetensors file to write the network's float32 frames to, before clamping: tensor <c>frames</c> [N, 3, S, S]. Null writes none.</summary>
+    /// <summary>How pictures that are not square become square.</summary>
+    public Fit Fit { get; init; }
+
+    /// <summary>The part of the source that is animated, usually a square around the face; null takes the whole picture. <see cref="Fit"/>
+    /// makes it square
+    /// if it is not.</summary>
+    public PixelBox? Crop { get; init; }
+
+    /// <summary>The part of every driving frame that is looked at; null takes the whole frame.</summary>
+    public PixelBox? DrivingCrop { get; init; }
+
+    /// <summary>Finds <see cref="DrivingCrop"/> from the motion in the driving file (<see cref="MotionFraming"/>), which is then read
+    /// twice.</summary>
+    public bool AutoDrivingCrop { get; init; }
+
+    /// <summary>Whether the animated square goes back into the full source picture, with an edge that fades over a sixteenth of its side.
+    /// The output has
+    /// the source's size.</summary>
+    public bool PasteBack { get; init; }
+
+    /// <summary>Whether the output shows source, driving frame and result next to each other (three times as wide).</summary>
+    public bool SideBySide { get; init; }
+
+    /// <summary>How network values become colors.</summary>
+    public Normalization Normalization { get; init; }
+
+    /// <summary>Whether the driving clip's sound is kept, where the output can hold sound (mp4).</summary>
+    public bool Audio { get; init; } = true;
+
+    /// <summary>A safetensors file to write the network's float32 frames to, before clamping: tensor <c>frames</c> [N, 3, S, S]. Null
+    /// writes none.</summary>
     public string? Dump { get; init; }
 
-    internal static AnimationOptions Defaults { get; } = new();
+    /// <summary>What the driving stream or file is; set it only for raw video.</summary>
+    public RawInput RawInput { get; init; }
+
+    /// <summary>The size of raw RGB24 driving frames, which do not say it themselves. RGB24 needs <see cref="FrameRate"/> too.</summary>
+    public FrameSize? RawInputSize { get; init; }
+
+    /// <summary>How an output stream, or an output file <c>.y4m</c> or <c>.rgb</c>, is written.</summary>
+    public RawOutput RawOutput { get; init; }
+
+    internal static AnimationOptions None { get; } = new();
 
     internal int FirstFrame => Frames.Start.Value;
 
     /// <summary>The end of the range, excluded; null when open.</summary>
     internal int? EndFrame => Frames.End.IsFromEnd ? null : Frames.End.Value;
 
-    /// <summary>Whether all driving codes must be known before the first frame is animated.</summary>
-    internal bool NeedsWholeMotion => StartFrame is not null || Loops > 1 || PingPong;
+    /// <summary>What the reader of the driving frames should know.</summary>
+    internal ReadOptions Reading => new(EndFrame, new(RawInput, RawInputSize, FrameRate));
 
-    /// <exception cref="ArgumentException">A value is out of its range.</exception>
+    internal FramingSettings Framing => new(Fit, Crop, DrivingCrop);
+
+    /// <summary>The records that the rooms below look at.</summary>
+    /// <param name="mode">Relative or absolute.</param>
+    /// <param name="batch">Frames that go together; 0 for the device's choice.</param>
+    internal ClipSettings Settings(MotionMode mode, int batch) => new(
+        new MotionSettings
+        {
+            FirstFrame = FirstFrame,
+            EndFrame = EndFrame,
+            IsRelative = mode == MotionMode.Relative,
+            Strength = MotionStrength,
+            SmoothingWindow = SmoothingWindow,
+            Start = StartFrame,
+            Loops = Loops,
+            PingPong = PingPong,
+            KeepsFrames = SideBySide,
+        },
+        Framing, new CompositionSettings(SideBySide, PasteBack, Normalization, Dump), batch);
+
+    /// <exception cref="ArgumentException">A value is out of its range, or two exclude each other.</exception>
     internal void Validate()
     {
         if (Frames.Start.IsFromEnd || (Frames.End.IsFromEnd && Frames.End.Value != 0))
             throw new ArgumentException($"The frame range {Frames} counts from the end; only ^0 as its end is understood.");
-        if (EndFrame <= FirstFrame)
-            throw new ArgumentException($"The frame range {Frames} is empty.");
+        if (EndFrame <= FirstFrame) throw new ArgumentException($"The frame range {Frames} is empty.");
         if (!float.IsFinite(MotionStrength))
             throw new ArgumentException($"The motion strength is {MotionStrength}; it must be a finite number.");
         if (SmoothingWindow is < 1 or > MotionSmoothing.LongestWindow || SmoothingWindow % 2 == 0)
-            throw new ArgumentException($"The smoothing window is {SmoothingWindow}; it must be odd and from 1 to {MotionSmoothing.LongestWindow}.");
-        if (Loops < 1)
-            throw new ArgumentException($"The number of loops is {Loops}; it must be 1 or more.");
-        if (Batch is < 0 or > 256)
-            throw new ArgumentException($"The batch is {Batch}; it must be from 1 to 256, or 0 for the device's choice.");
-        if (Threads is < 0 or > 1024)
-            throw new ArgumentException($"The number of threads is {Threads}; it must be from 1 to 1024, or 0 for every core.");
-        if (!Enum.IsDefined(Precision) || !Enum.IsDefined(Mode) || !Enum.IsDefined(Fit) || !Enum.IsDefined(Normalization))
+            throw new ArgumentException($"The smoothing window is {SmoothingWindow}; it must be odd and from 1 to "
+                + $"{MotionSmoothing.LongestWindow}.");
+        if (Loops < 1) throw new ArgumentException($"The number of loops is {Loops}; it must be 1 or more.");
+        if (FrameRate is { Numerator: 0 }) throw new ArgumentException("The frame rate is 0.");
+        if (!Enum.IsDefined(Mode) || !Enum.IsDefined(Fit) || !Enum.IsDefined(Normalization) || !Enum.IsDefined(RawInput)
+            || !Enum.IsDefined(RawOutput))
             throw new ArgumentException("An enumeration value is not one of its names.");
-        if (FrameRate is { Numerator: 0 })
-            throw new ArgumentException("The frame rate is 0.");
-        ValidateFraming();
-        ValidateRaw();
+        foreach ((string name, PixelBox? box) in new[] { ("crop", Crop), ("driving crop", DrivingCrop) })
+        {
+            if (box is { IsBox: false }) throw new ArgumentException(
+                $"The {name} is {box}; it must begin at 0 or above and hold at least one pixel.");
+        }
+        if (RawInputSize is { } size && (size.Width < 1 || size.Height < 1))
+            throw new ArgumentException($"The input size is {size}; it must be at least 1x1.");
+        if (AutoDrivingCrop && DrivingCrop is not null)
+            throw new ArgumentException("The driving crop is given and to be found as well; choose one.");
+        if (PasteBack && SideBySide) throw new ArgumentException("Pasting back and showing pictures side by side exclude each other.");
+        if (PasteBack && Normalization == Normalization.MinMax)
+            throw new ArgumentException("Stretched colors (minmax) would not match the picture they are pasted back into.");
     }
-}
-
-/// <summary>How a device computes.</summary>
-public enum Precision
-{
-    /// <summary>The device's default: fast on CUDA, exact elsewhere.</summary>
-    Auto,
-    /// <summary>float32.</summary>
-    Exact,
-    /// <summary>Half-precision operands, float32 sums; the CPU has no such mode and computes exactly; ILGPU's compiler has none and is refused.</summary>
-    Fast,
-}
-
-/// <summary>How the driving motion is transferred to the source.</summary>
-public enum MotionMode
-{
-    /// <summary>What the model was trained for: absolute for a model of the variant ted, relative otherwise.</summary>
-    Auto,
-    /// <summary>The source's own pose plus the driving motion since the first frame.</summary>
-    Relative,
-    /// <summary>The driving pose itself.</summary>
-    Absolute,
-}
-
-/// <summary>How network values, nominally in [-1, 1], become colours.</summary>
-public enum Normalization
-{
-    /// <summary><c>(x + 1) / 2 * 255</c>, rounded and clamped: a colour does not depend on the rest of the clip.</summary>
-    Fixed,
-    /// <summary>Clamped to [-1, 1], then the whole clip's minimum and maximum stretched to 0 and 255, as the official demonstration does.
-    /// The frames wait in a temporary file until the last is known.</summary>
-    MinMax,
 }

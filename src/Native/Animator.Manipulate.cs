@@ -1,4 +1,5 @@
-using Lia.Pipeline;
+using Lia.Animation.Motion;
+using Lia.Animation.Pipeline;
 
 namespace Lia;
 
@@ -9,37 +10,53 @@ public sealed partial class Animator
     public int Directions => _executor.Architecture.Motion;
 
     /// <summary>Moves a picture along motion directions: decodes <c>wa + Q (alpha_source + the edits)</c>.</summary>
-    /// <param name="source">The picture, of any size.</param>
+    /// <param name="source">The picture.</param>
     /// <param name="edits">One edit, or several that are added up; none reconstructs the source.</param>
-    /// <param name="options">Null takes <see cref="Options"/>. Only <see cref="AnimationOptions.Fit"/> and what concerns loading (which must be as loaded, or unset) are looked at.</param>
+    /// <param name="options">Null takes <see cref="Defaults"/>. Only <see cref="AnimationOptions.Fit"/> is looked at.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>A picture of the model's size.</returns>
     /// <exception cref="ArgumentException">The model has no such direction, or a delta is not a finite number.</exception>
-    public RgbImage Manipulate(RgbImage source, IReadOnlyList<MotionEdit> edits, AnimationOptions? options = null, CancellationToken cancellationToken = default) =>
-        ManipulateEach(source, [edits], options, null, cancellationToken).Single();
+    public RgbImage Manipulate(Source source, IReadOnlyList<MotionEdit> edits, AnimationOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        ManipulateFrames(source, [edits], options, null, cancellationToken).Single();
 
-    /// <summary>Moves a picture along motion directions, for several combinations or a sweep (<see cref="MotionEdit.Sweep"/>). The source is encoded once.</summary>
-    /// <param name="source">The picture, of any size.</param>
-    /// <param name="frames">For each frame its edits, which are added up. Read as frames are asked for, a batch ahead.</param>
-    /// <param name="options">Null takes <see cref="Options"/>. Only <see cref="AnimationOptions.Fit"/>, <see cref="AnimationOptions.Batch"/> and what concerns loading (which must be as loaded, or unset) are looked at.</param>
+    /// <summary>Moves a picture along motion directions, for several combinations or a sweep (<see cref="MotionEdit.Sweep"/>). The source
+    /// is encoded once.</summary>
+    /// <param name="source">The picture.</param>
+    /// <param name="edits">For each frame its edits, which are added up. Read as frames are asked for, a batch ahead.</param>
+    /// <param name="options">Null takes <see cref="Defaults"/>. Only <see cref="AnimationOptions.Fit"/> is looked at.</param>
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <returns>A frame of the model's size for every combination, computed as they are asked for; each is the caller's to keep. The animator is occupied from the first frame asked for until the loop is left.</returns>
-    /// <exception cref="ArgumentException">The model has no such direction, or a delta is not a finite number; thrown when the frame is reached.</exception>
-    public IEnumerable<RgbImage> ManipulateEach(
-        RgbImage source, IEnumerable<IReadOnlyList<MotionEdit>> frames, AnimationOptions? options = null,
-        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
+    /// <returns>
+    /// A frame of the model's size for every combination, computed as they are asked for; each is the caller's to keep. The animator is
+    /// occupied from the first frame asked for
+    /// until the loop is left.
+    /// </returns>
+    /// <exception cref="ArgumentException">The model has no such direction, or a delta is not a finite number; thrown when the frame is
+    /// reached.</exception>
+    public IEnumerable<RgbImage> ManipulateFrames(
+        Source source, IEnumerable<IReadOnlyList<MotionEdit>> edits, AnimationOptions? options = null,
+            IProgress<AnimationProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
-        ArgumentNullException.ThrowIfNull(frames);
-        return Manipulated(source, frames, ForClip(options), progress, cancellationToken);
+        ArgumentNullException.ThrowIfNull(edits);
+        Combinations.CheckManipulated(source);
+        AnimationOptions fit = new() { Fit = Checked(options).Fit };
+        return Manipulated(new(source, Unused, fit, fit.Settings(MotionMode.Relative, ModelOptions.Batch)), edits, progress,
+            cancellationToken);
     }
 
+    private static Driving Unused { get; } = Driving.From([]);
+
     private IEnumerable<RgbImage> Manipulated(
-        RgbImage source, IEnumerable<IReadOnlyList<MotionEdit>> frames, AnimationOptions options, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+        Clip clip, IEnumerable<IReadOnlyList<MotionEdit>> edits, IProgress<AnimationProgress>? progress,
+            CancellationToken cancellationToken)
     {
-        using Occupation clip = Occupy(cancellationToken);
-        using IEnumerator<RgbImage> pictures = new Manipulation(_executor, _modelName, source, options, clip.Token).Frames(frames, progress).GetEnumerator();
-        while (clip.Explain(pictures.MoveNext)) yield return pictures.Current;
+        using Occupation occupation = Occupy(cancellationToken);
+        using ClipPipeline pipeline = occupation.Explain(() =>
+            Open(clip.Source!, _ => new EditedMotion(edits, Directions), clip, null, progress, occupation.Token));
+        using IEnumerator<RgbImage> frames = pipeline.Frames().GetEnumerator();
+        while (occupation.Explain(frames.MoveNext)) yield return frames.Current;
     }
 }

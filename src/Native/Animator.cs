@@ -1,19 +1,24 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Lia.Animation.Flow;
+using Lia.Animation.Framing;
+using Lia.Animation.Motion;
+using Lia.Animation.Pipeline;
+using Lia.Loading;
 using Lia.Media.Files;
-using Lia.Motion;
+using Lia.Media.IO;
 using Lia.Network;
-using Lia.Pipeline;
 using Lia.Weights;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lia;
 
 /// <summary>A loaded model: animates any number of clips, one after another.</summary>
 /// <remarks>
 /// An animator works on one clip at a time. Its methods may be called from any thread; a call while another clip is under way throws
-/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is cancelled first.
+/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is cancelled
+/// first.
 /// Cancelling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
 /// The exceptions common to all methods are those of <see cref="Native"/>, and <see cref="ObjectDisposedException"/>.
 /// </remarks>
@@ -28,28 +33,27 @@ public sealed partial class Animator : IDisposable
     private StepClock? _loading;
     private bool _busy, _disposed;
 
-    /// <summary>Loads the model file that the options name.</summary>
-    /// <param name="options">The model, the device and the defaults for every clip.</param>
+    /// <summary>Loads a model.</summary>
+    /// <param name="model">The model and the device.</param>
+    /// <param name="defaults">Options of clips for which none are given; null takes those of <see cref="AnimationOptions"/>.</param>
+    /// <param name="cancellationToken">Stops loading.</param>
     /// <exception cref="ArgumentException">A value is out of its range, or no model is named.</exception>
     /// <exception cref="WeightsException">The model cannot be read, or is not a LIA generator.</exception>
     /// <exception cref="NotSupportedException">The device is not there.</exception>
-    public Animator(AnimationOptions options) : this(ModelLoader.Open(options), options) { }
-
-    /// <summary>Loads a model from tensors, for example synthetic weights.</summary>
-    /// <param name="weights">Read during the call only; the caller disposes it.</param>
-    /// <param name="options">The device and the defaults for every clip; <see cref="AnimationOptions.Model"/> is not read.</param>
-    /// <exception cref="ArgumentException">A value is out of its range.</exception>
-    /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
-    /// <exception cref="NotSupportedException">The device is not there.</exception>
-    public Animator(ITensorSource weights, AnimationOptions options) : this(ModelLoader.Load(weights, options), options) { }
-
-    internal Animator(LoadedModel model, AnimationOptions options)
+    /// <exception cref="OperationCanceledException">Loading was cancelled.</exception>
+    public Animator(ModelOptions model, AnimationOptions? defaults = null, CancellationToken cancellationToken = default)
+        : this(Load(model, defaults, cancellationToken), model, defaults)
     {
-        (_executor, DefaultMode, _modelName, _fingerprint, _loading) = (model.Executor, model.DefaultMode, model.Name, model.Fingerprint, model.Clock);
-        Options = options;
+    }
+
+    internal Animator(LoadedModel loaded, ModelOptions model, AnimationOptions? defaults)
+    {
+        (_executor, DefaultMode, _modelName, _fingerprint, _loading) = (loaded.Executor, loaded.DefaultMode, loaded.Name,
+            loaded.Fingerprint, loaded.Clock);
+        (ModelOptions, Defaults) = (model, defaults ?? AnimationOptions.None);
         try
         {
-            _log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
+            _log = CreateLog(model);
             _log.ModelLoaded(_modelName, Size, DeviceName);
         }
         catch
@@ -59,8 +63,12 @@ public sealed partial class Animator : IDisposable
         }
     }
 
-    /// <summary>The options of loading: the defaults for every clip. To change some for a clip, pass <c>animator.Options with { ... }</c>.</summary>
-    public AnimationOptions Options { get; }
+    /// <summary>What was loaded.</summary>
+    public ModelOptions ModelOptions { get; }
+
+    /// <summary>The options of clips for which none are given. To change some for a clip, pass <c>animator.Defaults with { ...
+    /// }</c>.</summary>
+    public AnimationOptions Defaults { get; }
 
     /// <summary>Side of the model's square frames in pixels.</summary>
     public int Size => _executor.Architecture.Size;
@@ -71,90 +79,93 @@ public sealed partial class Animator : IDisposable
     /// <summary>What <see cref="MotionMode.Auto"/> means for this model: relative or absolute.</summary>
     public MotionMode DefaultMode { get; }
 
-    /// <summary>Animates a picture file with a driving file and writes the result.</summary>
-    /// <param name="source">The picture to animate: any picture <c>ffmpeg</c> reads; PNG needs nothing installed.</param>
-    /// <param name="driving">The motion: a video, a folder of numbered pictures, an animated PNG or a single picture.</param>
-    /// <param name="output">The file or folder to write, as <see cref="Native.Animate(string, string, string, AnimationOptions, IProgress{AnimationProgress}?, CancellationToken)"/> describes it.</param>
-    /// <param name="options">Options of this clip; null takes <see cref="Options"/>. What concerns loading (model, device, precision, threads) must be as loaded, or unset.</param>
+    /// <summary>Animates a source and writes the result.</summary>
+    /// <param name="source">The picture to animate, or a clip.</param>
+    /// <param name="driving">The motion.</param>
+    /// <param name="output">The file or folder to write, or a stream.</param>
+    /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>.</param>
     /// <param name="progress">Told after every batch of frames.</param>
-    /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
-    /// <returns>What was written.</returns>
-    /// <exception cref="MediaException">An input cannot be read, the output cannot be written or is one of the inputs, or <c>ffmpeg</c> is needed and missing.</exception>
+    /// <param name="cancellationToken">Stops the work; no file is left behind.</param>
+    /// <returns>What was written. Of a driving stream it tells how long frames took.</returns>
+    /// <exception cref="ArgumentException">The options do not go with such a motion.</exception>
+    /// <exception cref="MediaException">
+    /// An input cannot be read (a stream's error tells the byte), the output cannot be written or is one of the inputs, the motion is
+    /// another model's, or <c>ffmpeg</c> is needed and missing.
+    /// </exception>
     public AnimationSummary Animate(
-        string source, string driving, string output, AnimationOptions? options = null,
-        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        Animate(source, PathOrStream.FromPath(driving), PathOrStream.FromPath(output), options, progress, cancellationToken);
-
-    /// <summary>Animates a picture with driving frames, all in memory.</summary>
-    /// <param name="source">The picture to animate, of any size.</param>
-    /// <param name="driving">The frames to take the motion from, of any size; read once, in order, by another thread, a few ahead of the network.</param>
-    /// <param name="options">Options of this clip; null takes <see cref="Options"/>. What concerns loading (model, device, precision, threads) must be as loaded, or unset.</param>
-    /// <param name="progress">Told after every batch of frames.</param>
-    /// <param name="cancellationToken">Stops the work.</param>
-    /// <returns>A frame for every driving frame.</returns>
-    /// <exception cref="MediaException">There is no driving frame in the frame range.</exception>
-    public IReadOnlyList<RgbImage> Animate(
-        RgbImage source, IEnumerable<RgbImage> driving, AnimationOptions? options = null,
-        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
+        Source source, Driving driving, Output output, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(source);
-        ArgumentNullException.ThrowIfNull(driving);
-        options = ForFrames(options);
-        return Frames(_ => Still(source, options), Driving(Read(driving, options), options, progress), options, progress, cancellationToken);
+        ArgumentNullException.ThrowIfNull(output);
+        Clip clip = Begin(source, driving, options);
+        using Occupation occupation = Occupy(cancellationToken);
+        CheckDistinct(clip, output.Path);
+        return occupation.Explain(() =>
+        {
+            using FramesInFlight? live = clip.CreateLive();
+            return Write(source, token => Play(clip, live, progress, token), clip, output, live, progress, occupation.Token);
+        });
     }
 
-    /// <summary>Does what the synchronous method for files does, on the thread pool.</summary>
-    /// <param name="source">The picture to animate.</param>
+    /// <summary>Does what <see cref="Animate"/> does, on the thread pool.</summary>
+    /// <param name="source">The picture to animate, or a clip.</param>
     /// <param name="driving">The motion.</param>
-    /// <param name="output">The file or folder to write.</param>
-    /// <param name="options">Options of this clip; null takes <see cref="Options"/>.</param>
+    /// <param name="output">The file or folder to write, or a stream.</param>
+    /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>.</param>
     /// <param name="progress">Told after every batch of frames.</param>
-    /// <param name="cancellationToken">Stops the work; nothing is left behind.</param>
+    /// <param name="cancellationToken">Stops the work; no file is left behind.</param>
     /// <returns>What was written.</returns>
-    /// <exception cref="MediaException">An input cannot be read, the output cannot be written or is one of the inputs, or <c>ffmpeg</c> is needed and missing.</exception>
+    /// <exception cref="MediaException">As <see cref="Animate"/> says.</exception>
     public Task<AnimationSummary> AnimateAsync(
-        string source, string driving, string output, AnimationOptions? options = null,
-        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Source source, Driving driving, Output output, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
         Task.Run(() => Animate(source, driving, output, options, progress, cancellationToken), cancellationToken);
 
-    /// <summary>Animates a picture file with a driving file, frame by frame as they are computed; the network runs on the thread pool.</summary>
-    /// <param name="source">The picture to animate.</param>
-    /// <param name="driving">The motion: a video, a folder of numbered pictures, an animated PNG or a single picture.</param>
-    /// <param name="options">Options of this clip; null takes <see cref="Options"/>.</param>
+    /// <summary>Animates a source, frame by frame as they are asked for.</summary>
+    /// <param name="source">The picture to animate, or a clip.</param>
+    /// <param name="driving">The motion.</param>
+    /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>.</param>
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <returns>A frame for every driving frame; each is the caller's to keep. Leaving the loop early stops the work. The animator is occupied from the first frame asked for until then.</returns>
-    /// <exception cref="MediaException">An input cannot be read, or <c>ffmpeg</c> is needed and missing.</exception>
-    public IAsyncEnumerable<RgbImage> AnimateAsync(
-        string source, string driving, AnimationOptions? options = null,
-        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
+    /// <returns>
+    /// A frame for every driving frame; each is the caller's to keep. Nothing is computed before the first is asked for, and the animator
+    /// is occupied from then until the loop is
+    /// left, which ends the work.
+    /// </returns>
+    /// <exception cref="ArgumentException">The options do not go with such a motion.</exception>
+    /// <exception cref="MediaException">An input cannot be read, the motion is another model's, or <c>ffmpeg</c> is needed and
+    /// missing.</exception>
+    public IEnumerable<RgbImage> Frames(
+        Source source, Driving driving, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(source);
-        ArgumentException.ThrowIfNullOrEmpty(driving);
-        options = ForClip(options);
-        FrameWriters.CheckDistinct(source, driving, null, options.Dump);
-        return Stream(token => SourceFrames.Open(source, Size, options, token), Driving(Read(driving, options), options, progress), options, progress, cancellationToken);
+        Clip clip = Begin(source, driving, options);
+        CheckDistinct(clip, null);
+        return Frames(clip, progress, cancellationToken);
     }
 
-    /// <summary>Animates a picture with driving frames in memory, frame by frame as they are computed; the network runs on the thread pool.</summary>
-    /// <param name="source">The picture to animate, of any size.</param>
-    /// <param name="driving">The frames to take the motion from, of any size; read once, in order, by another thread, a few ahead of the network.</param>
-    /// <param name="options">Options of this clip; null takes <see cref="Options"/>.</param>
+    /// <summary>Does what <see cref="Frames(Source, Driving, AnimationOptions?, IProgress{AnimationProgress}?, CancellationToken)"/> does;
+    /// the network runs on the thread pool.</summary>
+    /// <param name="source">The picture to animate, or a clip.</param>
+    /// <param name="driving">The motion.</param>
+    /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>.</param>
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <returns>A frame for every driving frame; each is the caller's to keep. Leaving the loop early stops the work. The animator is occupied from the first frame asked for until then.</returns>
-    /// <exception cref="MediaException">There is no driving frame in the frame range.</exception>
-    public IAsyncEnumerable<RgbImage> AnimateAsync(
-        RgbImage source, IEnumerable<RgbImage> driving, AnimationOptions? options = null,
-        IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
+    /// <returns>A frame for every driving frame, as of the method that does not wait.</returns>
+    /// <exception cref="ArgumentException">The options do not go with such a motion.</exception>
+    /// <exception cref="MediaException">An input cannot be read, the motion is another model's, or <c>ffmpeg</c> is needed and
+    /// missing.</exception>
+    public IAsyncEnumerable<RgbImage> FramesAsync(
+        Source source, Driving driving, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(source);
-        ArgumentNullException.ThrowIfNull(driving);
-        options = ForFrames(options);
-        return Stream(_ => Still(source, options), Driving(Read(driving, options), options, progress), options, progress, cancellationToken);
+        Clip clip = Begin(source, driving, options);
+        CheckDistinct(clip, null);
+        return FramesAsync(clip, progress, cancellationToken);
     }
 
-    /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws
+    /// <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
         bool idle;
@@ -168,84 +179,118 @@ public sealed partial class Animator : IDisposable
         else _disposing.Cancel();
     }
 
-    /// <summary>Animates a picture file into a file, a folder or a stream.</summary>
-    private AnimationSummary WriteClip(
-        string source, Func<CancellationToken, IMotion> motion, PathOrStream output, AnimationOptions options, IProgress<AnimationProgress>? progress,
-        CancellationToken cancellationToken, FramesInFlight? live = null)
+    private static LoadedModel Load(ModelOptions model, AnimationOptions? defaults, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        defaults?.Validate();
+        return ModelLoader.Open(model, complaint => CreateLog(model).DeviceComplained(complaint), cancellationToken);
+    }
+
+    private static ILogger CreateLog(ModelOptions model) =>
+        (model.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Animator");
+
+    private static void CheckDistinct(Clip clip, string? output)
+    {
+        List<(string Path, string What)> inputs = [];
+        if (clip.Source?.Path is { } path) inputs.Add((path, "the source"));
+        if (clip.Driving.File is { } file) inputs.Add(file);
+        FrameWriters.CheckDistinct(inputs, output, clip.Options.Dump);
+    }
+
+    /// <summary>Finds that a clip makes sense.</summary>
+    private Clip Begin(Source source, Driving driving, AnimationOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return Begin(Verb.Animate, driving, options) with { Source = source };
+    }
+
+    /// <summary>Finds that a clip makes sense whose source is not known yet.</summary>
+    private Clip Begin(Verb verb, Driving driving, AnimationOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(driving);
+        options = Checked(options);
+        MotionMode mode = Mode(options);
+        Combinations.Check(verb, driving, options, mode);
+        if (driving.Motion is { } motion) Combinations.CheckModel(motion, _modelName, Directions, () => MotionFingerprint);
+        // Frames of a stream are waited for one by one.
+        int batch = driving.IsStream ? Math.Max(1, ModelOptions.Batch) : ModelOptions.Batch;
+        return new Clip(null, driving, options, options.Settings(mode, batch));
+    }
+
+    private AnimationOptions Checked(AnimationOptions? options)
+    {
+        options ??= Defaults;
+        options.Validate();
+        return options;
+    }
+
+    private MotionMode Mode(AnimationOptions options) => options.Mode == MotionMode.Auto ? DefaultMode : options.Mode;
+
+    /// <summary>The motion of a clip: as its frames are read, or, where that will not do, when all of them are known.</summary>
+    private IMotion Play(Clip clip, FramesInFlight? live, IProgress<AnimationProgress>? progress, CancellationToken token) =>
+        clip.Driving.Motion is not null || clip.Settings.Motion.NeedsAll
+            ? new RecordedMotion(Record(clip, progress, token), clip.Settings.Motion, ownsRecording: true)
+            : Read(clip, live, token);
+
+    private MotionRecording Record(Clip clip, IProgress<AnimationProgress>? progress, CancellationToken token) =>
+        clip.Driving.Motion is { } motion
+            ? new(motion, clip.Settings.Motion)
+            : new(Read(clip, null, token), clip.Settings.Motion, Size, progress);
+
+    /// <summary>Reads driving frames, of a file the part that moves if that is to be found.</summary>
+    private DrivingMotion Read(Clip clip, FramesInFlight? live, CancellationToken token)
+    {
+        FramingSettings framing = clip.Settings.Framing;
+        if (clip.Options.AutoDrivingCrop)
+        {
+            Inputs.RefusePipe(clip.Driving.Path!);
+            framing = framing with { DrivingCrop = MotionFraming.Find(clip.Driving.Path!, clip.Options, token) };
+        }
+        return new DrivingMotion(
+            _executor, reading => clip.Driving.Open(clip.Options.Reading,
+                reading), live, clip.Settings.Motion, framing, clip.Settings.Batch, token);
+    }
+
+    private ClipPipeline Open(
+        Source source, Func<CancellationToken, IMotion> motion, Clip clip, FramesInFlight? live, IProgress<AnimationProgress>? progress,
+        CancellationToken token)
+    {
+        // The first clip's way to the first frame begins with loading the model.
+        StepClock clock = Interlocked.Exchange(ref _loading, null)?.Resume() ?? new();
+        SourceFrames frames = source.Open(Size, clip.Settings.Framing, clip.Settings.Composition.PasteBack, token);
+        return new(_executor, _modelName, frames, motion, clip.Settings, live, clock, progress, token);
+    }
+
+    private AnimationSummary Write(
+        Source source, Func<CancellationToken, IMotion> motion, Clip clip, Output output, FramesInFlight? live,
+            IProgress<AnimationProgress>? progress,
+        CancellationToken token)
     {
         Stopwatch watch = Stopwatch.StartNew();
-        StepClock clock = Clock();
-        MotionMode mode = Mode(options);
-        using ClipPipeline pipeline = new(
-            _executor, _modelName, SourceFrames.Open(source, Size, options, cancellationToken), motion, live, options, mode, clock, progress, cancellationToken);
-        AnimationSummary summary = pipeline.WriteTo(output) with { Elapsed = watch.Elapsed };
+        using ClipPipeline pipeline = Open(source, motion, clip, live, progress, token);
+        AnimationSummary summary = pipeline.WriteTo(output.Settings(clip.Options, token)) with { Elapsed = watch.Elapsed };
         if (summary.Warning is not null) _log.DecoderComplained(summary.Warning);
         _log.ClipWritten(summary.Output, summary.Frames, watch.Elapsed.TotalSeconds);
         return summary;
     }
 
-    /// <summary>Animates into memory.</summary>
-    private List<RgbImage> Frames(
-        Func<CancellationToken, SourceFrames> source, Func<CancellationToken, IMotion> motion, AnimationOptions options,
-        IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
+    private IEnumerable<RgbImage> Frames(Clip clip, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
     {
-        MotionMode mode = Mode(options);
-        using Occupation clip = Occupy(cancellationToken);
-        return clip.Explain(() =>
-        {
-            using ClipPipeline pipeline = new(_executor, _modelName, source(clip.Token), motion, null, options, mode, Clock(), progress, clip.Token);
-            return pipeline.Frames().ToList();
-        });
+        using Occupation occupation = Occupy(cancellationToken);
+        using FramesInFlight? live = clip.CreateLive();
+        using ClipPipeline pipeline = occupation.Explain(() =>
+            Open(clip.Source!, token => Play(clip, live, progress, token), clip, live, progress, occupation.Token));
+        using IEnumerator<RgbImage> frames = pipeline.Frames().GetEnumerator();
+        while (occupation.Explain(frames.MoveNext)) yield return frames.Current;
     }
 
-    private async IAsyncEnumerable<RgbImage> Stream(
-        Func<CancellationToken, SourceFrames> source, Func<CancellationToken, IMotion> motion, AnimationOptions options,
-        IProgress<AnimationProgress>? progress, CancellationToken parameterToken, [EnumeratorCancellation] CancellationToken enumeratorToken = default)
+    private async IAsyncEnumerable<RgbImage> FramesAsync(
+        Clip clip, IProgress<AnimationProgress>? progress, CancellationToken parameterToken,
+            [EnumeratorCancellation] CancellationToken enumeratorToken = default)
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(parameterToken, enumeratorToken);
-        using Occupation clip = Occupy(either.Token);
-        MotionMode mode = Mode(options);
-        using ClipPipeline pipeline = await Task.Run(() => clip.Explain(() =>
-            new ClipPipeline(_executor, _modelName, source(clip.Token), motion, null, options, mode, Clock(), progress, clip.Token))).ConfigureAwait(false);
-        using IEnumerator<RgbImage> frames = pipeline.Frames().GetEnumerator();
-        while (await Task.Run(() => clip.Explain(frames.MoveNext)).ConfigureAwait(false))
-            yield return frames.Current;
-    }
-
-    /// <summary>Times the way to the first frame; the first clip's begins with loading the model.</summary>
-    private StepClock Clock() => Interlocked.Exchange(ref _loading, null)?.Resume() ?? new();
-
-    private AnimationOptions ForClip(AnimationOptions? options)
-    {
-        if (options is null || ReferenceEquals(options, Options)) return Options;
-        options.Validate();
-        Same(nameof(options.Model), options.Model, Options.Model, null);
-        Same(nameof(options.Device), options.Device, Options.Device, Device.Auto);
-        Same(nameof(options.Precision), options.Precision, Options.Precision, Precision.Auto);
-        Same(nameof(options.Threads), options.Threads, Options.Threads, 0);
-        return options;
-
-        static void Same<T>(string name, T asked, T loaded, T unset)
-        {
-            if (!Equals(asked, loaded) && !Equals(asked, unset))
-                throw new ArgumentException($"{name} is {asked}, but this animator was loaded with {loaded?.ToString() ?? "none"}; it is fixed by loading.");
-        }
-    }
-
-    /// <exception cref="ArgumentException">The driving crop is to be found, in frames that come only once.</exception>
-    private AnimationOptions ForFrames(AnimationOptions? options)
-    {
-        options = ForClip(options);
-        if (options.AutoDrivingCrop) throw new ArgumentException("The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which MotionFraming may have found.");
-        return options;
-    }
-
-    private MotionMode Mode(AnimationOptions options)
-    {
-        MotionMode mode = options.Mode == MotionMode.Auto ? DefaultMode : options.Mode;
-        if (mode == MotionMode.Absolute && options.StartFrame is not null)
-            throw new ArgumentException("A start frame is where relative motion starts, and the motion here is absolute.");
-        return mode;
+        using IEnumerator<RgbImage> frames = Frames(clip, progress, either.Token).GetEnumerator();
+        while (await Task.Run(frames.MoveNext).ConfigureAwait(false)) yield return frames.Current;
     }
 
     private Occupation Occupy(CancellationToken cancellationToken)
@@ -257,6 +302,17 @@ public sealed partial class Animator : IDisposable
             _busy = true;
         }
         return new Occupation(this, cancellationToken);
+    }
+
+    /// <summary>A clip that was found to make sense.</summary>
+    /// <param name="Source">What is animated; null where that is not known yet.</param>
+    /// <param name="Driving">What moves it.</param>
+    /// <param name="Options">As they were given.</param>
+    /// <param name="Settings">What the rooms below look at.</param>
+    private sealed record Clip(Source? Source, Driving Driving, AnimationOptions Options, ClipSettings Settings)
+    {
+        /// <summary>What bounds the frames under way where they come through a stream; null elsewhere.</summary>
+        public FramesInFlight? CreateLive() => Driving.IsStream ? new(2 * Settings.Batch + Settings.Motion.SmoothingWindow / 2) : null;
     }
 
     /// <summary>The animator's one clip: while it lives, other calls are turned away.</summary>

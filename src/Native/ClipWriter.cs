@@ -3,8 +3,11 @@ using Lia.Media.IO;
 
 namespace Lia;
 
-/// <summary>Writes frames as they come: what <see cref="Animator.AnimateAsync(string, string, AnimationOptions?, IProgress{AnimationProgress}?, CancellationToken)"/> yields, say.</summary>
-/// <remarks>The output appears under its name with <see cref="Complete"/>; disposed before, it leaves nothing. Used by one thread at a time.</remarks>
+/// <summary>Writes frames as they come: what
+/// <see cref="Animator.FramesAsync(Source, Driving, AnimationOptions?, IProgress{AnimationProgress}?, CancellationToken)"/> yields,
+/// say.</summary>
+/// <remarks>The output appears under its name with <see cref="Complete"/>; disposed before, it leaves nothing. Used by one thread at a
+/// time.</remarks>
 public sealed class ClipWriter : IDisposable
 {
     private readonly IFrameWriter _writer;
@@ -12,12 +15,14 @@ public sealed class ClipWriter : IDisposable
     private readonly int _width, _height;
 
     /// <summary>Opens an output.</summary>
-    /// <param name="path">By extension: <c>.mp4</c>, <c>.gif</c>, <c>.webp</c>, <c>.png</c> or <c>.apng</c> (animated PNG), <c>NAME%05d.png</c>, or a folder.</param>
+    /// <param name="path">By extension: <c>.mp4</c>, <c>.gif</c>, <c>.webp</c>, <c>.png</c> or <c>.apng</c> (animated PNG),
+    /// <c>NAME%05d.png</c>, or a folder.</param>
     /// <param name="width">Width of every frame in pixels.</param>
     /// <param name="height">Height of every frame in pixels.</param>
     /// <param name="rate">Frames per second.</param>
     /// <param name="cancellationToken">Ends a write that is under way.</param>
-    /// <exception cref="MediaException">The extension is unknown, the output cannot be written, or <c>ffmpeg</c> is needed and missing.</exception>
+    /// <exception cref="MediaException">The extension is unknown, the output cannot be written, or <c>ffmpeg</c> is needed and
+    /// missing.</exception>
     public ClipWriter(string path, int width, int height, FrameRate rate, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -35,7 +40,8 @@ public sealed class ClipWriter : IDisposable
     {
         ArgumentNullException.ThrowIfNull(frame);
         if ((frame.Width, frame.Height) != (_width, _height))
-            throw new ArgumentException($"{_path}: frames are {_width}x{_height}, this one is {frame.Width}x{frame.Height}.", nameof(frame));
+            throw new ArgumentException($"{_path}: frames are {_width}x{_height}, this one is {frame.Width}x{frame.Height}.",
+                nameof(frame));
         _writer.Write(frame.Pixels);
     }
 

@@ -1,4 +1,4 @@
-using Lia.Framing;
+using Lia.Animation.Framing;
 using Lia.Media.Files;
 using Lia.Media.IO;
 
@@ -6,8 +6,10 @@ namespace Lia;
 
 /// <summary>Puts a square around what moves in a clip: a head before a wall, say. It knows nothing of faces.</summary>
 /// <remarks>
-/// A cell of the picture (1/128 of its longer side) moves if its mean brightness ranges over more than a fifth of what the liveliest cells do. The square holds what is left of these cells when 2 % are
-/// cut off on each side (a clock in the corner), with a tenth of its side added all around, is moved into the picture where it reaches over the edge, and never exceeds the picture's shorter side.
+/// A cell of the picture (1/128 of its longer side) moves if its mean brightness ranges over more than a fifth of what the liveliest cells
+/// do. The square holds what is left of these cells when 2 % are
+/// cut off on each side (a clock in the corner), with a tenth of its side added all around, is moved into the picture where it reaches over
+/// the edge, and never exceeds the picture's shorter side.
 /// </remarks>
 public static class MotionFraming
 {
@@ -19,19 +21,20 @@ public static class MotionFraming
     {
         ArgumentNullException.ThrowIfNull(frames);
         using MemoryReader reader = new(frames, "the clip");
-        return Find(reader, AnimationOptions.Defaults, CancellationToken.None);
+        return Find(reader, AnimationOptions.None, CancellationToken.None);
     }
 
     /// <summary>Finds the square in a file.</summary>
     /// <param name="clip">A video, a folder of numbered pictures or an animated PNG.</param>
-    /// <param name="options">Of these, <see cref="AnimationOptions.Frames"/> and what raw video needs are looked at; null looks at all frames.</param>
+    /// <param name="options">Of these, <see cref="AnimationOptions.Frames"/> and what raw video needs are looked at; null looks at all
+    /// frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>The square, for <see cref="AnimationOptions.DrivingCrop"/> or <see cref="AnimationOptions.Crop"/>.</returns>
     /// <exception cref="MediaException">The file cannot be read, nothing moves, or the frames differ in size.</exception>
     public static PixelBox Find(string clip, AnimationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(clip);
-        options ??= AnimationOptions.Defaults;
+        options ??= AnimationOptions.None;
         options.Validate();
         using IFrameReader reader = FrameReaders.Open(clip, options.Reading, cancellationToken);
         return Find(reader, options, cancellationToken);

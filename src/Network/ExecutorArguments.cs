@@ -11,7 +11,8 @@ internal static class ExecutorArguments
     /// <exception cref="ArgumentException">The length is not one picture's.</exception>
     public static void CheckPicture(ModelArchitecture architecture, int length, string parameter)
     {
-        if (length != architecture.PictureLength()) throw new ArgumentException($"A picture has {architecture.PictureLength()} values, not {length}.", parameter);
+        if (length != architecture.PictureLength())
+            throw new ArgumentException($"A picture has {architecture.PictureLength()} values, not {length}.", parameter);
     }
 
     /// <exception cref="ArgumentException">The length is not <paramref name="count"/> times <paramref name="each"/>.</exception>

@@ -15,7 +15,10 @@ public interface IExecutor : IDisposable
     /// <summary>Whether it computes in float32 throughout; else convolutions have fp16 operands and float32 sums.</summary>
     bool IsExact => true;
 
-    /// <summary>How many frames to pass together when nothing speaks for another number. Results do not depend on it, but for the order of sums where <see cref="IsExact"/> is false.</summary>
+    /// <summary>
+    /// How many frames to pass together when nothing speaks for another number. Results do not depend on it, but for the order of sums
+    /// where <see cref="IsExact"/> is false.
+    /// </summary>
     int PreferredBatch => 1;
 
     /// <summary>The orthonormal motion basis Q [style, motion].</summary>
@@ -46,6 +49,14 @@ public interface IExecutor : IDisposable
     /// <param name="failure">What a method of the executor or of one of its pipes threw.</param>
     /// <returns>What to throw in its place; null where the failure says it all itself.</returns>
     Exception? Explain(Exception failure) => null;
+
+    /// <summary>Opens a way from driving pictures to motion codes. What is submitted may be computed while the caller prepares the next batch.</summary>
+    /// <param name="batch">Most pictures of a submission, at least 1.</param>
+    IMotionPipe OpenMotion(int batch) => new DirectMotionPipe(this, batch);
+
+    /// <summary>Opens a way from latents to pictures. What is submitted may be computed while the caller prepares the next batch.</summary>
+    /// <param name="batch">Most pictures of a submission, at least 1.</param>
+    IPicturePipe OpenPictures(int batch) => new DirectPicturePipe(this, batch);
 }
 
 /// <summary>Receives one activation.</summary>

@@ -60,7 +60,9 @@ public sealed class MotionBasis
         }
     }
 
-    /// <summary>The first <paramref name="columns"/> columns of H_0 H_1 ..., with H_k the reflection that clears column k of <paramref name="a"/>.</summary>
+    /// <summary>
+    /// The first <paramref name="columns"/> columns of H_0 H_1 ..., with H_k the reflection that clears column k of <paramref name="a"/>.
+    /// </summary>
     /// <param name="a">[rows, columns], row-major; destroyed.</param>
     /// <param name="rows">Rows, at least as many as columns.</param>
     /// <param name="columns">Columns.</param>

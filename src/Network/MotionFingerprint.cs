@@ -10,8 +10,9 @@ namespace Lia.Network;
 
 /// <summary>Tells models apart by what a motion code means to them.</summary>
 /// <remarks>
-/// A code alpha is the work of the encoder and its motion head, and is read along the motion directions: the fingerprint is a hash of these tensors' names and
-/// values, as float32, whatever file format or element type they are stored in. The rest of the decoder is not in it: it draws, but gives a code no meaning.
+/// A code alpha is the work of the encoder and its motion head, and is read along the motion directions: the fingerprint is a hash of these
+/// tensors' names and values, as float32, whatever file format or element type they are stored in. The rest of the decoder is not in it: it
+/// draws, but gives a code no meaning.
 /// </remarks>
 public static class MotionFingerprint
 {
@@ -21,8 +22,8 @@ public static class MotionFingerprint
     /// <summary>Computes a checkpoint's fingerprint.</summary>
     /// <param name="weights">A LIA generator.</param>
     /// <param name="architecture">Its extents.</param>
-    /// <returns>Lower-case hexadecimal digits: SHA-256 over, for each tensor in the network's order, its name in UTF-8, a zero byte, the number of values as a
-    /// little-endian 64-bit integer, and the values as little-endian float32.</returns>
+    /// <returns>Lower-case hexadecimal digits: SHA-256 over, for each tensor in the network's order, its name in UTF-8, a zero byte, the
+    /// number of values as a little-endian 64-bit integer, and the values as little-endian float32.</returns>
     /// <exception cref="WeightsException">A tensor is missing or cannot be read.</exception>
     public static string Compute(ITensorSource weights, ModelArchitecture architecture)
     {
@@ -32,7 +33,8 @@ public static class MotionFingerprint
         Span<byte> length = stackalloc byte[sizeof(long)];
         foreach (string name in Parameters(LiaGraph.Create(architecture)))
         {
-            if (!weights.Tensors.TryGetValue(name, out TensorInfo? tensor)) throw new WeightsException($"{weights.Name}: there is no tensor '{name}'");
+            if (!weights.Tensors.TryGetValue(name, out TensorInfo? tensor))
+                throw new WeightsException($"{weights.Name}: there is no tensor '{name}'");
             int count = checked((int)tensor.ElementCount);
             BinaryPrimitives.WriteInt64LittleEndian(length, count);
             float[] values = ArrayPool<float>.Shared.Rent(count);
@@ -55,7 +57,9 @@ public static class MotionFingerprint
     private static IEnumerable<string> Parameters(LiaGraph graph)
     {
         Graph.Encoder encoder = graph.Encoder;
-        IEnumerable<ConvolutionLayer> convolutions = [encoder.First, .. encoder.Blocks.SelectMany(block => (ConvolutionLayer[])[block.Conv1, block.Conv2, block.Skip]), encoder.Last];
+        IEnumerable<ConvolutionLayer> convolutions =
+            [encoder.First, .. encoder.Blocks.SelectMany(block => (ConvolutionLayer[])[block.Conv1, block.Conv2, block.Skip]),
+            encoder.Last];
         return
         [
             .. convolutions.SelectMany(layer => layer.Bias is null ? (string[])[layer.Weight] : [layer.Weight, layer.Bias]),

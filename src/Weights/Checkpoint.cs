@@ -17,7 +17,8 @@ public static class Checkpoint
         if (start.Length > 8 && start[8] == '{') return new SafetensorsFile(file);
         if (start[0] == 0x80) return new PyTorchCheckpoint(file, cancellation);
 
-        string found = start.StartsWith("version https://git-lfs"u8) ? "this is a Git LFS pointer; the file itself has to be fetched (git lfs pull)"
+        string found = start.StartsWith("version https://git-lfs"u8)
+            ? "this is a Git LFS pointer; the file itself has to be fetched (git lfs pull)"
             : IsHtml(start) ? "this is a web page; the download went wrong"
             : path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) ? "the safetensors header is missing or damaged"
             : "neither a safetensors file nor a PyTorch checkpoint";

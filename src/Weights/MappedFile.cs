@@ -17,7 +17,8 @@ internal sealed unsafe class MappedFile : IDisposable
         Name = Text.Quote(Path.GetFileName(path), quotes: false);
         try
         {
-            // Asked before opening, because opening a pipe waits for its other end. Pipes, devices and sockets have no length; what has none cannot be mapped either.
+            // Asked before opening, because opening a pipe waits for its other end. Pipes, devices and sockets have no length; what has
+            // none cannot be mapped either.
             FileInfo named = new(path);
             if ((named.ResolveLinkTarget(returnFinalTarget: true) ?? named) is FileInfo { Exists: true, Length: 0 })
                 throw new IOException("it is empty, or a pipe or a device, and a file is wanted");
@@ -25,7 +26,8 @@ internal sealed unsafe class MappedFile : IDisposable
             try
             {
                 Length = _stream.Length;
-                _map = MemoryMappedFile.CreateFromFile(_stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+                _map = MemoryMappedFile.CreateFromFile(_stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+                    leaveOpen: true);
                 _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
                 _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
             }
@@ -55,8 +57,9 @@ internal sealed unsafe class MappedFile : IDisposable
 
     /// <summary>The bytes from <paramref name="offset"/>, valid until this is disposed.</summary>
     /// <remarks>
-    /// To touch a page that the file has no longer ends the process. That the file still has its length is asked here, which is cheap, and finds one that was replaced
-    /// in place between two tensors; against one shortened while its bytes are read there is no guard but a copy of all of it.
+    /// To touch a page that the file has no longer ends the process. That the file still has its length is asked here, which is cheap, and
+    /// finds one that was replaced in place between two tensors; against one shortened while its bytes are read there is no guard but a
+    /// copy of all of it.
     /// </remarks>
     /// <exception cref="WeightsException">The file has been shortened since it was opened.</exception>
     public ReadOnlySpan<byte> Slice(long offset, int length)

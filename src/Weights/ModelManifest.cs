@@ -13,7 +13,8 @@ namespace Lia.Weights;
 /// <param name="Sha256">Lower-case hash of the file we ship, or null.</param>
 /// <param name="Length">Bytes of the file we ship, or null.</param>
 public sealed record ModelVariant(
-    string Name, string About, ModelArchitecture Architecture, bool Relative, IReadOnlyList<TensorInfo> Tensors, string? Sha256, long? Length);
+    string Name, string About, ModelArchitecture Architecture, bool Relative, IReadOnlyList<TensorInfo> Tensors, string? Sha256,
+    long? Length);
 
 /// <summary>What a checkpoint turned out to be.</summary>
 /// <param name="Architecture">Its extents; every tensor has been checked against them.</param>
@@ -47,7 +48,8 @@ public static class ModelManifest
     /// </remarks>
     /// <param name="source">The checkpoint.</param>
     /// <param name="path">Its file, or null when there is none.</param>
-    /// <exception cref="WeightsException">It is not a LIA generator, or not the variant its metadata claims; tensors are named with what was expected.</exception>
+    /// <exception cref="WeightsException">It is not a LIA generator, or not the variant its metadata claims; tensors are named with what
+    /// was expected.</exception>
     public static ModelIdentity Identify(ITensorSource source, string? path = null)
     {
         ModelVariant? variant = source.Metadata.TryGetValue(VariantKey, out string? name) ? Find(name) : null;
@@ -64,7 +66,8 @@ public static class ModelManifest
             architecture = variant.Architecture;
         }
         if (variant is null) architecture.Validate(source);
-        else ModelArchitecture.Validate(source, variant.Tensors, $"the variant {variant.Name}, a LIA generator for size {architecture.Size}");
+        else ModelArchitecture.Validate(source, variant.Tensors,
+            $"the variant {variant.Name}, a LIA generator for size {architecture.Size}");
         return new(architecture, variant);
     }
 
@@ -80,7 +83,8 @@ public static class ModelManifest
     /// <summary>A variant's name must be a word of the file name; two variants' names mean neither.</summary>
     private static ModelVariant? FindByFileName(string path, ModelArchitecture architecture)
     {
-        string[] words = Path.GetFileNameWithoutExtension(path).ToLowerInvariant().Split(['-', '_', '.', ' ', '@', '(', ')'], StringSplitOptions.RemoveEmptyEntries);
+        string[] words = Path.GetFileNameWithoutExtension(path).ToLowerInvariant()
+            .Split(['-', '_', '.', ' ', '@', '(', ')'], StringSplitOptions.RemoveEmptyEntries);
         ModelVariant[] found = [.. Variants.Where(variant => words.Contains(variant.Name) && variant.Architecture == architecture)];
         return found.Length == 1 ? found[0] : null;
     }
@@ -94,15 +98,19 @@ public static class ModelManifest
         {
             JsonElement value = property.Value;
             ImmutableArray<int> channels = [.. value.GetProperty("channels").EnumerateArray().Select(item => item.GetInt32())];
-            if (!DTypeExtensions.TryParseSafetensors(value.GetProperty("dtype").GetString(), out DType type)) throw new InvalidDataException($"weights-manifest.json: unknown dtype in {property.Name}");
-            ModelArchitecture architecture = new(value.GetProperty("size").GetInt32(), value.GetProperty("style").GetInt32(), value.GetProperty("motion").GetInt32(), channels);
+            if (!DTypeExtensions.TryParseSafetensors(value.GetProperty("dtype").GetString(), out DType type))
+                throw new InvalidDataException($"weights-manifest.json: unknown dtype in {property.Name}");
+            ModelArchitecture architecture = new(value.GetProperty("size").GetInt32(), value.GetProperty("style")
+                .GetInt32(), value.GetProperty("motion").GetInt32(), channels);
             architectures.Add(property.Name, (architecture, [.. value.GetProperty("tensors").EnumerateObject()
-                .Select(tensor => new TensorInfo(tensor.Name, type, tensor.Value.EnumerateArray().Select(item => item.GetInt32()).ToArray()))]));
+                .Select(tensor => new TensorInfo(tensor.Name, type, tensor.Value.EnumerateArray().Select(item => item.GetInt32())
+                    .ToArray()))]));
         }
         List<ModelVariant> variants = [];
         foreach (JsonElement value in manifest.RootElement.GetProperty("variants").EnumerateArray())
         {
-            (ModelArchitecture architecture, IReadOnlyList<TensorInfo> tensors) = architectures[value.GetProperty("architecture").GetString()!];
+            (ModelArchitecture architecture, IReadOnlyList<TensorInfo> tensors) =
+                architectures[value.GetProperty("architecture").GetString()!];
             string? sha256 = value.TryGetProperty("sha256", out JsonElement hash) ? hash.GetString() : null;
             long? length = value.TryGetProperty("length", out JsonElement bytes) ? bytes.GetInt64() : null;
             variants.Add(new(value.GetProperty("name").GetString()!, value.GetProperty("about").GetString()!, architecture,

@@ -27,9 +27,12 @@ internal static class TensorConversion
             case DType.Int32: Each<int>(source, destination, static value => value); break;
             case DType.UInt64: Each<ulong>(source, destination, static value => value); break;
             case DType.Int64: Each<long>(source, destination, static value => value); break;
-            case DType.Float8E5M2: Each<byte>(source, destination, static bits => (float)BitConverter.UInt16BitsToHalf((ushort)(bits << 8))); break;
-            case DType.Float8E4M3: Each<byte>(source, destination, static bits => (bits & 0x7f) == 0x7f ? float.NaN : Small(bits, 3, 7)); break;
-            case DType.Float8E8M0: Each<byte>(source, destination, static bits => bits == 255 ? float.NaN : float.ScaleB(1, bits - 127)); break;
+            case DType.Float8E5M2: Each<byte>(source, destination,
+                static bits => (float)BitConverter.UInt16BitsToHalf((ushort)(bits << 8))); break;
+            case DType.Float8E4M3: Each<byte>(source, destination, static bits => (bits & 0x7f) == 0x7f ? float.NaN : Small(bits, 3, 7));
+            break;
+            case DType.Float8E8M0: Each<byte>(source, destination, static bits => bits == 255 ? float.NaN : float.ScaleB(1, bits - 127));
+            break;
             case DType.Float8E5M2Fnuz: Each<byte>(source, destination, static bits => bits == 0x80 ? float.NaN : Small(bits, 2, 16)); break;
             case DType.Float8E4M3Fnuz: Each<byte>(source, destination, static bits => bits == 0x80 ? float.NaN : Small(bits, 3, 8)); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, null);
@@ -59,7 +62,8 @@ internal static class TensorConversion
                 for (int i = 0; i < source.Length; i++)
                 {
                     uint bits = BitConverter.SingleToUInt32Bits(source[i]);
-                    words[i] = float.IsNaN(source[i]) ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+                    words[i] = float.IsNaN(source[i]) ? (ushort)((bits >> 16) | 0x40)
+                        : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
                     if (lost < 0 && (words[i] & 0x7fff) == 0x7f80 && float.IsFinite(source[i])) lost = i;
                 }
                 break;
@@ -108,7 +112,8 @@ internal static class TensorConversion
         static Vector256<uint> Widen(Vector256<uint> half)
         {
             Vector256<uint> magnitude = (half & Vector256.Create(0x7fffu)) << 13;
-            Vector256<uint> special = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7c00u << 13)) & Vector256.Create(0x7f800000u);
+            Vector256<uint> special = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7c00u << 13))
+                & Vector256.Create(0x7f800000u);
             Vector256<uint> scaled = (magnitude.AsSingle() * TwoTo112).AsUInt32();
             scaled = Vector256.ConditionalSelect(Vector256.Equals(special, Vector256<uint>.Zero), scaled, magnitude | special);
             return scaled | ((half & Vector256.Create(0x8000u)) << 16);

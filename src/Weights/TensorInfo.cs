@@ -6,7 +6,10 @@ namespace Lia.Weights;
 /// <param name="Shape">Extent of each axis, outermost first; empty for a scalar.</param>
 public sealed record TensorInfo(string Name, DType DType, IReadOnlyList<int> Shape)
 {
-    /// <summary>Number of elements: the product of <see cref="Shape"/> (1 for a scalar). It fits for every tensor of a file; those whose product overflows are refused.</summary>
+    /// <summary>
+    /// Number of elements: the product of <see cref="Shape"/> (1 for a scalar). It fits for every tensor of a file; those whose product
+    /// overflows are refused.
+    /// </summary>
     /// <exception cref="OverflowException">The product overflows.</exception>
     public long ElementCount => Shape.Aggregate(1L, (product, extent) => checked(product * extent));
 }

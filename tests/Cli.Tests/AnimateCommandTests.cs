@@ -39,7 +39,8 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
     [Fact]
     public void Json_is_for_machines()
     {
-        Outcome outcome = Animate(files.At("json.png"), "--json", "--quiet", "--mode", "absolute", "--fps", "30000/1001", "--frames", "2:7", "--side-by-side");
+        Outcome outcome = Animate(files.At("json.png"), "--json", "--quiet", "--mode", "absolute", "--fps", "30000/1001", "--frames", "2:7",
+            "--side-by-side");
         Assert.Equal("", outcome.Error);
         JsonElement json = JsonDocument.Parse(outcome.Output).RootElement;
         Assert.Equal(files.At("json.png"), json.GetProperty("output").GetString());
@@ -56,9 +57,10 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         string[] lines = Animate(files.At("profile.png"), "--profile").OutputLines;
         Assert.StartsWith("stage ", lines[1]);
-        foreach (string stage in new[] { "decode", "resize", "normalise", "network", "colours", "encode" }) Assert.Single(lines, line => line.StartsWith(stage + " ", StringComparison.Ordinal));
-        Assert.Matches(@"^of \d+\.\d{3} s; stages run beside each other$", lines[9]);
-        Assert.StartsWith("program started", lines[12]);
+        foreach (string stage in new[] { "decode", "resize", "network", "upload", "compute", "download", "encode" })
+            Assert.Single(lines, line => line.StartsWith(stage + " ", StringComparison.Ordinal));
+        Assert.Matches(@"^of \d+\.\d{3} s; stages run beside each other$", lines[11]);
+        Assert.StartsWith("program started", lines[14]);
         Assert.StartsWith("first frame written", lines[^1]);
         Assert.DoesNotContain("decode", Animate(files.At("profile.png")).Output);
     }
@@ -66,10 +68,12 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
     [Fact]
     public void The_profile_in_json_is_in_seconds()
     {
-        JsonElement profile = JsonDocument.Parse(Animate(files.At("profile.png"), "--profile", "--json", "-q").Output).RootElement.GetProperty("profile");
+        JsonElement profile = JsonDocument.Parse(Animate(files.At("profile.png"), "--profile", "--json", "-q").Output)
+            .RootElement.GetProperty("profile");
         double wall = profile.GetProperty("wall").GetDouble();
-        Assert.Equal(9, profile.GetProperty("stages").GetArrayLength());
-        foreach (JsonElement stage in profile.GetProperty("stages").EnumerateArray()) Assert.InRange(stage.GetProperty("busy").GetDouble(), 0, wall);
+        Assert.Equal(8, profile.GetProperty("stages").GetArrayLength());
+        foreach (JsonElement stage in profile.GetProperty("stages").EnumerateArray())
+            Assert.InRange(stage.GetProperty("busy").GetDouble(), 0, wall);
         JsonElement[] steps = [.. profile.GetProperty("firstFrame").EnumerateArray()];
         Assert.Equal("program started", steps[0].GetProperty("name").GetString());
         Assert.Equal("first frame written", steps[^1].GetProperty("name").GetString());
@@ -102,8 +106,8 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
         {
             for (int channel = 0; channel < 3; channel++)
             {
-                double colour = Math.Clamp((frames[channel * 4096 + pixel] + 1.0) / 2 * 255, 0, 255);
-                Assert.Equal(colour, first.Pixels[3 * pixel + channel], 0.5001);
+                double color = Math.Clamp((frames[channel * 4096 + pixel] + 1.0) / 2 * 255, 0, 255);
+                Assert.Equal(color, first.Pixels[3 * pixel + channel], 0.5001);
             }
         }
     }
@@ -126,8 +130,8 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
     [InlineData("--device", "cpu")]
     [InlineData("--precision", "exact")]
     [InlineData("--fit", "stretch")] // The pictures are square.
-    [InlineData("--normalise", "minmax")]
     [InlineData("--normalize", "minmax")]
+    [InlineData("--normalise", "minmax")] // Its name before 0.2.
     public void Options_that_do_not_change_the_numbers_do_not(string option, string value)
     {
         Animate(files.At("plain.png"), "-q", "--dump", files.At("same.safetensors"));
@@ -137,13 +141,25 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
         for (int i = 0; i < a.Length; i++) Assert.Equal(a[i], b[i], 1e-4f * Math.Max(1, Math.Abs(a[i])));
     }
 
+    /// <summary>The checkpoint is damaged, which a parser that knows nothing of Ctrl-C would say.</summary>
+    [Fact]
+    public void Ctrl_C_stops_the_parsing_of_a_checkpoint()
+    {
+        string damaged = files.At("damaged.pt");
+        File.WriteAllBytes(damaged, [0x80, 2, (byte)'}', (byte)'.']);
+        string[] arguments = ["animate", files.Source, files.Driving, "-o", files.At("stopped.png"), "-m", damaged];
+        Assert.Equal(ExitCode.BadInput, CliRunner.Run(arguments).Status);
+        Assert.Equal(ExitCode.Cancelled, CliRunner.Run(new CancellationToken(true), arguments).Status);
+    }
+
     [Fact]
     public void A_model_known_for_absolute_motion_is_used_so()
     {
         // The name decides for a checkpoint that says nothing itself; this one names its variant, which must then fit.
         using SafetensorsFile model = new(files.Model);
         SafetensorsWriter.Write(files.At("claims.safetensors"), model, new Dictionary<string, string> { ["variant"] = "ted" });
-        Outcome outcome = CliRunner.Run("animate", files.Source, files.Driving, "-o", files.At("x.png"), "-m", files.At("claims.safetensors"));
+        Outcome outcome = CliRunner.Run("animate", files.Source, files.Driving, "-o", files.At("x.png"), "-m",
+            files.At("claims.safetensors"));
         Assert.Equal(ExitCode.BadInput, outcome.Status);
         Assert.Contains("not the variant ted, a LIA generator for size 256", Assert.Single(outcome.ErrorLines));
     }

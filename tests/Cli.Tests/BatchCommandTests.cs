@@ -19,12 +19,15 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Every_source_gets_what_animate_writes()
     {
         string faces = Faces("faces"), output = files.At("out");
-        Outcome outcome = CliRunner.Succeed("batch", faces, Path.Combine(files.Driving, "0007.png"), "--driving", files.Driving, "-o", output, "-m", files.Model, "--format", "apng", "--strength", "0.5");
+        Outcome outcome = CliRunner.Succeed("batch", faces, Path.Combine(files.Driving, "0007.png"), "--driving", files.Driving, "-o",
+            output, "-m", files.Model, "--format", "apng", "--strength", "0.5");
         Assert.Equal(4, outcome.OutputLines.Length);
-        Assert.StartsWith($"{Path.Combine(output, "a.apng")}: 10 frames of 64x64 at 25/1 frames/s, relative motion, in ", outcome.OutputLines[0]);
+        Assert.StartsWith($"{Path.Combine(output, "a.apng")}: 10 frames of 64x64 at 25/1 frames/s, relative motion, in ",
+            outcome.OutputLines[0]);
         Assert.StartsWith($"{Path.Combine(output, "0007.apng")}: 10 frames", outcome.OutputLines[2]);
         Assert.Equal("3 sources: 3 written, 0 skipped, 0 failed", outcome.OutputLines[3]);
-        CliRunner.Succeed("animate", Path.Combine(faces, "b.png"), files.Driving, "-o", files.At("b.apng"), "-m", files.Model, "--strength", "0.5", "-q");
+        CliRunner.Succeed("animate", Path.Combine(faces, "b.png"), files.Driving, "-o", files.At("b.apng"), "-m", files.Model, "--strength",
+            "0.5", "-q");
         Assert.Equal(File.ReadAllBytes(files.At("b.apng")), File.ReadAllBytes(Path.Combine(output, "b.apng")));
         Assert.Equal(3, Directory.GetFileSystemEntries(output).Length);
     }
@@ -33,7 +36,8 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
     public void A_failure_ends_with_status_2_after_the_others_and_a_rerun_does_only_what_is_missing()
     {
         string faces = Faces("mixed", withBad: true), output = files.At("mixed-out");
-        string[] command = ["batch", faces, "--driving", files.Driving, "-o", output, "-m", files.Model, "--format", "frames", "--frames", ":3"];
+        string[] command = ["batch", faces, "--driving", files.Driving, "-o", output, "-m", files.Model, "--format", "frames", "--frames",
+            ":3"];
         Outcome first = CliRunner.Run([.. command, "-q"]);
         Assert.Equal((ExitCode.BadInput, ""), (first.Status, first.Output));
         Assert.StartsWith($"lia: {Path.Combine(faces, "bad.png")}: ", Assert.Single(first.ErrorLines));
@@ -41,7 +45,8 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
 
         File.Copy(files.Source, Path.Combine(faces, "bad.png"), overwrite: true);
         Outcome second = CliRunner.Succeed(command);
-        Assert.Equal([$"{Path.Combine(output, "a")}: there already, skipped", $"{Path.Combine(output, "b")}: there already, skipped"], second.OutputLines[..2]);
+        Assert.Equal([$"{Path.Combine(output, "a")}: there already, skipped", $"{Path.Combine(output, "b")}: there already, skipped"],
+            second.OutputLines[..2]);
         Assert.StartsWith($"{Path.Combine(output, "bad")}: 3 frames", second.OutputLines[2]);
         Assert.Equal("3 sources: 1 written, 2 skipped, 0 failed", second.OutputLines[3]);
     }
@@ -57,13 +62,15 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
         Outcome outcome = CliRunner.Run(command);
         Assert.Equal(ExitCode.BadInput, outcome.Status);
         JsonElement json = JsonDocument.Parse(outcome.Output).RootElement;
-        Assert.Equal((1, 1, 1), (json.GetProperty("written").GetInt32(), json.GetProperty("skipped").GetInt32(), json.GetProperty("failed").GetInt32()));
+        Assert.Equal((1, 1, 1), (json.GetProperty("written").GetInt32(), json.GetProperty("skipped").GetInt32(),
+            json.GetProperty("failed").GetInt32()));
         JsonElement[] sources = [.. json.GetProperty("sources").EnumerateArray()];
         Assert.Equal(["skipped", "written", "failed"], sources.Select(source => source.GetProperty("status").GetString()));
         Assert.Equal(10, sources[1].GetProperty("frames").GetInt32());
         Assert.Equal(Path.Combine(output, "a.png"), sources[0].GetProperty("output").GetString());
         Assert.Equal(outcome.ErrorLines[0]["lia: ".Length..], sources[2].GetProperty("problem").GetString());
-        Assert.Equal(ExitCode.Success, CliRunner.Run([.. command[..1], Path.Combine(faces, "a.png"), .. command[2..], "--overwrite"]).Status);
+        Assert.Equal(ExitCode.Success,
+            CliRunner.Run([.. command[..1], Path.Combine(faces, "a.png"), .. command[2..], "--overwrite"]).Status);
     }
 
     [Fact]
@@ -74,7 +81,8 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
         // Cancelled by the first line on standard output: that of a.png.
         StringWriter error = new() { NewLine = "\n" };
         using Watch lines = new(cancellation.Cancel);
-        int status = Application.Run(["batch", faces, "--driving", files.Driving, "-o", output, "-m", files.Model, "--format", "png"], new CliContext(lines, error, ErrorIsTerminal: false, cancellation.Token));
+        int status = Application.Run(["batch", faces, "--driving", files.Driving, "-o", output, "-m", files.Model, "--format", "png"],
+            new CliContext(lines, error, ErrorIsTerminal: false, cancellation.Token));
         Assert.Equal(ExitCode.Cancelled, status);
         Assert.EndsWith("lia: stopped with 1 of 2 sources to go; the same command goes on from there\n", error.ToString());
         Assert.Equal([Path.Combine(output, "a.png")], Directory.GetFileSystemEntries(output));

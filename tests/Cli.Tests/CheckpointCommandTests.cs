@@ -21,7 +21,8 @@ public class CheckpointCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal(truth.Tensors.Keys.Order(), actual.Tensors.Keys.Order());
         foreach (TensorInfo tensor in truth.Tensors.Values)
         {
-            Assert.Equal((tensor.DType, $"[{string.Join(", ", tensor.Shape)}]"), (actual.Tensors[tensor.Name].DType, $"[{string.Join(", ", actual.Tensors[tensor.Name].Shape)}]"));
+            Assert.Equal((tensor.DType, $"[{string.Join(", ", tensor.Shape)}]"),
+                (actual.Tensors[tensor.Name].DType, $"[{string.Join(", ", actual.Tensors[tensor.Name].Shape)}]"));
             Assert.True(truth.Bytes(tensor.Name).SequenceEqual(actual.Bytes(tensor.Name)), tensor.Name);
         }
     }
@@ -67,7 +68,9 @@ public class CheckpointCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         Outcome outcome = CliRunner.Succeed("inspect", files.Model);
         foreach (TensorInfo tensor in Workspace.Narrow.Layout())
-            Assert.Contains(outcome.OutputLines, line => line.StartsWith(tensor.Name, StringComparison.Ordinal) && line.Contains($"F32   [{string.Join(", ", tensor.Shape)}]") && line.EndsWith($" {tensor.ElementCount}", StringComparison.Ordinal));
+            Assert.Contains(outcome.OutputLines, line =>
+                line.StartsWith(tensor.Name, StringComparison.Ordinal) && line.Contains($"F32   [{string.Join(", ", tensor.Shape)}]")
+                    && line.EndsWith($" {tensor.ElementCount}", StringComparison.Ordinal));
         Assert.Contains($"{Workspace.Narrow.Layout().Count} tensors", outcome.Output);
         Assert.Contains("LIA generator: size 64, style 24, 5 motion directions, channels 12, 10, 8, 6, 4", outcome.Output);
         Assert.Contains("no known variant; relative motion", outcome.Output);
@@ -114,7 +117,8 @@ public class CheckpointCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Names_cannot_drive_the_terminal()
     {
         string hostile = files.At("hostile.safetensors");
-        SafetensorsWriter.Write(hostile, [new("\e[2J\nowned", DType.UInt8, [1])], new Dictionary<string, string> { ["\e]0;x"] = "\e[31m" }, (_, bytes) => bytes.Clear());
+        SafetensorsWriter.Write(hostile, [new("\e[2J\nowned", DType.UInt8, [1])], new Dictionary<string, string> { ["\e]0;x"] = "\e[31m" },
+            (_, bytes) => bytes.Clear());
         Assert.DoesNotContain('\e', CliRunner.Succeed("inspect", hostile).Output);
     }
 

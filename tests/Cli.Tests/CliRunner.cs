@@ -44,7 +44,8 @@ internal static partial class CliRunner
             RedirectStandardError = true,
             StandardErrorEncoding = Encoding.UTF8,
         };
-        foreach (string argument in (string[])["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "lia.dll"), .. arguments]) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "lia.dll"),
+            .. arguments]) start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
 

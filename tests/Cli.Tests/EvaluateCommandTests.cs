@@ -12,7 +12,8 @@ public class EvaluateCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         string other = files.At("take2");
         Directory.CreateDirectory(other);
-        for (int i = 0; i < 3; i++) File.Copy(Path.Combine(files.Driving, $"{3 * i:d4}.png"), Path.Combine(other, $"{i}.png"), overwrite: true);
+        for (int i = 0; i < 3; i++) File.Copy(Path.Combine(files.Driving, $"{3 * i:d4}.png"), Path.Combine(other, $"{i}.png"),
+            overwrite: true);
         Outcome outcome = CliRunner.Succeed("evaluate", files.Driving, other, "-m", files.Model);
         using Animator animator = Animator();
         ClipScores[] scores = [animator.Evaluate(files.Driving), animator.Evaluate(other)];
@@ -26,7 +27,8 @@ public class EvaluateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal(["1/2 ", "2/2 "], outcome.ErrorLines.Select(line => line[..4]));
 
         static string[] Row(string name, ClipScores scores) =>
-            [.. Words(name), $"{scores.Frames}", $"{scores.L1:0.0000}", $"{scores.Psnr:0.00}", $"{scores.Ssim:0.0000}", $"{scores.MsSsim:0.0000}"];
+            [.. Words(name), $"{scores.Frames}", $"{scores.L1:0.0000}", $"{scores.Psnr:0.00}", $"{scores.Ssim:0.0000}",
+                $"{scores.MsSsim:0.0000}"];
     }
 
     [Fact]
@@ -39,10 +41,12 @@ public class EvaluateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal(animator.Evaluate(files.Driving), EvaluationReport.Load(report).Overall);
 
         // Scores that the clip does not have show that it is not looked at again.
-        File.WriteAllText(report, printed.Replace(JsonDocument.Parse(printed).RootElement.GetProperty("overall").GetProperty("psnr").GetRawText(), "12.5", StringComparison.Ordinal));
+        File.WriteAllText(report, printed.Replace(JsonDocument.Parse(printed).RootElement.GetProperty("overall").GetProperty("psnr")
+            .GetRawText(), "12.5", StringComparison.Ordinal));
         Assert.Contains("12.50", CliRunner.Succeed("evaluate", files.Driving, "-m", files.Model, "-o", report).Output);
         Outcome refused = CliRunner.Run("evaluate", files.Driving, "-m", files.Model, "-o", report, "--fit", "pad");
-        Assert.Equal((ExitCode.BadInput, $"lia: {report}: this report was made with the fit crop, not pad; name another file.\n"), (refused.Status, refused.Error));
+        Assert.Equal((ExitCode.BadInput, $"lia: {report}: this report was made with the fit crop, not pad; name another file.\n"),
+            (refused.Status, refused.Error));
     }
 
     [Fact]
@@ -77,7 +81,7 @@ public class EvaluateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal((ExitCode.Cancelled, $"lia: stopped; the clips done so far are in {report}\n"), (outcome.Status, outcome.Error));
     }
 
-    private Animator Animator() => new(new AnimationOptions { Model = files.Model, Device = Device.Cpu });
+    private Animator Animator() => new(new ModelOptions { Model = files.Model, Device = Device.Cpu });
 
     private static string[] Words(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -14,8 +14,13 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Help_lists_the_commands_and_the_exit_statuses(params string[] arguments)
     {
         string help = CliRunner.Succeed(arguments).Output;
-        foreach (string command in new[] { "animate", "batch", "motion", "manipulate", "evaluate", "verify", "convert", "inspect", "synthesize", "info", "demo" }) Assert.Contains($"  {command} ", help);
-        foreach (string status in new[] { "0 done", "1 a verification failed", "2 something given cannot be used", "130 stopped by Ctrl-C" }) Assert.Contains(status, help);
+        string[] commands =
+        [
+            "animate", "batch", "motion", "manipulate", "evaluate", "verify", "convert", "inspect", "synthesize", "info", "demo",
+        ];
+        Assert.All(commands, command => Assert.Contains($"  {command} ", help));
+        string[] statuses = ["0 done", "1 a verification failed", "2 something given cannot be used", "130 stopped by Ctrl-C"];
+        Assert.All(statuses, status => Assert.Contains(status, help));
     }
 
     [Fact]
@@ -31,7 +36,8 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Info_tells_about_the_machine()
     {
         string[] lines = CliRunner.Succeed("info").OutputLines;
-        foreach (string key in new[] { "lia", "runtime", "cpu", "memory", "kernels", "ffmpeg", "models" }) Assert.Contains(lines, line => line.StartsWith(key + " ", StringComparison.Ordinal));
+        foreach (string key in new[] { "lia", "runtime", "cpu", "memory", "kernels", "ffmpeg", "models" })
+            Assert.Contains(lines, line => line.StartsWith(key + " ", StringComparison.Ordinal));
         Assert.Contains($"{Environment.ProcessorCount} thread", string.Concat(lines));
         JsonElement json = JsonDocument.Parse(CliRunner.Succeed("info", "--json").Output).RootElement;
         Assert.Contains("vox (256)", json.GetProperty("models").GetString());
@@ -45,7 +51,10 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     [InlineData("sm_12", "LIA_CUDA_TARGET is 'sm_12', which is none of sm_75, sm_80")]
     public void Info_tells_what_kernels_are_compiled_for_where_the_environment_says_so(string target, string told)
     {
-        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "lia.dll"), "info"]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "lia.dll"), "info"])
+        {
+            RedirectStandardOutput = true,
+        };
         start.Environment["LIA_CUDA_TARGET"] = target;
         using Process info = Process.Start(start)!;
         Assert.Contains(told, info.StandardOutput.ReadToEnd());
@@ -53,7 +62,8 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal(ExitCode.Success, info.ExitCode);
     }
 
-    /// <summary>truth.png holds every sixth frame as the renderer draws it: the person of source.png with the motion of driving.png.</summary>
+    /// <summary>truth.png holds every sixth frame as the renderer draws it: the person of source.png with the motion of
+    /// driving.png.</summary>
     [Fact]
     public void Demo_moves_the_portrait_as_the_renderer_would_draw_it()
     {
@@ -81,7 +91,8 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         string folder = files.At($"frames of {Path.GetFileName(path)}");
         Directory.CreateDirectory(folder);
-        using (Process ffmpeg = Process.Start("ffmpeg", ["-v", "error", "-i", path, "-vsync", "passthrough", Path.Combine(folder, "%04d.png")]))
+        using (Process ffmpeg = Process.Start("ffmpeg",
+            ["-v", "error", "-i", path, "-vsync", "passthrough", Path.Combine(folder, "%04d.png")]))
         {
             ffmpeg.WaitForExit();
             Assert.Equal(0, ffmpeg.ExitCode);
@@ -104,9 +115,12 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void A_cancelled_run_leaves_nothing_and_ends_with_130()
     {
         string[] before = Directory.GetFileSystemEntries(files.Folder);
-        foreach (string[] arguments in (string[][])[["demo", "-o", files.At("no.png")], ["synthesize", "--size", "64", "-o", files.At("no.safetensors")],
-            ["motion", "extract", files.Driving, "-o", files.At("no.safetensors"), "-m", files.Model], ["batch", files.Source, "--driving", files.Driving, "-o", files.At("no"), "-m", files.Model],
-            ["manipulate", files.Source, "-o", files.At("no.png"), "-s", "1", "-m", files.Model], ["convert", files.Model, files.At("no.safetensors")], ["animate", files.Source, files.Driving, "-o", files.At("no.png"), "-m", files.Model]])
+        foreach (string[] arguments in (string[][])[["demo", "-o", files.At("no.png")],
+            ["synthesize", "--size", "64", "-o", files.At("no.safetensors")],
+            ["motion", "extract", files.Driving, "-o", files.At("no.safetensors"), "-m", files.Model], ["batch", files.Source, "--driving",
+                files.Driving, "-o", files.At("no"), "-m", files.Model],
+            ["manipulate", files.Source, "-o", files.At("no.png"), "-s", "1", "-m", files.Model], ["convert", files.Model,
+                files.At("no.safetensors")], ["animate", files.Source, files.Driving, "-o", files.At("no.png"), "-m", files.Model]])
         {
             Outcome outcome = CliRunner.Run(new CancellationToken(true), arguments);
             Assert.Equal(ExitCode.Cancelled, outcome.Status);
@@ -121,5 +135,6 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     [InlineData(125, "2:05")]
     [InlineData(3723, "1:02:03")]
     [InlineData(90_000, "25:00:00")]
-    public void Times_are_shown_to_the_second(double seconds, string expected) => Assert.Equal(expected, ProgressReport.Duration(TimeSpan.FromSeconds(seconds)));
+    public void Times_are_shown_to_the_second(double seconds, string expected) =>
+        Assert.Equal(expected, ProgressReport.Duration(TimeSpan.FromSeconds(seconds)));
 }

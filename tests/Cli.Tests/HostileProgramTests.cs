@@ -16,7 +16,8 @@ public sealed class HostileProgramTests : IDisposable
     {
         Directory.CreateDirectory(At("bin"));
         Directory.CreateDirectory(At("tmp"));
-        using Process ffmpeg = Process.Start("ffmpeg", ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", "6", At("driving.mp4")]);
+        using Process ffmpeg = Process.Start("ffmpeg",
+            ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", "6", At("driving.mp4")]);
         ffmpeg.WaitForExit();
     }
 
@@ -28,7 +29,8 @@ public sealed class HostileProgramTests : IDisposable
     private void Script(string path, string lines)
     {
         string name = Path.GetFileName(path);
-        string found = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, name)).First(File.Exists);
+        string found = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, name))
+            .First(File.Exists);
         File.WriteAllText(path, $"#!/bin/sh\ntrue={found}\n{lines}\n");
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
@@ -166,12 +168,13 @@ public sealed class HostileProgramTests : IDisposable
     public async Task A_killed_run_leaves_little_and_the_next_sweeps_it()
     {
         File.WriteAllText(At($"tmp/lia-{Guid.NewGuid():N}.frames"), "of an older version");
-        using (Process process = Animate("out.png", At("bin"), "--normalise", "minmax", "--ping-pong", "--loop", "1000", "--side-by-side"))
+        using (Process process = Animate("out.png", At("bin"), "--normalize", "minmax", "--ping-pong", "--loop", "1000", "--side-by-side"))
         {
             Task<string> error = process.StandardError.ReadToEndAsync();
             Stopwatch watch = Stopwatch.StartNew();
             // The output is made first; the temporary file for the driving frames, with the motion.
-            while (watch.Elapsed < Patience && !(Directory.GetFiles(_folder, ".*.part").Length > 0 && Open(process).Count(IsTemporary) == 2)) await Task.Delay(20);
+            while (watch.Elapsed < Patience
+                && !(Directory.GetFiles(_folder, ".*.part").Length > 0 && Open(process).Count(IsTemporary) == 2)) await Task.Delay(20);
             Assert.Equal(2, Open(process).Count(IsTemporary));
             string part = Assert.Single(Directory.GetFiles(_folder, ".*.part"));
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(part));
@@ -185,7 +188,8 @@ public sealed class HostileProgramTests : IDisposable
 
         bool IsTemporary(string file) => file.StartsWith(At("tmp/lia-")) && file.EndsWith(" (deleted)");
 
-        static string[] Open(Process process) => [.. Directory.GetFiles($"/proc/{process.Id}/fd").Select(file => new FileInfo(file).LinkTarget ?? "")];
+        static string[] Open(Process process) =>
+            [.. Directory.GetFiles($"/proc/{process.Id}/fd").Select(file => new FileInfo(file).LinkTarget ?? "")];
     }
 
     [Theory]
@@ -197,9 +201,11 @@ public sealed class HostileProgramTests : IDisposable
     public async Task A_full_disk_keeps_the_old_file(string extension)
     {
         // In a name space of its own everybody may have a small disk.
-        string lia = $"dotnet {Path.Combine(AppContext.BaseDirectory, "lia.dll")} animate {DemoFiles.Source} driving.mp4 -m {DemoFiles.Model} -q -o disk/o.{extension}";
+        string lia = $"dotnet {Path.Combine(AppContext.BaseDirectory, "lia.dll")} animate {DemoFiles.Source} driving.mp4 -m "
+            + $"{DemoFiles.Model} -q -o disk/o.{extension}";
         ProcessStartInfo start = new("unshare", ["-Urm", "sh", "-c",
-            $"mkdir disk; for size in 8; do mount -t tmpfs -o size=${{size}}k none disk || exit 77; printf old > disk/o.{extension}; {lia}; echo $? $(cat disk/o.{extension}) $(ls -A disk); umount disk; done"])
+            $"mkdir disk; for size in 8; do mount -t tmpfs -o size=${{size}}k none disk || exit 77; printf old > disk/o.{extension}; "
+                + $"{lia}; echo $? $(cat disk/o.{extension}) $(ls -A disk); umount disk; done"])
         {
             WorkingDirectory = _folder, RedirectStandardError = true, RedirectStandardOutput = true,
         };

@@ -13,7 +13,8 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         using Animator animator = Animator();
         Assert.Equal(animator.Manipulate(_source, [new(1, 3)]).Pixels, Picture("-d", "1").Pixels);
-        Assert.Equal(animator.Manipulate(_source, [new(1, -1.5f), new(4, 2)]).Pixels, Picture("--direction", "1:-1.5", "--direction", "4:2").Pixels);
+        Assert.Equal(animator.Manipulate(_source, [new(1, -1.5f), new(4, 2)]).Pixels,
+            Picture("--direction", "1:-1.5", "--direction", "4:2").Pixels);
     }
 
     [Fact]
@@ -37,7 +38,8 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
         using Animator animator = Animator();
         for (int direction = 0; direction < 5; direction++)
             for (int column = 0; column < 7; column++)
-                Assert.Equal(animator.Manipulate(_source, [new(direction, column - 3)]).Pixels, Part(sheet, 9 + 64 * column, 11 + 64 * direction, 64, 64).Pixels);
+                Assert.Equal(animator.Manipulate(_source, [new(direction, column - 3)]).Pixels,
+                    Part(sheet, 9 + 64 * column, 11 + 64 * direction, 64, 64).Pixels);
     }
 
     [Fact]
@@ -85,7 +87,7 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
         string portrait = TestData.Sample("source.png"), output = files.At("portrait.png");
         Outcome outcome = CliRunner.Succeed("manipulate", portrait, "-o", output, "-d", "2:-3", "--quiet");
         Assert.Equal(("", ""), (outcome.Output, outcome.Error));
-        using Animator animator = new(new AnimationOptions { Model = TestData.Model("demo.safetensors") });
+        using Animator animator = new(new ModelOptions { Model = TestData.Model("demo.safetensors") });
         Assert.Equal(animator.Manipulate(RgbImage.Load(portrait), [new(2, -3)]).Pixels, RgbImage.Load(output).Pixels);
     }
 
@@ -113,7 +115,8 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
         Outcome outcome = Manipulate(output, ["--json", "-q", .. arguments]);
         Assert.Equal("", outcome.Error);
         JsonElement json = JsonDocument.Parse(outcome.Output).RootElement;
-        Assert.Equal((output, files.Model, kind, pictures, 64), (json.GetProperty("output").GetString(), json.GetProperty("model").GetString(), json.GetProperty("kind").GetString(),
+        Assert.Equal((output, files.Model, kind, pictures, 64),
+            (json.GetProperty("output").GetString(), json.GetProperty("model").GetString(), json.GetProperty("kind").GetString(),
             json.GetProperty("pictures").GetInt32(), json.GetProperty("size").GetInt32()));
         Assert.Equal(kind == "sweep", json.TryGetProperty("frameRate", out JsonElement rate) && rate.GetString() == "25/2");
     }
@@ -128,7 +131,7 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal(File.ReadAllBytes(plain), File.ReadAllBytes(other));
     }
 
-    private Animator Animator() => new(new AnimationOptions { Model = files.Model });
+    private Animator Animator() => new(new ModelOptions { Model = files.Model });
 
     private Outcome Manipulate(string output, params string[] arguments) =>
         CliRunner.Succeed(["manipulate", files.Source, "-o", output, "-m", files.Model, .. arguments]);
@@ -143,11 +146,13 @@ public class ManipulateCommandTests(Workspace files) : IClassFixture<Workspace>
     private static RgbImage Part(RgbImage picture, int x, int y, int width, int height)
     {
         RgbImage part = new(width, height);
-        for (int row = 0; row < height; row++) picture.Pixels.AsSpan(3 * ((y + row) * picture.Width + x), 3 * width).CopyTo(part.Pixels.AsSpan(3 * row * width));
+        for (int row = 0; row < height; row++)
+            picture.Pixels.AsSpan(3 * ((y + row) * picture.Width + x), 3 * width).CopyTo(part.Pixels.AsSpan(3 * row * width));
         return part;
     }
 
     /// <summary>Black as #, white as a point.</summary>
     private static string[] Dots(RgbImage picture) =>
-        [.. Enumerable.Range(0, picture.Height).Select(y => string.Concat(Enumerable.Range(0, picture.Width).Select(x => picture.Pixels[3 * (y * picture.Width + x)] == 0 ? '#' : '.')))];
+        [.. Enumerable.Range(0, picture.Height).Select(y =>
+            string.Concat(Enumerable.Range(0, picture.Width).Select(x => picture.Pixels[3 * (y * picture.Width + x)] == 0 ? '#' : '.')))];
 }

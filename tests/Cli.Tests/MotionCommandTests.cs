@@ -37,7 +37,7 @@ public class MotionCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         byte[] plain = Animate(files.Driving), edited = Animate([files.Driving, .. option]);
         Assert.NotEqual(plain, edited);
-        using Animator animator = new(new AnimationOptions { Model = files.Model });
+        using Animator animator = new(new ModelOptions { Model = files.Model });
         animator.Animate(files.Source, files.Driving, files.At("expected.png"), new()
         {
             SmoothingWindow = option[0] == "--smooth" ? 3 : 1,
@@ -53,7 +53,7 @@ public class MotionCommandTests(Workspace files) : IClassFixture<Workspace>
     {
         MotionClip clip = MotionClip.Load(Extract("--frames", "2:9", "--start-frame", "5", "--fps", "30000/1001"));
         Assert.Equal((7, 3, "30000/1001", 5), (clip.Count, clip.Start, clip.FrameRate.ToString(), clip.Directions));
-        using Animator animator = new(new AnimationOptions { Model = files.Model });
+        using Animator animator = new(new ModelOptions { Model = files.Model });
         Assert.Equal(animator.ExtractMotion(files.Driving, new() { Frames = 2..9 }).Codes.ToArray(), clip.Codes.ToArray());
     }
 
@@ -64,9 +64,12 @@ public class MotionCommandTests(Workspace files) : IClassFixture<Workspace>
         Outcome text = CliRunner.Succeed("motion", "extract", files.Driving, "-o", output, "-m", files.Model);
         Assert.StartsWith($"{output}: the motion of 10 frames at 25/1 frames/s, 5 values each, in ", Assert.Single(text.OutputLines));
         Assert.All(text.ErrorLines, line => Assert.Matches(@"^\d+/10 driving frames encoded, \d+\.\d\d frames/s, \d+:\d\d left$", line));
-        JsonElement json = JsonDocument.Parse(CliRunner.Succeed("motion", "extract", files.Driving, "-o", output, "-m", files.Model, "-q", "--json").Output).RootElement;
+        JsonElement json = JsonDocument.Parse(
+            CliRunner.Succeed("motion", "extract", files.Driving, "-o", output, "-m", files.Model, "-q", "--json").Output).RootElement;
         MotionClip clip = MotionClip.Load(output);
-        Assert.Equal((output, clip.Fingerprint, 10, 0), (json.GetProperty("output").GetString(), json.GetProperty("fingerprint").GetString(), json.GetProperty("frames").GetInt32(), json.GetProperty("start").GetInt32()));
+        Assert.Equal((output, clip.Fingerprint, 10, 0),
+            (json.GetProperty("output").GetString(), json.GetProperty("fingerprint").GetString(), json.GetProperty("frames").GetInt32(),
+                json.GetProperty("start").GetInt32()));
     }
 
     /// <summary>The demonstration: the trained model, its sample clip and its portrait, from the clip and from its codes alone.</summary>
@@ -76,8 +79,10 @@ public class MotionCommandTests(Workspace files) : IClassFixture<Workspace>
         string model = TestData.Model("demo.safetensors"), source = TestData.Sample("source.png"), motion = files.At("demo.safetensors");
         CliRunner.Succeed("motion", "extract", TestData.Sample("driving.png"), "-o", motion, "-m", model, "-q", "--frames", ":12");
         Assert.True(new FileInfo(motion).Length < 12 * 20 * sizeof(float) + 1024);
-        CliRunner.Succeed("animate", source, TestData.Sample("driving.png"), "-o", files.At("video.png"), "-m", model, "-q", "--frames", ":12");
-        Outcome outcome = CliRunner.Succeed("animate", source, "--motion", motion, "-o", files.At("motion.png"), "-m", model, "-q", "--json");
+        CliRunner.Succeed("animate", source, TestData.Sample("driving.png"), "-o", files.At("video.png"), "-m", model, "-q", "--frames",
+            ":12");
+        Outcome outcome = CliRunner.Succeed("animate", source, "--motion", motion, "-o", files.At("motion.png"), "-m", model, "-q",
+            "--json");
         Assert.Equal(File.ReadAllBytes(files.At("video.png")), File.ReadAllBytes(files.At("motion.png")));
         Assert.Equal(0, JsonDocument.Parse(outcome.Output).RootElement.GetProperty("startFrame").GetInt32());
 

@@ -6,7 +6,8 @@ namespace Lia.Cli.Tests;
 /// <summary>The program as a process: its streams, its exit status, and what it does when it is told to stop.</summary>
 public sealed class ProcessTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("lia-process-").FullName, _inputs = Directory.CreateTempSubdirectory("lia-inputs-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("lia-process-")
+        .FullName, _inputs = Directory.CreateTempSubdirectory("lia-inputs-").FullName;
 
     public void Dispose()
     {
@@ -37,7 +38,8 @@ public sealed class ProcessTests : IDisposable
         Directory.CreateDirectory(frames);
         RgbImage.Load(DemoFiles.Driving).Save(Path.Combine(frames, "0000.png"));
         for (int i = 1; i < 2000; i++) File.CreateSymbolicLink(Path.Combine(frames, $"{i:d4}.png"), Path.Combine(frames, "0000.png"));
-        using Process process = CliRunner.Start(_folder, "animate", DemoFiles.Source, frames, "-o", "clip.png", "--dump", "dump.safetensors", "-m", DemoFiles.Model);
+        using Process process = CliRunner.Start(_folder, "animate", DemoFiles.Source, frames, "-o", "clip.png", "--dump",
+            "dump.safetensors", "-m", DemoFiles.Model);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string? line;
         do line = await process.StandardError.ReadLineAsync();

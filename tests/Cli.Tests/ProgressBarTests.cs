@@ -19,10 +19,12 @@ public class ProgressBarTests
     }
 
     [Fact]
-    public void A_narrow_terminal_shows_the_words_alone() => Assert.Equal("12/24 frames, 2.00 frames/s, 0:06 left", ProgressBar.Line(Half, 40));
+    public void A_narrow_terminal_shows_the_words_alone() =>
+        Assert.Equal("12/24 frames, 2.00 frames/s, 0:06 left", ProgressBar.Line(Half, 40));
 
     [Fact]
-    public void Without_a_total_there_is_no_bar() => Assert.Equal("12 frames, 2.00 frames/s", ProgressBar.Line(Half with { Total = null }, 80));
+    public void Without_a_total_there_is_no_bar() =>
+        Assert.Equal("12 frames, 2.00 frames/s", ProgressBar.Line(Half with { Total = null }, 80));
 
     [Fact]
     public void The_line_is_drawn_over_itself_and_wiped_at_the_end()

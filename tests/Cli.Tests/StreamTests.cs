@@ -9,7 +9,8 @@ public sealed class StreamTests(Workspace files) : IClassFixture<Workspace>
 
     private static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "lia.dll");
 
-    private Process Shell(string line) => Process.Start(new ProcessStartInfo("bash", ["-c", line]) { WorkingDirectory = files.Folder, RedirectStandardError = true })!;
+    private Process Shell(string line) =>
+        Process.Start(new ProcessStartInfo("bash", ["-c", line]) { WorkingDirectory = files.Folder, RedirectStandardError = true })!;
 
     private string Pipe()
     {
@@ -23,7 +24,8 @@ public sealed class StreamTests(Workspace files) : IClassFixture<Workspace>
     [InlineData("DRIVING -o - >&-", "The output is -, standard output, and that is closed: pipe it into a program or a file.")]
     public async Task A_closed_stream_is_told(string line, string message)
     {
-        using Process lia = Shell($"exec dotnet {Program} animate {files.Source} {line.Replace("DRIVING", files.Driving)} -m {files.Model}");
+        using Process lia = Shell(
+            $"exec dotnet {Program} animate {files.Source} {line.Replace("DRIVING", files.Driving)} -m {files.Model}");
         Assert.Equal($"lia: {message}\n", await lia.StandardError.ReadToEndAsync().WaitAsync(Patience));
         await lia.WaitForExitAsync();
         Assert.Equal(ExitCode.BadInput, lia.ExitCode);
@@ -36,7 +38,8 @@ public sealed class StreamTests(Workspace files) : IClassFixture<Workspace>
         CliRunner.Succeed("animate", files.Source, files.Driving, "-o", files.At("clip.y4m"), "-m", files.Model, "-q");
         CliRunner.Succeed("animate", files.Source, files.At("clip.y4m"), "-o", files.At("expected.rgb"), "-m", files.Model, "-q");
         using Process writer = Shell($"cat clip.y4m > {pipe}");
-        Outcome outcome = await Task.Run(() => CliRunner.Succeed("animate", files.Source, pipe, "-o", files.At("out.rgb"), "-m", files.Model, "-q")).WaitAsync(Patience);
+        Outcome outcome = await Task.Run(() =>
+            CliRunner.Succeed("animate", files.Source, pipe, "-o", files.At("out.rgb"), "-m", files.Model, "-q")).WaitAsync(Patience);
         Assert.Equal("", outcome.Error);
         Assert.Equal(File.ReadAllBytes(files.At("expected.rgb")), File.ReadAllBytes(files.At("out.rgb")));
     }
@@ -50,7 +53,8 @@ public sealed class StreamTests(Workspace files) : IClassFixture<Workspace>
     {
         string pipe = Pipe();
         using Process writer = Shell(other.Replace("PIPE", pipe) + " wait; echo");
-        using Process lia = Shell($"exec env --default-signal=INT dotnet {Program} animate {files.Source} {pipe} -o out-{Path.GetFileName(pipe)} -m {files.Model}");
+        using Process lia = Shell($"exec env --default-signal=INT dotnet {Program} animate {files.Source} {pipe} -o "
+            + $"out-{Path.GetFileName(pipe)} -m {files.Model}");
         Task<string> error = lia.StandardError.ReadToEndAsync();
         while (!lia.HasExited && !Catches(lia, CliRunner.Terminate)) await Task.Delay(20);
         await Task.Delay(500); // Until it waits; a signal that comes before is obeyed as well.

@@ -34,7 +34,8 @@ public sealed class TerminalTextTests(Workspace files) : IClassFixture<Workspace
         string name = files.At("\e]0;title\a\u202e.png"), model = files.At("\e[2Jmodel.safetensors");
         File.Copy(files.Model, model);
         Outcome done = CliRunner.Succeed("animate", files.Source, files.Driving, "-o", name, "-m", model, "--frames", "0:1");
-        Outcome json = CliRunner.Succeed("animate", files.Source, files.Driving, "-o", name, "-m", model, "--frames", "0:1", "--json", "-q");
+        Outcome json = CliRunner.Succeed("animate", files.Source, files.Driving, "-o", name, "-m", model, "--frames", "0:1", "--json",
+            "-q");
         Outcome inspected = CliRunner.Succeed("inspect", model);
         Outcome failed = CliRunner.Run("animate", files.Source, "\e[2Jnone.mp4", "-o", name, "-m", files.Model);
         Outcome misused = CliRunner.Run("animate", "--nothing\e[2J");

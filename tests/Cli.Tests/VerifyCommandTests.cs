@@ -20,13 +20,15 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.Equal(ExitCode.Success, outcome.Status);
         Assert.Matches(@"^frames relative error \d\.\d\de-\d\d \(limit 1\.15e-04\) ok$", outcome.OutputLines[^1]);
         foreach (string name in new[] { "wa", "alpha.source", "Q", "feat.0", "tap.dec.convs.0", "frames", "manipulate.0" })
-            Assert.Contains(outcome.OutputLines, line => line.StartsWith($"{name} ", StringComparison.Ordinal) && line.EndsWith(" ok", StringComparison.Ordinal));
+            Assert.Contains(outcome.OutputLines, line =>
+                line.StartsWith($"{name} ", StringComparison.Ordinal) && line.EndsWith(" ok", StringComparison.Ordinal));
     }
 
     [Fact]
     public void What_has_no_limit_is_shown_without_a_verdict()
     {
-        VerificationReport report = new([new("tap.a", 0.5, null), new("tap.b", double.NaN, null), new("frames", 1e-3, 1e-2)], "CUDA (A GPU, fp16)");
+        VerificationReport report = new([new("tap.a", 0.5, null), new("tap.b", double.NaN, null), new("frames", 1e-3, 1e-2)],
+            "CUDA (A GPU, fp16)");
         StringWriter text = new() { NewLine = "\n" }, json = new();
         VerifyCommand.WriteText(text, "file", report);
         string[] lines = text.ToString().Split('\n');
@@ -37,7 +39,8 @@ public sealed class VerifyCommandTests : IDisposable
         VerifyCommand.WriteJson(json, "file", report);
         JsonElement[] rows = [.. JsonDocument.Parse(json.ToString()).RootElement.GetProperty("tensors").EnumerateArray()];
         Assert.Equal([JsonValueKind.Null, JsonValueKind.False, JsonValueKind.True], rows.Select(row => row.GetProperty("ok").ValueKind));
-        Assert.Equal([JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.Number], rows.Select(row => row.GetProperty("limit").ValueKind));
+        Assert.Equal([JsonValueKind.Null, JsonValueKind.Null, JsonValueKind.Number],
+            rows.Select(row => row.GetProperty("limit").ValueKind));
     }
 
     [Theory]
@@ -57,12 +60,14 @@ public sealed class VerifyCommandTests : IDisposable
         Outcome outcome = CliRunner.Run("verify", damaged);
         Assert.Equal(ExitCode.Failure, outcome.Status);
         Assert.Matches(@"^frames relative error .* FAILED$", outcome.OutputLines[^1]);
-        Assert.Contains(outcome.OutputLines, line => line.StartsWith($"{tensor} ", StringComparison.Ordinal) && line.EndsWith(" FAILED", StringComparison.Ordinal));
+        Assert.Contains(outcome.OutputLines, line =>
+            line.StartsWith($"{tensor} ", StringComparison.Ordinal) && line.EndsWith(" FAILED", StringComparison.Ordinal));
 
         Outcome json = CliRunner.Run("verify", damaged, "--json", "--threads", "1");
         Assert.Equal(ExitCode.Failure, json.Status);
         JsonElement report = JsonDocument.Parse(json.Output).RootElement;
         Assert.False(report.GetProperty("ok").GetBoolean());
-        Assert.Equal([tensor], report.GetProperty("tensors").EnumerateArray().Where(row => !row.GetProperty("ok").GetBoolean()).Select(row => row.GetProperty("name").GetString()));
+        Assert.Equal([tensor], report.GetProperty("tensors").EnumerateArray().Where(row => !row.GetProperty("ok").GetBoolean())
+            .Select(row => row.GetProperty("name").GetString()));
     }
 }

@@ -6,7 +6,8 @@ namespace Lia.Fuzz;
 /// <param name="Make">Makes an input.</param>
 /// <param name="Read">Reads an input, and whatever is offered after that. Throws what the reader throws.</param>
 /// <param name="IsDocumented">Whether an exception is one that the reader documents for bad bytes.</param>
-internal sealed record FuzzTarget(string Name, int Share, Func<Mutator, byte[]> Make, Action<byte[]> Read, Func<Exception, bool> IsDocumented)
+internal sealed record FuzzTarget(
+    string Name, int Share, Func<Mutator, byte[]> Make, Action<byte[]> Read, Func<Exception, bool> IsDocumented)
 {
     /// <summary>Bytes of memory that reading may take whatever the input.</summary>
     public long FreeBytes { get; init; } = 256 << 10;

@@ -24,5 +24,6 @@ public class FuzzTests
     }
 
     [Fact]
-    public void All_targets_together_read_two_hundred_thousand_inputs() => Assert.Equal(200_000, Targets.All.Sum(static target => target.Share) * InputsPerShare);
+    public void All_targets_together_read_two_hundred_thousand_inputs() =>
+        Assert.Equal(200_000, Targets.All.Sum(static target => target.Share) * InputsPerShare);
 }

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Lia.Fuzz;
 
 /// <summary>
-/// Reads inputs and judges what comes of each: a documented exception with a message of one short printable line, or none; memory and time in proportion to its length.
-/// Input i of a seed is always the same, so that what went wrong can be had again.
+/// Reads inputs and judges what comes of each: a documented exception with a message of one short printable line, or none; memory and time
+/// in proportion to its length. Input i of a seed is always the same, so that what went wrong can be had again.
 /// </summary>
 internal sealed class Harness(FuzzTarget target, int seed)
 {
@@ -38,7 +38,8 @@ internal sealed class Harness(FuzzTarget target, int seed)
             {
                 null => null,
                 _ when !target.IsDocumented(thrown) => $"an exception that is not documented: {thrown}",
-                { Message: var message } when message.Any(char.IsControl) => $"a message with control characters: {message.ReplaceLineEndings("\\n")}",
+                { Message: var message } when message.Any(char.IsControl) =>
+                    $"a message with control characters: {message.ReplaceLineEndings("\\n")}",
                 { Message: var message } when message.Length > LongestMessage => $"a message of {message.Length} characters",
                 _ => null,
             };
@@ -61,7 +62,8 @@ internal sealed class Harness(FuzzTarget target, int seed)
     }
 
     /// <summary>How the inputs fared, and the most that one took.</summary>
-    public override string ToString() => $"{_accepted} read, {_refused} refused; at most {_mostBytes} bytes and {1e3 * _mostSeconds:0.0} ms each";
+    public override string ToString() =>
+        $"{_accepted} read, {_refused} refused; at most {_mostBytes} bytes and {1e3 * _mostSeconds:0.0} ms each";
 
     private Exception? Read(byte[] input, out long bytes, out double seconds)
     {
@@ -83,5 +85,6 @@ internal sealed class Harness(FuzzTarget target, int seed)
     }
 
     private string Describe(long index, byte[] input, string complaint) =>
-        $"{target.Name}, seed {seed}, input {index} of {input.Length} bytes: {complaint}\n    again: --count 1 --target {target.Name} --seed {seed} --from {index}";
+        $"{target.Name}, seed {seed}, input {index} of {input.Length} bytes: {complaint}\n    again: --count 1 --target {target.Name} " +
+            $"--seed {seed} --from {index}";
 }

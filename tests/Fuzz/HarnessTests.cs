@@ -6,7 +6,8 @@ public class HarnessTests
     private sealed class DocumentedException(string message) : Exception(message);
 
     private static FuzzTarget Target(Action<byte[]> read) =>
-        new("faulty", 1, static mutator => mutator.Mutate(["some seed"u8.ToArray()], ["word"u8.ToArray()]), read, static e => e is DocumentedException);
+        new("faulty", 1, static mutator => mutator.Mutate(["some seed"u8.ToArray()], ["word"u8.ToArray()]), read,
+            static e => e is DocumentedException);
 
     private static string? FirstFailure(FuzzTarget target)
     {
@@ -16,19 +17,24 @@ public class HarnessTests
 
     [Fact]
     public void A_reader_that_keeps_its_promises_passes() =>
-        Assert.Null(FirstFailure(Target(static input => { if (input.AsSpan(0, Math.Min(4, input.Length)).Contains((byte)'w')) throw new DocumentedException("there is a w in it"); })));
+        Assert.Null(
+            FirstFailure(Target(static input =>
+            { if (input.AsSpan(0, Math.Min(4, input.Length)).Contains((byte)'w')) throw new DocumentedException("there is a w in it"); })));
 
     [Fact]
     public void An_exception_that_is_not_documented_is_found() =>
-        Assert.Contains(nameof(IndexOutOfRangeException), FirstFailure(Target(static input => { if (input.Length > 20) _ = input[input.Length]; })));
+        Assert.Contains(nameof(IndexOutOfRangeException),
+            FirstFailure(Target(static input => { if (input.Length > 20) _ = input[input.Length]; })));
 
     [Fact]
     public void Memory_out_of_proportion_is_found() =>
-        Assert.Contains("bytes of memory", FirstFailure(Target(static input => { if (input.Length > 20) GC.KeepAlive(new byte[10 << 20]); })));
+        Assert.Contains("bytes of memory",
+            FirstFailure(Target(static input => { if (input.Length > 20) GC.KeepAlive(new byte[10 << 20]); })));
 
     [Fact]
     public void Time_out_of_proportion_is_found() =>
-        Assert.Contains(" s, where ", FirstFailure(Target(static input => { if (input.Length > 20) Thread.Sleep(60); }) with { FreeSeconds = 0.05 }));
+        Assert.Contains(" s, where ",
+            FirstFailure(Target(static input => { if (input.Length > 20) Thread.Sleep(60); }) with { FreeSeconds = 0.05 }));
 
     [Fact]
     public void Control_characters_in_messages_are_found() =>

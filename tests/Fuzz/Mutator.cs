@@ -6,7 +6,8 @@ namespace Lia.Fuzz;
 internal sealed class Mutator(int seed, long index)
 {
     private static readonly long[] TellingNumbers =
-        [0, 1, 2, 3, 7, 8, 255, 256, 32767, 32768, 65535, 65536, int.MaxValue, 1L << 31, uint.MaxValue, 1L << 32, 1L << 62, long.MaxValue, long.MinValue, -1];
+        [0, 1, 2, 3, 7, 8, 255, 256, 32767, 32768, 65535, 65536, int.MaxValue, 1L << 31, uint.MaxValue, 1L << 32, 1L << 62, long.MaxValue,
+            long.MinValue, -1];
 
     private readonly Random _random = new(unchecked((int)(seed * 0x9e3779b9 + index * 0x85ebca6b + (index >> 32))));
 
@@ -20,8 +21,8 @@ internal sealed class Mutator(int seed, long index)
     public T Pick<T>(IReadOnlyList<T> choices) => choices[_random.Next(choices.Count)];
 
     /// <summary>
-    /// One to five changes of one of the seeds: a byte set or flipped, bytes removed, repeated or moved, a number written over in either order, a word of the format put in,
-    /// digits replaced, a part of another seed put in, the end cut off.
+    /// One to five changes of one of the seeds: a byte set or flipped, bytes removed, repeated or moved, a number written over in either
+    /// order, a word of the format put in, digits replaced, a part of another seed put in, the end cut off.
     /// </summary>
     public byte[] Mutate(IReadOnlyList<byte[]> seeds, IReadOnlyList<byte[]> words)
     {
@@ -47,7 +48,8 @@ internal sealed class Mutator(int seed, long index)
     }
 
     /// <summary>Digits that are a telling number, or nearly one.</summary>
-    public string Number() => Once(3) ? $"{TellingNumbers[Next(TellingNumbers.Length)]}" : Once(4) ? Pick(["18446744073709551616", "1e9", "0.5", "-0", "007", "99999999999999999999999999"]) : $"{Next(70)}";
+    public string Number() => Once(3) ? $"{TellingNumbers[Next(TellingNumbers.Length)]}" : Once(4)
+        ? Pick(["18446744073709551616", "1e9", "0.5", "-0", "007", "99999999999999999999999999"]) : $"{Next(70)}";
 
     private void WriteNumber(List<byte> bytes, int at)
     {

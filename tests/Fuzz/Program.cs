@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Lia.Fuzz;
 
 /// <summary>
-/// Without options the test program. With <c>--count N [--target NAME] [--seed S] [--from I]</c> a fuzzer: N inputs for the target, or N shared out over all, starting with
-/// input I of the sequence that the seed names. Exit status 1 and a line for each input that went wrong.
+/// Without options the test program. With <c>--count N [--target NAME] [--seed S] [--from I]</c> a fuzzer: N inputs for the target, or N
+/// shared out over all, starting with input I of the sequence that the seed names. Exit status 1 and a line for each input that went wrong.
 /// </summary>
 internal static class Program
 {
@@ -17,8 +17,10 @@ internal static class Program
 
     private static int Fuzz(string[] arguments)
     {
-        string? Option(string name) => Array.IndexOf(arguments, name) is >= 0 and var at && at + 1 < arguments.Length ? arguments[at + 1] : null;
-        long Number(string name, long otherwise) => Option(name) is { } text ? long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : otherwise;
+        string? Option(string name) =>
+            Array.IndexOf(arguments, name) is >= 0 and var at && at + 1 < arguments.Length ? arguments[at + 1] : null;
+        long Number(string name, long otherwise) =>
+            Option(name) is { } text ? long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : otherwise;
 
         (long count, int seed, long from) = (Number("--count", 0), (int)Number("--seed", 1), Number("--from", 0));
         FuzzTarget[] targets = [.. Targets.All.Where(target => Option("--target") is not { } name || target.Name == name)];

@@ -20,25 +20,33 @@ namespace Lia.Fuzz;
 internal static class Targets
 {
     private static readonly byte[][] JsonWords = Words(
-        "{", "}", "[", "]", ",", ":", "\"", "\\u0000", "\\ud800", "\\u001b", "null", "true", "{}", "[]", "\"\"", "\"a\":", "1e400", "-1", "2147483648", "9223372036854775808", " ", "\0", "\ufeff");
+        "{", "}", "[", "]", ",", ":", "\"", "\\u0000", "\\ud800", "\\u001b", "null", "true", "{}", "[]", "\"\"", "\"a\":", "1e400", "-1",
+        "2147483648", "9223372036854775808", " ", "\0", "\ufeff");
 
     private static readonly byte[][] HeaderWords =
     [
-        .. JsonWords, .. Words("\"F64\"", "\"U8\"", "\"BOOL\"", "\"F4\"", "\"F6_E2M3\"", "\"C64\"", "\"__metadata__\":{\"a\":\"b\"},", "\"shape\":[2147483647,2147483647,3,0]", "\"dtype\":\"F4\"",
-            "\"data_offsets\":[0,0]", "\"x\":{\"dtype\":\"F4\",\"shape\":[2147483647,2147483647,3,0],\"data_offsets\":[0,0]},", "\"y\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"),
+        .. JsonWords, .. Words("\"F64\"", "\"U8\"", "\"BOOL\"", "\"F4\"", "\"F6_E2M3\"", "\"C64\"", "\"__metadata__\":{\"a\":\"b\"},",
+            "\"shape\":[2147483647,2147483647,3,0]", "\"dtype\":\"F4\"",
+            "\"data_offsets\":[0,0]", "\"x\":{\"dtype\":\"F4\",\"shape\":[2147483647,2147483647,3,0],\"data_offsets\":[0,0]},",
+            "\"y\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"),
     ];
 
     private static readonly byte[][] PickleWords =
     [
-        .. Words("N", "(", ")", "]", "}", "t", "l", "d", "e", "u", "s", "a", "0", "1", "2", ".", "R", "b", "o", "Q", "q\0", "q\x01", "h\0", "h\x01", "K\x01", "\x85", "\x86", "\x87", "\x88", "\x89", "\x90",
-            "\x91", "\x93", "\x94", "\x81", "\x92", "I1\n", "L7L\n", "F1.5\n", "S'a'\n", "Va\n", "Pid\n", "p1\n", "g1\n", "ccollections\nOrderedDict\n", "ctorch._utils\n_rebuild_tensor_v2\n",
-            "ctorch._utils\n_rebuild_parameter\n", "ctorch\nFloatStorage\n", "ios\nsystem\n", "X\x03\0\0\0gen", "U\x01a", "C\x01a", "\x8a\x01\xff", "J\xff\xff\xff\xff", "\x8c\x07storage", "\x95\0\0\0\0\0\0\0\0", "hah\0h\x01\x93"),
+        .. Words("N", "(", ")", "]", "}", "t", "l", "d", "e", "u", "s", "a", "0", "1", "2", ".", "R", "b", "o", "Q", "q\0", "q\x01", "h\0",
+            "h\x01", "K\x01", "\x85", "\x86", "\x87", "\x88", "\x89", "\x90",
+            "\x91", "\x93", "\x94", "\x81", "\x92", "I1\n", "L7L\n", "F1.5\n", "S'a'\n", "Va\n", "Pid\n", "p1\n", "g1\n",
+            "ccollections\nOrderedDict\n", "ctorch._utils\n_rebuild_tensor_v2\n",
+            "ctorch._utils\n_rebuild_parameter\n", "ctorch\nFloatStorage\n", "ios\nsystem\n", "X\x03\0\0\0gen", "U\x01a", "C\x01a",
+            "\x8a\x01\xff", "J\xff\xff\xff\xff", "\x8c\x07storage", "\x95\0\0\0\0\0\0\0\0", "hah\0h\x01\x93"),
     ];
 
-    private static readonly Lazy<byte[]> ZipSeed = new(() => TestData.Read("tiny_zip.pt")), LegacySeed = new(() => TestData.Read("tiny_legacy.pt"));
+    private static readonly Lazy<byte[]> ZipSeed =
+        new(() => TestData.Read("tiny_zip.pt")), LegacySeed = new(() => TestData.Read("tiny_legacy.pt"));
 
     // Cache bodies are those of this kernel.
-    private static readonly MethodInfo KernelMethod = typeof(Targets).GetMethod(nameof(Scale), BindingFlags.NonPublic | BindingFlags.Static)!;
+    private static readonly MethodInfo KernelMethod = typeof(Targets)
+        .GetMethod(nameof(Scale), BindingFlags.NonPublic | BindingFlags.Static)!;
     private static readonly CompileTarget KernelTarget = new(80);
     private static readonly Lazy<byte[]> KernelSeed = new(() => KernelFormat.Write(KernelCompiler.Compile(KernelMethod, KernelTarget)));
 
@@ -53,22 +61,29 @@ internal static class Targets
 
     private static byte[][] ProbeWords { get; } =
     [
-        .. JsonWords, .. Words("\"video\"", "\"codec_type\":\"video\"", "\"streams\":", "\"format\":", "\"width\":2147483647", "\"nb_frames\":\"-1\"", "\"1/0\"", "\"0/0\"", "\"1e308\"", "\"NaN\"", "\"inf\"", "\xff"),
+        .. JsonWords, .. Words("\"video\"", "\"codec_type\":\"video\"", "\"streams\":", "\"format\":", "\"width\":2147483647",
+            "\"nb_frames\":\"-1\"", "\"1/0\"", "\"0/0\"", "\"1e308\"", "\"NaN\"", "\"inf\"", "\xff"),
     ];
 
     /// <summary>The targets; those that go through files, which are slower, have smaller shares.</summary>
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
         new("safetensors", 48, MakeSafetensors, ReadSafetensors, static e => e is WeightsException),
-        new("pickle", 48, static mutator => mutator.Mutate([LegacySeed.Value[137..1336]], PickleWords), ReadPickle, static e => e is WeightsException),
-        new("pt-zip", 4, MakeZip, static input => ReadCheckpoint("zip.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
-        new("pt-legacy", 4, static mutator => mutator.Mutate([LegacySeed.Value], PickleWords), static input => ReadCheckpoint("legacy.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
-        new("motion", 3, MakeMotion, static input => MotionClip.Load(InFile("motion.safetensors", input)), static e => e is MediaException) { FreeBytes = 1 << 20 },
-        new("cache", 40, static mutator => mutator.Mutate([KernelSeed.Value], Words("\0\0\0\0", "\x01", "\xff\xff\xff\xff\x0f")), ReadKernel, static e => e is RefusedKernel),
+        new("pickle", 48, static mutator => mutator.Mutate([LegacySeed.Value[137..1336]], PickleWords), ReadPickle,
+            static e => e is WeightsException),
+        new("pt-zip", 4, MakeZip, static input => ReadCheckpoint("zip.pt", input), static e => e is WeightsException)
+            { FreeBytes = 1 << 20 },
+        new("pt-legacy", 4, static mutator => mutator.Mutate([LegacySeed.Value], PickleWords),
+            static input => ReadCheckpoint("legacy.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
+        new("motion", 3, MakeMotion, static input => MotionClip.Load(InFile("motion.safetensors", input)), static e => e is MediaException)
+            { FreeBytes = 1 << 20 },
+        new("cache", 40, static mutator => mutator.Mutate([KernelSeed.Value], Words("\0\0\0\0", "\x01", "\xff\xff\xff\xff\x0f")),
+            ReadKernel, static e => e is RefusedKernel),
         // Deflate makes up to 1032 bytes of one, and a pixel of one bit becomes three bytes, on up to two canvases.
         new("png", 3, MakePng, ReadPng, static e => e is MediaException) { FreeBytes = 1 << 20, BytesPerByte = 1032 * 8 * 3 * 2 },
         new("yuv4mpeg", 18, MakeYuv, ReadYuv, static e => e is MediaException) { FreeBytes = 3 << 20 },
-        new("ffprobe", 32, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"), static e => e is MediaException),
+        new("ffprobe", 32, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"),
+            static e => e is MediaException),
     ];
 
     private sealed class RefusedKernel() : Exception("it is not a kernel");
@@ -122,7 +137,8 @@ internal static class Targets
         foreach (SafetensorsEntry entry in header.Entries)
         {
             long bits = checked(entry.Info.ElementCount * entry.Info.DType.BitSize());
-            if (bits != 8 * (entry.End - entry.Begin) || entry.Begin < 0 || entry.End > input.Length - 8 - length) throw new InvalidDataException("a tensor lies elsewhere");
+            if (bits != 8 * (entry.End - entry.Begin) || entry.Begin < 0 || entry.End > input.Length - 8 - length)
+                throw new InvalidDataException("a tensor lies elsewhere");
             covered += entry.End - entry.Begin;
         }
         if (covered != input.Length - 8 - length) throw new InvalidDataException("the tensors do not tile the file");
@@ -138,7 +154,9 @@ internal static class Targets
     private static byte[] MakeZip(Mutator mutator)
     {
         byte[] pickle = LegacySeed.Value[137..1336], whole = ZipSeed.Value;
-        if (mutator.Once(2)) return mutator.Mutate([whole], [.. PickleWords, .. Words("PK\x03\x04", "PK\x01\x02", "PK\x05\x06", "PK\x06\x06", "PK\x06\x07", "/data.pkl", "/data/0")]);
+        if (mutator.Once(2))
+            return mutator.Mutate([whole],
+                [.. PickleWords, .. Words("PK\x03\x04", "PK\x01\x02", "PK\x05\x06", "PK\x06\x06", "PK\x06\x07", "/data.pkl", "/data/0")]);
         Member Storage(int key) => new($"a/data/{key}", new byte[mutator.Pick([0, 4, 8, 24, 48])])
         {
             Method = (ushort)(mutator.Once(30) ? mutator.Next(10) : 0),
@@ -149,8 +167,12 @@ internal static class Targets
             LocalOffset = mutator.Once(30) ? (uint)mutator.Next(4_000) : null,
             Extra = mutator.Once(10) ? mutator.Mutate([[1, 0, 16, 0, .. new byte[16]]], [[0xff]]) : [],
         };
-        byte[] tensor = [.. "\x80\x02}X\x01\0\0\0w"u8, .. Encoding.Latin1.GetBytes("ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x0000X\x03\0\0\0cpuK\x06tQK\0K\x02K\x03\x86K\x03K\x01\x86\x89}tRs.")];
-        return ZipBuilder.Zip([new("a/data.pkl", mutator.Mutate([pickle, tensor], PickleWords)), .. Enumerable.Range(0, 1 + mutator.Next(6)).Select(Storage)]);
+        byte[] tensor =
+            [.. "\x80\x02}X\x01\0\0\0w"u8,
+            .. Encoding.Latin1.GetBytes(
+            "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x0000X\x03\0\0\0cpuK\x06tQK\0K\x02K\x03\x86K\x03K\x01\x86\x89}tRs.")];
+        return ZipBuilder.Zip([new("a/data.pkl", mutator.Mutate([pickle, tensor], PickleWords)), .. Enumerable.Range(0, 1 + mutator.Next(6))
+            .Select(Storage)]);
     }
 
     private static void ReadCheckpoint(string name, byte[] input)
@@ -167,10 +189,14 @@ internal static class Targets
     {
         (int frames, int directions) = (mutator.Next(4), mutator.Next(4));
         byte[] json = Encoding.UTF8.GetBytes(
-            $$$"""{"__metadata__":{"format":"lia-motion","version":"1","fingerprint":"{{{new string('a', 64)}}}","frame_rate":"25/1","start":"0","model":"m"},"codes":{"dtype":"F32","shape":[{{{frames}}},{{{directions}}}],"data_offsets":[0,{{{4 * frames * directions}}}]}}""");
-        if (!mutator.Once(10)) json = mutator.Mutate([json], [.. HeaderWords, .. Words("0/0", "1/0", "-1", "lia-motion", "\"start\":\"2147483647\"", "4294967295/1")]);
+            $$$"""{"__metadata__":{"format":"lia-motion","version":"1","fingerprint":"{{{new string('a',
+                64)}}}","frame_rate":"25/1","start":"0","model":"m"},"codes":{"dtype":"F32","shape":[{{{frames}}},{{{directions}}}],"data_offsets":[0,{{{4 * frames * directions}}}]}}""");
+        if (!mutator.Once(10))
+            json = mutator.Mutate([json], [.. HeaderWords,
+                .. Words("0/0", "1/0", "-1", "lia-motion", "\"start\":\"2147483647\"", "4294967295/1")]);
         byte[] data = new byte[4 * frames * directions];
-        if (data.Length > 0 && mutator.Once(4)) BinaryPrimitives.WriteSingleLittleEndian(data, mutator.Pick([float.NaN, float.PositiveInfinity, 1e38f]));
+        if (data.Length > 0 && mutator.Once(4))
+            BinaryPrimitives.WriteSingleLittleEndian(data, mutator.Pick([float.NaN, float.PositiveInfinity, 1e38f]));
         return WithLength(mutator, json, data);
     }
 
@@ -180,33 +206,42 @@ internal static class Targets
         if (KernelFormat.Read(input, KernelMethod, KernelTarget) is not { } kernel) throw new RefusedKernel();
         foreach (KernelParameter parameter in kernel.Parameters)
         {
-            if (parameter.Offset < 0 || parameter.Size < 0 || parameter.Offset + parameter.Size > kernel.ParameterBytes) throw new InvalidDataException("an argument lies outside");
+            if (parameter.Offset < 0 || parameter.Size < 0 || parameter.Offset + parameter.Size > kernel.ParameterBytes)
+                throw new InvalidDataException("an argument lies outside");
         }
         if (kernel.Parameters.Length != 3) throw new InvalidDataException("parameters are missing"); // two, and the hidden extent
     }
 
     private static byte[][] PngSeeds { get; } =
     [
-        new PngBuilder().Header(5, 4, 8, 2).Data(PngBuilder.Compress(5, 4, 8, 3, false, static (x, y, c) => x * 40 + y * 9 + c)).End().ToArray(),
-        new PngBuilder().Header(9, 9, 1, 0, interlaced: true).Data(PngBuilder.Compress(9, 9, 1, 1, true, static (x, y, _) => (x + y) & 1)).End().ToArray(),
-        new PngBuilder().Header(4, 4, 4, 3).Chunk("PLTE", 1, 2, 3, 4, 5, 6, 7, 8, 9).Chunk("tRNS", 0, 128).Data(PngBuilder.Compress(4, 4, 4, 1, false, static (x, _, _) => x % 3)).End().ToArray(),
-        new PngBuilder().Header(3, 3, 16, 6).Data(PngBuilder.Compress(3, 3, 16, 4, false, static (x, y, c) => x * 9000 + y * 700 + c)).End().ToArray(),
+        new PngBuilder().Header(5, 4, 8, 2).Data(PngBuilder.Compress(5, 4, 8, 3, false, static (x, y, c) => x * 40 + y * 9 + c)).End()
+            .ToArray(),
+        new PngBuilder().Header(9, 9, 1, 0, interlaced: true).Data(PngBuilder.Compress(9, 9, 1, 1, true, static (x, y, _) => (x + y) & 1))
+            .End().ToArray(),
+        new PngBuilder().Header(4, 4, 4, 3).Chunk("PLTE", 1, 2, 3, 4, 5, 6, 7, 8, 9).Chunk("tRNS", 0, 128)
+            .Data(PngBuilder.Compress(4, 4, 4, 1, false, static (x, _, _) => x % 3)).End().ToArray(),
+        new PngBuilder().Header(3, 3, 16, 6).Data(PngBuilder.Compress(3, 3, 16, 4, false, static (x, y, c) => x * 9000 + y * 700 + c)).End()
+            .ToArray(),
         new PngBuilder().Header(4, 4, 8, 6).Animation(3)
             .FrameControl(4, 4, 0, 0, 1, 25).Data(PngBuilder.Compress(4, 4, 8, 4, false, static (x, y, c) => 50 * x + y + c))
-            .FrameControl(2, 2, 1, 1, 1, 25, disposal: 1, blend: 1).FrameData(PngBuilder.Compress(2, 2, 8, 4, false, static (x, y, c) => 90 * x + y + c))
-            .FrameControl(1, 3, 3, 0, 1, 25, disposal: 2, blend: 0).FrameData(PngBuilder.Compress(1, 3, 8, 4, false, static (_, y, c) => 9 * y + c)).End().ToArray(),
+            .FrameControl(2, 2, 1, 1, 1, 25, disposal: 1, blend: 1)
+                .FrameData(PngBuilder.Compress(2, 2, 8, 4, false, static (x, y, c) => 90 * x + y + c))
+            .FrameControl(1, 3, 3, 0, 1, 25, disposal: 2, blend: 0)
+                .FrameData(PngBuilder.Compress(1, 3, 8, 4, false, static (_, y, c) => 9 * y + c)).End().ToArray(),
     ];
 
     /// <summary>A picture whose chunks are damaged and have, mostly, right checksums.</summary>
     private static byte[] MakePng(Mutator mutator)
     {
-        byte[] bytes = mutator.Mutate(PngSeeds, Words("IHDR", "PLTE", "tRNS", "acTL", "fcTL", "fdAT", "IDAT", "IEND", "\0\0\0\0", "\0\0\0\x01", "\x01", "\x7f\xff\xff\xff"));
+        byte[] bytes = mutator.Mutate(PngSeeds,
+            Words("IHDR", "PLTE", "tRNS", "acTL", "fcTL", "fdAT", "IDAT", "IEND", "\0\0\0\0", "\0\0\0\x01", "\x01", "\x7f\xff\xff\xff"));
         if (mutator.Once(8)) return bytes;
         for (int at = 8; at + 12 <= bytes.Length;)
         {
             uint length = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(at));
             if (length > bytes.Length - at - 12) break;
-            BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(at + 8 + (int)length), PngBuilder.Crc(bytes.AsSpan(at + 4, 4 + (int)length)));
+            BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(at + 8 + (int)length),
+                PngBuilder.Crc(bytes.AsSpan(at + 4, 4 + (int)length)));
             at += 12 + (int)length;
         }
         return bytes;
@@ -226,10 +261,15 @@ internal static class Targets
         (int width, int height) = (1 + mutator.Next(6), 1 + mutator.Next(6));
         string chroma = mutator.Pick(["420", "420jpeg", "420paldv", "422", "444", "411", "mono", "420p10", "444alpha"]);
         byte[] planes = new byte[3 * width * height + mutator.Next(3)];
-        int exact = width * height + 2 * (chroma switch { "mono" => 0, "444" => width * height, "422" => (width + 1) / 2 * height, "411" => (width + 3) / 4 * height, _ => (width + 1) / 2 * ((height + 1) / 2) });
+        int exact = width * height + 2
+            * (chroma switch { "mono" => 0, "444" => width * height, "422" => (width + 1) / 2 * height, "411" => (width + 3) / 4 * height,
+            _ => (width + 1) / 2 * ((height + 1) / 2) });
         if (!mutator.Once(5)) planes = new byte[exact];
-        byte[] seed = [.. Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C{chroma} XCOLORRANGE=FULL\n"), .. "FRAME\n"u8, .. planes, .. "FRAME Ip\n"u8, .. planes];
-        return mutator.Once(4) ? seed : mutator.Mutate([seed], Words(" ", "\n", "FRAME\n", "YUV4MPEG2 ", "W16384", "H16384", " W2147483648", " F0:0", " F1:0", " F4294967296:1", "Cmono", " It", " XCOLORRANGE=LIMITED", "\0"));
+        byte[] seed = [.. Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C{chroma} XCOLORRANGE=FULL\n"),
+            .. "FRAME\n"u8, .. planes, .. "FRAME Ip\n"u8, .. planes];
+        return mutator.Once(4) ? seed
+            : mutator.Mutate([seed], Words(" ", "\n", "FRAME\n", "YUV4MPEG2 ", "W16384", "H16384", " W2147483648", " F0:0", " F1:0",
+            " F4294967296:1", "Cmono", " It", " XCOLORRANGE=LIMITED", "\0"));
     }
 
     private static void ReadYuv(byte[] input)

@@ -12,36 +12,45 @@ using Xunit.v3;
 
 namespace Lia.Gpu.Tests;
 
-/// <summary>Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a device.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class EveryAcceleratorAttribute : DataAttribute
+/// <summary>
+/// Runs a test once on every accelerator of this machine: the emulator always, each with its name as the argument; CUDA where there is a
+/// device.
+/// </summary>
+/// <param name="arguments">What the test is given behind the name; the attribute once for each case.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class EveryAcceleratorAttribute(params object[] arguments) : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.Names.Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.Names.Select(name => new TheoryDataRow([name, .. arguments]))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
 
 /// <summary>
-/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator and on CUDA: for kernels of plain ILGPU and the intrinsics that
-/// <see cref="Stock.StockIntrinsics"/> makes known to it.
+/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator, as PTX on the emulator, and on CUDA: for kernels of plain ILGPU and the
+/// intrinsics that <see cref="Stock.StockIntrinsics"/> makes known to it.
 /// </summary>
-/// <param name="onProcessor">Whether ILGPU's processor accelerator is one of them; false only with the reason beside it.</param>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class EveryEngineAttribute(bool onProcessor = true) : DataAttribute
+/// <param name="arguments">What the test is given behind the name; the attribute once for each case.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class EveryEngineAttribute(params object[] arguments) : DataAttribute
 {
+    /// <summary>Whether ILGPU's processor accelerator is one of them; false only with the reason beside it.</summary>
+    public bool OnProcessor { get; set; } = true;
+
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.EngineNames.Where(name => onProcessor || name != TestAccelerators.StockProcessorName).Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.EngineNames.Where(name => OnProcessor || name != TestAccelerators.StockProcessorName)
+            .Select(name => new TheoryDataRow([name, .. arguments]))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
 
 /// <summary>As <see cref="EveryAcceleratorAttribute"/>, where kernels for CUDA devices are compiled for compute capability 9.0.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class EveryHopperAttribute : DataAttribute
+/// <param name="arguments">What the test is given behind the name; the attribute once for each case.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class EveryHopperAttribute(params object[] arguments) : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. TestAccelerators.HopperNames.Select(name => new TheoryDataRow(name))]);
+        new([.. TestAccelerators.HopperNames.Select(name => new TheoryDataRow([name, .. arguments]))]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }
@@ -59,7 +68,7 @@ public sealed class CudaFactDiscoverer : FactDiscoverer
         TestAccelerators.Names.Contains(TestAccelerators.CudaName) ? base.Discover(discoveryOptions, testMethod, factAttribute) : new([]);
 }
 
-internal static class TestAccelerators
+internal static partial class TestAccelerators
 {
     public const string EmulatorName = "emulator";
     public const string CudaName = "cuda";
@@ -73,17 +82,26 @@ internal static class TestAccelerators
         [StockCudaName] = new(() => StockAccelerators.Open(AcceleratorType.Cuda)),
     };
 
-    private static readonly Lazy<KernelLoader?> Device = new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
+    private static readonly Lazy<KernelLoader?> Device =
+        new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
-    public static IEnumerable<string> EngineNames => Device.Value is null ? [.. Names, StockProcessorName] : [.. Names, StockProcessorName, StockCudaName];
+    private static readonly Dictionary<string, Func<KernelLoader>> OwnEngines = [];
+
+    static TestAccelerators() => AddEngines(OwnEngines);
+
+    public static IEnumerable<string> EngineNames => [.. Names, StockProcessorName, .. OwnEngines.Keys, .. Device.Value is null ? Array.Empty<string>() : [StockCudaName]];
 
     public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
 
     /// <summary>What the network's kernels are written for, as far as the CUDA device runs it: Turing's, Ampere's, its own.</summary>
     public static IEnumerable<CompileTarget> CudaTargets =>
-        new[] { new CompileTarget(75), new CompileTarget(80), Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
+        new[] { new CompileTarget(75), new CompileTarget(80),
+            Device.Value!.Target }.Where(target => target.Sm <= Device.Value!.Properties.Sm).Distinct();
+
+    /// <summary>Adds what a suite alone has: emulators, by their names.</summary>
+    static partial void AddEngines(Dictionary<string, Func<KernelLoader>> engines);
 
     /// <summary>Runs a program that launches kernels and returns what they computed; the program must release what it allocates.</summary>
     public static T Run<T>(string name, Func<KernelLoader, T> program)
@@ -110,7 +128,7 @@ internal static class TestAccelerators
     /// <summary>A new accelerator of that name. <see cref="Run"/> shares one CUDA accelerator between all tests.</summary>
     public static KernelLoader Open(string name) => name == CudaName
         ? CudaDeviceInfo.Enumerate()[0].Open()
-        : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
+        : OwnEngines.TryGetValue(name, out Func<KernelLoader>? engine) ? engine() : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
 
     /// <summary>As <see cref="Run"/>, for exact arithmetic: a CUDA device must give the bits the emulator gives.</summary>
     public static T[] RunExact<T>(string name, Func<KernelLoader, T[]> program) where T : unmanaged
@@ -130,7 +148,9 @@ internal static class TestAccelerators
         return [.. Enumerable.Range(0, length).Select(_ => (float)(2 * random.NextDouble() - 1))];
     }
 
-    /// <summary>Reproducible integers in [-magnitude, magnitude] as floats: their sums and products are exact while they stay below 2^24.</summary>
+    /// <summary>
+    /// Reproducible integers in [-magnitude, magnitude] as floats: their sums and products are exact while they stay below 2^24.
+    /// </summary>
     public static float[] RandomIntegers(int length, int magnitude, int seed = 1)
     {
         var random = new Random(seed);

@@ -15,9 +15,11 @@ public class ConvolutionTests
         Func<DeviceScope, int, Epilogue>? epilogue = null)
     {
         using DeviceScope scope = new(loader);
-        ConvolutionWeights weights = scope.Own(new ConvolutionWeights(loader, weight.Values, weight.Batch, weight.Channels, weight.Width, transposed));
+        ConvolutionWeights weights =
+            scope.Own(new ConvolutionWeights(loader, weight.Values, weight.Batch, weight.Channels, weight.Width, transposed));
         ConvolutionShape shape = new(x.Batch, x.Height, x.Width, stride, padding, transposed);
-        int height = shape.OutputHeight(weight.Width), width = shape.OutputWidth(weight.Width), elements = x.Batch * height * width * weight.Batch;
+        int height = shape.OutputHeight(weight.Width), width = shape.OutputWidth(weight.Width),
+            elements = x.Batch * height * width * weight.Batch;
         ArrayView<float> output = scope.Allocate<float>(elements);
         scope.Run(ConvolutionLauncher.Prepare(loader, weights, shape, new()
         {
@@ -35,73 +37,73 @@ public class ConvolutionTests
     public void Kernels_of_1_3_and_4_match_the_official_layers(string device)
     {
         Near.Equal(
-            Ops.Read("equal_conv1.out0"), Run(device, a => Convolve(a, Ops.Read("equal_conv1.in0"), Ops.Read("equal_conv1.w.weight"), epilogue: Bias("equal_conv1.w.bias"))));
+            Ops.Read("equal_conv1.out0"), Run(device,
+                a => Convolve(a, Ops.Read("equal_conv1.in0"), Ops.Read("equal_conv1.w.weight"), epilogue: Bias("equal_conv1.w.bias"))));
         Near.Equal(
             Ops.Read("equal_conv3.out0"),
-            Run(device, a => Convolve(a, Ops.Read("equal_conv3.in0"), Ops.Read("equal_conv3.w.weight"), padding: 1, epilogue: Bias("equal_conv3.w.bias"))));
+            Run(device, a => Convolve(a, Ops.Read("equal_conv3.in0"), Ops.Read("equal_conv3.w.weight"), padding: 1,
+                epilogue: Bias("equal_conv3.w.bias"))));
         Near.Equal(
-            Ops.Read("equal_conv4_valid.out0"), Run(device, a => Convolve(a, Ops.Read("equal_conv4_valid.in0"), Ops.Read("equal_conv4_valid.w.weight"))));
+            Ops.Read("equal_conv4_valid.out0"),
+            Run(device, a => Convolve(a, Ops.Read("equal_conv4_valid.in0"), Ops.Read("equal_conv4_valid.w.weight"))));
         Near.Equal(
             Ops.Read("conv_layer.out0"),
-            Run(device, a => Convolve(a, Ops.Read("conv_layer.in0"), Ops.Read("conv_layer.w.0.weight"), padding: 1, epilogue: Bias("conv_layer.w.1.bias", activate: 1))));
+            Run(device, a => Convolve(a, Ops.Read("conv_layer.in0"), Ops.Read("conv_layer.w.0.weight"), padding: 1,
+                epilogue: Bias("conv_layer.w.1.bias", activate: 1))));
 
         static Func<DeviceScope, int, Epilogue> Bias(string name, int activate = 0) =>
             (scope, _) => new() { Bias = scope.Upload(Ops.Read(name).Values), Activate = activate };
     }
 
-    [Theory, EveryEngine]
-    public void Odd_shapes_and_any_channel_count_match_the_definition(string device)
+    [Theory]
+    [EveryEngine(1, 1, 1, 1, 1, 1, 1, 0)]
+    [EveryEngine(1, 3, 5, 1, 1, 3, 1, 1)]
+    [EveryEngine(2, 7, 9, 5, 3, 3, 1, 1)]
+    [EveryEngine(3, 12, 20, 4, 4, 3, 1, 1)]
+    [EveryEngine(2, 4, 36, 9, 13, 3, 2, 0)]
+    [EveryEngine(2, 6, 33, 7, 7, 1, 1, 0)]
+    [EveryEngine(2, 16, 8, 4, 4, 4, 1, 0)]
+    [EveryEngine(1, 40, 68, 6, 11, 3, 1, 1)]
+    public void Odd_shapes_and_any_channel_count_match_the_definition(
+        string device, int batch, int inputs, int outputs, int height, int width, int kernel, int stride, int padding)
     {
-        (int Batch, int Inputs, int Outputs, int Height, int Width, int Kernel, int Stride, int Padding)[] cases =
-        [
-            (1, 1, 1, 1, 1, 1, 1, 0),
-            (1, 3, 5, 1, 1, 3, 1, 1),
-            (2, 7, 9, 5, 3, 3, 1, 1),
-            (3, 12, 20, 4, 4, 3, 1, 1),
-            (2, 4, 36, 9, 13, 3, 2, 0),
-            (2, 6, 33, 7, 7, 1, 1, 0),
-            (2, 16, 8, 4, 4, 4, 1, 0),
-            (1, 40, 68, 6, 11, 3, 1, 1),
-        ];
-        foreach (var (batch, inputs, outputs, height, width, kernel, stride, padding) in cases)
-        {
-            Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
-            Near.Equal(x.Convolve(weight, stride, padding), Run(device, a => Convolve(a, x, weight, stride, padding)), 2e-6);
-        }
+        Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
+        Near.Equal(x.Convolve(weight, stride, padding), Run(device, a => Convolve(a, x, weight, stride, padding)), 2e-6);
     }
 
-    [Theory, EveryEngine]
-    public void Transposed_convolution_matches_the_definition(string device)
+    [Theory]
+    [EveryEngine(1, 1, 1, 1, 1)]
+    [EveryEngine(2, 8, 8, 4, 4)]
+    [EveryEngine(1, 5, 7, 3, 6)]
+    [EveryEngine(2, 36, 12, 5, 2)]
+    public void Transposed_convolution_matches_the_definition(string device, int batch, int inputs, int outputs, int height, int width)
     {
-        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 1, 1, 1, 1), (2, 8, 8, 4, 4), (1, 5, 7, 3, 6), (2, 36, 12, 5, 2) })
-        {
-            Tensor x = Tensor.Random(3, batch, inputs, height, width), weight = Tensor.Random(4, outputs, inputs, 3, 3);
-            Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, x, weight, transposed: true)), 2e-6);
-        }
+        Tensor x = Tensor.Random(3, batch, inputs, height, width), weight = Tensor.Random(4, outputs, inputs, 3, 3);
+        Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, x, weight, transposed: true)), 2e-6);
     }
 
-    [Theory, EveryEngine]
-    public void Modulation_demodulation_bias_activation_and_residual_apply_in_that_order(string device)
+    [Theory]
+    [EveryEngine(8)]
+    [EveryEngine(11)]
+    public void Modulation_demodulation_bias_activation_and_residual_apply_in_that_order(string device, int inputs)
     {
-        foreach (int inputs in new[] { 8, 11 })
+        const int Outputs = 12;
+        Tensor x = Tensor.Random(5, 2, inputs, 5, 4), weight = Tensor.Random(6, Outputs, inputs, 3, 3),
+            residual = Tensor.Random(7, 2, Outputs, 5, 4);
+        float[] scale = RandomFloats(2 * inputs, 8), factors = RandomFloats(2 * Outputs, 9), bias = RandomFloats(Outputs, 10);
+        Tensor sum = x.Map((value, n, c) => value * (double)scale[n * inputs + c]).Convolve(weight, 1, 1)
+            .Map((value, n, c) => value * (double)factors[n * Outputs + c]).Activate(bias);
+        Tensor expected = Tensor.Create(2, Outputs, 5, 4, (n, c, y, z) => (sum[n, c, y, z] + residual[n, c, y, z]) * 0.5);
+        Tensor actual = Run(device, a => Convolve(a, x, weight, 1, 1, scale: scale, epilogue: (scope, _) => new()
         {
-            const int Outputs = 12;
-            Tensor x = Tensor.Random(5, 2, inputs, 5, 4), weight = Tensor.Random(6, Outputs, inputs, 3, 3), residual = Tensor.Random(7, 2, Outputs, 5, 4);
-            float[] scale = RandomFloats(2 * inputs, 8), factors = RandomFloats(2 * Outputs, 9), bias = RandomFloats(Outputs, 10);
-            Tensor sum = x.Map((value, n, c) => value * (double)scale[n * inputs + c]).Convolve(weight, 1, 1)
-                .Map((value, n, c) => value * (double)factors[n * Outputs + c]).Activate(bias);
-            Tensor expected = Tensor.Create(2, Outputs, 5, 4, (n, c, y, z) => (sum[n, c, y, z] + residual[n, c, y, z]) * 0.5);
-            Tensor actual = Run(device, a => Convolve(a, x, weight, 1, 1, scale: scale, epilogue: (scope, _) => new()
-            {
-                Scale = scope.Upload(factors),
-                ScaleStride = Outputs,
-                Bias = scope.Upload(bias),
-                Activate = 1,
-                Residual = scope.Upload(residual),
-                ResidualGain = 0.5f,
-            }));
-            Near.Equal(expected, actual, 2e-6);
-        }
+            Scale = scope.Upload(factors),
+            ScaleStride = Outputs,
+            Bias = scope.Upload(bias),
+            Activate = 1,
+            Residual = scope.Upload(residual),
+            ResidualGain = 0.5f,
+        }));
+        Near.Equal(expected, actual, 2e-6);
     }
 
     [Theory, EveryEngine]
@@ -111,7 +113,8 @@ public class ConvolutionTests
         Tensor x = Tensor.Random(11, 2, 24, 13, 11), weight = Tensor.Random(12, 128, 24, 3, 3);
         float[][] results =
         [
-            Run(device, a => With<Tile128x128>(a, x, weight)), Run(device, a => With<Tile128x64>(a, x, weight)), Run(device, a => With<Tile64x64>(a, x, weight)),
+            Run(device, a => With<Tile128x128>(a, x, weight)), Run(device, a => With<Tile128x64>(a, x, weight)),
+            Run(device, a => With<Tile64x64>(a, x, weight)),
             Run(device, a => With<Tile64x32>(a, x, weight)), Run(device, a => With<Tile32x32>(a, x, weight)),
         ];
         Near.Equal(x.Convolve(weight, 1, 1).ToNhwc(), results[0], 2e-6);
@@ -139,7 +142,8 @@ public class ConvolutionTests
     {
         Tensor x = Tensor.Random(13, 3, 16, 5, 5), weight = Tensor.Random(14, 32, 16, 3, 3);
         Tensor second = new(x.Values.AsSpan(x.Values.Length / 3, x.Values.Length / 3).ToArray(), 1, 16, 5, 5);
-        float[] together = Run(device, a => Convolve(a, x, weight, 1, 1)).Values, alone = Run(device, a => Convolve(a, second, weight, 1, 1)).Values;
+        float[] together = Run(device, a => Convolve(a, x, weight, 1, 1)).Values,
+            alone = Run(device, a => Convolve(a, second, weight, 1, 1)).Values;
         Assert.Equal(alone, together.AsSpan(alone.Length, alone.Length).ToArray());
     }
 
@@ -152,7 +156,8 @@ public class ConvolutionTests
         int[] splits = [.. new[] { 4, 8, 16, 32, 64, 128 }.Select(size => ConvolutionLauncher.Splits(weights, new(1, size, size, 1, 1)))];
         Assert.Equal([16, 16, 16, 8, 2, 1], splits);
         foreach (int size in new[] { 4, 8, 16, 32, 64, 128 })
-            Assert.Equal(ConvolutionLauncher.Splits(weights, new(1, size, size, 1, 1)), ConvolutionLauncher.Splits(weights, new(32, size, size, 1, 1)));
+            Assert.Equal(ConvolutionLauncher.Splits(weights, new(1, size, size, 1, 1)),
+                ConvolutionLauncher.Splits(weights, new(32, size, size, 1, 1)));
     }
 
     [Theory, EveryEngine]
@@ -161,35 +166,35 @@ public class ConvolutionTests
         Tensor x = Tensor.Random(15, 1, 8, 6, 6), y = Tensor.Random(16, 1, 8, 6, 6), weight = Tensor.Random(17, 8, 8, 3, 3);
         Tensor both = Tensor.Create(1, 8, 6, 6, (n, c, i, j) => x[n, c, i, j] * 2.0 - y[n, c, i, j]);
         Tensor ofX = Run(device, a => Convolve(a, x, weight, 1, 1)), ofY = Run(device, a => Convolve(a, y, weight, 1, 1));
-        Near.Equal(Tensor.Create(1, 8, 6, 6, (n, c, i, j) => ofX[n, c, i, j] * 2.0 - ofY[n, c, i, j]), Run(device, a => Convolve(a, both, weight, 1, 1)), 2e-6);
+        Near.Equal(Tensor.Create(1, 8, 6, 6, (n, c, i, j) => ofX[n, c, i, j] * 2.0 - ofY[n, c, i, j]),
+            Run(device, a => Convolve(a, both, weight, 1, 1)), 2e-6);
     }
 
-    [Theory, EveryEngine]
-    public void The_first_layer_reads_planes(string device)
+    [Theory]
+    [EveryEngine(8)]
+    [EveryEngine(7)]
+    public void The_first_layer_reads_planes(string device, int channels)
     {
-        foreach (int channels in new[] { 8, 7 })
+        Tensor x = Tensor.Random(18, 2, 3, 5, 3), weight = Tensor.Random(19, channels, 3, 1, 1);
+        float[] bias = RandomFloats(channels, 20);
+        Tensor actual = Run(device, a =>
         {
-            Tensor x = Tensor.Random(18, 2, 3, 5, 3), weight = Tensor.Random(19, channels, 3, 1, 1);
-            float[] bias = RandomFloats(channels, 20);
-            Tensor actual = Run(device, a =>
+            using DeviceScope scope = new(a);
+            ArrayView<float> output = scope.Allocate<float>(2 * 15 * channels);
+            float[] rows = new float[3 * channels];
+            for (int i = 0; i < rows.Length; i++) rows[i] = weight.Values[i % channels * 3 + i / channels] / MathF.Sqrt(3);
+            scope.Run(FirstLayer.Prepare(a, new()
             {
-                using DeviceScope scope = new(a);
-                ArrayView<float> output = scope.Allocate<float>(2 * 15 * channels);
-                float[] rows = new float[3 * channels];
-                for (int i = 0; i < rows.Length; i++) rows[i] = weight.Values[i % channels * 3 + i / channels] / MathF.Sqrt(3);
-                scope.Run(FirstLayer.Prepare(a, new()
-                {
-                    Input = scope.Upload(x.Values),
-                    Weights = scope.Upload(rows),
-                    Bias = scope.Upload(bias),
-                    Output = output,
-                    Frames = 2,
-                    Pixels = 15,
-                    Channels = channels,
-                }));
-                return scope.DownloadNhwc(output, 2, channels, 5, 3);
-            });
-            Near.Equal(x.Convolve(weight).Activate(bias), actual, 2e-6);
-        }
+                Input = scope.Upload(x.Values),
+                Weights = scope.Upload(rows),
+                Bias = scope.Upload(bias),
+                Output = output,
+                Frames = 2,
+                Pixels = 15,
+                Channels = channels,
+            }));
+            return scope.DownloadNhwc(output, 2, channels, 5, 3);
+        });
+        Near.Equal(x.Convolve(weight).Activate(bias), actual, 2e-6);
     }
 }

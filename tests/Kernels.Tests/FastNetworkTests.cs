@@ -47,7 +47,8 @@ public class FastNetworkTests
         using EncodedSource encoded = executor.EncodeSource(source);
         executor.EncodeMotion(driving, count, codes);
         for (int i = 0; i < count; i++)
-            Latents.Absolute(executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(i * motion, motion), 1, latents.AsSpan(i * style, style));
+            Latents.Absolute(executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(i * motion, motion), 1,
+                latents.AsSpan(i * style, style));
         executor.Synthesize(encoded, latents, count, frames);
         executor.Tap = null;
         return new(codes, frames, activations);
@@ -76,7 +77,8 @@ public class FastNetworkTests
         // 2^-11 is what one rounding to half may lose; a dozen layers deep it is a few times that, and behind the warps a few dozen.
         Near.Equal(expected.Codes, actual.Codes, 4 * MathF.ScaleB(1, -11));
         foreach ((string name, float[] values) in expected.Activations)
-            Near.Equal(values, actual.Activations[name], (name.StartsWith("dec.", StringComparison.Ordinal) ? 32 : 4) * MathF.ScaleB(1, -11));
+            Near.Equal(values, actual.Activations[name],
+                (name.StartsWith("dec.", StringComparison.Ordinal) ? 32 : 4) * MathF.ScaleB(1, -11));
         Near.Equal(expected.Frames, actual.Frames, 32 * MathF.ScaleB(1, -11));
         Assert.NotEqual(expected.Frames, actual.Frames);
     }
@@ -134,6 +136,7 @@ public class FastNetworkTests
         Near.Equal(expected.Frames, actual.Frames, 32 * MathF.ScaleB(1, -11));
 
         static bool IsDemodulated(string name) =>
-            (name.StartsWith("dec.convs.", StringComparison.Ordinal) || name.StartsWith("dec.conv1.", StringComparison.Ordinal)) && name.EndsWith("conv.weight", StringComparison.Ordinal);
+            (name.StartsWith("dec.convs.", StringComparison.Ordinal) || name.StartsWith("dec.conv1.", StringComparison.Ordinal))
+                && name.EndsWith("conv.weight", StringComparison.Ordinal);
     }
 }

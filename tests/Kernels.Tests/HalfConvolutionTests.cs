@@ -7,7 +7,9 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>fp16 convolutions on tensor cores: every machine, shape, tile and split against the float64 definition on the same halves.</summary>
+/// <summary>
+/// fp16 convolutions on tensor cores: every machine, shape, tile and split against the float64 definition on the same halves.
+/// </summary>
 public class HalfConvolutionTests
 {
     // Operands are halves, so products are exact in float32; what remains is the order of sums and the rounding of the result.
@@ -32,8 +34,10 @@ public class HalfConvolutionTests
         int outputs = weight.Batch, inputs = weight.Channels;
         HalfConvolutionWeights weights = scope.Own(kind switch
         {
-            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(loader, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk),
-            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(loader, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk),
+            HalfConvolutionKind.Same =>
+                HalfConvolutionWeights.Same(loader, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk),
+            HalfConvolutionKind.Down =>
+                HalfConvolutionWeights.Down(loader, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk),
             _ => HalfConvolutionWeights.Up(loader, weight.Values, outputs, inputs, launcher.MostChunk),
         });
         HalfMap input = kind == HalfConvolutionKind.Down ? Chw8.UploadPhases(scope, x) : Chw8.Upload(scope, x);
@@ -47,7 +51,8 @@ public class HalfConvolutionTests
         ConvolutionCut cut = launcher.Cut(weights, output) with { Splits = 1 };
         if (splits > 0) cut = cut with { Splits = splits };
         ArrayView<float> workspace = scope.Allocate<float>(Math.Max(1, HalfConvolutionLauncher.WorkspaceLength(weights, output, cut)));
-        KernelLaunch[] launches = launcher.Prepare(weights, new(input, output, applied) { Skip = skip == null ? null : Chw8.Upload(scope, skip) }, cut, workspace);
+        KernelLaunch[] launches = launcher.Prepare(weights,
+            new(input, output, applied) { Skip = skip == null ? null : Chw8.Upload(scope, skip) }, cut, workspace);
         launcher.Commit();
         scope.Run(launches);
         return kind == HalfConvolutionKind.Up ? Chw8.DownloadPhases(scope, output) : Chw8.Download(scope, output);
@@ -58,11 +63,13 @@ public class HalfConvolutionTests
     {
         (int Batch, int Inputs, int Outputs, int Height, int Width, int Kernel)[] cases =
         [
-            (1, 16, 16, 4, 4, 3), (3, 64, 128, 8, 8, 3), (2, 10, 7, 5, 3, 3), (1, 96, 96, 17, 9, 3), (1, 32, 64, 16, 24, 1), (5, 64, 64, 4, 4, 3),
+            (1, 16, 16, 4, 4, 3), (3, 64, 128, 8, 8, 3), (2, 10, 7, 5, 3, 3), (1, 96, 96, 17, 9, 3), (1, 32, 64, 16, 24, 1),
+            (5, 64, 64, 4, 4, 3),
         ];
         foreach (var (batch, inputs, outputs, height, width, kernel) in cases)
         {
-            Tensor x = Chw8.Round(Tensor.Random(1, batch, inputs, height, width)), weight = Chw8.Round(Tensor.Random(2, outputs, inputs, kernel, kernel));
+            Tensor x = Chw8.Round(Tensor.Random(1, batch, inputs, height, width)),
+                weight = Chw8.Round(Tensor.Random(2, outputs, inputs, kernel, kernel));
             Near.Equal(x.Convolve(weight, 1, kernel / 2), Convolve(device, machine, HalfConvolutionKind.Same, x, weight), Limit);
         }
     }
@@ -70,9 +77,11 @@ public class HalfConvolutionTests
     [Theory, MemberData(nameof(Machines))]
     public void A_transposed_convolution_makes_four_phases(string device, string machine)
     {
-        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 16, 16, 1, 1), (2, 32, 64, 4, 4), (1, 48, 20, 9, 16), (3, 80, 16, 8, 8), (2, 64, 64, 16, 24) })
+        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 16, 16, 1, 1), (2, 32, 64, 4, 4), (1, 48, 20, 9, 16),
+            (3, 80, 16, 8, 8), (2, 64, 64, 16, 24) })
         {
-            Tensor x = Chw8.Round(Tensor.Random(3, batch, inputs, height, width)), weight = Chw8.Round(Tensor.Random(4, outputs, inputs, 3, 3));
+            Tensor x = Chw8.Round(Tensor.Random(3, batch, inputs, height, width)),
+                weight = Chw8.Round(Tensor.Random(4, outputs, inputs, 3, 3));
             Near.Equal(x.ConvolveTransposed(weight), Convolve(device, machine, HalfConvolutionKind.Up, x, weight), Limit);
         }
     }
@@ -84,12 +93,16 @@ public class HalfConvolutionTests
         {
             foreach (int splits in new[] { 1, 3 })
             {
-                Tensor blurred = Chw8.Round(Tensor.Random(5, batch, inputs, 2 * half + 1, 2 * half + 1)), x = Chw8.Round(Tensor.Random(6, batch, inputs, half, half));
-                Tensor weight = Chw8.Round(Tensor.Random(7, outputs, inputs, 3, 3)), skip = Chw8.Round(Tensor.Random(8, outputs, inputs, 1, 1));
+                Tensor blurred = Chw8.Round(Tensor.Random(5, batch, inputs, 2 * half + 1, 2 * half + 1)),
+                    x = Chw8.Round(Tensor.Random(6, batch, inputs, half, half));
+                Tensor weight = Chw8.Round(Tensor.Random(7, outputs, inputs, 3, 3)),
+                    skip = Chw8.Round(Tensor.Random(8, outputs, inputs, 1, 1));
                 float[] bias = RandomFloats(outputs, 9);
                 Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
-                Tensor expected = Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
-                Tensor actual = Convolve(device, machine, HalfConvolutionKind.Down, blurred, weight, x, skip, scope => new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, splits);
+                Tensor expected =
+                    Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
+                Tensor actual = Convolve(device, machine, HalfConvolutionKind.Down, blurred, weight, x, skip,
+                    scope => new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, splits);
                 Near.Equal(expected, actual, Limit);
             }
         }
@@ -124,7 +137,8 @@ public class HalfConvolutionTests
         foreach (float magnitude in new[] { MathF.ScaleB(1, -40), MathF.ScaleB(1, 40) })
         {
             Tensor scaled = weight.Map((value, _, _) => value * magnitude);
-            Near.Equal(x.Convolve(weight, 1, 1), Convolve(device, machine, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude }), Limit);
+            Near.Equal(x.Convolve(weight, 1, 1),
+                Convolve(device, machine, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude }), Limit);
         }
         Tensor huge = Convolve(device, machine, HalfConvolutionKind.Same, x, weight, epilogue: _ => new() { Gain = 1e9f });
         Assert.All(huge.Values, value => Assert.Equal(65504, MathF.Abs(value)));
@@ -135,7 +149,8 @@ public class HalfConvolutionTests
     {
         Tensor x = Chw8.Round(Tensor.Random(17, 3, 32, 8, 8)), weight = Chw8.Round(Tensor.Random(18, 32, 32, 3, 3));
         Tensor last = Tensor.Create(1, 32, 8, 8, (_, c, i, j) => x[2, c, i, j]);
-        float[] together = Convolve(device, machine, HalfConvolutionKind.Same, x, weight).Values, alone = Convolve(device, machine, HalfConvolutionKind.Same, last, weight).Values;
+        float[] together = Convolve(device, machine, HalfConvolutionKind.Same, x, weight).Values,
+            alone = Convolve(device, machine, HalfConvolutionKind.Same, last, weight).Values;
         Assert.Equal(alone, together[^alone.Length..]);
     }
 }

@@ -28,21 +28,22 @@ public class HalfFirstLayerTests
         return Chw8.Download(scope, output);
     }
 
-    [Theory, EveryAccelerator]
-    public void Planes_and_bytes_match_the_definition(string device)
+    [Theory]
+    [EveryAccelerator(1, 16, 1, 1)]
+    [EveryAccelerator(3, 48, 17, 19)]
+    public void Planes_and_bytes_match_the_definition(string device, int batch, int channels, int height, int width)
     {
-        foreach (var (batch, channels, height, width) in new[] { (1, 16, 1, 1), (3, 48, 17, 19) })
-        {
-            byte[] pixels = [.. Enumerable.Range(0, batch * height * width * 3).Select(i => (byte)(i * 37 + i / 256))];
-            Tensor x = Tensor.Create(batch, 3, height, width, (n, c, i, j) => (pixels[((n * height + i) * width + j) * 3 + c] / 255f - 0.5f) * 2f);
-            float[] weights = RandomFloats(3 * channels, 1), bias = RandomFloats(channels, 2);
-            for (int c = channels - 5; c < channels; c++) weights[c] = weights[channels + c] = weights[2 * channels + c] = bias[c] = 0;
-            Tensor expected = Tensor.Create(batch, channels, height, width, (n, o, i, j) =>
-                (double)x[n, 0, i, j] * weights[o] + (double)x[n, 1, i, j] * weights[channels + o] + (double)x[n, 2, i, j] * weights[2 * channels + o]).Activate(bias);
-            Tensor actual = Run(device, a => Apply(a, x.Values, null, expected.Shape, weights, bias));
-            Near.Rounded(expected, actual, 4);
-            Assert.Equal(actual.Values, Run(device, a => Apply(a, x.Values, pixels, expected.Shape, weights, bias)).Values);
-            Assert.Equal(0f, actual[0, channels - 1, 0, 0]);
-        }
+        byte[] pixels = [.. Enumerable.Range(0, batch * height * width * 3).Select(i => (byte)(i * 37 + i / 256))];
+        Tensor x =
+            Tensor.Create(batch, 3, height, width, (n, c, i, j) => (pixels[((n * height + i) * width + j) * 3 + c] / 255f - 0.5f) * 2f);
+        float[] weights = RandomFloats(3 * channels, 1), bias = RandomFloats(channels, 2);
+        for (int c = channels - 5; c < channels; c++) weights[c] = weights[channels + c] = weights[2 * channels + c] = bias[c] = 0;
+        Tensor expected = Tensor.Create(batch, channels, height, width, (n, o, i, j) =>
+            (double)x[n, 0, i, j] * weights[o] + (double)x[n, 1, i, j] * weights[channels + o] + (double)x[n, 2, i, j]
+                * weights[2 * channels + o]).Activate(bias);
+        Tensor actual = Run(device, a => Apply(a, x.Values, null, expected.Shape, weights, bias));
+        Near.Rounded(expected, actual, 4);
+        Assert.Equal(actual.Values, Run(device, a => Apply(a, x.Values, pixels, expected.Shape, weights, bias)).Values);
+        Assert.Equal(0f, actual[0, channels - 1, 0, 0]);
     }
 }

@@ -29,23 +29,24 @@ public class HalfLinearTests
 
     private static Half[] RandomHalves(int length, int seed) => [.. RandomFloats(length, seed).Select(value => Intrinsics.ToHalf(value))];
 
-    [Theory, EveryAccelerator]
-    public void Any_number_of_frames_and_features_matches_the_definition(string device)
+    [Theory]
+    [EveryAccelerator(1, 8, 1)]
+    [EveryAccelerator(5, 256, 6)]
+    [EveryAccelerator(4, 2064, 4)]
+    [EveryAccelerator(9, 4096, 9)]
+    public void Any_number_of_frames_and_features_matches_the_definition(string device, int frames, int inputs, int outputs)
     {
-        foreach (var (frames, inputs, outputs) in new[] { (1, 8, 1), (5, 256, 6), (4, 2064, 4), (9, 4096, 9) })
+        Half[] x = RandomHalves(frames * inputs, 1), weights = RandomHalves(outputs * inputs, 2);
+        float[] expected = new float[frames * outputs];
+        for (int i = 0; i < expected.Length; i++)
         {
-            Half[] x = RandomHalves(frames * inputs, 1), weights = RandomHalves(outputs * inputs, 2);
-            float[] expected = new float[frames * outputs];
-            for (int i = 0; i < expected.Length; i++)
-            {
-                double sum = 0;
-                for (int k = 0; k < inputs; k++) sum += (double)(float)x[i / outputs * inputs + k] * weights[i % outputs * inputs + k];
-                expected[i] = (float)(sum * 0.3);
-            }
-            float[] actual = Run(device, a => Apply(a, x, frames, weights, outputs, 0.3f));
-            Near.Equal(expected, actual, 1e-6);
-            Assert.Equal(actual.AsSpan(0, outputs).ToArray(), Run(device, a => Apply(a, x[..inputs], 1, weights, outputs, 0.3f)));
+            double sum = 0;
+            for (int k = 0; k < inputs; k++) sum += (double)(float)x[i / outputs * inputs + k] * weights[i % outputs * inputs + k];
+            expected[i] = (float)(sum * 0.3);
         }
+        float[] actual = Run(device, a => Apply(a, x, frames, weights, outputs, 0.3f));
+        Near.Equal(expected, actual, 1e-6);
+        Assert.Equal(actual.AsSpan(0, outputs).ToArray(), Run(device, a => Apply(a, x[..inputs], 1, weights, outputs, 0.3f)));
     }
 
     [Theory, EveryAccelerator]
@@ -60,7 +61,8 @@ public class HalfLinearTests
             HalfMap output = Chw8.Allocate(scope, Frames, Channels, 4, 4);
             ConstantInputArguments arguments = new()
             {
-                Constant = scope.Upload(constant), Style = scope.Upload(style), Output = output.View, Frames = Frames, Pixels = 16, Channels = Channels,
+                Constant = scope.Upload(constant), Style = scope.Upload(style), Output = output.View, Frames = Frames, Pixels = 16,
+                    Channels = Channels,
                 StyleStride = Stride,
             };
             scope.Run(ConstantInput.Prepare(a, arguments));
@@ -86,7 +88,8 @@ public class HalfLinearTests
         {
             Styles = arguments.Styles,
             SquaredWeights = scope.Upload(squared),
-            Rows = scope.Upload<DemodulationRow>([new() { Inputs = 40 }, new() { Style = 43, Inputs = 5, Weights = 40, Output = 1, Layer = 1 }]),
+            Rows = scope.Upload<DemodulationRow>(
+                [new() { Inputs = 40 }, new() { Style = 43, Inputs = 5, Weights = 40, Output = 1, Layer = 1 }]),
             Maxima = arguments.Maxima,
             Factors = scope.Upload([3f, 0.25f]),
             Output = scope.Allocate<float>(frames * 2),

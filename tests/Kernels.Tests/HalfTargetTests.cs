@@ -15,8 +15,10 @@ public class HalfTargetTests
     {
         Delegate[] kernels =
         [
-            HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>, HalfBlur.Run<SkipBlur>, HalfBlur.Run<DownBlur>, HalfBlur.Run<UpBlur>,
-            HalfFlowWarp.Run<OneOctet>, HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfRgbWarp.Run, HalfRgbProjection.Run, ConstantInput.Run, HalfLinear.Run,
+            HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>, HalfBlur.Run<SkipBlur>, HalfBlur.Run<DownBlur>,
+            HalfBlur.Run<UpBlur>,
+            HalfFlowWarp.Run<OneOctet>, HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfRgbWarp.Run, HalfRgbProjection.Run,
+            ConstantInput.Run, HalfLinear.Run,
             StyleNormalization.Run, Demodulation.Run,
         ];
         foreach (Delegate kernel in kernels)

@@ -23,7 +23,9 @@ public class HalfWarpingTests
             NextStyle = RandomFloats(batch * Stride, 4);
             FlowWeights = [.. RandomFloats(3 * channels, 5).Select(value => value * 2 / MathF.Sqrt(channels))];
             RgbWeights = [.. RandomFloats(3 * channels, 6).Select(value => value * 2 / MathF.Sqrt(channels))];
-            if (hasPrevious) (PreviousFlow, PreviousRgb) = (Tensor.Random(7, batch, 3, height / 2, width / 2), Tensor.Random(8, batch, 3, height / 2, width / 2));
+            if (hasPrevious)
+                (PreviousFlow, PreviousRgb) =
+                    (Tensor.Random(7, batch, 3, height / 2, width / 2), Tensor.Random(8, batch, 3, height / 2, width / 2));
             (GridX, GridY) = (Linspace(width), Linspace(height));
         }
 
@@ -42,10 +44,12 @@ public class HalfWarpingTests
         public float[] GridX { get; }
         public float[] GridY { get; }
 
-        private static float[] Linspace(int count) => [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / Math.Max(count - 1, 1)))];
+        private static float[] Linspace(int count) =>
+            [.. Enumerable.Range(0, count).Select(i => (float)(-1 + 2.0 * i / Math.Max(count - 1, 1)))];
     }
 
-    private static Tensor ToFlow(Case level, bool isComplete = true) => Tensor.Create(level.X.Batch, 3, level.X.Height, level.X.Width, (n, j, y, i) =>
+    private static Tensor ToFlow(Case level, bool isComplete = true) =>
+        Tensor.Create(level.X.Batch, 3, level.X.Height, level.X.Width, (n, j, y, i) =>
     {
         double sum = isComplete ? level.FlowBias[j] + Upsampled(level.PreviousFlow, n, j, y, i) : 0;
         for (int c = 0; c < level.X.Channels; c++)
@@ -71,7 +75,8 @@ public class HalfWarpingTests
             return sum * Mask(flow, n, y, x);
         });
         Tensor blended = Tensor.Create(flow.Batch, level.X.Channels, flow.Height, flow.Width, (n, c, y, x) =>
-            (warped[n, c, y, x] + level.X[n, c, y, x] * (1 - Mask(flow, n, y, x))) * (hasNextStyle ? level.NextStyle[n * level.Stride + c] : 1.0));
+            (warped[n, c, y, x] + level.X[n, c, y, x] * (1 - Mask(flow, n, y, x)))
+                * (hasNextStyle ? level.NextStyle[n * level.Stride + c] : 1.0));
         Tensor rgb = Tensor.Create(flow.Batch, 3, flow.Height, flow.Width, (n, j, y, x) =>
         {
             double sum = level.RgbBias[j];
@@ -99,7 +104,8 @@ public class HalfWarpingTests
     {
         using DeviceScope scope = new(loader);
         int[] planar = [level.X.Batch, 3, level.X.Height, level.X.Width];
-        HalfMap x = Chw8.Upload(scope, level.X), blended = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width), warped = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width);
+        HalfMap x = Chw8.Upload(scope, level.X), blended = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width),
+            warped = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width);
         HalfFlowWarpArguments arguments = new()
         {
             Input = x.View,
@@ -129,10 +135,12 @@ public class HalfWarpingTests
         };
         scope.Run(HalfFlowWarp.Prepare(loader, arguments));
         return new(
-            Chw8.Download(scope, warped), Chw8.Download(scope, blended), new(scope.Download(arguments.Flow), planar), new(scope.Download(arguments.Rgb), planar));
+            Chw8.Download(scope, warped), Chw8.Download(scope, blended), new(scope.Download(arguments.Flow), planar),
+            new(scope.Download(arguments.Rgb), planar));
     }
 
-    private static ArrayView<float> Poisoned(DeviceScope scope, int[] shape) => scope.Upload(Enumerable.Repeat(float.NaN, shape.Aggregate(1, (a, b) => a * b)).ToArray());
+    private static ArrayView<float> Poisoned(DeviceScope scope, int[] shape) =>
+        scope.Upload(Enumerable.Repeat(float.NaN, shape.Aggregate(1, (a, b) => a * b)).ToArray());
 
     [Theory, EveryAccelerator]
     public void A_level_matches_its_formulas(string device)
@@ -140,7 +148,8 @@ public class HalfWarpingTests
         // From one pixel of one slice to 64 slices of four pixels, one, two and four octets a thread.
         foreach (var (batch, channels, height, width, features, hasPrevious) in new[]
         {
-            (1, 16, 1, 1, 1, false), (2, 48, 6, 10, 2, true), (1, 512, 2, 4, 1, true), (3, 80, 4, 4, 3, false), (1, 64, 64, 66, 1, true), (1, 48, 160, 144, 1, true),
+            (1, 16, 1, 1, 1, false), (2, 48, 6, 10, 2, true), (1, 512, 2, 4, 1, true), (3, 80, 4, 4, 3, false), (1, 64, 64, 66, 1, true),
+                (1, 48, 160, 144, 1, true),
         })
         {
             Case level = new(batch, channels, height, width, features, hasPrevious);
@@ -180,56 +189,59 @@ public class HalfWarpingTests
         }
     }
 
-    [Theory, EveryAccelerator]
-    public void The_last_level_warps_the_projected_feature(string device)
+    [Theory]
+    [EveryAccelerator(1, 16, 3, 5, 1, false)]
+    [EveryAccelerator(2, 48, 18, 20, 1, true)]
+    [EveryAccelerator(2, 16, 8, 8, 2, true)]
+    public void The_last_level_warps_the_projected_feature(
+        string device, int batch, int channels, int height, int width, int features, bool hasPrevious)
     {
-        foreach (var (batch, channels, height, width, features, hasPrevious) in new[] { (1, 16, 3, 5, 1, false), (2, 48, 18, 20, 1, true), (2, 16, 8, 8, 2, true) })
+        Case level = new(batch, channels, height, width, features, hasPrevious);
+        Level expected = Expected(level, false);
+        var (flow, rgb, pixels) = Run(device, a =>
         {
-            Case level = new(batch, channels, height, width, features, hasPrevious);
-            Level expected = Expected(level, false);
-            var (flow, rgb, pixels) = Run(device, a =>
+            using DeviceScope scope = new(a);
+            int[] planar = [batch, 3, height, width];
+            HalfRgbProjectionArguments projection = new()
             {
-                using DeviceScope scope = new(a);
-                int[] planar = [batch, 3, height, width];
-                HalfRgbProjectionArguments projection = new()
-                {
-                    Feature = Chw8.Upload(scope, level.Feature).View,
-                    Weights = scope.Upload(level.RgbWeights),
-                    Output = Poisoned(scope, [features, 3, height, width]),
-                    Frames = features,
-                    PixelsPerFrame = height * width,
-                    Channels = channels,
-                };
-                HalfRgbWarpArguments arguments = new()
-                {
-                    FlowSums = scope.Upload(ToFlow(level, isComplete: false).Values),
-                    Projection = projection.Output,
-                    FlowBias = scope.Upload(level.FlowBias),
-                    RgbBias = scope.Upload(level.RgbBias),
-                    RgbOffset = scope.Upload(level.RgbOffset),
-                    PreviousFlow = level.PreviousFlow == null ? default : scope.Upload(level.PreviousFlow.Values),
-                    PreviousRgb = level.PreviousRgb == null ? default : scope.Upload(level.PreviousRgb.Values),
-                    GridX = scope.Upload(level.GridX),
-                    GridY = scope.Upload(level.GridY),
-                    Flow = Poisoned(scope, planar),
-                    Rgb = Poisoned(scope, planar),
-                    Frames = batch,
-                    Height = height,
-                    Width = width,
-                    ProjectionStride = features == 1 ? 0 : 3 * height * width,
-                };
-                HalfRgbWarpArguments bytes = arguments with { Flow = default, Rgb = default, Pixels = scope.Allocate<byte>(batch * 3 * height * width) };
-                scope.Run(HalfRgbProjection.Prepare(a, projection), HalfRgbWarp.Prepare(a, arguments), HalfRgbWarp.Prepare(a, bytes));
-                return (new Tensor(scope.Download(arguments.Flow), planar), new Tensor(scope.Download(arguments.Rgb), planar), scope.Download(bytes.Pixels));
-            });
-            Near.Equal(expected.Flow, flow, 1e-6);
-            Near.Equal(expected.Rgb, rgb, 1e-5);
-            for (int i = 0; i < pixels.Length; i++)
+                Feature = Chw8.Upload(scope, level.Feature).View,
+                Weights = scope.Upload(level.RgbWeights),
+                Output = Poisoned(scope, [features, 3, height, width]),
+                Frames = features,
+                PixelsPerFrame = height * width,
+                Channels = channels,
+            };
+            HalfRgbWarpArguments arguments = new()
             {
-                float value = rgb[i / (3 * height * width), i % 3, i / (3 * width) % height, i / 3 % width];
-                Assert.Equal((byte)Math.Clamp(MathF.Round((value + 1) / 2 * 255), 0, 255), pixels[i]);
-            }
-            Assert.True(pixels.Distinct().Count() > 20);
+                FlowSums = scope.Upload(ToFlow(level, isComplete: false).Values),
+                Projection = projection.Output,
+                FlowBias = scope.Upload(level.FlowBias),
+                RgbBias = scope.Upload(level.RgbBias),
+                RgbOffset = scope.Upload(level.RgbOffset),
+                PreviousFlow = level.PreviousFlow == null ? default : scope.Upload(level.PreviousFlow.Values),
+                PreviousRgb = level.PreviousRgb == null ? default : scope.Upload(level.PreviousRgb.Values),
+                GridX = scope.Upload(level.GridX),
+                GridY = scope.Upload(level.GridY),
+                Flow = Poisoned(scope, planar),
+                Rgb = Poisoned(scope, planar),
+                Frames = batch,
+                Height = height,
+                Width = width,
+                ProjectionStride = features == 1 ? 0 : 3 * height * width,
+            };
+            HalfRgbWarpArguments bytes = arguments with
+                { Flow = default, Rgb = default, Pixels = scope.Allocate<byte>(batch * 3 * height * width) };
+            scope.Run(HalfRgbProjection.Prepare(a, projection), HalfRgbWarp.Prepare(a, arguments), HalfRgbWarp.Prepare(a, bytes));
+            return (new Tensor(scope.Download(arguments.Flow), planar), new Tensor(scope.Download(arguments.Rgb), planar),
+                scope.Download(bytes.Pixels));
+        });
+        Near.Equal(expected.Flow, flow, 1e-6);
+        Near.Equal(expected.Rgb, rgb, 1e-5);
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            float value = rgb[i / (3 * height * width), i % 3, i / (3 * width) % height, i / 3 % width];
+            Assert.Equal((byte)Math.Clamp(MathF.Round((value + 1) / 2 * 255), 0, 255), pixels[i]);
         }
+        Assert.True(pixels.Distinct().Count() > 20);
     }
 }

@@ -49,7 +49,8 @@ public class LinearTests
     {
         foreach (var (frames, inputs, outputs) in new[] { (1, 1, 1), (5, 33, 3), (4, 100, 17), (9, 7, 20) })
         {
-            float[] x = RandomFloats(frames * inputs, 1), weight = RandomFloats(outputs * inputs, 2), expected = new float[frames * outputs];
+            float[] x = RandomFloats(frames * inputs, 1), weight = RandomFloats(outputs * inputs, 2),
+                expected = new float[frames * outputs];
             for (int i = 0; i < expected.Length; i++)
             {
                 double sum = 0;
@@ -81,7 +82,8 @@ public class LinearTests
                 {
                     double sum = 1e-8;
                     for (int i = 0; i < inputs * kernel * kernel; i++)
-                        sum += Math.Pow((double)weight[o * inputs * kernel * kernel + i] * styles[f * Stride + style + i / (kernel * kernel)], 2) / (inputs * kernel * kernel);
+                        sum += Math.Pow((double)weight[o * inputs * kernel * kernel + i]
+                            * styles[f * Stride + style + i / (kernel * kernel)], 2) / (inputs * kernel * kernel);
                     expected[f * 9 + first + o] = (float)(1 / Math.Sqrt(sum));
                 }
             }
@@ -128,8 +130,9 @@ public class LinearTests
         return scope.Download(output);
     }
 
-    // A minute on ILGPU's processor accelerator, whose 512 threads are the operating system's; the test below runs the kernel there with two columns.
-    [Theory, EveryEngine(onProcessor: false)]
+    // A minute on ILGPU's processor accelerator, whose 512 threads are the operating system's; the test below runs the kernel there with
+    // two columns.
+    [Theory, EveryEngine(OnProcessor = false)]
     public void The_motion_basis_has_LAPACKs_signs_and_moves_codes_as_the_official_one(string device)
     {
         float[] q = Run(device, a => Factor(a, Ops.Read("direction.w.weight").Values, 512, 20, 1e-8f));

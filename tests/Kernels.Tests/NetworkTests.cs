@@ -1,3 +1,4 @@
+using System.Reflection;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Network;
@@ -20,7 +21,8 @@ public class NetworkTests
         int picture = 3 * architecture.Size * architecture.Size;
         float[] source = RandomFloats(picture, 1), driving = RandomFloats(count * picture, 2);
         Dictionary<string, float[]> activations = [];
-        float[] codes = new float[count * architecture.Motion], frames = new float[count * picture], latents = new float[count * architecture.Style];
+        float[] codes = new float[count * architecture.Motion], frames = new float[count * picture],
+            latents = new float[count * architecture.Style];
         if (hasTaps) executor.Tap = (name, shape, values) => activations[name + string.Join("x", shape.ToArray())] = values.ToArray();
         using EncodedSource encoded = executor.EncodeSource(source);
         executor.EncodeMotion(driving, count, codes);
@@ -28,7 +30,8 @@ public class NetworkTests
         {
             ReadOnlySpan<float> drive = codes.AsSpan(i * architecture.Motion, architecture.Motion);
             Latents.Relative(
-                executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(0, architecture.Motion), drive, 1, latents.AsSpan(i * architecture.Style, architecture.Style));
+                executor.Basis, encoded.Appearance, encoded.Motion, codes.AsSpan(0, architecture.Motion), drive, 1,
+                latents.AsSpan(i * architecture.Style, architecture.Style));
         }
         executor.Synthesize(encoded, latents, count, frames);
         executor.Tap = null;
@@ -36,9 +39,12 @@ public class NetworkTests
     }
 
     /// <summary>What gives float32 accuracy: the way the device takes by itself, and the float32 cores.</summary>
-    private static readonly CudaPrecision[] ExactWays = [CudaPrecision.Exact, CudaPrecision.Float32];
+    private static CudaPrecision[] ExactWays(string device) => HasOurCompiler(device) ? [CudaPrecision.Exact, CudaPrecision.Float32] : [CudaPrecision.Exact];
 
-    [Theory, EveryAccelerator]
+    /// <summary>ILGPU's own compiler has the kernels for float32 cores alone.</summary>
+    private static bool HasOurCompiler(string device) => device is EmulatorName or CudaName;
+
+    [Theory, EveryEngine]
     public void Every_activation_matches_the_CPU(string device)
     {
         foreach (var (size, channels) in new[] { (16, new[] { 12, 8, 8 }), (32, new[] { 10, 12, 7, 6 }) })
@@ -47,7 +53,7 @@ public class NetworkTests
             using SyntheticCheckpoint weights = new(architecture, 1);
             using CpuExecutor cpu = new(weights, architecture);
             Result expected = Animate(cpu, 1, hasTaps: true);
-            foreach (CudaPrecision precision in ExactWays)
+            foreach (CudaPrecision precision in ExactWays(device))
             {
                 Result actual = Run(device, loader =>
                 {
@@ -57,19 +63,21 @@ public class NetworkTests
                 Near.Equal(expected.Basis, actual.Basis, 1e-6);
                 Near.Equal(expected.Codes, actual.Codes, 1e-5);
                 // On tensor cores there is one more: the widest feature's projection.
-                Assert.Equal(expected.Activations.Keys.Order(), actual.Activations.Keys.Where(name => !name.Contains("projection", StringComparison.Ordinal)).Order());
+                Assert.Equal(expected.Activations.Keys.Order(),
+                    actual.Activations.Keys.Where(name => !name.Contains("projection", StringComparison.Ordinal)).Order());
                 foreach ((string name, float[] values) in expected.Activations) Near.Equal(values, actual.Activations[name], 1e-4);
                 Near.Equal(expected.Frames, actual.Frames, 1e-4);
             }
         }
     }
 
-    [Theory, EveryAccelerator]
+    // The network takes the better part of a minute on ILGPU's processor accelerator: there its activations above and the way of pictures at the end are enough.
+    [Theory, EveryEngine(OnProcessor = false)]
     public void Results_depend_neither_on_the_run_nor_on_the_frames_beside_them(string device)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        foreach (CudaPrecision precision in ExactWays)
+        foreach (CudaPrecision precision in ExactWays(device))
         {
             (Result together, Result again, Result alone) = Run(device, loader =>
             {
@@ -114,19 +122,94 @@ public class NetworkTests
         }
     }
 
+    [Fact]
+    public void Fast_is_refused_by_ILGPUs_own_compiler_with_what_there_is_instead()
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        string message = Run(StockProcessorName, loader => Assert.Throws<NotSupportedException>(() => new CudaExecutor(loader, weights, architecture, CudaPrecision.Fast)).Message);
+        Assert.Contains("fast (fp16) needs the kernels of our compiler", message);
+        Assert.Contains("exact (float32)", message);
+    }
+
+    private sealed class Failure() : AcceleratorException("the cable was pulled")
+    {
+        public override AcceleratorType AcceleratorType => AcceleratorType.OpenCL;
+    }
+
+    [Fact]
+    public void What_ILGPU_throws_is_told_in_our_words_wherever_it_happens()
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        // So many kernels load, the others fail. The first is that of the constructor.
+        int left = 0;
+        using (KernelLoader loader = Open())
+        {
+            AssertTold(Assert.Throws<NotSupportedException>(() => new CudaExecutor(loader, weights, architecture)));
+            left = 1;
+            using CudaExecutor cuda = new(loader, weights, architecture);
+            AssertTold(Assert.Throws<NotSupportedException>(() => cuda.EncodeSource(new float[Picture])));
+            AssertTold(Assert.Throws<NotSupportedException>(() => cuda.EncodeMotion(new float[Picture], 1, new float[5])));
+            using IMotionPipe motion = cuda.OpenMotion(1);
+            AssertTold(Assert.Throws<NotSupportedException>(() => motion.Submit(Pictures(1))));
+        }
+        left = int.MaxValue;
+        using (KernelLoader loader = Open())
+        {
+            using CudaExecutor cuda = new(loader, weights, architecture);
+            using EncodedSource source = cuda.EncodeSource(new float[Picture]);
+            left = 0;
+            AssertTold(Assert.Throws<NotSupportedException>(() => cuda.Synthesize(source, new float[24], 1, new float[Picture])));
+            using IPicturePipe pictures = cuda.OpenPictures(1);
+            AssertTold(Assert.Throws<NotSupportedException>(() => pictures.Submit(source, new float[24], 1)));
+        }
+
+        KernelLoader Open() => EmulatorAccelerator.CreateLoader(80, replace: compiled => Interlocked.Decrement(ref left) >= 0 ? compiled : throw new Failure());
+
+        static void AssertTold(NotSupportedException told)
+        {
+            Assert.Equal("PTX emulator (sm_80) cannot be used: the cable was pulled", told.Message);
+            Assert.IsType<Failure>(told.InnerException);
+        }
+    }
+
+    [Theory]
+    [InlineData("CUDA_ERROR_ILLEGAL_ADDRESS", 700, "no work can be done on this device until the process ends")]
+    [InlineData("CUDA_ERROR_LAUNCH_FAILED", 719, "no work can be done on this device until the process ends")]
+    [InlineData("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", 701, "what the driver said")]
+    [InlineData("N/A", 0, "what the driver said")]
+    public void A_failure_of_the_driver_that_ILGPU_met_keeps_its_name_and_number(string name, int code, string words)
+    {
+        using KernelLoader loader = KernelLoader.CreateStock(new EmulatorAccelerator(80), ownsAccelerator: true);
+        var told = Assert.IsType<Lia.Gpu.Cuda.CudaException>(loader.Explain(DriverFailure(name)));
+        Assert.Equal((name, code), (told.ErrorName, told.Code));
+        Assert.Contains(words, told.Message);
+        Assert.IsType<AcceleratorOutOfMemoryException>(loader.Explain(DriverFailure("CUDA_ERROR_OUT_OF_MEMORY")));
+
+        // ILGPU asks the driver for the words, and here is none.
+        static ILGPU.Runtime.Cuda.CudaException DriverFailure(string error)
+        {
+            ILGPU.Runtime.Cuda.CudaException failure = new("what the driver said");
+            typeof(ILGPU.Runtime.Cuda.CudaException).GetField("<Error>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic)!.SetValue(failure, error);
+            return failure;
+        }
+    }
+
     private const int Picture = 3 * 16 * 16;
 
     private static byte[][] Pictures(int count) =>
-        [.. Enumerable.Range(0, count).Select(frame => Enumerable.Range(frame * Picture, Picture).Select(i => (byte)(i * 37 % 251)).ToArray())];
+        [.. Enumerable.Range(0, count)
+            .Select(frame => Enumerable.Range(frame * Picture, Picture).Select(i => (byte)(i * 37 % 251)).ToArray())];
 
     private static byte[][] Empty(int count) => [.. Enumerable.Range(0, count).Select(_ => new byte[Picture])];
 
     private static int Planar(int i) => i % 3 * 256 + i / 3;
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine(OnProcessor = false)]
     public void From_bytes_to_bytes_the_result_is_that_of_the_way_through_planes(string device)
     {
-        foreach (CudaPrecision precision in Enum.GetValues<CudaPrecision>())
+        foreach (CudaPrecision precision in HasOurCompiler(device) ? Enum.GetValues<CudaPrecision>() : [CudaPrecision.Exact])
         {
             ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
             using SyntheticCheckpoint weights = new(architecture, 1);
@@ -137,7 +220,8 @@ public class NetworkTests
             {
                 using CudaExecutor cuda = new(loader, weights, architecture, precision);
                 float[] planes = new float[Count * Picture], latents = new float[Count * 24], frames = new float[Count * Picture];
-                for (int i = 0; i < planes.Length; i++) planes[i / Picture * Picture + Planar(i % Picture)] = (driving[i / Picture][i % Picture] / 255f - 0.5f) * 2;
+                for (int i = 0; i < planes.Length; i++)
+                    planes[i / Picture * Picture + Planar(i % Picture)] = (driving[i / Picture][i % Picture] / 255f - 0.5f) * 2;
                 using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
                 // In the pipe's batches: in fp16 their size may change the order of sums.
                 for (int first = 0; first < Count; first += 2)
@@ -145,11 +229,13 @@ public class NetworkTests
                     int count = Math.Min(2, Count - first);
                     cuda.EncodeMotion(planes.AsSpan(first * Picture, count * Picture), count, codes.AsSpan(first * 5, count * 5));
                     for (int i = first; i < first + count; i++)
-                        Latents.Relative(cuda.Basis, source.Appearance, source.Motion, codes.AsSpan(0, 5), codes.AsSpan(5 * i, 5), 1.5f, latents.AsSpan(24 * i, 24));
+                        Latents.Relative(cuda.Basis, source.Appearance, source.Motion, codes.AsSpan(0, 5), codes.AsSpan(5 * i, 5), 1.5f,
+                            latents.AsSpan(24 * i, 24));
                     cuda.Synthesize(source, latents.AsSpan(first * 24, count * 24), count, frames.AsSpan(first * Picture, count * Picture));
                 }
                 for (int i = 0; i < frames.Length; i++)
-                    expected[i / Picture][i % Picture] = (byte)Math.Clamp(MathF.Round((frames[i / Picture * Picture + Planar(i % Picture)] + 1) / 2 * 255), 0, 255);
+                    expected[i / Picture][i % Picture] =
+                        (byte)Math.Clamp(MathF.Round((frames[i / Picture * Picture + Planar(i % Picture)] + 1) / 2 * 255), 0, 255);
 
                 // Batches of 2, 2 and 1, as many under way as there may be.
                 using IMotionPipe motion = cuda.OpenMotion(2);
@@ -176,7 +262,7 @@ public class NetworkTests
         }
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine(OnProcessor = false)]
     public void A_pipe_holds_what_it_was_opened_for_and_what_is_under_way_when_it_closes_is_dropped(string device)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
@@ -204,7 +290,7 @@ public class NetworkTests
         });
     }
 
-    [Theory, EveryAccelerator]
+    [Theory, EveryEngine]
     public void A_frame_that_is_not_finite_is_told_by_its_number(string device)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);

@@ -7,11 +7,13 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>Convolutions of pairs of halves on tensor cores: every shape, tile and cut against the float64 definition on float32 operands.</summary>
+/// <summary>
+/// Convolutions of pairs of halves on tensor cores: every shape, tile and cut against the float64 definition on float32 operands.
+/// </summary>
 public class PairConvolutionTests
 {
-    // Inputs and weights are in error by at most 2^-23 of themselves each, the product that is left out is at most 2^-22 of theirs, and the result is rounded to 2^-23: in the norm
-    // of sums of products of random signs, less than 2^-21; sums of float32 add a few 2^-24.
+    // Inputs and weights are in error by at most 2^-23 of themselves each, the product that is left out is at most 2^-22 of theirs, and the
+    // result is rounded to 2^-23: in the norm of sums of products of random signs, less than 2^-21; sums of float32 add a few 2^-24.
     private static readonly double Limit = Math.ScaleB(1, -21);
 
     private static Tensor Convolve(
@@ -24,8 +26,10 @@ public class PairConvolutionTests
         const WeightPrecision Pair = WeightPrecision.Pair;
         HalfConvolutionWeights weights = scope.Own(kind switch
         {
-            HalfConvolutionKind.Same => HalfConvolutionWeights.Same(loader, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk, Pair),
-            HalfConvolutionKind.Down => HalfConvolutionWeights.Down(loader, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk, Pair),
+            HalfConvolutionKind.Same =>
+                HalfConvolutionWeights.Same(loader, weight.Values, outputs, inputs, weight.Width, launcher.MostChunk, Pair),
+            HalfConvolutionKind.Down =>
+                HalfConvolutionWeights.Down(loader, weight.Values, skipWeight!.Values, outputs, inputs, launcher.MostChunk, Pair),
             _ => HalfConvolutionWeights.Up(loader, weight.Values, outputs, inputs, launcher.MostChunk, Pair),
         });
         HalfMap input = kind == HalfConvolutionKind.Down ? Chw8.UploadPhases(scope, x, 2) : Chw8.Upload(scope, x, 2);
@@ -39,24 +43,25 @@ public class PairConvolutionTests
         ConvolutionCut cut = launcher.Cut(weights, output);
         if (cutOf != null) cut = cutOf(cut);
         ArrayView<float> workspace = scope.Allocate<float>(Math.Max(1, HalfConvolutionLauncher.WorkspaceLength(weights, output, cut)));
-        KernelLaunch[] launches = launcher.Prepare(weights, new(input, output, applied) { Skip = skip == null ? null : Chw8.Upload(scope, skip, 2) }, cut, workspace);
+        KernelLaunch[] launches = launcher.Prepare(weights,
+            new(input, output, applied) { Skip = skip == null ? null : Chw8.Upload(scope, skip, 2) }, cut, workspace);
         launcher.Commit();
         scope.Run(launches);
         return kind == HalfConvolutionKind.Up ? Chw8.DownloadPhases(scope, output) : Chw8.Download(scope, output);
     }
 
-    [Theory, EveryHopper]
-    public void Stride_1_matches_the_definition_at_any_shape(string device)
+    [Theory]
+    [EveryHopper(1, 16, 16, 4, 4, 3)]
+    [EveryHopper(3, 64, 128, 8, 8, 3)]
+    [EveryHopper(2, 10, 7, 5, 3, 3)]
+    [EveryHopper(1, 96, 96, 17, 9, 3)]
+    [EveryHopper(1, 32, 64, 16, 24, 1)]
+    [EveryHopper(5, 64, 64, 4, 4, 3)]
+    public void Stride_1_matches_the_definition_at_any_shape(
+        string device, int batch, int inputs, int outputs, int height, int width, int kernel)
     {
-        (int Batch, int Inputs, int Outputs, int Height, int Width, int Kernel)[] cases =
-        [
-            (1, 16, 16, 4, 4, 3), (3, 64, 128, 8, 8, 3), (2, 10, 7, 5, 3, 3), (1, 96, 96, 17, 9, 3), (1, 32, 64, 16, 24, 1), (5, 64, 64, 4, 4, 3),
-        ];
-        foreach (var (batch, inputs, outputs, height, width, kernel) in cases)
-        {
-            Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
-            Near.Equal(x.Convolve(weight, 1, kernel / 2), Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight)), Limit);
-        }
+        Tensor x = Tensor.Random(1, batch, inputs, height, width), weight = Tensor.Random(2, outputs, inputs, kernel, kernel);
+        Near.Equal(x.Convolve(weight, 1, kernel / 2), Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight)), Limit);
     }
 
     [Theory, EveryHopper]
@@ -67,7 +72,8 @@ public class PairConvolutionTests
         float[]? first = null;
         foreach (var (n, x0, y0, frames) in new[] { (128, 2, 1, 1), (128, 1, 1, 2), (64, 2, 2, 1), (64, 2, 1, 1), (64, 1, 1, 2) })
         {
-            Tensor actual = Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight, cutOf: cut => new(n, x0 * y0 * frames, x0, y0, frames, cut.Splits)));
+            Tensor actual = Run(device, a =>
+                Convolve(a, HalfConvolutionKind.Same, x, weight, cutOf: cut => new(n, x0 * y0 * frames, x0, y0, frames, cut.Splits)));
             Near.Equal(expected, actual, Limit);
             Assert.Equal(first ??= actual.Values, actual.Values);
         }
@@ -76,36 +82,42 @@ public class PairConvolutionTests
             Tensor narrow = Tensor.Create(outputs, 64, 3, 3, (o, c, i, j) => weight[o, c, i, j]);
             Tensor actual = Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, narrow, cutOf: cut => cut with { Splits = 1 }));
             for (int frame = 0; frame < 4; frame++)
-                Assert.Equal(first.AsSpan(frame * 128 * 256, outputs * 256).ToArray(), actual.Values.AsSpan(frame * outputs * 256, outputs * 256).ToArray());
+                Assert.Equal(first.AsSpan(frame * 128 * 256, outputs * 256)
+                    .ToArray(), actual.Values.AsSpan(frame * outputs * 256, outputs * 256).ToArray());
         }
     }
 
-    [Theory, EveryHopper]
-    public void A_transposed_convolution_makes_four_phases(string device)
+    [Theory]
+    [EveryHopper(1, 16, 16, 1, 1)]
+    [EveryHopper(2, 32, 64, 4, 4)]
+    [EveryHopper(1, 48, 20, 9, 16)]
+    [EveryHopper(2, 128, 64, 8, 8)]
+    public void A_transposed_convolution_makes_four_phases(string device, int batch, int inputs, int outputs, int height, int width)
     {
-        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 16, 16, 1, 1), (2, 32, 64, 4, 4), (1, 48, 20, 9, 16), (2, 128, 64, 8, 8) })
-        {
-            Tensor x = Tensor.Random(5, batch, inputs, height, width), weight = Tensor.Random(6, outputs, inputs, 3, 3);
-            Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, HalfConvolutionKind.Up, x, weight)), Limit);
-        }
+        Tensor x = Tensor.Random(5, batch, inputs, height, width), weight = Tensor.Random(6, outputs, inputs, 3, 3);
+        Near.Equal(x.ConvolveTransposed(weight), Run(device, a => Convolve(a, HalfConvolutionKind.Up, x, weight)), Limit);
     }
 
-    [Theory, EveryHopper]
-    public void A_strided_convolution_is_activated_before_the_skip_is_added_however_K_is_cut(string device)
+    [Theory]
+    [EveryHopper(2, 16, 32, 4)]
+    [EveryHopper(1, 64, 128, 9)]
+    [EveryHopper(1, 96, 100, 8)]
+    public void A_strided_convolution_is_activated_before_the_skip_is_added_however_K_is_cut(
+        string device, int batch, int inputs, int outputs, int half)
     {
-        foreach (var (batch, inputs, outputs, half) in new[] { (2, 16, 32, 4), (1, 64, 128, 9), (1, 96, 100, 8) })
+        foreach (int splits in new[] { 1, 3 })
         {
-            foreach (int splits in new[] { 1, 3 })
-            {
-                Tensor blurred = Tensor.Random(7, batch, inputs, 2 * half + 1, 2 * half + 1), x = Tensor.Random(8, batch, inputs, half, half);
-                Tensor weight = Tensor.Random(9, outputs, inputs, 3, 3), skip = Tensor.Random(10, outputs, inputs, 1, 1);
-                float[] bias = RandomFloats(outputs, 11);
-                Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
-                Tensor expected = Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
-                Tensor actual = Run(device, a => Convolve(
-                    a, HalfConvolutionKind.Down, blurred, weight, x, skip, scope => new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, cut => cut with { Splits = splits }));
-                Near.Equal(expected, actual, Limit);
-            }
+            Tensor blurred = Tensor.Random(7, batch, inputs, 2 * half + 1, 2 * half + 1),
+                x = Tensor.Random(8, batch, inputs, half, half);
+            Tensor weight = Tensor.Random(9, outputs, inputs, 3, 3), skip = Tensor.Random(10, outputs, inputs, 1, 1);
+            float[] bias = RandomFloats(outputs, 11);
+            Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
+            Tensor expected =
+                Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
+            Tensor actual = Run(device, a => Convolve(
+                a, HalfConvolutionKind.Down, blurred, weight, x, skip, scope =>
+                    new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, cut => cut with { Splits = splits }));
+            Near.Equal(expected, actual, Limit);
         }
     }
 
@@ -119,7 +131,8 @@ public class PairConvolutionTests
             .Map((value, n, c) => value * (double)style[n * Channels + c]);
         foreach (int splits in new[] { 1, 2 })
         {
-            Near.Equal(expected, Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight, cutOf: cut => cut with { Splits = splits }, epilogue: scope => new()
+            Near.Equal(expected, Run(device,
+                a => Convolve(a, HalfConvolutionKind.Same, x, weight, cutOf: cut => cut with { Splits = splits }, epilogue: scope => new()
             {
                 Scale = scope.Upload(scale),
                 ScaleStride = Channels,
@@ -138,7 +151,8 @@ public class PairConvolutionTests
         foreach (float magnitude in new[] { MathF.ScaleB(1, -40), MathF.ScaleB(1, 40) })
         {
             Tensor scaled = weight.Map((value, _, _) => value * magnitude);
-            Near.Equal(x.Convolve(weight, 1, 1), Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude })), Limit);
+            Near.Equal(x.Convolve(weight, 1, 1),
+                Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude })), Limit);
         }
         Tensor huge = Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight, epilogue: _ => new() { Gain = 1e9f }));
         Assert.All(huge.Values, value => Assert.False(float.IsFinite(value)));
@@ -167,8 +181,11 @@ public class PairConvolutionTests
         using HalfConvolutionLauncher launcher = new(loader, ConvolutionMachine.Hopper);
         foreach (int size in new[] { 4, 8, 16, 32, 64 })
         {
-            using HalfConvolutionWeights weights = HalfConvolutionWeights.Same(loader, new float[512 * 512], 512, 512, 1, launcher.MostChunk, WeightPrecision.Pair);
-            int[] splits = [.. new[] { 1, 2, 3, 8, 32 }.Select(frames => launcher.Cut(weights, new HalfMap(default, frames, 512, size, size, Parts: 2)).Splits)];
+            using HalfConvolutionWeights weights =
+                HalfConvolutionWeights.Same(loader, new float[512 * 512], 512, 512, 1, launcher.MostChunk, WeightPrecision.Pair);
+            int[] splits =
+                [.. new[] { 1, 2, 3, 8, 32 }.Select(
+                frames => launcher.Cut(weights, new HalfMap(default, frames, 512, size, size, Parts: 2)).Splits)];
             Assert.Single(splits.Distinct());
             Assert.Equal(size <= 8 ? 8 : size == 16 ? 4 : size == 32 ? 2 : 1, splits[0]);
         }

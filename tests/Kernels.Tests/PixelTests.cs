@@ -2,48 +2,13 @@ using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Pixels;
-using Lia.Testing;
-using Lia.Weights;
 using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>Pictures in and out: resize, normalise, pack.</summary>
+/// <summary>Pictures in and out: normalise, pack.</summary>
 public class PixelTests
 {
-    [Theory, EveryEngine]
-    public void Resizing_is_Pillows_bit_for_bit(string device)
-    {
-        using SafetensorsFile file = new(TestData.Unpack("pil_resize.safetensors"));
-        foreach (string name in new[] { "to64", "up" })
-        {
-            (byte[] input, int height, int width) = Read($"{name}.in");
-            (byte[] expected, int outHeight, int outWidth) = Read($"{name}.out");
-            byte[] actual = Run(device, a =>
-            {
-                using DeviceScope scope = new(a);
-                ResizeAxis horizontal = scope.Own(new ResizeAxis(a, width, outWidth)), vertical = scope.Own(new ResizeAxis(a, height, outHeight));
-                ArrayView<byte> rows = scope.Allocate<byte>(height * outWidth * 3), output = scope.Allocate<byte>(expected.Length);
-                scope.Run(
-                    Resize.Prepare(a, new()
-                    {
-                        Input = scope.Upload(input), Output = rows, Taps = horizontal.Taps, Outer = height, InputLength = width, OutputLength = outWidth, Inner = 3,
-                        MostTaps = horizontal.MostTaps,
-                    }),
-                    Resize.Prepare(a, new()
-                    {
-                        Input = rows, Output = output, Taps = vertical.Taps, Outer = 1, InputLength = height, OutputLength = outHeight, Inner = outWidth * 3,
-                        MostTaps = vertical.MostTaps,
-                    }));
-                return scope.Download(output);
-            });
-            Assert.Equal(expected, actual);
-        }
-
-        (byte[] Pixels, int Height, int Width) Read(string name) =>
-            ([.. file.Read(name).Select(value => (byte)value)], file.Tensors[name].Shape[0], file.Tensors[name].Shape[1]);
-    }
-
     [Theory, EveryEngine]
     public void Every_byte_survives_the_way_through_the_network_range(string device)
     {
@@ -52,7 +17,8 @@ public class PixelTests
         (float[] planes, byte[] packed) = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            PixelArguments arguments = new() { Pixels = scope.Upload(pixels), Planes = scope.Allocate<float>(pixels.Length), Frames = 2, PixelsPerFrame = 132 };
+            PixelArguments arguments = new()
+                { Pixels = scope.Upload(pixels), Planes = scope.Allocate<float>(pixels.Length), Frames = 2, PixelsPerFrame = 132 };
             PixelArguments back = arguments with { Pixels = scope.Allocate<byte>(pixels.Length) };
             scope.Run(PixelConversion.PrepareNormalize(a, arguments), PixelConversion.PreparePack(a, back));
             return (scope.Download(arguments.Planes), scope.Download(back.Pixels));
@@ -69,11 +35,13 @@ public class PixelTests
     [Theory, EveryEngine]
     public void Packing_clamps_and_rounds(string device)
     {
-        float[] planes = [-1f, 1f, 0f, -7f, 3f, float.NaN, 1f / 255f, -1f / 255f, 0.5f, float.PositiveInfinity, float.NegativeInfinity, 0.2f];
+        float[] planes =
+            [-1f, 1f, 0f, -7f, 3f, float.NaN, 1f / 255f, -1f / 255f, 0.5f, float.PositiveInfinity, float.NegativeInfinity, 0.2f];
         byte[] packed = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            PixelArguments arguments = new() { Pixels = scope.Allocate<byte>(12), Planes = scope.Upload(planes), Frames = 1, PixelsPerFrame = 4 };
+            PixelArguments arguments = new()
+                { Pixels = scope.Allocate<byte>(12), Planes = scope.Upload(planes), Frames = 1, PixelsPerFrame = 4 };
             scope.Run(PixelConversion.PreparePack(a, arguments));
             return scope.Download(arguments.Pixels);
         });
@@ -90,11 +58,13 @@ public class PixelTests
         const int Frames = 6, Values = 301;
         float[] values = RandomFloats(Frames * Values);
         (values[0], values[Values - 1]) = (float.MaxValue, float.Epsilon);
-        (values[1 * Values], values[3 * Values - 1], values[4 * Values + 150]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity);
+        (values[1 * Values], values[3 * Values - 1], values[4 * Values + 150]) =
+            (float.NaN, float.PositiveInfinity, float.NegativeInfinity);
         int[] faults = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            FiniteCheckArguments arguments = new() { Values = scope.Upload(values), Faults = scope.Upload(new int[Frames]), Frames = Frames, ValuesPerFrame = Values };
+            FiniteCheckArguments arguments =
+                new() { Values = scope.Upload(values), Faults = scope.Upload(new int[Frames]), Frames = Frames, ValuesPerFrame = Values };
             scope.Run(FiniteCheck.Prepare(a, arguments));
             return scope.Download(arguments.Faults);
         });

@@ -16,7 +16,8 @@ internal sealed record Tensor(float[] Values, params int[] Shape)
 
     public float this[int n, int c, int y, int x] => Values[((n * Channels + c) * Height + y) * Width + x];
 
-    public static Tensor Random(int seed, params int[] shape) => new(Gpu.Tests.TestAccelerators.RandomFloats(shape.Aggregate(1, (a, b) => a * b), seed), shape);
+    public static Tensor Random(int seed, params int[] shape) =>
+        new(Gpu.Tests.TestAccelerators.RandomFloats(shape.Aggregate(1, (a, b) => a * b), seed), shape);
 
     public static Tensor Create(int batch, int channels, int height, int width, Func<int, int, int, int, double> value)
     {
@@ -83,15 +84,18 @@ internal sealed record Tensor(float[] Values, params int[] Shape)
         return Create(Batch, Channels, (Height + 2 * padding - 4) / stride + 1, (Width + 2 * padding - 4) / stride + 1, (n, c, y, x) =>
         {
             double sum = 0;
-            for (int i = 0; i < 16; i++) sum += (double)fir[i / 4] * fir[i % 4] * At(n, c, y * stride - padding + i / 4, x * stride - padding + i % 4);
+            for (int i = 0; i < 16; i++)
+                sum += (double)fir[i / 4] * fir[i % 4] * At(n, c, y * stride - padding + i / 4, x * stride - padding + i % 4);
             return sum * gain;
         });
     }
 
-    public Tensor Map(Func<float, int, int, double> function) => Create(Batch, Channels, Height, Width, (n, c, y, x) => function(this[n, c, y, x], n, c));
+    public Tensor Map(Func<float, int, int, double> function) =>
+        Create(Batch, Channels, Height, Width, (n, c, y, x) => function(this[n, c, y, x], n, c));
 
     /// <summary>sqrt(2) * leaky_relu(x + b, 0.2).</summary>
-    public Tensor Activate(float[] bias) => Map((value, _, c) => Math.Sqrt(2) * (value + (double)bias[c] is var sum && sum < 0 ? 0.2 * sum : sum));
+    public Tensor Activate(float[] bias) =>
+        Map((value, _, c) => Math.Sqrt(2) * (value + (double)bias[c] is var sum && sum < 0 ? 0.2 * sum : sum));
 }
 
 /// <summary>How near two arrays are.</summary>
@@ -112,16 +116,19 @@ internal static class Near
     }
 
     /// <summary>
-    /// Fails unless every element is the nearest half of a number that is within <paramref name="slack"/> * (|expected| + <paramref name="scale"/>) of the expected one:
-    /// rounding moves it by half an ulp (2^-11 of it, 2^-25 among the subnormals), the rest is for float32 sums over terms of that scale.
+    /// Fails unless every element is the nearest half of a number that is within <paramref name="slack"/> * (|expected| +
+    /// <paramref name="scale"/>) of the expected one: rounding moves it by half an ulp (2^-11 of it, 2^-25 among the subnormals), the rest
+    /// is for float32 sums over terms of that scale.
     /// </summary>
     public static void Rounded(Tensor expected, Tensor actual, double scale = 0, double slack = 1e-6)
     {
         Assert.Equal(expected.Shape, actual.Shape);
         for (int i = 0; i < expected.Values.Length; i++)
         {
-            double magnitude = Math.Abs(expected.Values[i]), limit = magnitude * Math.Pow(2, -11) + Math.Pow(2, -25) + slack * (magnitude + scale);
-            Assert.True(Math.Abs(actual.Values[i] - (double)expected.Values[i]) <= limit, $"element {i}: {actual.Values[i]:R}, expected {expected.Values[i]:R}");
+            double magnitude = Math.Abs(expected.Values[i]),
+                limit = magnitude * Math.Pow(2, -11) + Math.Pow(2, -25) + slack * (magnitude + scale);
+            Assert.True(Math.Abs(actual.Values[i] - (double)expected.Values[i]) <= limit,
+                $"element {i}: {actual.Values[i]:R}, expected {expected.Values[i]:R}");
         }
     }
 

@@ -48,7 +48,8 @@ public class TensorMapTableTests
             TensorMap[] actual = new TensorMap[view.Length], expected = [loader.EncodeTensorMap(Describe(width))];
             view.CopyToCPU(loader.Accelerator.DefaultStream, actual.AsSpan());
             foreach (TensorMap map in actual)
-                Assert.Equal(MemoryMarshal.AsBytes(expected.AsSpan()).ToArray(), MemoryMarshal.AsBytes(new ReadOnlySpan<TensorMap>(in map)).ToArray());
+                Assert.Equal(MemoryMarshal.AsBytes(expected.AsSpan()).ToArray(), MemoryMarshal.AsBytes(new ReadOnlySpan<TensorMap>(in map))
+                    .ToArray());
         }
     }
 }

@@ -17,7 +17,8 @@ public class WarpingTests
     private static float[] Centers(int count) => [.. Enumerable.Range(0, count).Select(i => (float)((2.0 * i + 1) / count - 1))];
 
     private static Level Apply(
-        KernelLoader loader, Tensor x, Tensor feature, float[] style, float[] flowWeights, float[] flowBias, float[] rgbWeights, float[] rgbBias, float[] rgbOffset,
+        KernelLoader loader, Tensor x, Tensor feature, float[] style, float[] flowWeights, float[] flowBias, float[] rgbWeights,
+        float[] rgbBias, float[] rgbOffset,
         float[] gridX, float[] gridY, Tensor? previousFlow = null, Tensor? previousRgb = null)
     {
         using DeviceScope scope = new(loader);
@@ -57,58 +58,62 @@ public class WarpingTests
 
     private static float[] Scaled(float[] weight, int inputs) => [.. weight.Select(value => (float)(value / Math.Sqrt(inputs)))];
 
-    [Theory, EveryEngine]
-    public void ToFlow_matches_the_official_layer(string device)
+    [Theory]
+    [EveryEngine("to_flow")]
+    [EveryEngine("to_flow_first")]
+    public void ToFlow_matches_the_official_layer(string device, string name)
     {
-        foreach (string name in new[] { "to_flow", "to_flow_first" })
+        Tensor x = Ops.Read($"{name}.in0"), latent = Ops.Read($"{name}.in1");
+        Tensor matrix = Ops.Read($"{name}.w.m.conv.modulation.weight");
+        float[] offset = Ops.Read($"{name}.w.m.conv.modulation.bias").Values, style = new float[x.Batch * x.Channels];
+        for (int i = 0; i < style.Length; i++)
         {
-            Tensor x = Ops.Read($"{name}.in0"), latent = Ops.Read($"{name}.in1");
-            Tensor matrix = Ops.Read($"{name}.w.m.conv.modulation.weight");
-            float[] offset = Ops.Read($"{name}.w.m.conv.modulation.bias").Values, style = new float[x.Batch * x.Channels];
-            for (int i = 0; i < style.Length; i++)
-            {
-                double sum = offset[i % x.Channels];
-                for (int k = 0; k < 16; k++) sum += (double)latent.Values[i / x.Channels * 16 + k] * matrix.Values[i % x.Channels * 16 + k] / 4;
-                style[i] = (float)sum;
-            }
-            Level level = Run(device, a => Apply(
-                a, x, Ops.Read($"{name}.in2"), style, Scaled(Ops.Read($"{name}.w.m.conv.weight").Values, x.Channels), Ops.Read($"{name}.w.m.bias").Values,
-                new float[3 * x.Channels], new float[3], new float[3], Linspace(x.Width), Linspace(x.Height), name == "to_flow" ? Ops.Read($"{name}.in3") : null));
-            Near.Equal(Ops.Read($"{name}.out2"), level.Flow);
-            Near.Equal(Ops.Read($"{name}.out0"), level.Warped);
-            Near.Equal(Ops.Read($"{name}.out1"), level.Blended);
+            double sum = offset[i % x.Channels];
+            for (int k = 0; k < 16; k++)
+                sum += (double)latent.Values[i / x.Channels * 16 + k] * matrix.Values[i % x.Channels * 16 + k] / 4;
+            style[i] = (float)sum;
         }
+        Level level = Run(device, a => Apply(
+            a, x, Ops.Read($"{name}.in2"), style, Scaled(Ops.Read($"{name}.w.m.conv.weight").Values, x.Channels),
+            Ops.Read($"{name}.w.m.bias").Values,
+            new float[3 * x.Channels], new float[3], new float[3], Linspace(x.Width), Linspace(x.Height), name == "to_flow"
+                ? Ops.Read($"{name}.in3") : null));
+        Near.Equal(Ops.Read($"{name}.out2"), level.Flow);
+        Near.Equal(Ops.Read($"{name}.out0"), level.Warped);
+        Near.Equal(Ops.Read($"{name}.out1"), level.Blended);
     }
 
-    [Theory, EveryEngine]
-    public void ToRgb_of_an_unmoved_feature_matches_the_official_layer(string device)
+    [Theory]
+    [EveryEngine("to_rgb")]
+    [EveryEngine("to_rgb_first")]
+    public void ToRgb_of_an_unmoved_feature_matches_the_official_layer(string device, string name)
     {
-        foreach (string name in new[] { "to_rgb", "to_rgb_first" })
-        {
-            Tensor x = Ops.Read($"{name}.in0");
-            Level level = Run(device, a => Unmoved(
-                a, x, x, Scaled(Ops.Read($"{name}.w.conv.0.weight").Values, x.Channels), Ops.Read($"{name}.w.conv.1.bias").Values, Ops.Read($"{name}.w.bias").Values,
-                name == "to_rgb" ? Ops.Read($"{name}.in1") : null));
-            Near.Equal(Ops.Read($"{name}.out0"), level.Rgb);
-        }
+        Tensor x = Ops.Read($"{name}.in0");
+        Level level = Run(device, a => Unmoved(
+            a, x, x, Scaled(Ops.Read($"{name}.w.conv.0.weight").Values, x.Channels), Ops.Read($"{name}.w.conv.1.bias").Values,
+            Ops.Read($"{name}.w.bias").Values,
+            name == "to_rgb" ? Ops.Read($"{name}.in1") : null));
+        Near.Equal(Ops.Read($"{name}.out0"), level.Rgb);
     }
 
-    [Theory, EveryEngine]
-    public void A_warp_by_nothing_returns_the_feature(string device)
+    [Theory]
+    [EveryEngine(2, 16, 6)]
+    [EveryEngine(1, 5, 7)]
+    [EveryEngine(1, 40, 1)]
+    [EveryEngine(3, 64, 2)]
+    public void A_warp_by_nothing_returns_the_feature(string device, int batch, int channels, int size)
     {
-        foreach (var (batch, channels, size) in new[] { (2, 16, 6), (1, 5, 7), (1, 40, 1), (3, 64, 2) })
-        {
-            Tensor x = Tensor.Random(1, batch, channels, size, size), feature = Tensor.Random(2, 1, channels, size, size);
-            Level level = Run(device, a => Unmoved(a, x, feature, new float[3 * channels], new float[3], new float[3]));
-            Tensor expected = Tensor.Create(batch, channels, size, size, (_, c, i, j) => feature[0, c, i, j]);
-            Near.Equal(expected, level.Warped, 1e-6);
-            Near.Equal(expected, level.Blended, 1e-6);
-        }
+        Tensor x = Tensor.Random(1, batch, channels, size, size), feature = Tensor.Random(2, 1, channels, size, size);
+        Level level = Run(device, a => Unmoved(a, x, feature, new float[3 * channels], new float[3], new float[3]));
+        Tensor expected = Tensor.Create(batch, channels, size, size, (_, c, i, j) => feature[0, c, i, j]);
+        Near.Equal(expected, level.Warped, 1e-6);
+        Near.Equal(expected, level.Blended, 1e-6);
     }
 
     // No flow from x, pixel centres as the grid, and a mask of one.
     private static Level Unmoved(
-        KernelLoader loader, Tensor x, Tensor feature, float[] rgbWeights, float[] rgbBias, float[] rgbOffset, Tensor? previousRgb = null) =>
+        KernelLoader loader, Tensor x, Tensor feature, float[] rgbWeights, float[] rgbBias, float[] rgbOffset,
+        Tensor? previousRgb = null) =>
         Apply(loader, x, feature, new float[x.Batch * x.Channels], new float[3 * x.Channels], [0, 0, 40], rgbWeights, rgbBias, rgbOffset,
             Centers(x.Width), Centers(x.Height), previousRgb: previousRgb);
 
@@ -126,7 +131,8 @@ public class WarpingTests
             Bilinear corners = Bilinear.Of(a.Grid[2 * point], a.Grid[2 * point + 1], a.Width, a.Height);
             ArrayView<float> feature = a.Feature.SubView(point / a.PointsPerFrame * (a.Height * a.Width * a.Channels));
             for (int channel = 0; channel < a.Channels; channel += 4)
-                Quad.Store<VectorAccess>(a.Output, point * a.Channels, channel, a.Channels, Bilinear.Sample<VectorAccess>(corners, feature, channel, a.Channels));
+                Quad.Store<VectorAccess>(a.Output, point * a.Channels, channel, a.Channels,
+                    Bilinear.Sample<VectorAccess>(corners, feature, channel, a.Channels));
         }
     }
 
@@ -176,7 +182,8 @@ public class WarpingTests
         (float[] tanh, float[] sigmoid) = Run(device, a =>
         {
             using DeviceScope scope = new(a);
-            FunctionArguments arguments = new() { Input = scope.Upload(x), Tanh = scope.Allocate<float>(x.Length), Sigmoid = scope.Allocate<float>(x.Length) };
+            FunctionArguments arguments = new()
+                { Input = scope.Upload(x), Tanh = scope.Allocate<float>(x.Length), Sigmoid = scope.Allocate<float>(x.Length) };
             scope.Run(KernelLaunch.Create(a, FunctionKernel, KernelLaunch.Linear(x.Length), arguments));
             return (scope.Download(arguments.Tanh), scope.Download(arguments.Sigmoid));
         });
@@ -185,7 +192,9 @@ public class WarpingTests
         {
             double exactTanh = Math.Tanh(x[i]), exactSigmoid = 1 / (1 + Math.Exp(-(double)x[i]));
             Assert.True(Math.Abs(tanh[i] - exactTanh) <= Math.Abs(exactTanh) * Math.Pow(2, -22), $"tanh({x[i]:R}) = {tanh[i]:R}");
-            Assert.True(Math.Abs(sigmoid[i] - exactSigmoid) <= exactSigmoid * Math.Pow(2, -21) + SmallestNormal, $"sigmoid({x[i]:R}) = {sigmoid[i]:R}");
+            // ILGPU's PTX for XMath.Exp is ex2.approx of x log2(e), rounded: its relative error grows with |x|.
+            double ofExp = device is StockEmulatorName or StockCudaName ? Math.Abs(x[i]) * Math.Pow(2, -23) : 0;
+            Assert.True(Math.Abs(sigmoid[i] - exactSigmoid) <= exactSigmoid * (Math.Pow(2, -21) + ofExp) + SmallestNormal, $"sigmoid({x[i]:R}) = {sigmoid[i]:R}");
         }
     }
 }

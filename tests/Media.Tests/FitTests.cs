@@ -21,7 +21,7 @@ public class FitTests
     }
 
     [Fact]
-    public void Crop_takes_the_centre_pixel_for_pixel_when_it_has_the_size()
+    public void Crop_takes_the_center_pixel_for_pixel_when_it_has_the_size()
     {
         RgbImage image = Pictures.Noise(20, 8, 1);
         byte[] result = new byte[3 * 8 * 8];
@@ -37,6 +37,7 @@ public class FitTests
         new FrameFitter(8, Fit.Pad).Fit(Pictures.Flat(4, 200, 200, 200), result);
         Assert.True(result.AsSpan().IndexOfAnyExcept((byte)200) < 0);
         new FrameFitter(8, Fit.Pad).Fit(new RgbImage(8, 4, [.. Enumerable.Repeat((byte)200, 96)]), result);
-        Assert.Equal(Enumerable.Range(0, 8).Select(y => y is >= 2 and < 6 ? 200 : 0), Enumerable.Range(0, 8).Select(y => (int)result[24 * y + 13]));
+        Assert.Equal(Enumerable.Range(0, 8).Select(y => y is >= 2 and < 6 ? 200 : 0),
+            Enumerable.Range(0, 8).Select(y => (int)result[24 * y + 13]));
     }
 }

@@ -79,9 +79,11 @@ public class ImageMetricsTests
     public void Pictures_that_cannot_be_compared_are_refused()
     {
         RgbImage a = new(20, 20), b = new(20, 21), small = new(10, 20);
-        foreach (Func<RgbImage, RgbImage, double> measure in new[] { ImageMetrics.L1, ImageMetrics.Psnr, ImageMetrics.Ssim, ImageMetrics.MsSsim })
+        foreach (Func<RgbImage, RgbImage,
+            double> measure in new[] { ImageMetrics.L1, ImageMetrics.Psnr, ImageMetrics.Ssim, ImageMetrics.MsSsim })
             Assert.Contains("20x20 and 20x21", Assert.Throws<ArgumentException>(() => measure(a, b)).Message);
-        Assert.Contains("10x20 is smaller than the window of 11x11", Assert.Throws<ArgumentException>(() => ImageMetrics.Ssim(small, small)).Message);
+        Assert.Contains("10x20 is smaller than the window of 11x11",
+            Assert.Throws<ArgumentException>(() => ImageMetrics.Ssim(small, small)).Message);
         Assert.Throws<ArgumentException>(() => ImageMetrics.MsSsim(small, small));
         Assert.Equal(0, ImageMetrics.L1(small, small));
     }
@@ -97,6 +99,7 @@ public class ImageMetricsTests
     private static RgbImage Disturbed(RgbImage image, int most)
     {
         Random random = new(5);
-        return new(image.Width, image.Height, [.. image.Pixels.Select(value => (byte)Math.Clamp(value + random.Next(-most, most + 1), 0, 255))]);
+        return new(image.Width, image.Height,
+            [.. image.Pixels.Select(value => (byte)Math.Clamp(value + random.Next(-most, most + 1), 0, 255))]);
     }
 }

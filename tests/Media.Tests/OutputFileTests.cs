@@ -57,7 +57,8 @@ public class OutputFileTests
         }
         foreach (string name in (string[])["old.png", "new.png", "one.png", "empty/00000.png", "empty/00001.png"])
             Assert.Equal(picture.Pixels, RgbImage.Load(folder["elsewhere/" + name]).Pixels);
-        foreach (string name in (string[])["link.png", "new.png", "link", "00001.png"]) Assert.NotNull(new FileInfo(folder[name]).LinkTarget);
+        foreach (string name in (string[])["link.png", "new.png", "link", "00001.png"])
+            Assert.NotNull(new FileInfo(folder[name]).LinkTarget);
         Assert.Contains("a link that leads to itself", Assert.Throws<MediaException>(() => picture.Save(folder["loop.png"])).Message);
         Assert.DoesNotContain(folder.Entries, entry => entry.EndsWith(".part", StringComparison.Ordinal));
     }
@@ -113,7 +114,8 @@ public class OutputFileTests
     public void A_temporary_file_has_no_name_and_older_ones_are_swept()
     {
         using TempFolder folder = new();
-        string dead = folder[$"lia-{Guid.NewGuid():N}.frames"], alive = folder[$"lia-{Guid.NewGuid():N}.driving"], other = folder["lia-mine.frames"];
+        string dead = folder[$"lia-{Guid.NewGuid():N}.frames"], alive = folder[$"lia-{Guid.NewGuid():N}.driving"],
+            other = folder["lia-mine.frames"];
         foreach (string file in (string[])[dead, other]) File.WriteAllText(file, "");
         // As older versions held them.
         using (new FileStream(alive, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None)) TemporaryFiles.Sweep(folder.Path);

@@ -23,7 +23,8 @@ public class PillowResizeTests
         Assert.Equal(file.Bytes(name + ".out"), result);
     }
 
-    /// <summary>A rectangle of a picture gives what a picture of just that rectangle gives, and nothing outside the destination's rectangle is touched.</summary>
+    /// <summary>A rectangle of a picture gives what a picture of just that rectangle gives, and nothing outside the destination's rectangle
+    /// is touched.</summary>
     [Theory]
     [InlineData(37, 29, 16, 16)]
     [InlineData(9, 7, 30, 21)]
@@ -74,7 +75,7 @@ public class PillowResizeTests
     [InlineData(1)]
     [InlineData(254)]
     [InlineData(255)]
-    public void A_picture_of_one_colour_keeps_it(byte value)
+    public void A_picture_of_one_color_keeps_it(byte value)
     {
         byte[] picture = new byte[3 * 33 * 21], result = new byte[3 * 17 * 40];
         picture.AsSpan().Fill(value);

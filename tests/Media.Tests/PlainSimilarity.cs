@@ -5,9 +5,11 @@ internal static class PlainSimilarity
 {
     private static readonly double[] Weights = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 
-    public static double Ssim(RgbImage a, RgbImage b) => Enumerable.Range(0, 3).Average(colour => Means(Plane(a, colour), Plane(b, colour)).Ssim);
+    public static double Ssim(RgbImage a, RgbImage b) =>
+        Enumerable.Range(0, 3).Average(color => Means(Plane(a, color), Plane(b, color)).Ssim);
 
-    public static double MsSsim(RgbImage a, RgbImage b) => Enumerable.Range(0, 3).Average(colour => MsSsim(Plane(a, colour), Plane(b, colour)));
+    public static double MsSsim(RgbImage a, RgbImage b) =>
+        Enumerable.Range(0, 3).Average(color => MsSsim(Plane(a, color), Plane(b, color)));
 
     private static double MsSsim(double[,] a, double[,] b)
     {
@@ -40,7 +42,8 @@ internal static class PlainSimilarity
                     for (int j = 0; j < 11; j++)
                     {
                         double weight = window[i, j] / total, offA = a[y + i, x + j] - meanA, offB = b[y + i, x + j] - meanB;
-                        (varianceA, varianceB, covariance) = (varianceA + weight * offA * offA, varianceB + weight * offB * offB, covariance + weight * offA * offB);
+                        (varianceA, varianceB, covariance) = (varianceA + weight * offA * offA, varianceB + weight * offB * offB,
+                            covariance + weight * offA * offB);
                     }
                 }
                 double c1 = Math.Pow(0.01 * 255, 2), c2 = Math.Pow(0.03 * 255, 2);
@@ -61,12 +64,12 @@ internal static class PlainSimilarity
         return half;
     }
 
-    private static double[,] Plane(RgbImage image, int colour)
+    private static double[,] Plane(RgbImage image, int color)
     {
         double[,] plane = new double[image.Height, image.Width];
         for (int y = 0; y < image.Height; y++)
             for (int x = 0; x < image.Width; x++)
-                plane[y, x] = image.Pixels[3 * (y * image.Width + x) + colour];
+                plane[y, x] = image.Pixels[3 * (y * image.Width + x) + color];
         return plane;
     }
 }

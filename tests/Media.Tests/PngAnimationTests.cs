@@ -40,9 +40,11 @@ public class PngAnimationTests
         byte[] Frame(int w, int h)
         {
             int seed = random.Next();
-            return PngBuilder.Compress(w, h, 8, 4, false, (x, y, c) => c == 3 ? new[] { 0, 255, 128, 77 }[(x + y + seed) & 3] : (seed + 31 * x + 17 * y + 50 * c) & 255);
+            return PngBuilder.Compress(w, h, 8, 4, false, (x, y, c) =>
+                c == 3 ? new[] { 0, 255, 128, 77 }[(x + y + seed) & 3] : (seed + 31 * x + 17 * y + 50 * c) & 255);
         }
-        PngBuilder png = new PngBuilder().Header(width, height, 8, 6).Animation(13).FrameControl(width, height, 0, 0, 1, 10, 0, 0).Data(Frame(width, height));
+        PngBuilder png = new PngBuilder().Header(width, height, 8, 6).Animation(13).FrameControl(width, height, 0, 0, 1, 10, 0, 0)
+            .Data(Frame(width, height));
         for (int i = 0; i < 12; i++)
         {
             int w = random.Next(1, width + 1), h = random.Next(1, height + 1);

@@ -5,48 +5,54 @@ namespace Lia.Tests;
 /// <summary>The PNG reader against files built from the specification, with ffmpeg's decoder as a second opinion.</summary>
 public class PngReaderTests
 {
-    public static TheoryData<int, int, bool> Kinds()
+    public static TheoryData<int, int, bool, int, int> Kinds()
     {
-        TheoryData<int, int, bool> kinds = [];
-        foreach ((int colour, int[] depths) in new[] { (0, new[] { 1, 2, 4, 8, 16 }), (2, [8, 16]), (3, [1, 2, 4, 8]), (4, [8, 16]), (6, [8, 16]) })
+        TheoryData<int, int, bool, int, int> kinds = [];
+        foreach ((int color, int[] depths) in new[] { (0, new[] { 1, 2, 4, 8, 16 }), (2, [8, 16]), (3, [1, 2, 4, 8]), (4, [8, 16]),
+            (6, [8, 16]) })
             foreach (int depth in depths)
                 foreach (bool interlaced in new[] { false, true })
-                    kinds.Add(colour, depth, interlaced);
+                    foreach ((int width, int height) in new[] { (1, 1), (3, 2), (9, 7), (33, 21) })
+                        kinds.Add(color, depth, interlaced, width, height);
         return kinds;
     }
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Every_colour_type_depth_and_interlacing_is_read(int colour, int depth, bool interlaced)
+    public void Every_color_type_depth_and_interlacing_is_read(int color, int depth, bool interlaced, int width, int height)
     {
-        foreach ((int width, int height) in new[] { (1, 1), (3, 2), (9, 7), (33, 21) })
+        using TempFolder folder = new();
+        int channels = color switch { 2 => 3, 4 => 2, 6 => 4, _ => 1 };
+        int[,,] samples = RandomSamples(width, height, channels, 1 << depth, seed: width);
+        byte[] palette = RandomBytes(3 << Math.Min(depth, 8), 5);
+        PngBuilder png = new PngBuilder().Header(width, height, depth, color, interlaced).Chunk("gAMA", 0, 0, 0xb1, 0x8f);
+        if (color == 3) png.Chunk("PLTE", palette);
+        png.Data(PngBuilder.Compress(width, height, depth, channels, interlaced, (x, y, c) => samples[y, x, c]))
+            .Chunk("tEXt", "Comment\0behind the data"u8).End();
+        File.WriteAllBytes(folder["a.png"], png.ToArray());
+
+        byte[] expected = new byte[3 * width * height];
+        for (int i = 0; i < expected.Length; i++)
         {
-            using TempFolder folder = new();
-            int channels = colour switch { 2 => 3, 4 => 2, 6 => 4, _ => 1 };
-            int[,,] samples = RandomSamples(width, height, channels, 1 << depth, seed: width);
-            byte[] palette = RandomBytes(3 << Math.Min(depth, 8), 5);
-            PngBuilder png = new PngBuilder().Header(width, height, depth, colour, interlaced).Chunk("gAMA", 0, 0, 0xb1, 0x8f);
-            if (colour == 3) png.Chunk("PLTE", palette);
-            png.Data(PngBuilder.Compress(width, height, depth, channels, interlaced, (x, y, c) => samples[y, x, c])).Chunk("tEXt", "Comment\0behind the data"u8).End();
-            File.WriteAllBytes(folder["a.png"], png.ToArray());
-
-            byte[] expected = new byte[3 * width * height];
-            for (int i = 0; i < expected.Length; i++)
-            {
-                int x = i / 3 % width, y = i / 3 / width, c = i % 3;
-                int sample = samples[y, x, colour is 2 or 6 ? c : 0];
-                expected[i] = (byte)(colour == 3 ? palette[3 * sample + c] : depth == 16 ? sample >> 8 : sample * 255 / ((1 << depth) - 1));
-            }
-            RgbImage image = RgbImage.Load(folder["a.png"]);
-            Assert.Equal((width, height), (image.Width, image.Height));
-            Assert.Equal(expected, image.Pixels);
-
-            string format = colour switch { 0 => depth == 16 ? "gray16be" : "gray", 4 => depth == 16 ? "ya16be" : "ya8", 6 when depth == 16 => "rgba64be", 2 when depth == 16 => "rgb48be", 6 => "rgba", _ => "rgb24" };
-            int sampleBytes = depth == 16 ? 2 : 1, pixelBytes = sampleBytes * (colour == 3 ? 3 : channels);
-            byte[] decoded = Ff.Decode(folder["a.png"], format);
-            for (int i = 0; i < expected.Length; i++)
-                Assert.Equal(decoded[i / 3 * pixelBytes + (colour is 0 or 4 ? 0 : i % 3 * sampleBytes)], image.Pixels[i]);
+            int x = i / 3 % width, y = i / 3 / width, c = i % 3;
+            int sample = samples[y, x, color is 2 or 6 ? c : 0];
+            expected[i] = (byte)(color == 3 ? palette[3 * sample + c] : depth == 16 ? sample >> 8 : sample * 255 / ((1 << depth) - 1));
         }
+        RgbImage image = RgbImage.Load(folder["a.png"]);
+        Assert.Equal((width, height), (image.Width, image.Height));
+        Assert.Equal(expected, image.Pixels);
+
+        string format = color switch
+        {
+            0 => depth == 16 ? "gray16be" : "gray",
+            4 => depth == 16 ? "ya16be" : "ya8",
+            6 => depth == 16 ? "rgba64be" : "rgba",
+            _ => depth == 16 ? "rgb48be" : "rgb24",
+        };
+        int sampleBytes = depth == 16 ? 2 : 1, pixelBytes = sampleBytes * (color == 3 ? 3 : channels);
+        byte[] decoded = Ff.Decode(folder["a.png"], format);
+        for (int i = 0; i < expected.Length; i++)
+            Assert.Equal(decoded[i / 3 * pixelBytes + (color is 0 or 4 ? 0 : i % 3 * sampleBytes)], image.Pixels[i]);
     }
 
     [Theory]
@@ -60,14 +66,14 @@ public class PngReaderTests
     {
         using TempFolder folder = new();
         Ff.Mpeg($"-f lavfi -i testsrc=size=101x67 -frames:v 1 -pix_fmt {format} -pred {filter} {flags}", folder["a.png"]);
-        bool wide = format == "rgb48be", grey = format is "gray" or "monob";
-        byte[] decoded = Ff.Decode(folder["a.png"], wide ? format : grey ? "gray" : "rgb24");
-        byte[] expected = [.. Enumerable.Range(0, 3 * 101 * 67).Select(i => decoded[wide ? 2 * i : grey ? i / 3 : i])];
+        bool wide = format == "rgb48be", gray = format is "gray" or "monob";
+        byte[] decoded = Ff.Decode(folder["a.png"], wide ? format : gray ? "gray" : "rgb24");
+        byte[] expected = [.. Enumerable.Range(0, 3 * 101 * 67).Select(i => decoded[wide ? 2 * i : gray ? i / 3 : i])];
         Assert.Equal(expected, RgbImage.Load(folder["a.png"]).Pixels);
     }
 
     [Fact]
-    public void Transparency_is_dropped_and_the_stored_colours_show()
+    public void Transparency_is_dropped_and_the_stored_colors_show()
     {
         using TempFolder folder = new();
         File.WriteAllBytes(folder["rgba.png"], new PngBuilder().Header(2, 1, 8, 6)
@@ -98,10 +104,14 @@ public class PngReaderTests
         Refused(new PngBuilder().Header(4, 4, 8, 2).End().ToArray(), "there is no image data");
         Refused(new PngBuilder().Header(4, 4, 8, 2).Data([.. data[..4], .. data[6..]]).End().ToArray(), "");
         Refused(new PngBuilder().Header(4, 4, 8, 2).Chunk("ABCD", 1).Data(data).End().ToArray(), "the critical chunk ABCD");
-        Refused(new PngBuilder().Header(4, 4, 8, 3).Data(PngBuilder.Compress(4, 4, 8, 1, false, (_, _, _) => 0)).End().ToArray(), "there is no palette");
-        Refused(new PngBuilder().Header(4, 4, 8, 3).Chunk("PLTE", 1, 2, 3).Data(PngBuilder.Compress(4, 4, 8, 1, false, (_, _, _) => 1)).End().ToArray(), "there is no palette entry 1");
-        Refused(new PngBuilder().Header(4, 4, 8, 2).Animation(2).FrameControl(4, 4, 0, 0, 1, 10).Data(data).FrameControl(4, 4, 1, 0, 1, 10).FrameData(data).End().ToArray(), "is not on the canvas");
-        Refused(new PngBuilder().Header(4, 4, 8, 2).Animation(3).FrameControl(4, 4, 0, 0, 1, 10).Data(data).End().ToArray(), "it says that it has 3 frames, but there are 1");
+        Refused(new PngBuilder().Header(4, 4, 8, 3).Data(PngBuilder.Compress(4, 4, 8, 1, false, (_, _, _) => 0)).End().ToArray(),
+            "there is no palette");
+        Refused(new PngBuilder().Header(4, 4, 8, 3).Chunk("PLTE", 1, 2, 3).Data(PngBuilder.Compress(4, 4, 8, 1, false, (_, _, _) => 1))
+            .End().ToArray(), "there is no palette entry 1");
+        Refused(new PngBuilder().Header(4, 4, 8, 2).Animation(2).FrameControl(4, 4, 0, 0, 1, 10).Data(data).FrameControl(4, 4, 1, 0, 1, 10)
+            .FrameData(data).End().ToArray(), "is not on the canvas");
+        Refused(new PngBuilder().Header(4, 4, 8, 2).Animation(3).FrameControl(4, 4, 0, 0, 1, 10).Data(data).End().ToArray(),
+            "it says that it has 3 frames, but there are 1");
     }
 
     [Theory]
@@ -145,7 +155,8 @@ public class PngReaderTests
         byte[][] seeds =
         [
             new PngBuilder().Header(5, 4, 8, 6, true).Data(small).End().ToArray(),
-            new PngBuilder().Header(9, 3, 2, 3).Chunk("PLTE", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12).Chunk("tRNS", 0, 1).Data(PngBuilder.Compress(9, 3, 2, 1, false, (x, y, _) => x + y & 3)).End().ToArray(),
+            new PngBuilder().Header(9, 3, 2, 3).Chunk("PLTE", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12).Chunk("tRNS", 0, 1)
+                .Data(PngBuilder.Compress(9, 3, 2, 1, false, (x, y, _) => x + y & 3)).End().ToArray(),
             new PngBuilder().Header(5, 4, 8, 6, true).Animation(3).FrameControl(5, 4, 0, 0, 1, 10, 2, 1).Data(small)
                 .FrameControl(5, 4, 0, 0, 1, 10, 1, 1).FrameData(small).FrameControl(5, 4, 0, 0, 2, 10, 2).FrameData(small).End().ToArray(),
         ];

@@ -11,9 +11,16 @@ public class RawVideoTests
 {
     private static readonly FrameRate Rate = new(25);
 
-    public static TheoryData<string, int, int> Samplings => new()
+    /// <summary>For each sampling, how many pixels across and down share a color; none where there is none.</summary>
+    private static readonly Dictionary<string, (int Across, int Down)> Shares = new()
     {
-        { "420jpeg", 2, 2 }, { "420mpeg2", 2, 2 }, { "420paldv", 2, 2 }, { "420", 2, 2 }, { "422", 2, 1 }, { "444", 1, 1 }, { "mono", 0, 0 },
+        ["420jpeg"] = (2, 2),
+        ["420mpeg2"] = (2, 2),
+        ["420paldv"] = (2, 2),
+        ["420"] = (2, 2),
+        ["422"] = (2, 1),
+        ["444"] = (1, 1),
+        ["mono"] = (0, 0),
     };
 
     private static IFrameReader Open(Stream stream, Raw raw = default) => RawReaders.Open(stream, "pipe", raw, default);
@@ -34,87 +41,94 @@ public class RawVideoTests
         return stream.ToArray();
     }
 
-    [Theory, MemberData(nameof(Samplings))]
-    public void Colours_are_those_of_the_formulas(string sampling, int across, int down)
+    public static MatrixTheoryData<string, string, string> SamplingsSizesAndRanges =>
+        new([.. Shares.Keys], ["16x8", "17x9", "1x1"], ["", "LIMITED", "FULL"]);
+
+    public static MatrixTheoryData<string, string> SamplingsAndRanges => new([.. Shares.Keys], ["", " XCOLORRANGE=FULL"]);
+
+    public static MatrixTheoryData<RawOutput, string> FormatsAndSizes =>
+        new([RawOutput.Auto, RawOutput.Yuv4Mpeg, RawOutput.Yuv4Mpeg420], ["16x8", "17x9", "1x1"]);
+
+    [Theory, MemberData(nameof(SamplingsSizesAndRanges))]
+    public void Colors_are_those_of_the_formulas(string sampling, string size, string range)
     {
-        foreach ((int width, int height) in new[] { (16, 8), (17, 9), (1, 1) })
+        (int across, int down) = Shares[sampling];
+        Assert.True(FrameSize.TryParse(size, out FrameSize parsed));
+        (int width, int height) = (parsed.Width, parsed.Height);
+        bool isFull = range == "FULL" || range == "" && across == 0; // grey that says nothing is full
+        byte[] planes = RawVideo.Planes(width, height, across, down, 7);
+        RgbImage image = Open(new MemoryStream(
+            RawVideo.Yuv($"W{width} H{height} F25:1 C{sampling}{(range == "" ? "" : " XCOLORRANGE=" + range)}", planes))).Read()!;
+        int columns = across == 0 ? 0 : (width + across - 1) / across, plane = across == 0 ? 0
+            : columns * ((height + down - 1) / down);
+        for (int y = 0; y < height; y++)
         {
-            foreach (string range in new[] { "", "LIMITED", "FULL" })
+            for (int x = 0; x < width; x++)
             {
-                bool isFull = range == "FULL" || range == "" && across == 0; // grey that says nothing is full
-                byte[] planes = RawVideo.Planes(width, height, across, down, 7);
-                RgbImage image = Open(new MemoryStream(RawVideo.Yuv($"W{width} H{height} F25:1 C{sampling}{(range == "" ? "" : " XCOLORRANGE=" + range)}", planes))).Read()!;
-                int columns = across == 0 ? 0 : (width + across - 1) / across, plane = across == 0 ? 0 : columns * ((height + down - 1) / down);
-                for (int y = 0; y < height; y++)
-                {
-                    for (int x = 0; x < width; x++)
-                    {
-                        int at = width * height + (across == 0 ? 0 : y / down * columns + x / across);
-                        double[] expected = RawVideo.Colour(planes[y * width + x], across == 0 ? 128 : planes[at], across == 0 ? 128 : planes[at + plane], isFull);
-                        for (int c = 0; c < 3; c++) Assert.Equal(expected[c], image.Pixels[3 * (y * width + x) + c], 0.502);
-                    }
-                }
+                int at = width * height + (across == 0 ? 0 : y / down * columns + x / across);
+                double[] expected = RawVideo.Color(planes[y * width + x], across == 0 ? 128 : planes[at], across == 0 ? 128
+                    : planes[at + plane], isFull);
+                for (int c = 0; c < 3; c++) Assert.Equal(expected[c], image.Pixels[3 * (y * width + x) + c], 0.502);
             }
         }
     }
 
-    /// <summary>ffmpeg's conversion is asked to be exact; it then rounds what we round. (Colours far out of range overflow in it.)</summary>
-    [Theory, MemberData(nameof(Samplings))]
-    public void Colours_are_those_of_ffmpeg_to_one_level(string sampling, int across, int down)
+    /// <summary>ffmpeg's conversion is asked to be exact; it then rounds what we round. (Colours far out of range overflow in
+    /// it.)</summary>
+    [Theory, MemberData(nameof(SamplingsAndRanges))]
+    public void Colors_are_those_of_ffmpeg_to_one_level(string sampling, string range)
     {
+        (int across, int down) = Shares[sampling];
         using TempFolder folder = new();
-        foreach (string range in new[] { "", " XCOLORRANGE=FULL" })
-        {
-            File.WriteAllBytes(folder["in.y4m"], RawVideo.Yuv($"W64 H32 F25:1 C{sampling}{range}", RawVideo.Planes(64, 32, across, down, 3, isMild: true), RawVideo.Planes(64, 32, across, down, 4, isMild: true)));
-            Ff.Mpeg($"-i {folder["in.y4m"]} -sws_flags neighbor+accurate_rnd+full_chroma_int+full_chroma_inp -f rawvideo -pix_fmt rgb24", folder["out.rgb"]);
-            byte[] expected = File.ReadAllBytes(folder["out.rgb"]), actual = ReadAll(Open(File.OpenRead(folder["in.y4m"]))).Pixels();
-            Assert.Equal(expected.Length, actual.Length);
-            Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
-        }
+        File.WriteAllBytes(folder["in.y4m"],
+            RawVideo.Yuv($"W64 H32 F25:1 C{sampling}{range}", RawVideo.Planes(64, 32, across, down, 3, isMild: true),
+                RawVideo.Planes(64, 32, across, down, 4, isMild: true)));
+        Ff.Mpeg($"-i {folder["in.y4m"]} -sws_flags neighbor+accurate_rnd+full_chroma_int+full_chroma_inp -f rawvideo -pix_fmt rgb24",
+            folder["out.rgb"]);
+        byte[] expected = File.ReadAllBytes(folder["out.rgb"]), actual = ReadAll(Open(File.OpenRead(folder["in.y4m"]))).Pixels();
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
     }
 
-    [Theory]
-    [InlineData(RawOutput.Auto, "444", 1)]
-    [InlineData(RawOutput.Yuv4Mpeg, "444", 1)]
-    [InlineData(RawOutput.Yuv4Mpeg420, "420jpeg", 2)]
-    public void What_is_written_is_what_the_formulas_say(RawOutput format, string sampling, int share)
+    [Theory, MemberData(nameof(FormatsAndSizes))]
+    public void What_is_written_is_what_the_formulas_say(RawOutput format, string size)
     {
-        foreach ((int width, int height) in new[] { (16, 8), (17, 9), (1, 1) })
+        (string sampling, int share) = format == RawOutput.Yuv4Mpeg420 ? ("420jpeg", 2) : ("444", 1);
+        Assert.True(FrameSize.TryParse(size, out FrameSize parsed));
+        (int width, int height) = (parsed.Width, parsed.Height);
+        RgbImage image = Pictures.Noise(width, height, 5);
+        byte[] file = Write(format, width, height, image);
+        byte[] header = Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C{sampling} XCOLORRANGE=LIMITED\nFRAME\n");
+        Assert.Equal(header, file[..header.Length]);
+        int columns = (width + share - 1) / share, rows = (height + share - 1) / share, plane = columns * rows;
+        byte[] planes = file[header.Length..];
+        Assert.Equal(width * height + 2 * plane, planes.Length);
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++) Assert.Equal(Mean(x, y, 1)[0], planes[y * width + x], 0.502);
+        for (int y = 0; y < rows; y++)
         {
-            RgbImage image = Pictures.Noise(width, height, 5);
-            byte[] file = Write(format, width, height, image);
-            byte[] header = Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C{sampling} XCOLORRANGE=LIMITED\nFRAME\n");
-            Assert.Equal(header, file[..header.Length]);
-            int columns = (width + share - 1) / share, rows = (height + share - 1) / share, plane = columns * rows;
-            byte[] planes = file[header.Length..];
-            Assert.Equal(width * height + 2 * plane, planes.Length);
-            for (int y = 0; y < height; y++)
-                for (int x = 0; x < width; x++) Assert.Equal(Mean(x, y, 1)[0], planes[y * width + x], 0.502);
-            for (int y = 0; y < rows; y++)
+            for (int x = 0; x < columns; x++)
             {
-                for (int x = 0; x < columns; x++)
-                {
-                    double[] expected = Mean(share * x, share * y, share);
-                    Assert.Equal(expected[1], planes[width * height + y * columns + x], 0.502);
-                    Assert.Equal(expected[2], planes[width * height + plane + y * columns + x], 0.502);
-                }
+                double[] expected = Mean(share * x, share * y, share);
+                Assert.Equal(expected[1], planes[width * height + y * columns + x], 0.502);
+                Assert.Equal(expected[2], planes[width * height + plane + y * columns + x], 0.502);
             }
+        }
 
-            double[] Mean(int left, int top, int side)
+        double[] Mean(int left, int top, int side)
+        {
+            double[] sum = new double[3];
+            for (int i = 0; i < side * side; i++)
             {
-                double[] sum = new double[3];
-                for (int i = 0; i < side * side; i++)
-                {
-                    int at = 3 * (Math.Min(top + i / side, height - 1) * width + Math.Min(left + i % side, width - 1));
-                    for (int c = 0; c < 3; c++) sum[c] += image.Pixels[at + c] / (double)(side * side);
-                }
-                return RawVideo.Limited(sum[0], sum[1], sum[2]);
+                int at = 3 * (Math.Min(top + i / side, height - 1) * width + Math.Min(left + i % side, width - 1));
+                for (int c = 0; c < 3; c++) sum[c] += image.Pixels[at + c] / (double)(side * side);
             }
+            return RawVideo.Limited(sum[0], sum[1], sum[2]);
         }
     }
 
     [Fact]
-    public void Ffmpeg_reads_what_is_written_and_makes_the_same_of_the_same_colours()
+    public void Ffmpeg_reads_what_is_written_and_makes_the_same_of_the_same_colors()
     {
         using TempFolder folder = new();
         RgbImage[] frames = [Pictures.Noise(64, 48, 1), Pictures.Noise(64, 48, 2)];
@@ -125,23 +139,25 @@ public class RawVideoTests
             writer.Complete();
         }
         Assert.Equal(frames.Pixels(), File.ReadAllBytes(folder["a.rgb"]));
-        Assert.Equal(("30000/1001", "yuv444p", 2), (Ff.Stream("v", "r_frame_rate", folder["a.y4m"]), Ff.Stream("v", "pix_fmt", folder["a.y4m"]), Ff.CountFrames(folder["a.y4m"])));
-        Ff.Mpeg($"-f rawvideo -pix_fmt rgb24 -s 64x48 -r 30000/1001 -i {folder["a.rgb"]} -pix_fmt yuv444p -f yuv4mpegpipe -strict -1", folder["b.y4m"]);
+        Assert.Equal(("30000/1001", "yuv444p", 2),
+            (Ff.Stream("v", "r_frame_rate", folder["a.y4m"]), Ff.Stream("v", "pix_fmt", folder["a.y4m"]), Ff.CountFrames(folder["a.y4m"])));
+        Ff.Mpeg($"-f rawvideo -pix_fmt rgb24 -s 64x48 -r 30000/1001 -i {folder["a.rgb"]} -pix_fmt yuv444p -f yuv4mpegpipe -strict -1",
+            folder["b.y4m"]);
         byte[] ours = Ff.Decode(folder["a.y4m"], "yuv444p"), theirs = Ff.Decode(folder["b.y4m"], "yuv444p");
         Assert.All(ours.Zip(theirs), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
     }
 
     /// <summary>Limited range has 219 steps for 255, and colour 224: what comes back is off by two at most.</summary>
     [Fact]
-    public void Full_colour_survives_the_way_out_and_in()
+    public void Full_color_survives_the_way_out_and_in()
     {
         RgbImage image = Pictures.Noise(64, 64, 9);
         RgbImage back = Open(new MemoryStream(Write(RawOutput.Yuv4Mpeg, 64, 64, image))).Read()!;
         Assert.All(image.Pixels.Zip(back.Pixels), pair => Assert.InRange(pair.First - pair.Second, -2, 2));
         Assert.Equal(image.Pixels, Write(RawOutput.Rgb24, 64, 64, image));
-        for (int grey = 0; grey < 256; grey++)
+        for (int gray = 0; gray < 256; gray++)
         {
-            RgbImage flat = new(1, 1, [(byte)grey, (byte)grey, (byte)grey]);
+            RgbImage flat = new(1, 1, [(byte)gray, (byte)gray, (byte)gray]);
             byte[] seen = Open(new MemoryStream(Write(RawOutput.Yuv4Mpeg, 1, 1, flat))).Read()!.Pixels;
             Assert.True(seen[0] == seen[1] && seen[1] == seen[2]); // grey stays grey
         }
@@ -167,7 +183,8 @@ public class RawVideoTests
         foreach (int portion in new[] { 1, 7, 100, 10_000 }) Assert.Equal(expected, ReadAll(Open(new Dribble(file, portion))).Pixels());
         RgbImage[] frames = [Pictures.Noise(40, 50, 1), Pictures.Noise(40, 50, 2)];
         Raw raw = new() { Size = new(40, 50), Rate = Rate };
-        foreach (int portion in new[] { 1, 4095, 4097 }) Assert.Equal(frames.Pixels(), ReadAll(Open(new Dribble(frames.Pixels(), portion), raw)).Pixels());
+        foreach (int portion in new[] { 1, 4095, 4097 })
+            Assert.Equal(frames.Pixels(), ReadAll(Open(new Dribble(frames.Pixels(), portion), raw)).Pixels());
     }
 
     [Fact]
@@ -195,7 +212,8 @@ public class RawVideoTests
     [InlineData("YUV4MPEG2 W20000 H20000 F25:1\n", "20000x20000 is too large")]
     public void A_bad_header_is_named_with_its_place(string file, string reason)
     {
-        MediaException refusal = Assert.Throws<MediaException>(() => Open(new MemoryStream(Encoding.ASCII.GetBytes(file)), new() { Format = RawInput.Yuv4Mpeg }));
+        MediaException refusal = Assert.Throws<MediaException>(() =>
+            Open(new MemoryStream(Encoding.ASCII.GetBytes(file)), new() { Format = RawInput.Yuv4Mpeg }));
         Assert.StartsWith("pipe: ", refusal.Message);
         Assert.Contains(reason, refusal.Message);
     }
@@ -213,15 +231,18 @@ public class RawVideoTests
         byte[] planes = RawVideo.Planes(6, 4, 1, 1, 1), file = RawVideo.Yuv("W6 H4 F25:1 C444", planes, planes);
         IFrameReader reader = Open(new MemoryStream(file[..^10]));
         Assert.NotNull(reader.Read());
-        Assert.Equal($"pipe: at byte {file.Length - 10}: the stream ends within frame 1, of which 62 of 72 bytes are there.", Assert.Throws<MediaException>(() => reader.Read()).Message);
+        Assert.Equal($"pipe: at byte {file.Length - 10}: the stream ends within frame 1, of which 62 of 72 bytes are there.",
+            Assert.Throws<MediaException>(() => reader.Read()).Message);
 
         reader = Open(new MemoryStream([.. file, .. "FRUME\n"u8]));
         ReadTwo(reader);
-        Assert.Equal($"pipe: at byte {file.Length}: frame 2 of the yuv4mpeg stream does not begin with FRAME.", Assert.Throws<MediaException>(() => reader.Read()).Message);
+        Assert.Equal($"pipe: at byte {file.Length}: frame 2 of the yuv4mpeg stream does not begin with FRAME.",
+            Assert.Throws<MediaException>(() => reader.Read()).Message);
 
         reader = Open(new MemoryStream(new byte[150]), new() { Size = new(6, 4), Rate = Rate });
         ReadTwo(reader);
-        Assert.Equal("pipe: at byte 150: the stream ends within frame 2, of which 6 of 72 bytes are there.", Assert.Throws<MediaException>(() => reader.Read()).Message);
+        Assert.Equal("pipe: at byte 150: the stream ends within frame 2, of which 6 of 72 bytes are there.",
+            Assert.Throws<MediaException>(() => reader.Read()).Message);
 
         static void ReadTwo(IFrameReader reader) => Assert.True(reader.Read() is not null && reader.Read() is not null);
     }

@@ -16,24 +16,28 @@ public class UntrustedMediaTests
         bandwidth="1000"><BaseURL>secret.mp4</BaseURL><SegmentBase/></Representation></AdaptationSet></Period></MPD>
         """;
 
-    [Theory]
-    [InlineData("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nsecret.mp4\n#EXT-X-ENDLIST\n", "HLS")]
-    [InlineData("ffconcat version 1.0\nfile secret.mp4\n", "ffconcat")]
-    [InlineData(Dash, "DASH")]
-    public void Playlists_are_refused_by_name_whatever_they_are_called(string text, string name)
+    private static readonly Dictionary<string, string> Playlists = new()
+    {
+        ["HLS"] = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+        ["ffconcat"] = "ffconcat version 1.0\nfile secret.mp4\n",
+        ["DASH"] = Dash,
+    };
+
+    public static MatrixTheoryData<string, string> NamedPlaylists => new([.. Playlists.Keys], ["mp4", "jpg", "m3u8", "mpd", "txt", "mkv"]);
+
+    [Theory, MemberData(nameof(NamedPlaylists))]
+    public void Playlists_are_refused_by_name_whatever_they_are_called(string kind, string extension)
     {
         using TempFolder folder = new();
         Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 5", folder["secret.mp4"]);
-        foreach (string extension in (string[])["mp4", "jpg", "m3u8", "mpd", "txt", "mkv"])
-        {
-            string file = folder["a." + extension];
-            File.WriteAllText(file, text);
-            foreach (Action opening in (Action[])[() => FrameReaders.Open(file, default, default).Dispose(), () => RgbImage.Load(file)])
-            {
-                MediaException refusal = Assert.Throws<MediaException>(opening);
-                Assert.Equal($"{file}: it is a playlist ({name}), which names other files; these are not opened. Give the video itself.", refusal.Message);
-            }
-        }
+        string file = folder["a." + extension];
+        File.WriteAllText(file, Playlists[kind]);
+        Refused(() => FrameReaders.Open(file, default, default).Dispose());
+        Refused(() => RgbImage.Load(file));
+
+        void Refused(Action opening) =>
+            Assert.Equal($"{file}: it is a playlist ({kind}), which names other files; these are not opened. Give the video itself.",
+                Assert.Throws<MediaException>(opening).Message);
     }
 
     /// <summary>What is in the list of formats and what the pages promise is read.</summary>
@@ -100,7 +104,8 @@ public class UntrustedMediaTests
         Stopwatch watch = Stopwatch.StartNew();
         MediaException refusal = Assert.Throws<MediaException>(() => FrameReaders.Open(folder["bomb.png"], default, default));
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(1));
-        Assert.StartsWith($"{folder["bomb.png"]}: 300 frames of 8192x8192 are 20,132,659,200 pixels, too many for a file of {bomb.Length:N0} bytes, which may have ", refusal.Message);
+        Assert.StartsWith($"{folder["bomb.png"]}: 300 frames of 8192x8192 are 20,132,659,200 pixels, too many for a file of "
+            + $"{bomb.Length:N0} bytes, which may have ", refusal.Message);
         // The first of them are no work, and a still picture is one frame.
         FrameReaders.Open(folder["bomb.png"], new(10, default), default).Dispose();
     }
@@ -114,7 +119,8 @@ public class UntrustedMediaTests
         WorkLimit limit = new("empty.gif", 0);
         for (int i = 0; i < 64; i++) limit.Take(1, 8192, 8192);
         MediaException refusal = Assert.Throws<MediaException>(() => limit.Take(1, 8192, 8192));
-        Assert.Equal("empty.gif: 65 frames of 8192x8192 are 4,362,076,160 pixels, too many for a file of 0 bytes, which may have 4,294,967,296.", refusal.Message);
+        Assert.Equal("empty.gif: 65 frames of 8192x8192 are 4,362,076,160 pixels, too many for a file of 0 bytes, which may have "
+            + "4,294,967,296.", refusal.Message);
     }
 
     [Theory]
@@ -125,7 +131,8 @@ public class UntrustedMediaTests
     [InlineData("{\"streams\": 3}")]
     [InlineData("{\"streams\": [3, null, []]}")]
     [InlineData("{\"streams\": [{\"codec_type\": \"\\ud800\"}]}")]
-    [InlineData("{\"streams\": [{\"codec_type\": \"video\", \"width\": 1e99, \"r_frame_rate\": \"0/0\", \"duration\": \"inf\"}], \"format\": 7}", false)]
+    [InlineData("{\"streams\": [{\"codec_type\": \"video\", \"width\": 1e99, \"r_frame_rate\": \"0/0\", \"duration\": \"inf\"}], "
+        + "\"format\": 7}", false)]
     public void What_ffprobe_says_may_be_anything(string json, bool isRefused = true)
     {
         Exception? failure = Record.Exception(() => VideoProbe.Parse(Encoding.UTF8.GetBytes(json), "clip.mp4"));
@@ -152,7 +159,8 @@ public class UntrustedMediaTests
         }
         Disk.SetMode(folder["b/tool"], UnixFileMode.UserRead | UnixFileMode.UserExecute);
         string relative = Path.GetRelativePath(Environment.CurrentDirectory, folder["b"]);
-        Assert.Equal(folder["b/tool"], Programs.Find("tool", $":.:{relative}:{folder["none"]}:{folder["c"]}:{folder["a"]}:{folder["b"]}", null));
+        Assert.Equal(folder["b/tool"],
+            Programs.Find("tool", $":.:{relative}:{folder["none"]}:{folder["c"]}:{folder["a"]}:{folder["b"]}", null));
         Assert.Null(Programs.Find("tool", $"{relative}:.::", null));
         Assert.Null(Programs.Find("tool", null, null));
         // As on Windows: what a shell would run is not looked for.
@@ -180,7 +188,8 @@ public class UntrustedMediaTests
         file.Write(whole);
         file.Flush();
         EncodedClip.Check("clip", file, format, 5, "");
-        Assert.Contains("it has 5 of 6 frames", Assert.Throws<MediaException>(() => EncodedClip.Check("clip", file, format, 6, "")).Message);
+        Assert.Contains("it has 5 of 6 frames",
+            Assert.Throws<MediaException>(() => EncodedClip.Check("clip", file, format, 6, "")).Message);
         for (int length = whole.Length - 1; length >= 0; length -= 1 + length / 200)
         {
             file.SetLength(length);

@@ -1,6 +1,6 @@
 using ILGPU.Runtime;
 using Lia.Network;
-using Lia.Pipeline;
+using Lia.Loading;
 using Lia.Weights;
 
 namespace Lia.Tests;
@@ -62,7 +62,8 @@ public class DeviceTests
 
     [Fact]
     public void Ilgpu_refuses_fast_before_anything_is_opened() =>
-        Assert.Contains("fast kernels need our compiler", Assert.Throws<NotSupportedException>(() => new DeviceSelection(Device.Ilgpu, Precision.Fast, 1)).Message);
+        Assert.Contains("fast kernels need our compiler",
+            Assert.Throws<NotSupportedException>(() => new DeviceSelection(Device.Ilgpu, Precision.Fast, 1)).Message);
 
     [Fact]
     public void Ilgpu_gives_the_processors_frames()
@@ -71,12 +72,14 @@ public class DeviceTests
         RgbImage source = Pattern(1);
         RgbImage[] driving = [Pattern(2)];
         AnimationOptions absolute = new() { Mode = MotionMode.Absolute };
-        using Animator cpu = new(weights, new() { Device = Device.Cpu }), ilgpu = new(weights, new() { Device = Device.Ilgpu });
+        using Animator cpu = new(new ModelOptions { Weights = weights, Device = Device.Cpu }),
+            ilgpu = new(new ModelOptions { Weights = weights, Device = Device.Ilgpu });
         Assert.StartsWith("ILGPU (", ilgpu.DeviceName);
-        IReadOnlyList<RgbImage> expected = cpu.Animate(source, driving, absolute), frames = ilgpu.Animate(source, driving, absolute);
+        IReadOnlyList<RgbImage> expected = cpu.All(source, driving, absolute), frames = ilgpu.All(source, driving, absolute);
         Assert.Equal(expected.Count, frames.Count);
         // Both are float32: a value may fall on the other side of a half.
-        Assert.All(expected.Zip(frames), pair => Assert.All(pair.First.Pixels.Zip(pair.Second.Pixels), values => Assert.InRange(values.First - values.Second, -1, 1)));
+        Assert.All(expected.Zip(frames), pair =>
+            Assert.All(pair.First.Pixels.Zip(pair.Second.Pixels), values => Assert.InRange(values.First - values.Second, -1, 1)));
         Assert.InRange(frames[0].Pixels.Distinct().Count(), 10, 256); // a picture
     }
 
@@ -86,7 +89,8 @@ public class DeviceTests
         using SyntheticCheckpoint weights = Tiny();
         using DeviceSelection selection = new(Device.Ilgpu, Precision.Auto, 1);
         using IExecutor executor = selection.Open(weights, weights.Architecture);
-        NotSupportedException told = Assert.IsType<NotSupportedException>(executor.Explain(new RawFailure("the queue broke")), exactMatch: false);
+        NotSupportedException told = Assert.IsType<NotSupportedException>(executor.Explain(new RawFailure("the queue broke")),
+            exactMatch: false);
         Assert.Contains("the queue broke", told.Message);
         Assert.Contains(executor.DeviceName.Split('(')[1].Split(',')[0], told.Message);
         Assert.Null(executor.Explain(new InvalidDataException()));
@@ -96,7 +100,8 @@ public class DeviceTests
     public void A_device_that_fails_amid_a_clip_is_told_in_the_executors_words()
     {
         using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => throw new RawFailure("raw") }.Animator();
-        Assert.Equal("the fake device failed: raw", Assert.Throws<NotSupportedException>(() => animator.Animate(Pattern(1), [Pattern(2)])).Message);
+        Assert.Equal("the fake device failed: raw",
+            Assert.Throws<NotSupportedException>(() => animator.All(Pattern(1), [Pattern(2)])).Message);
     }
 
     private static SyntheticCheckpoint Tiny() => new(new ModelArchitecture(64, 4, 2, [2, 2, 2, 2, 2]), 1);

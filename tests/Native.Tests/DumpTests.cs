@@ -5,7 +5,8 @@ namespace Lia.Tests;
 
 public class DumpTests
 {
-    /// <summary>The whole way, source picture to frames, against the official program: pictures in memory, synthetic weights, frames as dumped.</summary>
+    /// <summary>The whole way, source picture to frames, against the official program: pictures in memory, synthetic weights, frames as
+    /// dumped.</summary>
     [Theory]
     [InlineData("net64.safetensors", 3)]
     [InlineData("net64_absolute.safetensors", 1)]
@@ -17,10 +18,16 @@ public class DumpTests
         bool relative = truth.Metadata["relative"] is "1" or "true" or "True";
         Assert.Equal(golden.Contains("absolute", StringComparison.Ordinal), !relative);
         RgbImage source = new(size, size, truth.Bytes("source.u8").ToArray());
-        RgbImage[] driving = [.. truth.Bytes("driving.u8").ToArray().Chunk(3 * size * size).Select(pixels => new RgbImage(size, size, pixels))];
-        AnimationOptions options = new() { Mode = relative ? MotionMode.Relative : MotionMode.Absolute, Dump = folder["frames.safetensors"], Batch = batch };
-        using (Animator animator = new(new SyntheticCheckpoint(ModelArchitecture.Official(size), ulong.Parse(truth.Metadata["seed"])), options))
-            animator.Animate(source, driving);
+        RgbImage[] driving = [.. truth.Bytes("driving.u8").ToArray().Chunk(3 * size * size).Select(pixels =>
+            new RgbImage(size, size, pixels))];
+        AnimationOptions options = new()
+        {
+            Mode = relative ? MotionMode.Relative : MotionMode.Absolute,
+            Dump = folder["frames.safetensors"],
+        };
+        using SyntheticCheckpoint weights = new(ModelArchitecture.Official(size), ulong.Parse(truth.Metadata["seed"]));
+        using (Animator animator = new(new ModelOptions { Weights = weights, Batch = batch }, options))
+            animator.All(source, driving);
 
         using SafetensorsFile dump = new(folder["frames.safetensors"]);
         Assert.Equal(truth.Tensors["frames"].Shape, dump.Tensors["frames"].Shape);
@@ -35,7 +42,7 @@ public class DumpTests
         using TempFolder folder = new();
         RgbImage white = Pictures.Flat(64, 255, 255, 255);
         using Animator animator = new FakeExecutor(64).Animator();
-        animator.Animate(white, [white, white], new() { Mode = MotionMode.Absolute, Dump = folder["d.safetensors"] });
+        animator.All(white, [white, white], new() { Mode = MotionMode.Absolute, Dump = folder["d.safetensors"] });
         using SafetensorsFile dump = new(folder["d.safetensors"]);
         Assert.Equal([2, 3, 64, 64], dump.Tensors["frames"].Shape);
         Assert.All(dump.Read("frames"), value => Assert.Equal(1.5f, value, 1e-5f));

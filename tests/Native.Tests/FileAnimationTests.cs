@@ -15,24 +15,24 @@ public class FileAnimationTests
     private static double Seconds(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 
     [Theory]
-    [InlineData("24", "24/1")]
-    [InlineData("30000/1001", "30000/1001")]
-    [InlineData("7", "7/1")]
-    public void The_rate_of_the_driving_clip_is_kept_as_an_exact_fraction(string rate, string expected)
+    [InlineData("24", "24/1", "out.mp4")]
+    [InlineData("30000/1001", "30000/1001", "out.mp4")]
+    [InlineData("7", "7/1", "out.mp4")]
+    [InlineData("24", "24/1", "out.apng")]
+    [InlineData("30000/1001", "30000/1001", "out.apng")]
+    [InlineData("7", "7/1", "out.apng")]
+    public void The_rate_of_the_driving_clip_is_kept_as_an_exact_fraction(string rate, string expected, string output)
     {
         using TempFolder folder = new();
         Ff.Mpeg($"-f lavfi -i testsrc2=size=96x64:rate={rate} -frames:v 10", folder["driving.mkv"]);
         Source.Save(folder["source.png"]);
         using Animator animator = Animator();
-        foreach (string output in new[] { "out.mp4", "out.apng" })
-        {
-            AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving.mkv"], folder[output]);
-            Assert.Equal(10, summary.Frames);
-            Assert.Equal(expected, summary.FrameRate.ToString());
-            Assert.Equal(expected, Ff.Stream("v", "r_frame_rate", folder[output]));
-            Assert.Equal(10, Ff.CountFrames(folder[output]));
-        }
-        Assert.Equal(expected, Ff.Stream("v", "avg_frame_rate", folder["out.mp4"]));
+        AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving.mkv"], folder[output]);
+        Assert.Equal(10, summary.Frames);
+        Assert.Equal(expected, summary.FrameRate.ToString());
+        Assert.Equal(expected, Ff.Stream("v", "r_frame_rate", folder[output]));
+        Assert.Equal(10, Ff.CountFrames(folder[output]));
+        if (output == "out.mp4") Assert.Equal(expected, Ff.Stream("v", "avg_frame_rate", folder[output]));
     }
 
     /// <summary>The sound is a tone that gets a second one on top after 2 s; the excerpt is told by where that happens.</summary>
@@ -43,10 +43,12 @@ public class FileAnimationTests
     public void The_excerpt_keeps_its_share_of_the_sound(int start, int end, double seconds)
     {
         using TempFolder folder = new();
-        Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i aevalsrc=0.3*gt(t\\,2)*sin(2764*t):s=44100 -t 4 -c:a aac", folder["driving.mov"]);
+        Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i aevalsrc=0.3*gt(t\\,2)*sin(2764*t):s=44100 -t 4 -c:a aac",
+            folder["driving.mov"]);
         Source.Save(folder["source.png"]);
         using Animator animator = Animator();
-        AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving.mov"], folder["out.mp4"], new() { Frames = start..end });
+        AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving.mov"], folder["out.mp4"],
+            new() { Frames = start..end });
         Assert.True(summary.HasAudio);
         Assert.Equal(end - start, Ff.CountFrames(folder["out.mp4"]));
         Assert.Equal("aac", Ff.Stream("a", "codec_name", folder["out.mp4"]));
@@ -70,7 +72,8 @@ public class FileAnimationTests
         using Animator animator = Animator();
         Assert.False(animator.Animate(folder["source.png"], folder["sound.mp4"], folder["a.mp4"], new() { Audio = false }).HasAudio);
         Assert.False(animator.Animate(folder["source.png"], folder["silent.mp4"], folder["b.mp4"]).HasAudio);
-        Assert.False(animator.Animate(folder["source.png"], folder["sound.mp4"], folder["c.mp4"], new() { FrameRate = new FrameRate(10) }).HasAudio);
+        Assert.False(animator.Animate(folder["source.png"], folder["sound.mp4"], folder["c.mp4"], new() { FrameRate = new FrameRate(10) })
+            .HasAudio);
         foreach (string name in new[] { "a.mp4", "b.mp4", "c.mp4" }) Assert.Equal("", Ff.Stream("a", "codec_name", folder[name]));
         Assert.Equal("10/1", Ff.Stream("v", "r_frame_rate", folder["c.mp4"]));
     }
@@ -87,7 +90,7 @@ public class FileAnimationTests
     }
 
     [Fact]
-    public void Mp4_is_H264_with_the_colours_it_says()
+    public void Mp4_is_H264_with_the_colors_it_says()
     {
         using TempFolder folder = new();
         Source.Save(folder["driving.png"]);
@@ -97,7 +100,7 @@ public class FileAnimationTests
         Assert.Equal("h264", Ff.Stream("v", "codec_name", folder["out.mp4"]));
         Assert.Equal("yuv420p", Ff.Stream("v", "pix_fmt", folder["out.mp4"]));
         Assert.Equal("bt709", Ff.Stream("v", "color_space", folder["out.mp4"]));
-        byte[] decoded = Ff.Decode(folder["out.mp4"], "rgb24"), expected = animator.Animate(Pictures.Flat(64, 200, 60, 30), [Source])[0].Pixels;
+        byte[] decoded = Ff.Decode(folder["out.mp4"], "rgb24"), expected = animator.All(Pictures.Flat(64, 200, 60, 30), [Source])[0].Pixels;
         Assert.All(Enumerable.Range(0, decoded.Length), i => Assert.InRange(decoded[i] - expected[i], -4, 4));
     }
 
@@ -145,7 +148,7 @@ public class FileAnimationTests
         for (int i = 0; i < 3; i++) driving[i].Save(Path.Combine(Directory.CreateDirectory(folder["driving"]).FullName, $"{i}.png"));
         using Animator animator = Animator();
         animator.Animate(folder["source.png"], folder["driving"], folder[output]);
-        IReadOnlyList<RgbImage> expected = animator.Animate(Source, driving);
+        IReadOnlyList<RgbImage> expected = animator.All(Source, driving);
         Assert.Equal(expected[0].Pixels, RgbImage.Load(folder[first]).Pixels);
         Assert.Equal(expected[2].Pixels, RgbImage.Load(folder[last]).Pixels);
         Assert.DoesNotContain(folder.Entries, entry => entry.Contains(".part", StringComparison.Ordinal));
@@ -157,17 +160,17 @@ public class FileAnimationTests
         using TempFolder folder = new();
         Ff.Mpeg("-f lavfi -i testsrc2=size=90x70:rate=25 -frames:v 12", folder["driving.mp4"]);
         Ff.Mpeg("-f lavfi -i testsrc=size=100x80 -frames:v 1", folder["source.bmp"]);
-        AnimationOptions options = new() { Frames = 2..9, Fit = Fit.Pad, SideBySide = true, Batch = 2 };
+        AnimationOptions options = new() { Frames = 2..9, Fit = Fit.Pad, SideBySide = true };
         using Animator animator = Animator();
         animator.Animate(folder["source.bmp"], folder["driving.mp4"], folder["out.png"], options);
 
         byte[] raw = Ff.Decode(folder["driving.mp4"], "rgb24");
         RgbImage[] driving = [.. raw.Chunk(3 * 90 * 70).Select(pixels => new RgbImage(90, 70, pixels))];
-        byte[] expected = animator.Animate(RgbImage.Load(folder["source.bmp"]), driving, options).Pixels();
+        byte[] expected = animator.All(RgbImage.Load(folder["source.bmp"]), driving, options).Pixels();
         Assert.Equal(expected, Ff.Decode(folder["out.png"], "rgb24"));
 
         List<RgbImage> frames = [];
-        await foreach (RgbImage frame in animator.AnimateAsync(folder["source.bmp"], folder["driving.mp4"], options)) frames.Add(frame);
+        await foreach (RgbImage frame in animator.FramesAsync(folder["source.bmp"], folder["driving.mp4"], options)) frames.Add(frame);
         Assert.Equal(expected, frames.Pixels());
         AnimationSummary summary = await animator.AnimateAsync(folder["source.bmp"], folder["driving.mp4"], folder["async.png"], options);
         Assert.Equal(7, summary.Frames);
@@ -198,7 +201,8 @@ public class FileAnimationTests
         string frames = Directory.CreateDirectory(folder["frames"]).FullName;
         foreach (int number in new[] { 10, 9, 1, 100 })
         {
-            if (number == 9) Ff.Mpeg($"-f lavfi -i color=0x{number:x2}{number:x2}{number:x2}:size=64x64 -frames:v 1", Path.Combine(frames, "f9.bmp"));
+            if (number == 9) Ff.Mpeg($"-f lavfi -i color=0x{number:x2}{number:x2}{number:x2}:size=64x64 -frames:v 1",
+                Path.Combine(frames, "f9.bmp"));
             else Pictures.Flat(64, number, number, number).Save(Path.Combine(frames, $"f{number}.png"));
         }
         File.WriteAllText(Path.Combine(frames, "notes.txt"), "not a frame");
@@ -245,7 +249,8 @@ public class FileAnimationTests
     public void A_clip_of_changing_rate_is_resampled_to_its_mean_rate_so_that_sound_stays_in_step()
     {
         using TempFolder folder = new();
-        Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=20 -frames:v 20 -vf settb=1/1000,setpts='if(lt(N,10),N/20,0.5+(N-10)/10)/TB' -fps_mode vfr -enc_time_base -1", folder["driving.mp4"]);
+        Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=20 -frames:v 20 -vf settb=1/1000,setpts='if(lt(N,10),N/20,0.5+(N-10)/10)/TB' "
+            + "-fps_mode vfr -enc_time_base -1", folder["driving.mp4"]);
         Source.Save(folder["source.png"]);
         using Animator animator = Animator();
         AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"]);
@@ -284,14 +289,16 @@ public class FileAnimationTests
         Assert.Throws<MediaException>(() => RgbImage.Load(folder["a.m3u8"]));
     }
 
-    /// <summary>Delays of the frames of an animated WebP in milliseconds, from its chunks ANMF (ffmpeg of today cannot decode them).</summary>
+    /// <summary>Delays of the frames of an animated WebP in milliseconds, from its chunks ANMF (ffmpeg of today cannot decode
+    /// them).</summary>
     private static int[] WebpDelays(byte[] file)
     {
         List<int> delays = [];
         for (int at = 12; at + 8 <= file.Length;)
         {
             int length = BitConverter.ToInt32(file, at + 4);
-            if (System.Text.Encoding.ASCII.GetString(file, at, 4) == "ANMF") delays.Add(file[at + 20] | file[at + 21] << 8 | file[at + 22] << 16);
+            if (System.Text.Encoding.ASCII.GetString(file, at, 4) == "ANMF")
+                delays.Add(file[at + 20] | file[at + 21] << 8 | file[at + 22] << 16);
             at += 8 + length + (length & 1);
         }
         return [.. delays];

@@ -46,11 +46,13 @@ public class FileErrorTests
         Refused(() => animator.Animate(folder["empty.png"], folder["driving.mp4"], output), folder["empty.png"], "it is empty");
         foreach ((string driving, string reason) in new[]
         {
-            ("none.mp4", "there is no such file"), ("text.mp4", "nvalid data"), ("empty.png", "it is empty"), ("cut.mp4", "moov atom not found"),
+            ("none.mp4", "there is no such file"), ("text.mp4", "nvalid data"), ("empty.png", "it is empty"), ("cut.mp4",
+                "moov atom not found"),
             ("sound.m4a", "there is no picture or video in it"), ("hollow", "there is no picture in the folder"),
         })
             Refused(() => animator.Animate(good, folder[driving], output), folder[driving], reason);
-        Refused(() => animator.Animate(good, folder["driving.mp4"], output, new() { Frames = 60.. }), folder["driving.mp4"], "it has 60 frames, so none from frame 60 on");
+        Refused(() => animator.Animate(good, folder["driving.mp4"], output, new() { Frames = 60.. }), folder["driving.mp4"],
+            "it has 60 frames, so none from frame 60 on");
         Assert.DoesNotContain("out.mp4", folder.Entries);
         Assert.DoesNotContain(folder.Entries, entry => entry.StartsWith('.'));
     }
@@ -97,12 +99,17 @@ public class FileErrorTests
         using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => frames++ }.Animator();
         foreach ((string output, string reason) in new[]
         {
-            ("out.avi", ".avi is not known"), ("none/out.mp4", "there is no folder"), ("none/out.png", "there is no folder"), ("none/a%05d.png", "there is no folder"),
-            ("none/frames/", "there is no folder to make it in"), ("full", "the folder is not empty"), ("file", "it is a file, and a folder of pictures was asked for"),
+            ("out.avi", ".avi is not known"), ("none/out.mp4", "there is no folder"), ("none/out.png",
+                "there is no folder"), ("none/a%05d.png", "there is no folder"),
+            ("none/frames/", "there is no folder to make it in"), ("full", "the folder is not empty"), ("file",
+                "it is a file, and a folder of pictures was asked for"),
         })
             Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder[output]), folder[output], reason);
-        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["o.mp4"], new() { Dump = folder["none/d.safetensors"] }), folder["none/d.safetensors"], "there is no folder");
-        if (OperatingSystem.IsLinux()) Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], "/proc/out.mp4"), "/proc/out.mp4", "cannot be written");
+        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["o.mp4"],
+            new() { Dump = folder["none/d.safetensors"] }), folder["none/d.safetensors"], "there is no folder");
+        if (OperatingSystem.IsLinux())
+            Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], "/proc/out.mp4"), "/proc/out.mp4",
+                "cannot be written");
         Assert.Equal(0, frames);
         Assert.Equal(["driving.mp4", "file", "folder.mp4", "full", "full/note.txt", "source.png"], folder.Entries);
     }
@@ -116,13 +123,20 @@ public class FileErrorTests
         Pictures.Noise(64, 64, 2).Save(folder["frames/00000.png"]);
         byte[] source = File.ReadAllBytes(folder["source.png"]), driving = File.ReadAllBytes(folder["driving.mp4"]);
         using Animator animator = Animator();
-        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["source.png"]), folder["source.png"], "the output would replace the source");
-        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["./driving.mp4"]), folder["./driving.mp4"], "the output would replace the driving file");
-        Refused(() => animator.Animate(folder["source.png"], folder["link.mp4"], folder["driving.mp4"]), folder["driving.mp4"], "the output would replace the driving file");
-        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["link.mp4"]), folder["link.mp4"], "the output would replace the driving file");
-        Refused(() => animator.Animate(folder["source.png"], folder["frames"], folder["frames"]), folder["frames"], "the output would replace the driving file");
-        Refused(() => animator.Animate(folder["source.png"], folder["frames"], folder["frames/%05d.png"]), folder["frames/%05d.png"], "the output would replace the driving file");
-        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["o.mp4"], new() { Dump = folder["o.mp4"] }), folder["o.mp4"], "the dump would replace the output");
+        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["source.png"]), folder["source.png"],
+            "the output would replace the source");
+        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["./driving.mp4"]), folder["./driving.mp4"],
+            "the output would replace the driving file");
+        Refused(() => animator.Animate(folder["source.png"], folder["link.mp4"], folder["driving.mp4"]), folder["driving.mp4"],
+            "the output would replace the driving file");
+        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["link.mp4"]), folder["link.mp4"],
+            "the output would replace the driving file");
+        Refused(() => animator.Animate(folder["source.png"], folder["frames"], folder["frames"]), folder["frames"],
+            "the output would replace the driving file");
+        Refused(() => animator.Animate(folder["source.png"], folder["frames"], folder["frames/%05d.png"]), folder["frames/%05d.png"],
+            "the output would replace the driving file");
+        Refused(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["o.mp4"], new() { Dump = folder["o.mp4"] }),
+            folder["o.mp4"], "the dump would replace the output");
         Assert.Equal(source, File.ReadAllBytes(folder["source.png"]));
         Assert.Equal(driving, File.ReadAllBytes(folder["driving.mp4"]));
     }
@@ -166,8 +180,13 @@ public class FileErrorTests
         using CancellationTokenSource source = new();
         int frames = 0;
         using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => { if (++frames == 20) source.Cancel(); } }.Animator();
-        AnimationOptions options = new() { Dump = folder["dump.safetensors"], Normalization = minmax ? Normalization.MinMax : Normalization.Fixed };
-        Assert.Throws<OperationCanceledException>(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder[output], options, null, source.Token));
+        AnimationOptions options = new()
+        {
+            Dump = folder["dump.safetensors"],
+            Normalization = minmax ? Normalization.MinMax : Normalization.Fixed,
+        };
+        Assert.Throws<OperationCanceledException>(() =>
+            animator.Animate(folder["source.png"], folder["driving.mp4"], folder[output], options, null, source.Token));
         Assert.Equal(["driving.mp4", "source.png"], folder.Entries);
         Assert.Empty(ProcessesOn(folder));
     }
@@ -177,7 +196,9 @@ public class FileErrorTests
     {
         using TempFolder folder = Inputs();
         using Animator animator = Animator();
-        Assert.ThrowsAny<OperationCanceledException>(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"], cancellationToken: new CancellationToken(true)));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"],
+                cancellationToken: new CancellationToken(true)));
         Assert.Equal(["driving.mp4", "source.png"], folder.Entries);
     }
 
@@ -202,7 +223,8 @@ public class FileErrorTests
     [Fact]
     public void A_missing_program_is_named_with_its_package()
     {
-        MediaException missing = Assert.Throws<MediaException>(() => ChildProcess.Start("lia-ffmpeg-that-is-not-there", [], "clip.mp4", feeds: false, default));
+        MediaException missing = Assert.Throws<MediaException>(() =>
+            ChildProcess.Start("lia-ffmpeg-that-is-not-there", [], "clip.mp4", feeds: false, default));
         Assert.StartsWith("clip.mp4: ", missing.Message, StringComparison.Ordinal);
         Assert.Contains("install the package `ffmpeg`", missing.Message, StringComparison.Ordinal);
     }
@@ -210,8 +232,10 @@ public class FileErrorTests
     [Fact]
     public void What_a_program_says_last_reaches_the_message()
     {
-        using ChildProcess child = ChildProcess.Start("ffmpeg", ["-nostdin", "-v", "error", "-i", "file:/none.mp4"], "clip.mp4", feeds: false, default);
-        Assert.Contains("No such file or directory", Assert.Throws<MediaException>(() => child.WaitForSuccess()).Message, StringComparison.Ordinal);
+        using ChildProcess child = ChildProcess.Start("ffmpeg", ["-nostdin", "-v", "error", "-i", "file:/none.mp4"], "clip.mp4",
+            feeds: false, default);
+        Assert.Contains("No such file or directory", Assert.Throws<MediaException>(() => child.WaitForSuccess()).Message,
+            StringComparison.Ordinal);
     }
 
     /// <summary>A program that writes nothing and reads nothing, for as long as it likes.</summary>
@@ -237,7 +261,9 @@ public class FileErrorTests
     [Fact]
     public void A_talkative_program_does_not_block()
     {
-        using ChildProcess child = ChildProcess.Start("sh", ["-c", "i=0; while [ $i -lt 3000 ]; do echo 'a line of about a hundred characters, again and again, so that the pipe gets full for sure' >&2; i=$((i+1)); done; echo last >&2"], "clip.mp4", feeds: false, default);
+        using ChildProcess child = ChildProcess.Start("sh",
+            ["-c", "i=0; while [ $i -lt 3000 ]; do echo 'a line of about a hundred characters, again and again, so that the pipe gets "
+                + "full for sure' >&2; i=$((i+1)); done; echo last >&2"], "clip.mp4", feeds: false, default);
         Assert.EndsWith("last", child.WaitForSuccess(), StringComparison.Ordinal);
     }
 
@@ -253,7 +279,8 @@ public class FileErrorTests
 
     /// <summary>Running programs whose command line names the folder.</summary>
     private static int[] ProcessesOn(TempFolder folder, string file = "") =>
-        [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _)).Select(name => int.Parse(name!)).Where(id =>
+        [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _)).Select(name =>
+            int.Parse(name!)).Where(id =>
         {
             try
             {

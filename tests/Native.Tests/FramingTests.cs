@@ -1,4 +1,4 @@
-using Lia.Framing;
+using Lia.Animation.Framing;
 
 namespace Lia.Tests;
 
@@ -29,28 +29,27 @@ public class FramingTests
         PixelBox box = new(x, y, width, height);
         using Animator animator = Animator();
         AnimationOptions options = new() { Fit = fit };
-        Assert.Equal(animator.Animate(Cut(source, box), Driving, options).Pixels(), animator.Animate(source, Driving, options with { Crop = box }).Pixels());
+        Assert.Equal(animator.All(Cut(source, box), Driving, options).Pixels(),
+            animator.All(source, Driving, options with { Crop = box }).Pixels());
         RgbImage[] driving = [.. Driving.Select(frame => Cut(frame, box))];
-        Assert.Equal(animator.Animate(source, driving, options).Pixels(), animator.Animate(source, Driving, options with { DrivingCrop = box }).Pixels());
+        Assert.Equal(animator.All(source, driving, options).Pixels(),
+            animator.All(source, Driving, options with { DrivingCrop = box }).Pixels());
     }
 
-    [Theory]
-    [InlineData(61, 0, 40, 40)]
-    [InlineData(0, 41, 40, 40)]
-    [InlineData(0, 0, 101, 10)]
-    [InlineData(int.MaxValue, 0, 1, 1)]
-    [InlineData(1, 0, int.MaxValue, 1)]
-    public void A_crop_beyond_the_picture_is_refused_with_the_pictures_name_and_size(int x, int y, int width, int height)
+    public static MatrixTheoryData<string, bool> CropsBeyond =>
+        new(["61,0,40,40", "0,41,40,40", "0,0,101,10", "2147483647,0,1,1", "1,0,2147483647,1"], [false, true]);
+
+    [Theory, MemberData(nameof(CropsBeyond))]
+    public void A_crop_beyond_the_picture_is_refused_with_the_pictures_name_and_size(string crop, bool isOfDriving)
     {
         using TempFolder folder = new();
         Pictures.Noise(100, 80, 9).Save(folder["source.png"]);
-        PixelBox box = new(x, y, width, height);
+        Assert.True(PixelBox.TryParse(crop, out PixelBox box));
+        AnimationOptions options = isOfDriving ? new() { DrivingCrop = box } : new() { Crop = box };
         using Animator animator = Animator();
-        foreach (AnimationOptions options in new AnimationOptions[] { new() { Crop = box }, new() { DrivingCrop = box } })
-        {
-            MediaException refusal = Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], folder["source.png"], folder["out.png"], options));
-            Assert.Equal($"{folder["source.png"]}: the crop {box} reaches beyond the picture, which is 100x80.", refusal.Message);
-        }
+        MediaException refusal = Assert.Throws<MediaException>(() =>
+            animator.Animate(folder["source.png"], folder["source.png"], folder["out.png"], options));
+        Assert.Equal($"{folder["source.png"]}: the crop {box} reaches beyond the picture, which is 100x80.", refusal.Message);
         Assert.Equal(["source.png"], folder.Entries);
     }
 
@@ -61,9 +60,10 @@ public class FramingTests
         foreach (AnimationOptions options in new AnimationOptions[]
         {
             new() { Crop = new(-1, 0, 4, 4) }, new() { Crop = new(0, 0, 0, 4) }, new() { DrivingCrop = new(0, 0, 4, -4) },
-            new() { DrivingCrop = new(0, 0, 4, 4), AutoDrivingCrop = true }, new() { PasteBack = true, SideBySide = true }, new() { PasteBack = true, Normalization = Normalization.MinMax },
+            new() { DrivingCrop = new(0, 0, 4, 4), AutoDrivingCrop = true }, new() { PasteBack = true,
+                SideBySide = true }, new() { PasteBack = true, Normalization = Normalization.MinMax },
         })
-            Assert.Throws<ArgumentException>(() => animator.Animate(Driving[0], Driving, options));
+            Assert.Throws<ArgumentException>(() => animator.All(Driving[0], Driving, options));
     }
 
     [Theory]
@@ -82,7 +82,8 @@ public class FramingTests
     }
 
     /// <summary>
-    /// A grey source of 100 and a driving clip that brightens by 40: the fake network makes 0.5 s + s + 40 of it, in levels around 127.5. Every pixel of the
+    /// A grey source of 100 and a driving clip that brightens by 40: the fake network makes 0.5 s + s + 40 of it, in levels around 127.5.
+    /// Every pixel of the
     /// result can then be told from its distance to the box's edge.
     /// </summary>
     [Theory]
@@ -98,10 +99,10 @@ public class FramingTests
         using Animator animator = Animator();
         AnimationOptions options = new() { Crop = new(x, y, width, height), Fit = Fit.Stretch };
         RgbImage[] driving = [Pictures.Flat(64, 50, 50, 50), Pictures.Flat(64, 90, 90, 90)];
-        int inside = animator.Animate(source, driving, options)[1].Pixels[0];
+        int inside = animator.All(source, driving, options)[1].Pixels[0];
         Assert.InRange(inside, 125, 127); // 127.5 + 1.5 (100 - 127.5) + 40
 
-        IReadOnlyList<RgbImage> pasted = animator.Animate(source, driving, options with { PasteBack = true });
+        IReadOnlyList<RgbImage> pasted = animator.All(source, driving, options with { PasteBack = true });
         Assert.Equal((PictureWidth, PictureHeight), (pasted[1].Width, pasted[1].Height));
         for (int row = 0; row < PictureHeight; row++)
         {
@@ -110,7 +111,8 @@ public class FramingTests
                 double weight = column < x || column >= x + width || row < y || row >= y + height ? 0
                     : Ramp(column - x, width, x > 0, x + width < PictureWidth) * Ramp(row - y, height, y > 0, y + height < PictureHeight);
                 for (int c = 0; c < 3; c++)
-                    Assert.Equal(100 + weight * (inside - 100), pasted[1].Pixels[3 * (row * PictureWidth + column) + c], weight is 0 or 1 ? 0 : 0.7);
+                    Assert.Equal(100 + weight * (inside - 100), pasted[1].Pixels[3 * (row * PictureWidth + column) + c], weight is 0 or 1
+                        ? 0 : 0.7);
             }
         }
 
@@ -126,11 +128,12 @@ public class FramingTests
     public void What_is_pasted_is_what_was_cut_out(Fit fit, int x, int y, int width, int height)
     {
         RgbImage source = new(100, 60), still = Pictures.Flat(64, 80, 80, 80);
-        for (int i = 0; i < source.Pixels.Length; i++) source.Pixels[i] = (byte)(40 + i / 3 % 100 + i / 300); // a slope, which resampling keeps
+        // a slope, which resampling keeps
+        for (int i = 0; i < source.Pixels.Length; i++) source.Pixels[i] = (byte)(40 + i / 3 % 100 + i / 300);
         using Animator animator = Animator();
         AnimationOptions options = new() { Crop = new(20, 10, 60, 40), Fit = fit, PasteBack = true };
-        RgbImage pasted = animator.Animate(source, [still], options)[0];
-        RgbImage square = animator.Animate(source, [still], options with { PasteBack = false })[0];
+        RgbImage pasted = animator.All(source, [still], options)[0];
+        RgbImage square = animator.All(source, [still], options with { PasteBack = false })[0];
         int feather = Math.Min(width, height) / 16;
         for (int row = 0; row < 60; row++)
         {
@@ -142,7 +145,8 @@ public class FramingTests
                 if (distance <= feather + 2) continue; // the edge, and where resampling meets it
                 // Where this pixel lies in the square.
                 double scale = fit == Fit.Crop ? 64.0 / 40 : 64.0 / 60, top = fit == Fit.Pad ? (64 - 43) / 2 : 0;
-                double u = (column - x + 0.5) * scale - 0.5, v = (row - y + 0.5) * (fit == Fit.Stretch ? 64.0 / 40 : fit == Fit.Pad ? 43.0 / 40 : scale) - 0.5 + top;
+                double u = (column - x + 0.5) * scale - 0.5, v = (row - y + 0.5) * (fit == Fit.Stretch ? 64.0 / 40 : fit == Fit.Pad
+                    ? 43.0 / 40 : scale) - 0.5 + top;
                 Assert.Equal(Bilinear(square, u, v), pasted.Pixels[i], 1.6);
             }
         }
@@ -164,16 +168,19 @@ public class FramingTests
         Directory.CreateDirectory(folder["driving"]);
         for (int i = 0; i < 4; i++) Driving[i].Save(folder[$"driving/{i}.png"]);
         using Animator animator = Animator();
-        animator.Animate(folder["source.mp4"], folder["driving"], folder["out.png"], new() { SourceVideo = true, Crop = new(10, 10, 40, 40), PasteBack = true });
+        animator.Animate(Source.Clip(folder["source.mp4"]), folder["driving"], folder["out.png"],
+            new() { Crop = new(10, 10, 40, 40), PasteBack = true });
         RgbImage[] frames = Frames("out.png"), source = Frames("source.mp4");
         for (int i = 0; i < 4; i++)
         {
             Assert.Equal(Cut(source[i], new(50, 0, 50, 80)).Pixels, Cut(frames[i], new(50, 0, 50, 80)).Pixels);
-            byte[] alone = animator.Animate(source[i], [Driving[0], Driving[i]], new() { Crop = new(10, 10, 40, 40), PasteBack = true })[1].Pixels;
+            byte[] alone = animator.All(source[i], [Driving[0], Driving[i]],
+                new() { Crop = new(10, 10, 40, 40), PasteBack = true })[1].Pixels;
             Assert.Equal(alone, frames[i].Pixels);
         }
 
-        RgbImage[] Frames(string name) => [.. Ff.Decode(folder[name], "rgb24").Chunk(3 * 100 * 80).Select(pixels => new RgbImage(100, 80, pixels))];
+        RgbImage[] Frames(string name) =>
+            [.. Ff.Decode(folder[name], "rgb24").Chunk(3 * 100 * 80).Select(pixels => new RgbImage(100, 80, pixels))];
     }
 
     [Fact]
@@ -181,9 +188,9 @@ public class FramingTests
     {
         using Animator animator = Animator();
         RgbImage[] source = [Pictures.Noise(80, 80, 1), Pictures.Noise(81, 80, 2)];
-        Assert.Equal(2, animator.Animate(source, Driving).Count);
+        Assert.Equal(2, animator.All(source, Driving).Count);
         Assert.Contains("the source frames: frame 1 is 81x80, the first 80x80",
-            Assert.Throws<MediaException>(() => animator.Animate(source, Driving, new() { PasteBack = true })).Message);
+            Assert.Throws<MediaException>(() => animator.All(source, Driving, new() { PasteBack = true })).Message);
     }
 
     /// <summary>A head of 40x60 pixels that nods by 20, in noise of the kind that compression leaves, with a clock in the corner.</summary>
@@ -238,7 +245,8 @@ public class FramingTests
         RgbImage still = Pictures.Noise(64, 64, 1);
         Assert.Contains("the clip: nothing moves in it", Assert.Throws<MediaException>(() => MotionFraming.Find([still, still])).Message);
         Assert.Contains("there is no frame", Assert.Throws<MediaException>(() => MotionFraming.Find([])).Message);
-        Assert.Contains("frame 1 is 65x64, the first 64x64", Assert.Throws<MediaException>(() => MotionFraming.Find([still, new RgbImage(65, 64)])).Message);
+        Assert.Contains("frame 1 is 65x64, the first 64x64",
+            Assert.Throws<MediaException>(() => MotionFraming.Find([still, new RgbImage(65, 64)])).Message);
     }
 
     [Fact]
@@ -253,19 +261,23 @@ public class FramingTests
         PixelBox box = MotionFraming.Find(folder["driving"]);
         AnimationOptions options = new() { Crop = new(5, 5, 60, 50), PasteBack = true };
         using Animator animator = Animator();
-        byte[][] expected = [.. Driving[..2].Select(source => animator.Animate(source, Nodding(200, 120, 150, 10), options with { DrivingCrop = box }).Pixels())];
+        byte[][] expected = [.. Driving[..2].Select(source =>
+            animator.All(source, Nodding(200, 120, 150, 10), options with { DrivingCrop = box }).Pixels())];
 
         MotionClip motion = animator.ExtractMotion(folder["driving"], new() { AutoDrivingCrop = true });
-        Assert.Equal(expected[0], animator.Animate(Driving[0], motion, options).Pixels());
+        Assert.Equal(expected[0], animator.All(Driving[0], motion, options).Pixels());
         using MemoryStream stream = new();
         AnimationSummary piped = animator.Animate(folder["a.png"], motion, stream, options with { RawOutput = RawOutput.Rgb24 });
         Assert.Equal((120, 90, 20), (piped.Width, piped.Height, piped.Frames));
         Assert.Equal(expected[0], stream.ToArray());
-        Assert.Contains("no driving frames in it to crop", Assert.Throws<ArgumentException>(() => animator.Animate(Driving[0], motion, new() { DrivingCrop = box })).Message);
-        Assert.Contains("no driving frames in it to crop", Assert.Throws<ArgumentException>(() => animator.Animate(Driving[0], motion, new() { AutoDrivingCrop = true })).Message);
+        Assert.Contains("no driving frames in it to crop",
+            Assert.Throws<ArgumentException>(() => animator.All(Driving[0], motion, new() { DrivingCrop = box })).Message);
+        Assert.Contains("no driving frames in it to crop",
+            Assert.Throws<ArgumentException>(() => animator.All(Driving[0], motion, new() { AutoDrivingCrop = true })).Message);
 
         AnimationJob[] jobs = [new(folder["a.png"], folder["a-out.png"]), new(folder["b.png"], folder["b-out.png"])];
-        foreach (AnimationJobResult result in animator.AnimateMany(jobs, folder["driving"], false, options with { AutoDrivingCrop = true })) Assert.Equal(box, result.Summary!.DrivingCrop);
+        foreach (AnimationJobResult result in animator.AnimateMany(jobs, folder["driving"], false, options with { AutoDrivingCrop = true }))
+            Assert.Equal(box, result.Summary!.DrivingCrop);
         for (int i = 0; i < 2; i++) Assert.Equal(expected[i], Ff.Decode(jobs[i].Output, "rgb24"));
     }
 
@@ -283,10 +295,10 @@ public class FramingTests
         PixelBox box = MotionFraming.Find(Nodding(640, 360, 300, 100));
         AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving"], folder["out.png"], options);
         Assert.Equal(box, summary.DrivingCrop);
-        byte[] expected = animator.Animate(Driving[0], Nodding(640, 360, 300, 100), new() { DrivingCrop = box }).Pixels();
+        byte[] expected = animator.All(Driving[0], Nodding(640, 360, 300, 100), new() { DrivingCrop = box }).Pixels();
         Assert.Equal(expected, Ff.Decode(folder["out.png"], "rgb24"));
         List<RgbImage> frames = [];
-        await foreach (RgbImage frame in animator.AnimateAsync(folder["source.png"], folder["driving"], options)) frames.Add(frame);
+        await foreach (RgbImage frame in animator.FramesAsync(folder["source.png"], folder["driving"], options)) frames.Add(frame);
         Assert.Equal(expected, frames.Pixels());
         Assert.Equal(new PixelBox(140, 0, 360, 360), MotionFraming.Find(folder["driving"]));
     }

@@ -8,7 +8,12 @@ public class LiveTests
     private const int FrameBytes = 3 * 64 * 64;
     private static readonly RgbImage Source = Pictures.Noise(64, 64, 4);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly AnimationOptions Raw = new() { RawInputSize = new(64, 64), FrameRate = new FrameRate(25), RawOutput = RawOutput.Rgb24 };
+    private static readonly AnimationOptions Raw = new()
+    {
+        RawInputSize = new(64, 64),
+        FrameRate = new FrameRate(25),
+        RawOutput = RawOutput.Rgb24,
+    };
 
     private static TempFolder WithSource()
     {
@@ -25,9 +30,11 @@ public class LiveTests
     {
         using TempFolder folder = WithSource();
         using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
-        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out, ourOutput.ClientSafePipeHandle);
+        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out,
+            ourOutput.ClientSafePipeHandle);
         using Animator animator = new FakeExecutor(64) { PreferredBatch = 4 }.Animator();
-        AnimationOptions options = Raw with { RawInput = RawInput.Rgb24, RawOutput = format }; // told, so that the header need not wait for the first byte
+        // told, so that the header need not wait for the first byte
+        AnimationOptions options = Raw with { RawInput = RawInput.Rgb24, RawOutput = format };
         Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, options));
 
         RgbImage[] driving = Pictures.Brightening(5);
@@ -61,27 +68,30 @@ public class LiveTests
         }
     }
 
-    [Fact]
-    public void A_stream_gives_the_same_frames_as_memory_bit_for_bit()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(16)]
+    public void A_stream_gives_the_same_frames_as_memory_bit_for_bit(int batch)
     {
         using TempFolder folder = WithSource();
         RgbImage[] driving = [.. Enumerable.Range(0, 7).Select(i => Pictures.Noise(90, 70, i))];
-        foreach (int batch in new[] { 0, 1, 3, 16 })
-        {
-            AnimationOptions options = Raw with { RawInputSize = new(90, 70), Batch = batch, Frames = 1..6, SideBySide = true };
-            using Animator animator = new FakeExecutor(64).Animator();
-            using MemoryStream output = new();
-            AnimationSummary summary = animator.Animate(folder["source.png"], new Dribble(driving.Pixels(), 5000), output, options);
-            Assert.Equal(animator.Animate(Source, driving, new() { Frames = 1..6, SideBySide = true }).Pixels(), output.ToArray());
-            Assert.Equal((5, 5, 192), (summary.Frames, summary.Latency!.Value.Frames, summary.Width));
-        }
+        AnimationOptions options = Raw with { RawInputSize = new(90, 70), Frames = 1..6, SideBySide = true };
+        using Animator animator = new FakeExecutor(64).Animator(batch: batch);
+        using MemoryStream output = new();
+        AnimationSummary summary = animator.Animate(folder["source.png"], new Dribble(driving.Pixels(), 5000), output, options);
+        Assert.Equal(animator.All(Source, driving, new() { Frames = 1..6, SideBySide = true }).Pixels(), output.ToArray());
+        Assert.Equal((5, 5, 192), (summary.Frames, summary.Latency!.Value.Frames, summary.Width));
+        Assert.Equal(output.ToArray(), animator.Frames(Source, new Dribble(driving.Pixels(), 5000), options).Pixels());
     }
 
     [Fact]
     public void Streams_and_files_mix_and_raw_files_need_no_ffmpeg()
     {
         using TempFolder folder = WithSource();
-        Ff.Mpeg("-f lavfi -i testsrc2=size=96x64:rate=30000/1001 -frames:v 6 -pix_fmt yuv444p -strict -1 -f yuv4mpegpipe", folder["driving.y4m"]);
+        Ff.Mpeg("-f lavfi -i testsrc2=size=96x64:rate=30000/1001 -frames:v 6 -pix_fmt yuv444p -strict -1 -f yuv4mpegpipe",
+            folder["driving.y4m"]);
         using Animator animator = new FakeExecutor(64).Animator();
         using MemoryStream piped = new();
         AnimationSummary toStream = animator.Animate(folder["source.png"], folder["driving.y4m"], piped);
@@ -96,11 +106,13 @@ public class LiveTests
         byte[] raw = File.ReadAllBytes(folder["out.rgb"]);
         Assert.Equal(6 * FrameBytes, raw.Length);
         // The same driving frames through ffmpeg's own conversion of yuv4mpeg.
-        IEnumerable<RgbImage> frames = Ff.Decode(folder["driving.y4m"], "rgb24").Chunk(3 * 96 * 64).Select(pixels => new RgbImage(96, 64, pixels));
-        Assert.All(animator.Animate(Source, frames).Pixels().Zip(raw), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+        IEnumerable<RgbImage> frames = Ff.Decode(folder["driving.y4m"], "rgb24").Chunk(3 * 96 * 64).Select(pixels =>
+            new RgbImage(96, 64, pixels));
+        Assert.All(animator.All(Source, frames).Pixels().Zip(raw), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
     }
 
-    /// <summary>Smoothing over 5 frames takes two that come after: a result comes with the second frame after its own, and the last two at the end.</summary>
+    /// <summary>Smoothing over 5 frames takes two that come after: a result comes with the second frame after its own, and the last two at
+    /// the end.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
@@ -108,9 +120,11 @@ public class LiveTests
     {
         using TempFolder folder = WithSource();
         using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
-        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out, ourOutput.ClientSafePipeHandle);
-        using Animator animator = new FakeExecutor(64).Animator();
-        Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, Raw with { SmoothingWindow = 5, Batch = batch }));
+        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out,
+            ourOutput.ClientSafePipeHandle);
+        using Animator animator = new FakeExecutor(64).Animator(batch: batch);
+        Task<AnimationSummary> work = Task.Run(() =>
+            animator.Animate(folder["source.png"], input, output, Raw with { SmoothingWindow = 5 }));
         RgbImage[] driving = [.. Enumerable.Range(0, 9).Select(i => Pictures.Noise(64, 64, i))];
         List<byte> results = [];
         for (int i = 0; i < 9; i++)
@@ -125,7 +139,7 @@ public class LiveTests
         await take;
         Assert.Equal((9, 9), (summary.Frames, summary.Latency!.Value.Frames));
         using Animator again = new FakeExecutor(64).Animator();
-        Assert.Equal(again.Animate(Source, driving, new() { SmoothingWindow = 5 }).Pixels(), results);
+        Assert.Equal(again.All(Source, driving, new() { SmoothingWindow = 5 }).Pixels(), results);
 
         async Task Take(int frames)
         {
@@ -162,7 +176,8 @@ public class LiveTests
         foreach (bool isSized in new[] { true, false }) // waiting for a frame; waiting for a header
         {
             using CancellationTokenSource stop = new();
-            Task work = Task.Run(() => animator.Animate(folder["source.png"], input, folder["out.png"], isSized ? Raw with { RawInput = RawInput.Rgb24, RawOutput = RawOutput.Auto } : new(), null, stop.Token));
+            Task work = Task.Run(() => animator.Animate(folder["source.png"], input, folder["out.png"], isSized
+                ? Raw with { RawInput = RawInput.Rgb24, RawOutput = RawOutput.Auto } : new(), null, stop.Token));
             await Task.Delay(100);
             Assert.False(work.IsCompleted);
             stop.Cancel();
@@ -184,7 +199,7 @@ public class LiveTests
         MediaException failure = await Assert.ThrowsAsync<MediaException>(() => work.WaitAsync(Patience));
         Assert.StartsWith("the output stream: cannot be written: ", failure.Message);
         Assert.IsAssignableFrom<IOException>(failure.InnerException);
-        Assert.Single(animator.Animate(Source, [Source])); // and the animator goes on
+        Assert.Single(animator.All(Source, [Source])); // and the animator goes on
     }
 
     [Fact]
@@ -194,9 +209,13 @@ public class LiveTests
         using MemoryStream output = new();
         using Animator animator = new FakeExecutor(64).Animator();
         byte[] driving = Pictures.Brightening(4).Pixels()[..(3 * FrameBytes + 5)];
-        MediaException failure = Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], new MemoryStream(driving), output, Raw));
-        Assert.Equal($"the driving stream: at byte {driving.Length}: the stream ends within frame 3, of which 5 of {FrameBytes} bytes are there.", failure.Message);
-        Assert.Contains("there is no frame in it", Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], new MemoryStream(), output, Raw with { RawInput = RawInput.Rgb24 })).Message);
+        MediaException failure = Assert.Throws<MediaException>(() =>
+            animator.Animate(folder["source.png"], new MemoryStream(driving), output, Raw));
+        Assert.Equal($"the driving stream: at byte {driving.Length}: the stream ends within frame 3, of which 5 of {FrameBytes} bytes are "
+            + "there.", failure.Message);
+        Assert.Contains("there is no frame in it",
+            Assert.Throws<MediaException>(() =>
+                animator.Animate(folder["source.png"], new MemoryStream(), output, Raw with { RawInput = RawInput.Rgb24 })).Message);
     }
 
     [Fact]
@@ -208,17 +227,22 @@ public class LiveTests
         Assert.Throws<ArgumentException>(() => animator.Live(Source, new() { SmoothingWindow = 3 }));
         foreach (AnimationOptions options in new AnimationOptions[]
         {
-            new() { Normalization = Normalization.MinMax }, new() { AutoDrivingCrop = true }, new() { StartFrame = StartFrame.Best }, new() { Loops = 2 }, new() { PingPong = true },
+            new() { Normalization = Normalization.MinMax }, new() { AutoDrivingCrop = true }, new() { StartFrame = StartFrame.Best },
+                new() { Loops = 2 }, new() { PingPong = true },
         })
         {
             Assert.Throws<ArgumentException>(() => animator.Animate(folder["source.png"], stream, stream, options));
             Assert.Throws<ArgumentException>(() => animator.Live(Source, options));
         }
-        Assert.Throws<ArgumentException>(() => animator.Animate(folder["source.png"], default(PathOrStream), stream));
-        Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { AutoDrivingCrop = true }));
-        Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { RawInputSize = new(0, 4) }));
-        Assert.Throws<ArgumentException>(() => animator.Animate(Source, [Source], new() { RawOutput = (RawOutput)9 }));
-        Assert.Contains(".y4m and .rgb", Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], folder["source.png"], folder["o.mp4"], new() { RawOutput = RawOutput.Rgb24 })).Message);
+        Assert.Throws<ArgumentNullException>(() => animator.Animate(folder["source.png"], default(Driving)!, stream));
+        Assert.Throws<ArgumentException>(() => animator.Live(Lia.Source.Clip([Source])));
+        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { AutoDrivingCrop = true }));
+        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { RawInputSize = new(0, 4) }));
+        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { RawOutput = (RawOutput)9 }));
+        Assert.Contains(".y4m and .rgb",
+            Assert.Throws<MediaException>(() =>
+                animator.Animate(folder["source.png"], folder["source.png"], folder["o.mp4"], new() { RawOutput = RawOutput.Rgb24 }))
+                    .Message);
     }
 
     [Fact]
@@ -227,33 +251,34 @@ public class LiveTests
         using TempFolder folder = WithSource();
         List<AnimationProgress> told = [];
         using Animator animator = new FakeExecutor(64).Animator();
-        animator.Animate(folder["source.png"], new MemoryStream(Pictures.Brightening(8).Pixels()), new MemoryStream(), Raw, new Synchronous(told.Add));
+        animator.Animate(folder["source.png"], new MemoryStream(Pictures.Brightening(8).Pixels()), new MemoryStream(), Raw,
+            new Synchronous(told.Add));
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], told.Select(progress => progress.Frames));
         Assert.InRange(told[^1].Latency!.Value.Frames, 6, 8); // the last may not be out yet
         Assert.All(told, progress => Assert.Null(progress.Total));
     }
 
-    [Theory]
-    [InlineData(MotionMode.Relative)]
-    [InlineData(MotionMode.Absolute)]
-    public void Frame_by_frame_is_bit_for_bit_what_a_clip_is(MotionMode mode)
+    private static readonly Dictionary<string, AnimationOptions> Shown = new()
     {
+        ["plain"] = new() { MotionStrength = 0.7f },
+        ["side by side"] = new() { SideBySide = true, Fit = Fit.Pad },
+        ["pasted back"] = new() { Crop = new(8, 4, 40, 40), PasteBack = true, DrivingCrop = new(3, 2, 40, 41) },
+    };
+
+    public static MatrixTheoryData<string, MotionMode> ShownInBothModes => new([.. Shown.Keys], [MotionMode.Relative, MotionMode.Absolute]);
+
+    [Theory, MemberData(nameof(ShownInBothModes))]
+    public void Frame_by_frame_is_bit_for_bit_what_a_clip_is(string shown, MotionMode mode)
+    {
+        AnimationOptions options = Shown[shown] with { Mode = mode };
         using Animator animator = new FakeExecutor(64).Animator();
         RgbImage[] driving = [.. Enumerable.Range(0, 5).Select(i => Pictures.Noise(60 + i, 50, i))];
-        foreach (AnimationOptions options in new AnimationOptions[]
-        {
-            new() { Mode = mode, MotionStrength = 0.7f },
-            new() { Mode = mode, SideBySide = true, Fit = Fit.Pad },
-            new() { Mode = mode, Crop = new(8, 4, 40, 40), PasteBack = true, DrivingCrop = new(3, 2, 40, 41) },
-        })
-        {
-            IReadOnlyList<RgbImage> expected = animator.Animate(Source, driving, options);
-            using LiveAnimator live = animator.Live(Source, options);
-            Assert.Equal((expected[0].Width, expected[0].Height), (live.Width, live.Height));
-            Assert.Null(live.Latency);
-            Assert.Equal(expected.Pixels(), driving.Select(live.Next).Pixels());
-            Assert.Equal(5, live.Latency!.Value.Frames);
-        }
+        IReadOnlyList<RgbImage> expected = animator.All(Source, driving, options);
+        using LiveAnimator live = animator.Live(Source, options);
+        Assert.Equal((expected[0].Width, expected[0].Height), (live.Width, live.Height));
+        Assert.Null(live.Latency);
+        Assert.Equal(expected.Pixels(), driving.Select(live.Next).Pixels());
+        Assert.Equal(5, live.Latency!.Value.Frames);
     }
 
     [Fact]
@@ -267,7 +292,7 @@ public class LiveTests
         live.Restart();
         byte[][] after = [live.Next(driving[3]).Pixels, live.Next(driving[5]).Pixels];
         live.Dispose();
-        Assert.Equal(animator.Animate(Source, [driving[3], driving[5]]).Select(frame => frame.Pixels), after);
+        Assert.Equal(animator.All(Source, [driving[3], driving[5]]).Select(frame => frame.Pixels), after);
     }
 
     [Fact]
@@ -276,11 +301,11 @@ public class LiveTests
         FakeExecutor executor = new(64);
         Animator animator = executor.Animator();
         LiveAnimator live = animator.Live(Source);
-        Assert.Throws<InvalidOperationException>(() => animator.Animate(Source, [Source]));
+        Assert.Throws<InvalidOperationException>(() => animator.All(Source, [Source]));
         live.Dispose();
         Assert.Throws<ObjectDisposedException>(() => live.Next(Source));
         live.Dispose();
-        Assert.Single(animator.Animate(Source, [Source]));
+        Assert.Single(animator.All(Source, [Source]));
 
         live = animator.Live(Source);
         animator.Dispose();
@@ -296,7 +321,8 @@ public class LiveTests
     {
         FakeExecutor executor = new(64) { Poison = 1 };
         using Animator animator = executor.Animator();
-        Assert.Contains("the source: the crop 60,0,5,5 reaches beyond", Assert.Throws<MediaException>(() => animator.Live(Source, new() { Crop = new(60, 0, 5, 5) })).Message);
+        Assert.Contains("the source: the crop 60,0,5,5 reaches beyond",
+            Assert.Throws<MediaException>(() => animator.Live(Source, new() { Crop = new(60, 0, 5, 5) })).Message);
         using LiveAnimator live = animator.Live(Source);
         live.Next(Source);
         Assert.Contains("fake model: frame 1 came out", Assert.Throws<Weights.WeightsException>(() => live.Next(Source)).Message);
@@ -305,7 +331,7 @@ public class LiveTests
     private static IReadOnlyList<RgbImage> Expected(RgbImage[] driving)
     {
         using Animator animator = new FakeExecutor(64).Animator();
-        return animator.Animate(Source, driving);
+        return animator.All(Source, driving);
     }
 
     /// <summary>Pixels without end, counted.</summary>

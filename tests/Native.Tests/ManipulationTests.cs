@@ -1,13 +1,15 @@
-using Lia.Imaging;
+using Lia.Animation.Motion;
+using Lia.Animation.Pipeline;
 using Lia.Network;
 using Lia.Network.Verification;
-using Lia.Pipeline;
+using Lia.Loading;
 using Lia.Testing;
 using Lia.Weights;
 
 namespace Lia.Tests;
 
-/// <summary>Pictures moved along motion directions. The fake network's directions are the colours: a frame is half the source plus the latent.</summary>
+/// <summary>Pictures moved along motion directions. The fake network's directions are the colours: a frame is half the source plus the
+/// latent.</summary>
 public class ManipulationTests
 {
     private static readonly RgbImage Source = Pictures.Noise(64, 64, 4);
@@ -34,8 +36,8 @@ public class ManipulationTests
     public void No_edit_and_a_delta_of_zero_reconstruct_the_source_as_an_animation_by_itself_does()
     {
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3);
-        using Animator animator = new(weights, new AnimationOptions { Device = Device.Cpu });
-        byte[] reconstruction = animator.Animate(Source, [Source], new() { Mode = MotionMode.Relative })[0].Pixels;
+        using Animator animator = new(new ModelOptions { Weights = weights, Device = Device.Cpu });
+        byte[] reconstruction = animator.All(Source, [Source], new() { Mode = MotionMode.Relative })[0].Pixels;
         Assert.Equal(5, animator.Directions);
         Assert.Equal(reconstruction, animator.Manipulate(Source, []).Pixels);
         Assert.Equal(reconstruction, animator.Manipulate(Source, [new(4, 0)]).Pixels);
@@ -50,8 +52,9 @@ public class ManipulationTests
     public void The_batch_does_not_change_the_frames(int batch)
     {
         using Animator animator = new FakeExecutor(64).Animator();
+        using Animator batched = new FakeExecutor(64).Animator(batch: batch);
         byte[] expected = Four.Select(edits => animator.Manipulate(Source, edits)).Pixels();
-        Assert.Equal(expected, animator.ManipulateEach(Source, Four, new() { Batch = batch }).Pixels());
+        Assert.Equal(expected, batched.ManipulateFrames(Source, Four).Pixels());
     }
 
     [Fact]
@@ -62,24 +65,31 @@ public class ManipulationTests
         Assert.Throws<ArgumentOutOfRangeException>(() => MotionEdit.Sweep(2, 1, 0, 1));
     }
 
-    /// <summary>Float64 results of the official program: delta along a direction of a still picture; the limit is five times PyTorch's own float32 error.</summary>
+    /// <summary>Float64 results of the official program: delta along a direction of a still picture; the limit is five times PyTorch's own
+    /// float32 error.</summary>
     [Fact]
     public void Frames_are_those_of_the_official_program()
     {
         using SafetensorsFile golden = new(TestData.Unpack("net64.safetensors"));
         using SyntheticCheckpoint weights = new(ModelArchitecture.Official(64), ulong.Parse(golden.Metadata["seed"]));
-        LoadedModel model = ModelLoader.Load(weights, new AnimationOptions { Device = Device.Cpu });
-        using IExecutor executor = model.Executor;
+        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
+            .Executor;
         RgbImage source = new(64, 64, [.. golden.Read("source.u8").Select(value => (byte)value)]);
         string[] names = [.. golden.Tensors.Keys.Where(name => name.StartsWith("manipulate.", StringComparison.Ordinal))];
         Assert.NotEmpty(names);
-        MotionEdit[][] edits = [.. names.Select(name => (MotionEdit[])[new(int.Parse(name["manipulate.".Length..]), float.Parse(golden.Metadata[$"{name}.delta"]))])];
+        MotionEdit[][] edits = [.. names.Select(name =>
+            (MotionEdit[])[new(int.Parse(name["manipulate.".Length..]), float.Parse(golden.Metadata[$"{name}.delta"]))])];
         double limit = 5 * double.Parse(golden.Metadata["frames.f32err"]);
 
         int frame = 0;
-        foreach (ReadOnlyMemory<float> actual in new Manipulation(executor, model.Name, source, new AnimationOptions(), default).NetworkFrames(edits, null))
+        ClipSettings settings = new AnimationOptions().Settings(MotionMode.Relative, batch: 0);
+        using ClipPipeline pipeline = new(
+            executor, "the model", SourceFrames.Still("the source", source, 64, settings.Framing), _ =>
+                new EditedMotion(edits, executor.Architecture.Motion),
+            settings with { Composition = new(Normalization: Normalization.MinMax) }, null, new(), null, default);
+        foreach (NetworkFrame actual in pipeline.NetworkFrames())
         {
-            double error = GoldenVerification.RelativeError(actual.Span, golden.Read(names[frame]));
+            double error = GoldenVerification.RelativeError(actual.Values.Span, golden.Read(names[frame]));
             Assert.True(error <= limit, $"{names[frame]}: relative error {error:E2}, limit {limit:E2}");
             frame++;
         }
@@ -90,15 +100,17 @@ public class ManipulationTests
     public void Pictures_are_what_the_executor_makes_of_the_moved_latent()
     {
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3);
-        using Animator animator = new(weights, new AnimationOptions { Device = Device.Cpu });
-        using IExecutor executor = ModelLoader.Load(weights, new AnimationOptions { Device = Device.Cpu }).Executor;
+        using Animator animator = new(new ModelOptions { Weights = weights, Device = Device.Cpu });
+        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
+            .Executor;
         float[] image = new float[3 * 64 * 64], latent = new float[24];
         Planes.FromPixels(Source.Pixels, image);
         using EncodedSource encoded = executor.EncodeSource(image);
         Latents.Manipulate(executor.Basis, encoded.Appearance, encoded.Motion, [0, 2, 0, -1.5f, 0], latent);
         executor.Synthesize(encoded, latent, 1, image);
         byte[] expected = new byte[image.Length];
-        for (int i = 0; i < image.Length; i++) expected[i % 4096 * 3 + i / 4096] = (byte)Math.Clamp(MathF.Round((image[i] + 1) / 2 * 255), 0, 255);
+        for (int i = 0; i < image.Length; i++)
+            expected[i % 4096 * 3 + i / 4096] = (byte)Math.Clamp(MathF.Round((image[i] + 1) / 2 * 255), 0, 255);
         Assert.Equal(expected, animator.Manipulate(Source, [new(3, -1.5f), new(1, 2)]).Pixels);
     }
 
@@ -111,14 +123,15 @@ public class ManipulationTests
     {
         using Animator animator = new FakeExecutor(64).Animator();
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => animator.Manipulate(Source, [new(direction, delta)])).Message);
-        Assert.Equal(4, animator.ManipulateEach(Source, Four).Count());
+        Assert.Equal(4, animator.ManipulateFrames(Source, Four).Count());
     }
 
     [Fact]
     public void Damaged_weights_are_named()
     {
         using Animator animator = new FakeExecutor(64) { Poison = 2 }.Animator();
-        Assert.StartsWith("fake model: frame 2 ", Assert.Throws<WeightsException>(() => animator.ManipulateEach(Source, Four).ToList()).Message);
+        Assert.StartsWith("fake model: frame 2 ",
+            Assert.Throws<WeightsException>(() => animator.ManipulateFrames(Source, Four).ToList()).Message);
     }
 
     [Fact]
@@ -126,7 +139,7 @@ public class ManipulationTests
     {
         int batches = 0;
         using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => batches++ }.Animator();
-        using (IEnumerator<RgbImage> frames = animator.ManipulateEach(Source, Four).GetEnumerator())
+        using (IEnumerator<RgbImage> frames = animator.ManipulateFrames(Source, Four).GetEnumerator())
         {
             Assert.Equal(0, batches);
             Assert.True(frames.MoveNext());
@@ -142,8 +155,10 @@ public class ManipulationTests
         using CancellationTokenSource cancellation = new();
         FakeExecutor executor = new(64) { BeforeSynthesis = _ => cancellation.Cancel() };
         Animator animator = executor.Animator();
-        Assert.Equal(cancellation.Token, Assert.Throws<OperationCanceledException>(() => animator.ManipulateEach(Source, Four, null, null, cancellation.Token).ToList()).CancellationToken);
-        using (IEnumerator<RgbImage> frames = animator.ManipulateEach(Source, Four).GetEnumerator())
+        Assert.Equal(cancellation.Token,
+            Assert.Throws<OperationCanceledException>(() =>
+                animator.ManipulateFrames(Source, Four, null, null, cancellation.Token).ToList()).CancellationToken);
+        using (IEnumerator<RgbImage> frames = animator.ManipulateFrames(Source, Four).GetEnumerator())
         {
             frames.MoveNext();
             animator.Dispose();
@@ -156,8 +171,8 @@ public class ManipulationTests
     public void Progress_counts_the_frames()
     {
         List<AnimationProgress> told = [];
-        using Animator animator = new FakeExecutor(64).Animator();
-        _ = animator.ManipulateEach(Source, Four, new() { Batch = 3 }, new Synchronous(told.Add)).ToList();
+        using Animator animator = new FakeExecutor(64).Animator(batch: 3);
+        _ = animator.ManipulateFrames(Source, Four, null, new Synchronous(told.Add)).ToList();
         Assert.Equal([(3, 4), (4, 4)], told.Select(progress => (progress.Frames, progress.Total)));
     }
 }

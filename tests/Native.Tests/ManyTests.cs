@@ -40,7 +40,15 @@ public class ManyTests
     {
         using TempFolder folder = Inputs();
         using Animator animator = new FakeExecutor(64).Animator();
-        AnimationOptions options = new() { StartFrame = StartFrame.Best, SmoothingWindow = 3, Loops = 2, PingPong = true, SideBySide = true, Frames = 1..6 };
+        AnimationOptions options = new()
+        {
+            StartFrame = StartFrame.Best,
+            SmoothingWindow = 3,
+            Loops = 2,
+            PingPong = true,
+            SideBySide = true,
+            Frames = 1..6,
+        };
         IReadOnlyList<AnimationJob> jobs = AnimationJob.ForEach([folder["faces/a.png"], folder["faces/b.png"]], folder["out"], ".png");
         Assert.All(animator.AnimateMany(jobs, folder["driving.mp4"], options: options), result => Assert.Equal(16, result.Summary!.Frames));
         foreach (AnimationJob job in jobs)
@@ -56,7 +64,8 @@ public class ManyTests
         using TempFolder folder = Inputs();
         Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 0.4", folder["sound.mp4"]);
         using Animator animator = new FakeExecutor(64).Animator();
-        Assert.All(animator.AnimateMany(AnimationJob.ForEach([folder["faces"]], folder["out"], ".mp4"), folder["sound.mp4"]), result => Assert.True(result.Summary!.HasAudio));
+        Assert.All(animator.AnimateMany(AnimationJob.ForEach([folder["faces"]], folder["out"], ".mp4"), folder["sound.mp4"]), result =>
+            Assert.True(result.Summary!.HasAudio));
     }
 
     [Fact]
@@ -68,7 +77,8 @@ public class ManyTests
         foreach (string extension in new[] { ".png", "" })
         {
             IReadOnlyList<AnimationJob> jobs = AnimationJob.ForEach([folder["faces"]], folder["out"], extension);
-            using (IEnumerator<AnimationJobResult> interrupted = animator.AnimateMany(jobs, folder["driving.mp4"]).GetEnumerator()) Assert.True(interrupted.MoveNext());
+            using (IEnumerator<AnimationJobResult> interrupted = animator.AnimateMany(jobs, folder["driving.mp4"]).GetEnumerator())
+                Assert.True(interrupted.MoveNext());
             Assert.Equal([true, false, false], jobs.Select(job => job.IsDone));
             DateTime first = File.GetLastWriteTimeUtc(jobs[0].Output);
 
@@ -80,7 +90,9 @@ public class ManyTests
             Assert.Equal(encoded, executor.DrivingFrames);
         }
         File.WriteAllText(folder["out/a.png"], "not whole");
-        Assert.Equal([true, true, true], animator.AnimateMany(AnimationJob.ForEach([folder["faces"]], folder["out"], ".png"), folder["driving.mp4"], overwrite: true).Select(result => result.Summary is not null));
+        Assert.Equal([true, true, true],
+            animator.AnimateMany(AnimationJob.ForEach([folder["faces"]], folder["out"], ".png"), folder["driving.mp4"], overwrite: true)
+                .Select(result => result.Summary is not null));
         Assert.Equal(64, RgbImage.Load(folder["out/a.png"]).Width);
     }
 
@@ -92,7 +104,8 @@ public class ManyTests
         Directory.CreateDirectory(folder["out/c.png/full"]);
         AnimationJob[] jobs =
         [
-            new(folder["none.png"], folder["out/none.png"]), new(folder["faces/b.png"], folder["out/b.png"]), new(folder["faces/c.png"], folder["out/c.png"]),
+            new(folder["none.png"], folder["out/none.png"]), new(folder["faces/b.png"], folder["out/b.png"]), new(folder["faces/c.png"],
+                folder["out/c.png"]),
             new(folder["faces/c.png"], folder["out/c.xyz"]), new(folder["faces/a.png"], folder["out/a.png"]),
         ];
         using Animator animator = new FakeExecutor(64).Animator();
@@ -103,7 +116,8 @@ public class ManyTests
         Assert.StartsWith(folder["out/c.png"] + ": cannot be written", results[2].Failure!.Message, StringComparison.Ordinal);
         Assert.Contains(".xyz is not known", results[3].Failure!.Message, StringComparison.Ordinal);
         Assert.Equal(7, results[4].Summary!.Frames);
-        Assert.Equal(["out/a.png", "out/c.png", "out/c.png/full"], folder.Entries.Where(entry => entry.StartsWith("out/", StringComparison.Ordinal)));
+        Assert.Equal(["out/a.png", "out/c.png", "out/c.png/full"],
+            folder.Entries.Where(entry => entry.StartsWith("out/", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -112,11 +126,15 @@ public class ManyTests
         using TempFolder folder = Inputs();
         AnimationJob[] jobs = [new(folder["faces/a.png"], folder["out/a.png"])];
         using Animator animator = new FakeExecutor(64).Animator();
-        Assert.Contains("there is no such file", Assert.Throws<MediaException>(() => animator.AnimateMany(jobs, folder["none.mp4"]).ToList()).Message);
-        Assert.Contains("none from frame 7 on", Assert.Throws<MediaException>(() => animator.AnimateMany(jobs, folder["driving.mp4"], options: new() { Frames = 7.. }).ToList()).Message);
+        Assert.Contains("there is no such file",
+            Assert.Throws<MediaException>(() => animator.AnimateMany(jobs, folder["none.mp4"]).ToList()).Message);
+        Assert.Contains("none from frame 7 on",
+            Assert.Throws<MediaException>(() =>
+                animator.AnimateMany(jobs, folder["driving.mp4"], options: new() { Frames = 7.. }).ToList()).Message);
         using CancellationTokenSource cancellation = new();
         Synchronous progress = new(value => { if (value is { Stage: AnimationStage.Animating, Frames: 3 }) cancellation.Cancel(); });
-        Assert.Throws<OperationCanceledException>(() => animator.AnimateMany(jobs, folder["driving.mp4"], progress: progress, cancellationToken: cancellation.Token).ToList());
+        Assert.Throws<OperationCanceledException>(() =>
+            animator.AnimateMany(jobs, folder["driving.mp4"], progress: progress, cancellationToken: cancellation.Token).ToList());
         Assert.DoesNotContain(folder.Entries, entry => entry.StartsWith("out/", StringComparison.Ordinal));
     }
 
@@ -125,7 +143,8 @@ public class ManyTests
     {
         using TempFolder folder = Inputs();
         byte[] a = File.ReadAllBytes(folder["faces/a.png"]), b = File.ReadAllBytes(folder["faces/b.png"]);
-        AnimationJob[] jobs = [new(folder["faces/a.png"], folder["faces/a.png"]), new(folder["faces/a.png"], folder["faces/b.png"]), new(folder["faces/b.png"], folder["driving.mp4"])];
+        AnimationJob[] jobs = [new(folder["faces/a.png"], folder["faces/a.png"]), new(folder["faces/a.png"], folder["faces/b.png"]),
+            new(folder["faces/b.png"], folder["driving.mp4"])];
         using Animator animator = new FakeExecutor(64).Animator();
         AnimationJobResult[] results = [.. animator.AnimateMany(jobs, folder["driving.mp4"])];
         Assert.Contains("would replace the source", results[0].Failure!.Message);
@@ -158,21 +177,30 @@ public class ManyTests
         for (int i = 9; i <= 11; i++) File.Copy(folder["faces/a.png"], folder[$"faces/x{i}.PNG"]);
         File.WriteAllText(folder["faces/notes.txt"], "no picture");
         IReadOnlyList<AnimationJob> jobs = AnimationJob.ForEach([folder["driving.mp4"], folder["faces"]], folder["out"], ".gif");
-        Assert.Equal(["driving.gif", "a.gif", "b.gif", "c.gif", "x9.gif", "x10.gif", "x11.gif"], jobs.Select(job => Path.GetRelativePath(folder["out"], job.Output)));
+        Assert.Equal(["driving.gif", "a.gif", "b.gif", "c.gif", "x9.gif", "x10.gif", "x11.gif"],
+            jobs.Select(job => Path.GetRelativePath(folder["out"], job.Output)));
         File.Copy(folder["faces/a.png"], folder["faces/a.bmp"]);
-        Assert.Contains("and so would that of", Assert.Throws<MediaException>(() => AnimationJob.ForEach([folder["faces"]], folder["out"], ".mp4")).Message);
-        Assert.Contains("choose another for the outputs", Assert.Throws<MediaException>(() => AnimationJob.ForEach([folder["faces"]], folder["faces/"], ".mp4")).Message);
+        Assert.Contains("and so would that of",
+            Assert.Throws<MediaException>(() => AnimationJob.ForEach([folder["faces"]], folder["out"], ".mp4")).Message);
+        Assert.Contains("choose another for the outputs",
+            Assert.Throws<MediaException>(() => AnimationJob.ForEach([folder["faces"]], folder["faces/"], ".mp4")).Message);
         Directory.CreateDirectory(folder["hollow"]);
-        Assert.Contains("no picture in the folder", Assert.Throws<MediaException>(() => AnimationJob.ForEach([folder["hollow"]], folder["out"], ".mp4")).Message);
+        Assert.Contains("no picture in the folder",
+            Assert.Throws<MediaException>(() => AnimationJob.ForEach([folder["hollow"]], folder["out"], ".mp4")).Message);
     }
 
     [Fact]
     public void Jobs_that_make_no_sense_are_refused_at_once()
     {
         using Animator animator = new FakeExecutor(64).Animator();
-        Assert.Contains("two jobs have this output", Assert.Throws<ArgumentException>(() => animator.AnimateMany([new("a.png", "x/o.png"), new("b.png", "./x/o.png")], "d.mp4")).Message);
-        Assert.Contains("name a folder", Assert.Throws<ArgumentException>(() => animator.AnimateMany([new("a.png", "o%05d.png")], "d.mp4")).Message);
-        Assert.Contains("a dump is of one clip", Assert.Throws<ArgumentException>(() => animator.AnimateMany([new("a.png", "o.png")], "d.mp4", options: new() { Dump = "d.safetensors" })).Message);
+        Assert.Contains("two jobs have this output",
+            Assert.Throws<ArgumentException>(() => animator.AnimateMany([new("a.png", "x/o.png"), new("b.png", "./x/o.png")], "d.mp4"))
+                .Message);
+        Assert.Contains("name a folder",
+            Assert.Throws<ArgumentException>(() => animator.AnimateMany([new("a.png", "o%05d.png")], "d.mp4")).Message);
+        Assert.Contains("a dump is of one clip",
+            Assert.Throws<ArgumentException>(() =>
+                animator.AnimateMany([new("a.png", "o.png")], "d.mp4", options: new() { Dump = "d.safetensors" })).Message);
         Assert.Empty(animator.AnimateMany([], "d.mp4"));
     }
 }

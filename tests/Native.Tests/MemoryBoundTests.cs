@@ -8,7 +8,8 @@ public class AloneCollection;
 public class MemoryBoundTests
 {
     /// <summary>
-    /// Managed memory in use, taken every 50 frames after a full collection. If anything of a frame were kept (its 12 kB of pixels, its 48 kB of
+    /// Managed memory in use, taken every 50 frames after a full collection. If anything of a frame were kept (its 12 kB of pixels, its 48
+    /// kB of
     /// values), 2,900 frames more would show as 34 MB at least; the bound is 2 MB.
     /// </summary>
     [Theory]
@@ -23,7 +24,8 @@ public class MemoryBoundTests
         long Peak(int frames)
         {
             long peak = 0;
-            Synchronous watch = new(progress => { if (progress.Frames % 50 == 0) peak = Math.Max(peak, GC.GetTotalMemory(forceFullCollection: true)); });
+            Synchronous watch = new(progress =>
+                { if (progress.Frames % 50 == 0) peak = Math.Max(peak, GC.GetTotalMemory(forceFullCollection: true)); });
             AnimationOptions options = new() { Frames = ..frames, Normalization = normalization, Dump = folder["dump.safetensors"] };
             Assert.Equal(frames, animator.Animate(folder["source.png"], folder["driving.mp4"], folder[output], options, watch).Frames);
             return peak;

@@ -1,13 +1,13 @@
-using Lia.Imaging;
-using Lia.Media.Imaging;
 using Lia.Network;
-using Lia.Pipeline;
+using Lia.Media.Imaging;
+using Lia.Loading;
 using Lia.Weights;
 
 namespace Lia.Tests;
 
 /// <summary>
-/// Motion apart from pictures: a clip's codes animate as the clip does, and are edited on the way. With the fake network a code is a frame's mean colour, and in
+/// Motion apart from pictures: a clip's codes animate as the clip does, and are edited on the way. With the fake network a code is a
+/// frame's mean colour, and in
 /// absolute mode the result is tinted by it, which tells the driving frame.
 /// </summary>
 public class MotionAnimationTests
@@ -15,33 +15,40 @@ public class MotionAnimationTests
     private static readonly RgbImage Source = Pictures.Noise(64, 64, 4);
     private static readonly RgbImage[] Driving = [.. Enumerable.Range(0, 9).Select(i => Pictures.Noise(70 + i, 60, 30 + i))];
 
-    private static Animator Real(out SyntheticCheckpoint weights) =>
-        new(weights = new SyntheticCheckpoint(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3), new AnimationOptions { Device = Device.Cpu, Threads = 2 });
+    private static Animator Real(out SyntheticCheckpoint weights, int batch = 0) =>
+        new(new ModelOptions
+        {
+            Weights = weights = new SyntheticCheckpoint(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3),
+            Device = Device.Cpu,
+            Threads = 2,
+            Batch = batch,
+        });
 
-    public static TheoryData<AnimationOptions> Edits =>
-    [
-        new AnimationOptions(),
-        new AnimationOptions { Batch = 4 },
-        new AnimationOptions { MotionStrength = 1.5f, Fit = Fit.Crop },
-        new AnimationOptions { Mode = MotionMode.Absolute, MotionStrength = 0.5f },
-        new AnimationOptions { Frames = 2..7 },
-        new AnimationOptions { SmoothingWindow = 5 },
-        new AnimationOptions { SmoothingWindow = 25, Batch = 3 },
-        new AnimationOptions { StartFrame = StartFrame.Best },
-        new AnimationOptions { StartFrame = StartFrame.At(4), Frames = 3.. },
-        new AnimationOptions { Loops = 3, Batch = 2 },
-        new AnimationOptions { PingPong = true, Loops = 2, SmoothingWindow = 3, StartFrame = StartFrame.Best, Normalization = Normalization.MinMax },
-    ];
+    public static TheoryData<AnimationOptions, int> Edits => new()
+    {
+        { new AnimationOptions(), 0 },
+        { new AnimationOptions(), 4 },
+        { new AnimationOptions { MotionStrength = 1.5f, Fit = Fit.Crop }, 0 },
+        { new AnimationOptions { Mode = MotionMode.Absolute, MotionStrength = 0.5f }, 0 },
+        { new AnimationOptions { Frames = 2..7 }, 0 },
+        { new AnimationOptions { SmoothingWindow = 5 }, 0 },
+        { new AnimationOptions { SmoothingWindow = 25 }, 3 },
+        { new AnimationOptions { StartFrame = StartFrame.Best }, 0 },
+        { new AnimationOptions { StartFrame = StartFrame.At(4), Frames = 3.. }, 0 },
+        { new AnimationOptions { Loops = 3 }, 2 },
+        { new AnimationOptions { PingPong = true, Loops = 2, SmoothingWindow = 3, StartFrame = StartFrame.Best,
+            Normalization = Normalization.MinMax }, 0 },
+    };
 
     [Theory, MemberData(nameof(Edits))]
-    public void A_motion_clip_gives_the_frames_of_the_driving_clip_bit_for_bit(AnimationOptions options)
+    public void A_motion_clip_gives_the_frames_of_the_driving_clip_bit_for_bit(AnimationOptions options, int batch)
     {
-        using Animator animator = Real(out SyntheticCheckpoint weights);
+        using Animator animator = Real(out SyntheticCheckpoint weights, batch);
         using (weights)
         {
             MotionClip motion = animator.ExtractMotion(Driving);
             Assert.Equal((9, 5, FrameRate.Default), (motion.Count, motion.Directions, motion.FrameRate));
-            byte[] expected = animator.Animate(Source, Driving, options).Pixels(), actual = animator.Animate(Source, motion, options).Pixels();
+            byte[] expected = animator.All(Source, Driving, options).Pixels(), actual = animator.All(Source, motion, options).Pixels();
             Assert.Equal(expected, actual);
             Assert.NotEqual(expected[..(3 * 64 * 64)], expected[(3 * 64 * 64)..(2 * 3 * 64 * 64)]);
         }
@@ -68,8 +75,8 @@ public class MotionAnimationTests
             await animator.AnimateAsync(folder["source.png"], motion, folder["async.png"]);
             Assert.Equal(File.ReadAllBytes(folder["video.png"]), File.ReadAllBytes(folder["async.png"]));
             List<RgbImage> frames = [];
-            await foreach (RgbImage frame in animator.AnimateAsync(Source, motion)) frames.Add(frame);
-            Assert.Equal(animator.Animate(Source, motion).Pixels(), frames.Pixels());
+            await foreach (RgbImage frame in animator.FramesAsync(Source, motion)) frames.Add(frame);
+            Assert.Equal(animator.All(Source, motion).Pixels(), frames.Pixels());
         }
     }
 
@@ -78,11 +85,13 @@ public class MotionAnimationTests
     [InlineData(4)]
     public void Extracted_codes_are_those_of_the_encoder(int batch)
     {
-        using Animator animator = Real(out SyntheticCheckpoint weights);
+        using Animator animator = Real(out SyntheticCheckpoint weights, batch);
         using (weights)
         {
-            using IExecutor executor = ModelLoader.Load(weights, new AnimationOptions { Device = Device.Cpu }).Executor;
-            MotionClip motion = animator.ExtractMotion(Driving, new() { Frames = 2..8, Fit = Fit.Pad, Batch = batch, FrameRate = new FrameRate(10), SmoothingWindow = 5, SideBySide = true });
+            using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
+                .Executor;
+            MotionClip motion = animator.ExtractMotion(Driving,
+                new() { Frames = 2..8, Fit = Fit.Pad, FrameRate = new FrameRate(10), SmoothingWindow = 5, SideBySide = true });
             Assert.Equal((6, 0, "10/1"), (motion.Count, motion.Start, motion.FrameRate.ToString()));
             for (int i = 0; i < 6; i++)
             {
@@ -103,17 +112,20 @@ public class MotionAnimationTests
         MotionClip motion = animator.ExtractMotion(Pictures.Brightening(5));
         float[] edited = [.. motion.Codes.ToArray().Select(value => 2 * value)];
         MotionClip twice = new(edited, motion.Directions, motion.FrameRate, motion.Fingerprint);
-        Assert.Equal(animator.Animate(Source, motion, new() { MotionStrength = 2 }).Pixels(), animator.Animate(Source, twice).Pixels());
+        Assert.Equal(animator.All(Source, motion, new() { MotionStrength = 2 }).Pixels(), animator.All(Source, twice).Pixels());
     }
 
     [Fact]
     public void Smoothing_smooths_the_codes()
     {
         using Animator animator = new FakeExecutor(64).Animator();
-        RgbImage[] driving = [.. Enumerable.Range(0, 6).Select(i => i % 2 == 0 ? Pictures.Flat(64, 100, 100, 100) : Pictures.Flat(64, 140, 140, 140))];
-        IReadOnlyList<RgbImage> frames = animator.Animate(Pictures.Flat(64, 128, 128, 128), driving, new() { SmoothingWindow = 3, Mode = MotionMode.Absolute });
+        RgbImage[] driving = [.. Enumerable.Range(0, 6).Select(i =>
+            i % 2 == 0 ? Pictures.Flat(64, 100, 100, 100) : Pictures.Flat(64, 140, 140, 140))];
+        IReadOnlyList<RgbImage> frames = animator.All(Pictures.Flat(64, 128, 128, 128), driving,
+            new() { SmoothingWindow = 3, Mode = MotionMode.Absolute });
         // A quarter, a half, a quarter of 100 and 140: 120 within, 110 and 130 at the ends.
-        Assert.All(frames.Select(frame => Tint(frame, 128)).Zip([110.0, 120, 120, 120, 120, 130]), pair => Assert.Equal(pair.Second, pair.First, 1.1));
+        Assert.All(frames.Select(frame => Tint(frame, 128)).Zip([110.0, 120, 120, 120, 120, 130]), pair =>
+            Assert.Equal(pair.Second, pair.First, 1.1));
     }
 
     [Theory]
@@ -124,8 +136,8 @@ public class MotionAnimationTests
     {
         using Animator animator = new FakeExecutor(64).Animator();
         RgbImage source = Pictures.Flat(64, 100, 100, 100);
-        IReadOnlyList<RgbImage> frames = animator.Animate(source, Pictures.Brightening(7), new() { StartFrame = StartFrame.At(start) });
-        Assert.Equal(animator.Animate(source, [source])[0].Pixels, frames[start].Pixels);
+        IReadOnlyList<RgbImage> frames = animator.All(source, Pictures.Brightening(7), new() { StartFrame = StartFrame.At(start) });
+        Assert.Equal(animator.All(source, [source])[0].Pixels, frames[start].Pixels);
         for (int i = 0; i < 7; i++) Assert.Equal(100 + 4 * (i - start), Tint(frames[i], 100), 1.1);
     }
 
@@ -135,20 +147,23 @@ public class MotionAnimationTests
     {
         using TempFolder folder = new();
         Pictures.Flat(64, 90, 90, 90).Save(folder["source.png"]);
-        (int, int, int)[] colours = [(0, 0, 0), (200, 90, 90), (90, 200, 200), (150, 150, 150), (100, 95, 85), (80, 85, 95)];
-        RgbImage[] driving = [.. colours.Select(colour => Pictures.Flat(64, colour.Item1, colour.Item2, colour.Item3))];
+        (int, int, int)[] colors = [(0, 0, 0), (200, 90, 90), (90, 200, 200), (150, 150, 150), (100, 95, 85), (80, 85, 95)];
+        RgbImage[] driving = [.. colors.Select(color => Pictures.Flat(64, color.Item1, color.Item2, color.Item3))];
         Directory.CreateDirectory(folder["driving"]);
         for (int i = 0; i < driving.Length; i++) driving[i].Save(folder[$"driving/{i}.png"]);
         FakeExecutor executor = new(64);
         using Animator animator = executor.Animator();
-        AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving"], folder["best.png"], new() { StartFrame = StartFrame.Best });
+        AnimationSummary summary = animator.Animate(folder["source.png"], folder["driving"], folder["best.png"],
+            new() { StartFrame = StartFrame.Best });
         Assert.Equal((4, 6), (summary.StartFrame!.Value, summary.Frames));
         Assert.Equal(6, executor.DrivingFrames); // One pass through the encoder.
         animator.Animate(folder["source.png"], folder["driving"], folder["fourth.png"], new() { StartFrame = StartFrame.At(4) });
         Assert.Equal(File.ReadAllBytes(folder["fourth.png"]), File.ReadAllBytes(folder["best.png"]));
-        Assert.Equal(3, animator.Animate(folder["source.png"], folder["driving"], folder["range.png"], new() { StartFrame = StartFrame.Best, Frames = 1..4 }).StartFrame);
+        Assert.Equal(3, animator.Animate(folder["source.png"], folder["driving"], folder["range.png"],
+            new() { StartFrame = StartFrame.Best, Frames = 1..4 }).StartFrame);
         Assert.Equal(1, animator.Animate(folder["source.png"], folder["driving"], folder["range.png"], new() { Frames = 1..4 }).StartFrame);
-        Assert.Null(animator.Animate(folder["source.png"], folder["driving"], folder["range.png"], new() { Mode = MotionMode.Absolute }).StartFrame);
+        Assert.Null(animator.Animate(folder["source.png"], folder["driving"], folder["range.png"], new() { Mode = MotionMode.Absolute })
+            .StartFrame);
     }
 
     [Fact]
@@ -158,11 +173,14 @@ public class MotionAnimationTests
         RgbImage[] driving = Pictures.Brightening(7);
         MotionClip motion = animator.ExtractMotion(driving, new() { Frames = 1.., StartFrame = StartFrame.At(4) });
         Assert.Equal((6, 3), (motion.Count, motion.Start)); // Counted anew.
-        byte[] Animated(RgbImage[] frames, AnimationOptions options) => animator.Animate(Source, frames, options).Pixels();
-        Assert.Equal(Animated(driving[1..], new() { StartFrame = StartFrame.At(3) }), animator.Animate(Source, motion).Pixels());
-        Assert.Equal(Animated(driving[1..], new() { StartFrame = StartFrame.At(5) }), animator.Animate(Source, motion, new() { StartFrame = StartFrame.At(5) }).Pixels());
-        Assert.Equal(Animated(driving[2..], new() { StartFrame = StartFrame.At(2) }), animator.Animate(Source, motion, new() { Frames = 1.. }).Pixels());
-        Assert.Equal(Animated(driving[1..4], new()), animator.Animate(Source, motion, new() { Frames = ..3 }).Pixels()); // Not among the frames used.
+        byte[] Animated(RgbImage[] frames, AnimationOptions options) => animator.All(Source, frames, options).Pixels();
+        Assert.Equal(Animated(driving[1..], new() { StartFrame = StartFrame.At(3) }), animator.All(Source, motion).Pixels());
+        Assert.Equal(Animated(driving[1..], new() { StartFrame = StartFrame.At(5) }),
+            animator.All(Source, motion, new() { StartFrame = StartFrame.At(5) }).Pixels());
+        Assert.Equal(Animated(driving[2..], new() { StartFrame = StartFrame.At(2) }),
+            animator.All(Source, motion, new() { Frames = 1.. }).Pixels());
+        // Not among the frames used.
+        Assert.Equal(Animated(driving[1..4], new()), animator.All(Source, motion, new() { Frames = ..3 }).Pixels());
     }
 
     [Theory]
@@ -175,16 +193,16 @@ public class MotionAnimationTests
     public void Loops_and_ping_pong_repeat_the_frames(int count, int loops, bool pingPong, string order)
     {
         FakeExecutor executor = new(64);
-        using Animator animator = executor.Animator();
+        using Animator animator = executor.Animator(batch: 2);
         RgbImage[] driving = [.. Enumerable.Range(0, count).Select(i => Pictures.Noise(64, 64, i))];
-        IReadOnlyList<RgbImage> once = animator.Animate(Source, driving), shown = animator.Animate(Source, driving, new() { SideBySide = true });
+        IReadOnlyList<RgbImage> once = animator.All(Source, driving), shown = animator.All(Source, driving, new() { SideBySide = true });
         int encoded = executor.DrivingFrames;
         List<AnimationProgress> told = [];
-        AnimationOptions options = new() { Loops = loops, PingPong = pingPong, Batch = 2 };
+        AnimationOptions options = new() { Loops = loops, PingPong = pingPong };
         int[] expected = [.. order.Split(' ').Select(int.Parse)];
-        Assert.Equal(expected.Select(i => once[i]).Pixels(), animator.Animate(Source, driving, options, new Synchronous(told.Add)).Pixels());
+        Assert.Equal(expected.Select(i => once[i]).Pixels(), animator.All(Source, driving, options, new Synchronous(told.Add)).Pixels());
         Assert.Equal(count, executor.DrivingFrames - encoded);
-        Assert.Equal(expected.Select(i => shown[i]).Pixels(), animator.Animate(Source, driving, options with { SideBySide = true }).Pixels());
+        Assert.Equal(expected.Select(i => shown[i]).Pixels(), animator.All(Source, driving, options with { SideBySide = true }).Pixels());
         Assert.Equal((expected.Length, expected.Length), (told[^1].Frames, told[^1].Total!.Value));
     }
 
@@ -193,8 +211,9 @@ public class MotionAnimationTests
     {
         List<AnimationProgress> told = [];
         using Animator animator = new FakeExecutor(64).Animator();
-        animator.Animate(Source, Pictures.Brightening(3), new() { StartFrame = StartFrame.Best }, new Synchronous(told.Add));
-        Assert.Equal([(AnimationStage.Encoding, 1), (AnimationStage.Encoding, 2), (AnimationStage.Encoding, 3), (AnimationStage.Animating, 1), (AnimationStage.Animating, 2), (AnimationStage.Animating, 3)],
+        animator.All(Source, Pictures.Brightening(3), new() { StartFrame = StartFrame.Best }, new Synchronous(told.Add));
+        Assert.Equal([(AnimationStage.Encoding, 1), (AnimationStage.Encoding, 2), (AnimationStage.Encoding, 3),
+            (AnimationStage.Animating, 1), (AnimationStage.Animating, 2), (AnimationStage.Animating, 3)],
             told.Select(progress => (progress.Stage, progress.Frames)));
         Assert.All(told, progress => Assert.Equal(3, progress.Total));
     }
@@ -206,7 +225,8 @@ public class MotionAnimationTests
         Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 1", folder["driving.mp4"]);
         Source.Save(folder["source.png"]);
         using Animator animator = new FakeExecutor(64).Animator();
-        bool HasSound(AnimationOptions options) => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"], options).HasAudio;
+        bool HasSound(AnimationOptions options) =>
+            animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"], options).HasAudio;
         Assert.True(HasSound(new() { StartFrame = StartFrame.Best, SmoothingWindow = 7 }));
         Assert.False(HasSound(new() { Loops = 2 }));
         Assert.False(HasSound(new() { PingPong = true }));
@@ -219,28 +239,36 @@ public class MotionAnimationTests
         using Animator animator = new FakeExecutor(64).Animator();
         RgbImage[] driving = Pictures.Brightening(5);
         MotionClip motion = animator.ExtractMotion(driving);
-        Refused<ArgumentException>("must be odd and from 1 to 255", () => animator.Animate(Source, driving, new() { SmoothingWindow = 4 }));
-        Refused<ArgumentException>("must be odd and from 1 to 255", () => animator.Animate(Source, driving, new() { SmoothingWindow = 257 }));
-        Refused<ArgumentException>("The number of loops is 0", () => animator.Animate(Source, driving, new() { Loops = 0 }));
-        Refused<ArgumentException>("the motion here is absolute", () => animator.Animate(Source, driving, new() { Mode = MotionMode.Absolute, StartFrame = StartFrame.At(1) }));
-        Refused<ArgumentException>("no driving frames in it to show", () => animator.Animate(Source, motion, new() { SideBySide = true }));
+        Refused<ArgumentException>("must be odd and from 1 to 255", () => animator.All(Source, driving, new() { SmoothingWindow = 4 }));
+        Refused<ArgumentException>("must be odd and from 1 to 255", () => animator.All(Source, driving, new() { SmoothingWindow = 257 }));
+        Refused<ArgumentException>("The number of loops is 0", () => animator.All(Source, driving, new() { Loops = 0 }));
+        Refused<ArgumentException>("the motion here is absolute", () =>
+            animator.All(Source, driving, new() { Mode = MotionMode.Absolute, StartFrame = StartFrame.At(1) }));
+        Refused<ArgumentException>("no driving frames in it to show", () => animator.All(Source, motion, new() { SideBySide = true }));
         Refused<ArgumentException>("depends on the source", () => animator.ExtractMotion(driving, new() { StartFrame = StartFrame.Best }));
-        Refused<MediaException>("the driving frames: frame 5 cannot be the start frame; those used are 0 to 4", () => animator.Animate(Source, driving, new() { StartFrame = StartFrame.At(5) }));
-        Refused<MediaException>("the motion clip: frame 1 cannot be the start frame; those used are 2 to 3", () => animator.Animate(Source, motion, new() { StartFrame = StartFrame.At(1), Frames = 2..4 }));
-        Refused<MediaException>("frame 9 cannot be the start frame", () => animator.ExtractMotion(driving, new() { StartFrame = StartFrame.At(9) }));
-        Refused<MediaException>("the motion clip: it has 5 frames, so none from frame 5 on", () => animator.Animate(Source, motion, new() { Frames = 5.. }));
-        Refused<MediaException>("2000000000 rounds of 5 frames are too many", () => animator.Animate(Source, motion, new() { Loops = 2_000_000_000 }));
+        Refused<MediaException>("the driving frames: frame 5 cannot be the start frame; those used are 0 to 4", () =>
+            animator.All(Source, driving, new() { StartFrame = StartFrame.At(5) }));
+        Refused<MediaException>("the motion clip: frame 1 cannot be the start frame; those used are 2 to 3", () =>
+            animator.All(Source, motion, new() { StartFrame = StartFrame.At(1), Frames = 2..4 }));
+        Refused<MediaException>("frame 9 cannot be the start frame", () =>
+            animator.ExtractMotion(driving, new() { StartFrame = StartFrame.At(9) }));
+        Refused<MediaException>("the motion clip: it has 5 frames, so none from frame 5 on", () =>
+            animator.All(Source, motion, new() { Frames = 5.. }));
+        Refused<MediaException>("2000000000 rounds of 5 frames are too many", () =>
+            animator.All(Source, motion, new() { Loops = 2_000_000_000 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => StartFrame.At(-1));
-        Assert.Equal(5, animator.Animate(Source, motion).Count);
+        Assert.Equal(5, animator.All(Source, motion).Count);
 
-        static void Refused<T>(string message, Func<object> step) where T : Exception => Assert.Contains(message, Assert.Throws<T>(step).Message);
+        static void Refused<T>(string message, Func<object> step) where T : Exception =>
+            Assert.Contains(message, Assert.Throws<T>(step).Message);
     }
 
     [Fact]
     public void Damaged_weights_make_no_motion()
     {
         using Animator animator = new FakeExecutor(64) { PoisonedCode = 2 }.Animator();
-        Assert.StartsWith("fake model: frame 2 has a motion code", Assert.Throws<WeightsException>(() => animator.ExtractMotion(Pictures.Brightening(4))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("fake model: frame 2 has a motion code",
+            Assert.Throws<WeightsException>(() => animator.ExtractMotion(Pictures.Brightening(4))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -250,12 +278,17 @@ public class MotionAnimationTests
         Source.Save(folder["source.png"]);
         FakeExecutor executor = new(64);
         using Animator animator = executor.Animator();
-        animator.ExtractMotion([Source]).Save(folder["m.png"]);
+        animator.ExtractMotion(new[] { Source }).Save(folder["m.png"]);
         MotionClip motion = MotionClip.Load(folder["m.png"]);
-        Assert.Contains("would replace the motion file", Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], motion, folder["m.png"])).Message);
-        Assert.Contains("would replace the source", Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], motion, folder["source.png"])).Message);
+        Assert.Contains("would replace the motion file",
+            Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], motion, folder["m.png"])).Message);
+        Assert.Contains("would replace the source",
+            Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], motion, folder["source.png"])).Message);
         int encoded = executor.DrivingFrames;
-        Assert.Contains("there is no folder", Assert.Throws<MediaException>(() => animator.Animate(folder["source.png"], folder["source.png"], folder["none/a.png"], new() { StartFrame = StartFrame.Best })).Message);
+        Assert.Contains("there is no folder",
+            Assert.Throws<MediaException>(() =>
+                animator.Animate(folder["source.png"], folder["source.png"], folder["none/a.png"], new() { StartFrame = StartFrame.Best }))
+                    .Message);
         Assert.Equal(encoded, executor.DrivingFrames);
     }
 
@@ -271,11 +304,13 @@ public class MotionAnimationTests
         using Animator animator = new FakeExecutor(64).Animator();
         Synchronous progress = new(value => { if (value.Frames == 5) cancellation.Cancel(); });
         Assert.Throws<OperationCanceledException>(() => animator.Animate(
-            folder["source.png"], folder["driving.mp4"], folder["out.mp4"], new() { Loops = 2, SideBySide = sideBySide }, progress, cancellation.Token));
+            folder["source.png"], folder["driving.mp4"], folder["out.mp4"], new() { Loops = 2,
+                SideBySide = sideBySide }, progress, cancellation.Token));
         Assert.Equal(["driving.mp4", "source.png"], folder.Entries);
         Assert.Throws<OperationCanceledException>(() => animator.ExtractMotion(folder["driving.mp4"], null, null, cancellation.Token));
     }
 
-    /// <summary>The colour t that tinted a grey source of colour s: frames are half the source plus the code, so a pixel p is <c>t + s / 2 - 63.75</c>.</summary>
+    /// <summary>The colour t that tinted a grey source of colour s: frames are half the source plus the code, so a pixel p is <c>t + s / 2
+    /// - 63.75</c>.</summary>
     private static double Tint(RgbImage frame, int source) => frame.Pixels[0] - source / 2.0 + 63.75;
 }

@@ -10,7 +10,12 @@ public class MotionClipTests
     private const string Fingerprint = FakeExecutor.Fingerprint;
 
     private static MotionClip Clip(int frames = 4, int directions = 3) =>
-        new([.. Enumerable.Range(0, frames * directions).Select(i => i / 7f - 1)], directions, new FrameRate(30000, 1001), Fingerprint, start: 1) { Model = "vox.pt", Device = "CPU (2 threads)" };
+        new([.. Enumerable.Range(0, frames * directions).Select(i => i / 7f - 1)], directions, new FrameRate(30000, 1001), Fingerprint,
+            start: 1)
+        {
+            Model = "vox.pt",
+            Device = "CPU (2 threads)",
+        };
 
     [Fact]
     public void A_file_gives_back_what_was_saved()
@@ -21,7 +26,8 @@ public class MotionClipTests
         Assert.Equal(["m.safetensors"], folder.Entries);
         MotionClip loaded = MotionClip.Load(folder["m.safetensors"]);
         Assert.Equal(saved.Codes.ToArray(), loaded.Codes.ToArray());
-        Assert.Equal((4, 3, new FrameRate(30000, 1001), Fingerprint, 1), (loaded.Count, loaded.Directions, loaded.FrameRate, loaded.Fingerprint, loaded.Start));
+        Assert.Equal((4, 3, new FrameRate(30000, 1001), Fingerprint, 1),
+            (loaded.Count, loaded.Directions, loaded.FrameRate, loaded.Fingerprint, loaded.Start));
         Assert.Equal(("vox.pt", "CPU (2 threads)"), (loaded.Model, loaded.Device));
         Assert.Equal(saved.Codes[6..9].ToArray(), loaded[2].ToArray());
         Assert.Throws<ArgumentOutOfRangeException>(() => loaded[4].Length);
@@ -35,7 +41,8 @@ public class MotionClipTests
         using SafetensorsFile file = new(folder["m.safetensors"]);
         Assert.Equal(["codes"], file.Tensors.Keys);
         Assert.Equal([4, 3], file.Tensors["codes"].Shape);
-        Assert.Equal("lia-motion 1 30000/1001 1 " + Fingerprint, string.Join(' ', new[] { "format", "version", "frame_rate", "start", "fingerprint" }.Select(key => file.Metadata[key])));
+        Assert.Equal("lia-motion 1 30000/1001 1 " + Fingerprint,
+            string.Join(' ', new[] { "format", "version", "frame_rate", "start", "fingerprint" }.Select(key => file.Metadata[key])));
     }
 
     [Fact]
@@ -44,12 +51,14 @@ public class MotionClipTests
         Refused("There is no motion code", () => new MotionClip([], 3, new(25), Fingerprint));
         Refused("4 values are no whole number of motion codes of 3", () => new MotionClip([1, 2, 3, 4], 3, new(25), Fingerprint));
         Refused("at least 1 value, not 0", () => new MotionClip([1], 0, new(25), Fingerprint));
-        Refused("The motion code of frame 1 holds NaN for direction 2", () => new MotionClip([1, 2, 3, 4, 5, float.NaN], 3, new(25), Fingerprint));
+        Refused("The motion code of frame 1 holds NaN for direction 2", () =>
+            new MotionClip([1, 2, 3, 4, 5, float.NaN], 3, new(25), Fingerprint));
         Refused("The start frame is 2; the frames are 0 to 1", () => new MotionClip([1, 2], 1, new(25), Fingerprint, 2));
         Refused("The frame rate is 0", () => new MotionClip([1], 1, default, Fingerprint));
         Refused("64 lower-case hexadecimal digits", () => new MotionClip([1], 1, new(25), Fingerprint.ToUpperInvariant()));
 
-        static void Refused(string message, Func<MotionClip> make) => Assert.Contains(message, Assert.Throws<ArgumentException>(make).Message);
+        static void Refused(string message, Func<MotionClip> make) =>
+            Assert.Contains(message, Assert.Throws<ArgumentException>(make).Message);
     }
 
     /// <summary>Every entry of a good file replaced by a bad one, or taken out.</summary>
@@ -108,7 +117,8 @@ public class MotionClipTests
     public void A_file_that_cannot_be_written_is_named()
     {
         using TempFolder folder = new();
-        Assert.StartsWith(folder["none/m.safetensors"] + ": cannot be written", Assert.Throws<MediaException>(() => Clip().Save(folder["none/m.safetensors"])).Message, StringComparison.Ordinal);
+        Assert.StartsWith(folder["none/m.safetensors"] + ": cannot be written",
+            Assert.Throws<MediaException>(() => Clip().Save(folder["none/m.safetensors"])).Message, StringComparison.Ordinal);
         Assert.Empty(folder.Entries);
     }
 
@@ -118,26 +128,32 @@ public class MotionClipTests
         using Animator animator = new FakeExecutor(64).Animator();
         RgbImage source = Pictures.Noise(64, 64, 1);
         string other = new('1', 64);
-        MediaException refusal = Assert.Throws<MediaException>(() => animator.Animate(source, new MotionClip([1, 2, 3], 3, new(25), other) { Model = "ted\u0007.pt" }));
-        Assert.Equal("the motion clip: it is the motion of another model, which was called ted?.pt (fingerprint 11111111...; fake model has fafafafa...), and codes mean nothing to any other.", refusal.Message);
-        Assert.Contains("have 2 values, and those of fake model have 3", Assert.Throws<MediaException>(() => animator.Animate(source, new MotionClip([1, 2], 2, new(25), Fingerprint))).Message);
-        Assert.Single(animator.Animate(source, new MotionClip([1, 2, 3], 3, new(25), Fingerprint)));
+        MediaException refusal = Assert.Throws<MediaException>(() =>
+            animator.All(source, new MotionClip([1, 2, 3], 3, new(25), other) { Model = "ted\u0007.pt" }));
+        Assert.Equal("the motion clip: it is the motion of another model, which was called ted?.pt (fingerprint 11111111...; fake model "
+            + "has fafafafa...), and codes mean nothing to any other.", refusal.Message);
+        Assert.Contains("have 2 values, and those of fake model have 3",
+            Assert.Throws<MediaException>(() => animator.All(source, new MotionClip([1, 2], 2, new(25), Fingerprint))).Message);
+        Assert.Single(animator.All(source, new MotionClip([1, 2, 3], 3, new(25), Fingerprint)));
     }
 
     [Fact]
     public void A_models_fingerprint_is_the_same_from_a_file_and_from_tensors()
     {
         using TempFolder folder = new();
-        using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 8, 4, [4, 4, 4, 4, 4]), 1), others = new(new ModelArchitecture(64, 8, 4, [4, 4, 4, 4, 4]), 2);
+        using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 8, 4, [4, 4, 4, 4, 4]),
+            1), others = new(new ModelArchitecture(64, 8, 4, [4, 4, 4, 4, 4]), 2);
         SafetensorsWriter.Write(folder["model.safetensors"], weights, weights.Metadata);
-        AnimationOptions options = new() { Device = Device.Cpu, Threads = 1 };
-        using Animator file = new(options with { Model = folder["model.safetensors"] }), tensors = new(weights, options), other = new(others, options);
+        ModelOptions options = new() { Device = Device.Cpu, Threads = 1 };
+        using Animator file = new(options with { Model = folder["model.safetensors"] });
+        using Animator tensors = new(options with { Weights = weights }), other = new(options with { Weights = others });
         Assert.Equal(file.MotionFingerprint, tensors.MotionFingerprint);
         Assert.NotEqual(file.MotionFingerprint, other.MotionFingerprint);
-        MotionClip clip = file.ExtractMotion([Pictures.Noise(64, 64, 1)]);
+        MotionClip clip = file.ExtractMotion(new[] { Pictures.Noise(64, 64, 1) });
         Assert.Equal(("model.safetensors", file.DeviceName), (clip.Model, clip.Device));
-        Assert.Single(tensors.Animate(Pictures.Noise(64, 64, 2), clip));
-        Assert.Contains("which was called model.safetensors", Assert.Throws<MediaException>(() => other.Animate(Pictures.Noise(64, 64, 2), clip)).Message);
+        Assert.Single(tensors.All(Pictures.Noise(64, 64, 2), clip));
+        Assert.Contains("which was called model.safetensors",
+            Assert.Throws<MediaException>(() => other.All(Pictures.Noise(64, 64, 2), clip)).Message);
     }
 
     private static void Refused(string path, string message)

@@ -2,20 +2,23 @@ using Lia.Gpu.Runtime;
 using System.IO.Pipes;
 using Lia.Media.IO;
 using Lia.Network.Cuda;
-using Lia.Pipeline;
+using Lia.Loading;
 using Lia.PtxEmulator;
 using Lia.Weights;
 
 namespace Lia.Tests;
 
-/// <summary>Where the device converts pictures itself, clips go through its pipes: the same frames, with batches under way beside each other.</summary>
+/// <summary>Where the device converts pictures itself, clips go through its pipes: the same frames, with batches under way beside each
+/// other.</summary>
 public class PixelPipeTests
 {
     private static readonly RgbImage Source = Pictures.Noise(90, 70, 4);
 
     private static RgbImage[] Driving(int count) => [.. Enumerable.Range(0, count).Select(i => Pictures.Noise(50 + i, 60, i))];
 
-    public static TheoryData<string, AnimationOptions> Outputs => new()
+    public static MatrixTheoryData<string, int> OutputsAndBatches => new([.. Outputs.Keys], [1, 3, 4, 16]);
+
+    private static readonly Dictionary<string, AnimationOptions> Outputs = new()
     {
         { "plain", new() },
         { "side by side", new() { SideBySide = true } },
@@ -25,27 +28,22 @@ public class PixelPipeTests
         { "ping-pong", new() { PingPong = true, SideBySide = true } },
     };
 
-    [Theory, MemberData(nameof(Outputs))]
-    public void A_clip_is_bit_for_bit_what_it_is_through_planes(string name, AnimationOptions options)
+    [Theory, MemberData(nameof(OutputsAndBatches))]
+    public void A_clip_is_bit_for_bit_what_it_is_on_the_callers_thread(string output, int batch)
     {
-        Assert.NotEmpty(name);
-        foreach (int batch in new[] { 1, 3, 4, 16 })
-        {
-            FakePixelExecutor executor = new(64);
-            using Animator piped = executor.Animator(), planes = new FakeExecutor(64).Animator();
-            options = options with { Batch = batch };
-            Assert.Equal(planes.Animate(Source, Driving(11), options).Pixels(), piped.Animate(Source, Driving(11), options).Pixels());
-            Assert.Equal(0, executor.PlaneCalls);
-            Assert.Equal(0, executor.OpenPipes);
-        }
+        FakePixelExecutor executor = new(64);
+        using Animator piped = executor.Animator(batch: batch), direct = new FakeExecutor(64).Animator(batch: batch);
+        Assert.Equal(direct.All(Source, Driving(11), Outputs[output]).Pixels(), piped.All(Source, Driving(11), Outputs[output]).Pixels());
+        Assert.Equal(0, executor.PlaneCalls);
+        Assert.Equal(0, executor.OpenPipes);
     }
 
     [Fact]
     public void Two_batches_are_under_way_and_no_more()
     {
         FakePixelExecutor executor = new(64);
-        using Animator animator = executor.Animator();
-        animator.Animate(Source, Driving(12), new() { Batch = 2 });
+        using Animator animator = executor.Animator(batch: 2);
+        animator.All(Source, Driving(12));
         Assert.Equal((12, 2), (executor.PipedFrames, executor.MostUnderWay));
     }
 
@@ -56,20 +54,21 @@ public class PixelPipeTests
     {
         using TempFolder folder = new();
         FakePixelExecutor executor = new(64);
-        using Animator piped = executor.Animator(), planes = new FakeExecutor(64).Animator();
-        AnimationOptions options = new() { Normalization = normalization, Dump = dump is null ? null : folder[dump], Batch = 2 };
-        Assert.Equal(planes.Animate(Source, Driving(5), options).Pixels(), piped.Animate(Source, Driving(5), options).Pixels());
+        using Animator piped = executor.Animator(batch: 2), planes = new FakeExecutor(64).Animator(batch: 2);
+        AnimationOptions options = new() { Normalization = normalization, Dump = dump is null ? null : folder[dump] };
+        Assert.Equal(planes.All(Source, Driving(5), options).Pixels(), piped.All(Source, Driving(5), options).Pixels());
         Assert.Equal(0, executor.PipedFrames);
-        Assert.True(executor.PlaneCalls > 0);
+        Assert.Equal(3, executor.PlaneCalls); // a batch of frames each; motion is taken through its pipe
     }
 
     [Fact]
     public void A_frame_that_is_not_finite_is_an_error_that_names_it_after_the_frames_before_it()
     {
         FakePixelExecutor executor = new(64) { Poison = 5 };
-        using Animator animator = executor.Animator();
+        using Animator animator = executor.Animator(batch: 2);
         List<int> told = [];
-        string message = Assert.Throws<WeightsException>(() => animator.Animate(Source, Driving(9), new() { Batch = 2, Frames = 1.. }, new Synchronous(progress => told.Add(progress.Frames)))).Message;
+        string message = Assert.Throws<WeightsException>(() =>
+            animator.All(Source, Driving(9), new() { Frames = 1.. }, new Synchronous(progress => told.Add(progress.Frames)))).Message;
         Assert.Contains("fake model: frame 6 came out", message);
         Assert.Equal([2, 4], told);
         Assert.Equal(0, executor.OpenPipes);
@@ -79,10 +78,10 @@ public class PixelPipeTests
     public async Task Leaving_early_closes_the_pipes()
     {
         FakePixelExecutor executor = new(64);
-        using Animator animator = executor.Animator();
-        await foreach (RgbImage _ in animator.AnimateAsync(Source, Driving(40), new() { Batch = 2 })) break;
+        using Animator animator = executor.Animator(batch: 2);
+        await foreach (RgbImage _ in animator.FramesAsync(Source, Driving(40))) break;
         Assert.Equal(0, executor.OpenPipes);
-        Assert.Equal(3, animator.Animate(Source, Driving(3)).Count);
+        Assert.Equal(3, animator.All(Source, Driving(3)).Count);
     }
 
     [Fact]
@@ -91,7 +90,7 @@ public class PixelPipeTests
         FakePixelExecutor executor = new(64);
         using Animator piped = executor.Animator(), planes = new FakeExecutor(64).Animator();
         RgbImage[] sources = Driving(6);
-        Assert.Equal(planes.Animate(sources, Driving(6)).Pixels(), piped.Animate(sources, Driving(6)).Pixels());
+        Assert.Equal(planes.All(sources, Driving(6)).Pixels(), piped.All(sources, Driving(6)).Pixels());
         Assert.Equal(6, executor.PipedFrames);
     }
 
@@ -103,10 +102,17 @@ public class PixelPipeTests
         Source.Save(folder["source.png"]);
         RgbImage[] driving = [.. Enumerable.Range(0, 5).Select(i => Pictures.Noise(64, 64, i))];
         using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
-        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out, ourOutput.ClientSafePipeHandle);
+        using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out,
+            ourOutput.ClientSafePipeHandle);
         FakePixelExecutor executor = new(64);
         using Animator animator = executor.Animator();
-        AnimationOptions options = new() { RawInput = RawInput.Rgb24, RawInputSize = new(64, 64), FrameRate = new FrameRate(25), RawOutput = RawOutput.Rgb24 };
+        AnimationOptions options = new()
+        {
+            RawInput = RawInput.Rgb24,
+            RawInputSize = new(64, 64),
+            FrameRate = new FrameRate(25),
+            RawOutput = RawOutput.Rgb24,
+        };
         Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, options));
         byte[] frame = new byte[3 * 64 * 64];
         List<byte> results = [];
@@ -118,10 +124,11 @@ public class PixelPipeTests
         }
         ourInput.Dispose();
         Assert.Equal(5, (await work.WaitAsync(TimeSpan.FromSeconds(30))).Frames);
-        Assert.Equal(animator.Animate(RgbImage.Load(folder["source.png"]), driving).Pixels(), results);
+        Assert.Equal(animator.All(RgbImage.Load(folder["source.png"]), driving).Pixels(), results);
     }
 
-    /// <summary>The real thing at its smallest: with a dump the frames are planes on the way, without it the device makes them pictures.</summary>
+    /// <summary>The real thing at its smallest: with a dump the frames are planes on the way, without it the device makes them
+    /// pictures.</summary>
     [Theory]
     [InlineData(CudaPrecision.Exact)]
     [InlineData(CudaPrecision.Fast)]
@@ -131,10 +138,10 @@ public class PixelPipeTests
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
         using KernelLoader accelerator = EmulatorAccelerator.CreateLoader();
-        using Animator animator = new(new LoadedModel(new CudaExecutor(accelerator, weights, architecture, precision), MotionMode.Relative, "emulated", new(FakeExecutor.Fingerprint)), new AnimationOptions());
-        AnimationOptions options = new() { Batch = 2, MotionStrength = 1.5f };
-        byte[] pictures = animator.Animate(Source, Driving(5), options).Pixels();
-        Assert.Equal(animator.Animate(Source, Driving(5), options with { Dump = folder["dump.safetensors"] }).Pixels(), pictures);
+        using Animator animator = new CudaExecutor(accelerator, weights, architecture, precision).Animator(batch: 2);
+        AnimationOptions options = new() { MotionStrength = 1.5f };
+        byte[] pictures = animator.All(Source, Driving(5), options).Pixels();
+        Assert.Equal(animator.All(Source, Driving(5), options with { Dump = folder["dump.safetensors"] }).Pixels(), pictures);
         Assert.True(pictures.Distinct().Count() > 20);
     }
 }

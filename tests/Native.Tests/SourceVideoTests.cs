@@ -16,10 +16,10 @@ public class SourceVideoTests
     {
         using Animator animator = Animator();
         AnimationOptions options = new() { Mode = mode, MotionStrength = 1.3f };
-        IReadOnlyList<RgbImage> frames = animator.Animate(Clip, Driving, options);
+        IReadOnlyList<RgbImage> frames = animator.All(Clip, Driving, options);
         Assert.Equal(6, frames.Count);
-        for (int i = 0; i < 6; i++) Assert.Equal(animator.Animate(Clip[i], [Driving[0], Driving[i]], options)[1].Pixels, frames[i].Pixels);
-        Assert.NotEqual(frames[1].Pixels, animator.Animate(Clip[0], Driving, options)[1].Pixels);
+        for (int i = 0; i < 6; i++) Assert.Equal(animator.All(Clip[i], [Driving[0], Driving[i]], options)[1].Pixels, frames[i].Pixels);
+        Assert.NotEqual(frames[1].Pixels, animator.All(Clip[0], Driving, options)[1].Pixels);
     }
 
     [Theory]
@@ -29,9 +29,9 @@ public class SourceVideoTests
     public void The_shorter_of_the_two_ends_it(int source, int driving, int expected)
     {
         List<AnimationProgress> told = [];
-        using Animator animator = Animator();
-        IReadOnlyList<RgbImage> frames = animator.Animate(Clip[..source], Driving[..driving], new() { Batch = 4 }, new Synchronous(told.Add));
-        Assert.Equal(animator.Animate(Clip, Driving).Take(expected).Pixels(), frames.Pixels());
+        using Animator animator = new FakeExecutor(64).Animator(batch: 4);
+        IReadOnlyList<RgbImage> frames = animator.All(Clip[..source], Driving[..driving], null, new Synchronous(told.Add));
+        Assert.Equal(animator.All(Clip, Driving).Take(expected).Pixels(), frames.Pixels());
         Assert.Equal(Enumerable.Range(1, expected), told.Select(progress => progress.Frames));
         Assert.All(told, progress => Assert.Equal(expected, progress.Total));
     }
@@ -42,14 +42,14 @@ public class SourceVideoTests
         using Animator animator = Animator();
         AnimationOptions options = new() { PingPong = true };
         RgbImage[] driving = [.. Driving[..3], Driving[1]];
-        Assert.Equal(animator.Animate(Clip, driving).Pixels(), animator.Animate(Clip, Driving[..3], options).Pixels());
+        Assert.Equal(animator.All(Clip, driving).Pixels(), animator.All(Clip, Driving[..3], options).Pixels());
     }
 
     [Fact]
     public void A_frame_range_is_of_the_driving_clip()
     {
         using Animator animator = Animator();
-        Assert.Equal(animator.Animate(Clip, Driving[2..5]).Pixels(), animator.Animate(Clip, Driving, new() { Frames = 2..5 }).Pixels());
+        Assert.Equal(animator.All(Clip, Driving[2..5]).Pixels(), animator.All(Clip, Driving, new() { Frames = 2..5 }).Pixels());
     }
 
     [Fact]
@@ -59,9 +59,9 @@ public class SourceVideoTests
         FakeExecutor? executor = null;
         executor = new FakeExecutor(64) { BeforeSynthesis = _ => most = Math.Max(most, executor!.LiveSources) };
         using Animator animator = executor.Animator();
-        animator.Animate(Clip, Driving);
+        animator.All(Clip, Driving);
         Assert.Equal((1, 6, 0), (most, executor.Sources, executor.LiveSources));
-        animator.Animate(Clip[0], Driving); // a picture is encoded once
+        animator.All(Clip[0], Driving); // a picture is encoded once
         Assert.Equal((1, 7, 0), (most, executor.Sources, executor.LiveSources));
     }
 
@@ -73,30 +73,32 @@ public class SourceVideoTests
         Ff.Mpeg("-f lavfi -i testsrc=size=80x80:rate=10 -frames:v 7", folder["driving.mp4"]);
         RgbImage[] source = Frames("source.mp4", 90, 70), driving = Frames("driving.mp4", 80, 80);
         using Animator animator = Animator();
-        AnimationOptions options = new() { SourceVideo = true, SideBySide = true };
-        byte[] expected = animator.Animate(source, driving, options).Pixels();
-        AnimationSummary summary = animator.Animate(folder["source.mp4"], folder["driving.mp4"], folder["out.png"], options);
+        AnimationOptions options = new() { SideBySide = true };
+        byte[] expected = animator.All(source, driving, options).Pixels();
+        AnimationSummary summary = animator.Animate(Source.Clip(folder["source.mp4"]), folder["driving.mp4"], folder["out.png"], options);
         Assert.Equal((5, new FrameRate(10)), (summary.Frames, summary.FrameRate));
         Assert.Equal(expected, Ff.Decode(folder["out.png"], "rgb24"));
         List<RgbImage> frames = [];
-        await foreach (RgbImage frame in animator.AnimateAsync(folder["source.mp4"], folder["driving.mp4"], options)) frames.Add(frame);
+        await foreach (RgbImage frame in animator.FramesAsync(Source.Clip(folder["source.mp4"]), folder["driving.mp4"],
+            options)) frames.Add(frame);
         Assert.Equal(expected, frames.Pixels());
         frames.Clear();
-        await foreach (RgbImage frame in animator.AnimateAsync(source, driving, options)) frames.Add(frame);
+        await foreach (RgbImage frame in animator.FramesAsync(Source.Clip(source), driving, options)) frames.Add(frame);
         Assert.Equal(expected, frames.Pixels());
 
         // Not asked for, a clip stands still at its first frame.
-        Assert.Equal(animator.Animate(source[0], driving).Pixels(), Pixels(animator, folder, new()));
+        Assert.Equal(animator.All(source[0], driving).Pixels(), Pixels(folder["source.mp4"], new()));
         // The pictures of a stretched clip wait on the disk with the source frame that belongs to them.
-        byte[] stretched = Pixels(animator, folder, options with { Normalization = Normalization.MinMax });
-        for (int y = 0; y < 64; y++) Assert.Equal(expected.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192), stretched.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192));
+        byte[] stretched = Pixels(Source.Clip(folder["source.mp4"]), options with { Normalization = Normalization.MinMax });
+        for (int y = 0; y < 64; y++) Assert.Equal(expected.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192),
+            stretched.AsSpan(4 * 3 * 192 * 64 + 576 * y, 192));
 
         RgbImage[] Frames(string name, int width, int height) =>
             [.. Ff.Decode(folder[name], "rgb24").Chunk(3 * width * height).Select(pixels => new RgbImage(width, height, pixels))];
 
-        static byte[] Pixels(Animator animator, TempFolder folder, AnimationOptions options)
+        byte[] Pixels(Source from, AnimationOptions options)
         {
-            animator.Animate(folder["source.mp4"], folder["driving.mp4"], folder["again.png"], options);
+            animator.Animate(from, folder["driving.mp4"], folder["again.png"], options);
             return Ff.Decode(folder["again.png"], "rgb24");
         }
     }
@@ -108,10 +110,11 @@ public class SourceVideoTests
         Pictures.Noise(64, 64, 1).Save(folder["one.png"]);
         File.WriteAllText(folder["text.mp4"], "no video");
         using Animator animator = Animator();
-        AnimationOptions options = new() { SourceVideo = true };
-        Assert.Equal(1, animator.Animate(folder["one.png"], folder["one.png"], folder["out.png"], options).Frames);
-        Assert.Contains("text.mp4: ", Assert.Throws<MediaException>(() => animator.Animate(folder["text.mp4"], folder["one.png"], folder["out.png"], options)).Message);
-        Assert.Contains("the source frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.Animate([], Driving)).Message);
-        Assert.Contains("the driving frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.Animate(Clip, [])).Message);
+        Assert.Equal(1, animator.Animate(Source.Clip(folder["one.png"]), folder["one.png"], folder["out.png"]).Frames);
+        Assert.Contains("text.mp4: ", Assert.Throws<MediaException>(() =>
+            animator.Animate(Source.Clip(folder["text.mp4"]), folder["one.png"], folder["out.png"])).Message);
+        Assert.Contains("the source frames: there is no frame in it",
+            Assert.Throws<MediaException>(() => animator.All(Array.Empty<RgbImage>(), Driving)).Message);
+        Assert.Contains("the driving frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.All(Clip, [])).Message);
     }
 }

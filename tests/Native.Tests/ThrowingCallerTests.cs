@@ -16,7 +16,8 @@ public class ThrowingCallerTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter)
         {
             if (formatter(state, exception).Contains(at, StringComparison.Ordinal)) throw new Bad();
         }
@@ -42,13 +43,14 @@ public class ThrowingCallerTests
     public void A_logger_that_throws_while_a_model_loads_leaves_no_thread(string at)
     {
         FakeExecutor executor = new(64);
-        Assert.Throws<Bad>(() => executor.Animator(new AnimationOptions { LoggerFactory = new BadLog(at) }));
+        Assert.Throws<Bad>(() => executor.Animator(log: new BadLog(at)));
         Assert.True(executor.IsDisposed);
 
         // The same with a true network, whose threads have a name.
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 1);
         int before = Threads();
-        Assert.Throws<Bad>(() => new Animator(weights, new AnimationOptions { Device = Device.Cpu, Threads = 7, LoggerFactory = new BadLog(at) }));
+        Assert.Throws<Bad>(() => new Animator(
+            new ModelOptions { Weights = weights, Device = Device.Cpu, Threads = 7, LoggerFactory = new BadLog(at) }));
         Assert.InRange(Threads(), 0, before + 2); // the pool's may come and go
     }
 
@@ -62,11 +64,19 @@ public class ThrowingCallerTests
         Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 20", folder["driving.mp4"]);
         FakeExecutor executor = new(64);
         using Animator animator = executor.Animator();
-        AnimationOptions options = new() { Dump = folder["dump.safetensors"], PingPong = isMinmax, SideBySide = true, Normalization = isMinmax ? Normalization.MinMax : Normalization.Fixed };
-        Assert.Throws<Bad>(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"], options, new BadProgress(5)));
+        AnimationOptions options = new()
+        {
+            Dump = folder["dump.safetensors"],
+            PingPong = isMinmax,
+            SideBySide = true,
+            Normalization = isMinmax ? Normalization.MinMax : Normalization.Fixed,
+        };
+        Assert.Throws<Bad>(() => animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"], options,
+            new BadProgress(5)));
         Assert.Equal(["driving.mp4", "source.png"], folder.Entries);
         Assert.Equal(0, executor.LiveSources);
-        Assert.Equal(3, animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"], new() { Frames = 0..3 }).Frames); // and it is free again
+        // and it is free again
+        Assert.Equal(3, animator.Animate(folder["source.png"], folder["driving.mp4"], folder["out.mp4"], new() { Frames = 0..3 }).Frames);
     }
 
     [Theory]
@@ -79,10 +89,10 @@ public class ThrowingCallerTests
         FakeExecutor executor = new(64);
         using Animator animator = executor.Animator();
         AnimationOptions options = new() { Dump = folder["dump.safetensors"] };
-        Assert.ThrowsAny<Bad>(() => animator.Animate(Pictures.Noise(64, 64, 1), at == "begin" ? throw new Bad() : Frames(), options));
+        Assert.ThrowsAny<Bad>(() => animator.All(Pictures.Noise(64, 64, 1), at == "begin" ? throw new Bad() : Frames(), options));
         Assert.Empty(folder.Entries);
         Assert.Equal(0, executor.LiveSources);
-        Assert.Single(animator.Animate(Pictures.Noise(64, 64, 1), [Pictures.Noise(64, 64, 2)]));
+        Assert.Single(animator.All(Pictures.Noise(64, 64, 1), [Pictures.Noise(64, 64, 2)]));
 
         IEnumerable<RgbImage> Frames()
         {

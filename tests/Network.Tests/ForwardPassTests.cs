@@ -19,7 +19,8 @@ public sealed class ForwardPassTests
         Assert.Equal([graph.Encoder.Last.Outputs], layers.Alive.Select(map => map.Channels));
         // From the widest down to 8x8; what the last block makes at 4x4 is numbered -1 and is none.
         Assert.Equal(Enumerable.Range(-1, graph.FeatureCount + 1).Reverse(), layers.Features.Select(feature => feature.Number));
-        Assert.Equal(graph.Synthesis.Levels.Select(level => level.Resolution).Reverse().Append(4), layers.Features.Select(feature => feature.Map.Size));
+        Assert.Equal(graph.Synthesis.Levels.Select(level => level.Resolution).Reverse()
+            .Append(4), layers.Features.Select(feature => feature.Map.Size));
     }
 
     [Theory, MemberData(nameof(Sizes))]
@@ -57,7 +58,8 @@ public sealed class ForwardPassTests
 
         public Map Convolution(ConvolutionLayer layer, Map input) => Reserve(Read(input, layer.Inputs).Size, layer.Outputs);
 
-        public Map BlurBefore(ConvolutionLayer strided, Map input) => Reserve(Read(input, strided.Inputs).Size + 2 * strided.BlurPadding - 3, input.Channels);
+        public Map BlurBefore(ConvolutionLayer strided, Map input) =>
+            Reserve(Read(input, strided.Inputs).Size + 2 * strided.BlurPadding - 3, input.Channels);
 
         public Map Join(ResBlock block, Map blurred, Map skip, int feature)
         {
@@ -83,7 +85,8 @@ public sealed class ForwardPassTests
         public LevelEnd<Map> Warp(SynthesisLevel level, int feature, Map input, LevelEnd<Map>? below, ModulatedConvolutionLayer? next)
         {
             Assert.Equal(level.Resolution, Read(input, level.ToFlow.Convolution.Inputs).Size);
-            if (below is not null) Assert.Equal((level.Resolution / 2, level.Resolution / 2), (Read(below.Flow, 3).Size, Read(below.Rgb, 3).Size));
+            if (below is not null)
+                Assert.Equal((level.Resolution / 2, level.Resolution / 2), (Read(below.Flow, 3).Size, Read(below.Rgb, 3).Size));
             Warped.Add(feature);
             Map flow = Reserve(level.Resolution, 3), rgb = Reserve(level.Resolution, 3);
             return new(flow, rgb, next == null ? null : Reserve(level.Resolution, Reader(input.Channels, next)));

@@ -16,7 +16,8 @@ public class GoldenVerificationTests
     public void A_wrong_result_is_outside_its_limit(string key, string value, string wrong)
     {
         using SafetensorsFile golden = Golden.Open("net64");
-        VerificationReport report = GoldenVerification.Run(new OtherMetadata(golden, key, value), (weights, architecture) => new CpuExecutor(weights, architecture));
+        VerificationReport report = GoldenVerification.Run(new OtherMetadata(golden, key, value),
+            (weights, architecture) => new CpuExecutor(weights, architecture));
         Assert.False(report.IsWithin);
         Assert.False(report.Rows.Single(row => row.Name == wrong).IsWithin);
         if (key == "relative") Assert.True(report.Rows.Single(row => row.Name == "wa").IsWithin);
@@ -30,9 +31,12 @@ public class GoldenVerificationTests
         Assert.False(new VerificationRow("tap.enc.convs.0", double.PositiveInfinity, null).IsWithin);
     }
 
-    private const string Warped = "dec.to_flows.3.warped"; // At 64, the last level's: the largest error of all in autocast, twice the frames'.
+    // At 64, the last level's: the largest error of all in autocast, twice the frames'.
+    private const string Warped = "dec.to_flows.3.warped";
 
-    /// <summary>The file's network in fp16, as far as its errors go; the file says that it is another's, which PyTorch's fp16 was not measured on.</summary>
+    /// <summary>
+    /// The file's network in fp16, as far as its errors go; the file says that it is another's, which PyTorch's fp16 was not measured on.
+    /// </summary>
     [Theory]
     [InlineData(0.5, 3, true)] // Three times the frames' limit in a layer says nothing.
     [InlineData(1.5, 0, false)]
@@ -46,7 +50,8 @@ public class GoldenVerificationTests
         Assert.Null(layer.Limit);
         if (warped == 3) Assert.InRange(layer.Error / report.Frames.Limit!.Value, 2.9, 3.1);
         // What comes before the layers and the pictures after them keep their limit.
-        foreach (string name in new[] { "Q", "wa", "alpha.drive", "feat.0", "manipulate.0" }) Assert.NotNull(report.Rows.Single(row => row.Name == name).Limit);
+        foreach (string name in new[] { "Q", "wa", "alpha.drive", "feat.0", "manipulate.0" })
+            Assert.NotNull(report.Rows.Single(row => row.Name == name).Limit);
         Assert.All(report.Rows.Where(row => row.Name.StartsWith("tap.", StringComparison.Ordinal)), row => Assert.Null(row.Limit));
     }
 
@@ -55,7 +60,8 @@ public class GoldenVerificationTests
     {
         VerificationReport report = VerifyHalf("1", 0.5, 6);
         Assert.All(report.Rows, row => Assert.NotNull(row.Limit));
-        Assert.Equal([$"tap.{Warped}"], report.Rows.Where(row => !row.IsWithin && !row.Name.EndsWith(".meanstd", StringComparison.Ordinal)).Select(row => row.Name));
+        Assert.Equal([$"tap.{Warped}"], report.Rows.Where(row => !row.IsWithin && !row.Name.EndsWith(".meanstd", StringComparison.Ordinal))
+            .Select(row => row.Name));
     }
 
     /// <summary>Errors are in multiples of the frames' limit.</summary>
@@ -119,7 +125,8 @@ public class GoldenVerificationTests
     {
         using SafetensorsFile golden = Golden.Open("net64");
         WeightsException error = Assert.Throws<WeightsException>(() =>
-            GoldenVerification.Run(new OtherMetadata(golden, key, value), (weights, architecture) => new CpuExecutor(weights, architecture)));
+            GoldenVerification.Run(new OtherMetadata(golden, key, value),
+                (weights, architecture) => new CpuExecutor(weights, architecture)));
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
     }
 
@@ -127,7 +134,8 @@ public class GoldenVerificationTests
     public void An_ordinary_checkpoint_is_refused()
     {
         using SafetensorsFile ops = Golden.Open("ops");
-        Assert.Throws<WeightsException>(() => GoldenVerification.Run(ops, (weights, architecture) => new CpuExecutor(weights, architecture)));
+        Assert.Throws<WeightsException>(
+            () => GoldenVerification.Run(ops, (weights, architecture) => new CpuExecutor(weights, architecture)));
     }
 
     private sealed class OtherMetadata(ITensorSource original, string key, string value) : ITensorSource

@@ -64,5 +64,6 @@ public class MotionBasisTests
         return [.. Enumerable.Range(0, Rows * Columns).Select(_ => random.NextDouble() - 0.5)];
     }
 
-    private static double Product(double[] a, int i, double[] b, int j) => Enumerable.Range(0, Rows).Sum(row => a[row * Columns + i] * b[row * Columns + j]);
+    private static double Product(double[] a, int i, double[] b, int j) =>
+        Enumerable.Range(0, Rows).Sum(row => a[row * Columns + i] * b[row * Columns + j]);
 }

@@ -16,12 +16,16 @@ public sealed class MotionFingerprintTests : IDisposable
         File.Delete(_file);
     }
 
-    /// <summary>Computed apart from this library: Python's hashlib over the file's tensors, enc.net_app.convs, enc.fc and dec.direction in the network's order.</summary>
+    /// <summary>
+    /// Computed apart from this library: Python's hashlib over the file's tensors, enc.net_app.convs, enc.fc and dec.direction in the
+    /// network's order.
+    /// </summary>
     [Fact]
     public void Of_the_demonstration_model_it_is_what_python_computes()
     {
         using ITensorSource model = Checkpoint.Open(TestData.Model("demo.safetensors"));
-        Assert.Equal("ce799fba29d7eb1e0db8c2fe79225ed7a66b618c79854a2cbc17f5fe2b500e67", MotionFingerprint.Compute(model, ModelManifest.Identify(model).Architecture));
+        Assert.Equal("ce799fba29d7eb1e0db8c2fe79225ed7a66b618c79854a2cbc17f5fe2b500e67",
+            MotionFingerprint.Compute(model, ModelManifest.Identify(model).Architecture));
     }
 
     [Fact]
@@ -55,7 +59,8 @@ public sealed class MotionFingerprintTests : IDisposable
     [InlineData("dec.to_flows.0.conv.weight", false)]
     public void One_changed_value_tells_if_codes_depend_on_it(string tensor, bool tells)
     {
-        string expected = MotionFingerprint.Compute(_weights, Architecture), actual = MotionFingerprint.Compute(new Changed(_weights, tensor), Architecture);
+        string expected = MotionFingerprint.Compute(_weights, Architecture),
+            actual = MotionFingerprint.Compute(new Changed(_weights, tensor), Architecture);
         Assert.Equal(tells, expected != actual);
         Assert.Equal(MotionFingerprint.Length, actual.Length);
     }

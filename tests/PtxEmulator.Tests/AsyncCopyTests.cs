@@ -41,7 +41,8 @@ public class AsyncCopyTests
             st.global.v4.u32 [%rd], {"{%r4, %r5, %r6, %r7}"};
             """;
         byte[] input = [.. Enumerable.Range(1, 16).Select(i => (byte)i)];
-        byte[] result = Ptx.Run<byte, byte>(body, input[..Math.Max(1, sourceBytes)], 16, block: new Dim3(1), shared: 16, variables: Dynamic);
+        byte[] result =
+            Ptx.Run<byte, byte>(body, input[..Math.Max(1, sourceBytes)], 16, block: new Dim3(1), shared: 16, variables: Dynamic);
         Assert.Equal([.. input[..sourceBytes], .. new byte[16 - sourceBytes]], result);
     }
 
@@ -70,10 +71,12 @@ public class AsyncCopyTests
             st.global.u32 [%l3], %r1;
             """;
         uint[] input = [.. Enumerable.Range(0, 96).Select(i => (uint)(i * i))];
-        uint[] result = Ptx.Run<uint, uint>(body.Replace("{0}", "cp.async.wait_group 0;", StringComparison.Ordinal), input, 32, shared: 384, variables: Dynamic);
+        uint[] result = Ptx.Run<uint, uint>(body.Replace("{0}", "cp.async.wait_group 0;", StringComparison.Ordinal), input, 32, shared: 384,
+            variables: Dynamic);
         for (int t = 0; t < 32; t++) Assert.Equal(input[t] + input[t + 32] + input[t + 64], result[t]);
 
-        EmulationException failure = Ptx.Fails(body.Replace("{0}", "cp.async.wait_group 1;", StringComparison.Ordinal), inputs: 96, shared: 384, variables: Dynamic);
+        EmulationException failure =
+            Ptx.Fails(body.Replace("{0}", "cp.async.wait_group 1;", StringComparison.Ordinal), inputs: 96, shared: 384, variables: Dynamic);
         Assert.Equal(EmulationErrorKind.MissingAsyncCopyWait, failure.Kind);
         Assert.Equal("ld.shared.u32 %r3, [%l1+256];", failure.Instruction);
     }
@@ -97,7 +100,8 @@ public class AsyncCopyTests
     [Fact]
     public void Sources_are_checked()
     {
-        string Body(string source, int bytes) => $"mov.u32 %r1, 0;\ncp.async.ca.shared.global [%r1], [{source}], {bytes};\ncp.async.wait_all;";
+        string Body(string source, int bytes) =>
+            $"mov.u32 %r1, 0;\ncp.async.ca.shared.global [%r1], [{source}], {bytes};\ncp.async.wait_all;";
         EmulationErrorKind Kind(string body) => Ptx.Fails(body, block: new Dim3(1), shared: 16, variables: Dynamic).Kind;
         Assert.Equal(EmulationErrorKind.OutOfBounds, Kind(Body("%ra+256", 4)));
         Assert.Equal(EmulationErrorKind.Misaligned, Kind(Body("%ra+4", 8)));

@@ -11,7 +11,9 @@ public class ConversionTests
     private static readonly float[] Singles =
     [
         .. Samples.Floats, .. Samples.RandomFloats(4000, 5),
-        .. Enumerable.Range(0, 4000).SelectMany(i => { float x = ((i * 37 % 2047) + 0.5f) * MathF.ScaleB(1, (i % 45) - 30); return new[] { x, MathF.BitIncrement(x), -MathF.BitDecrement(x) }; }),
+        .. Enumerable.Range(0, 4000)
+            .SelectMany(i => { float x = ((i * 37 % 2047) + 0.5f)
+            * MathF.ScaleB(1, (i % 45) - 30); return new[] { x, MathF.BitIncrement(x), -MathF.BitDecrement(x) }; }),
         65519.996f, 65520f, -65520f, 65536f, 3.39e38f, -3.4e38f, 2.9802322e-8f, 2.9802326e-8f,
     ];
 
@@ -22,7 +24,8 @@ public class ConversionTests
         for (int i = 0; i < result.Length; i++)
         {
             double expected = SmallFloatReference.Half.Value((ushort)i);
-            Assert.Equal(double.IsNaN(expected) ? 0x7FFF_FFFFu : BitConverter.SingleToUInt32Bits((float)expected), BitConverter.SingleToUInt32Bits(result[i]));
+            Assert.Equal(double.IsNaN(expected) ? 0x7FFF_FFFFu : BitConverter.SingleToUInt32Bits((float)expected),
+                BitConverter.SingleToUInt32Bits(result[i]));
         }
         Assert.Equal(result.Select(x => (double)x), Ptx.Each<double, ushort>("cvt.f64.f16 $d, $a;", AllHalves));
     }
@@ -32,7 +35,8 @@ public class ConversionTests
     public void Singles_round_to_halves(string mode)
     {
         ushort[] result = Ptx.Each<ushort, float>($"cvt.{mode}.f16.f32 $d, $a;", Singles);
-        for (int i = 0; i < result.Length; i++) Assert.True(SmallFloatReference.Half.Round(Singles[i], mode) == result[i], $"{mode} of {Singles[i]:R} gave {result[i]:X4}");
+        for (int i = 0; i < result.Length; i++)
+            Assert.True(SmallFloatReference.Half.Round(Singles[i], mode) == result[i], $"{mode} of {Singles[i]:R} gave {result[i]:X4}");
     }
 
     [Theory]
@@ -40,7 +44,8 @@ public class ConversionTests
     public void Singles_round_to_bfloats(string mode)
     {
         ushort[] result = Ptx.Each<ushort, float>($"cvt.{mode}.bf16.f32 $d, $a;", Singles);
-        for (int i = 0; i < result.Length; i++) Assert.True(SmallFloatReference.BFloat.Round(Singles[i], mode) == result[i], $"{mode} of {Singles[i]:R} gave {result[i]:X4}");
+        for (int i = 0; i < result.Length; i++)
+            Assert.True(SmallFloatReference.BFloat.Round(Singles[i], mode) == result[i], $"{mode} of {Singles[i]:R} gave {result[i]:X4}");
     }
 
     [Theory]
@@ -48,12 +53,16 @@ public class ConversionTests
     public void Two_singles_become_a_pair_with_the_first_on_top(string mode)
     {
         float[] b = [.. Singles.Reverse()];
-        uint[] halves = Ptx.Each<uint, uint>($"mov.b32 %f1, $a;\nmov.b32 %f2, $b;\ncvt.{mode}.f16x2.f32 $d, %f1, %f2;", Samples.Bits(Singles), Samples.Bits(b));
-        uint[] bfloats = Ptx.Each<uint, uint>($"mov.b32 %f1, $a;\nmov.b32 %f2, $b;\ncvt.{mode}.bf16x2.f32 $d, %f1, %f2;", Samples.Bits(Singles), Samples.Bits(b));
+        uint[] halves = Ptx.Each<uint, uint>($"mov.b32 %f1, $a;\nmov.b32 %f2, $b;\ncvt.{mode}.f16x2.f32 $d, %f1, %f2;",
+            Samples.Bits(Singles), Samples.Bits(b));
+        uint[] bfloats = Ptx.Each<uint, uint>($"mov.b32 %f1, $a;\nmov.b32 %f2, $b;\ncvt.{mode}.bf16x2.f32 $d, %f1, %f2;",
+            Samples.Bits(Singles), Samples.Bits(b));
         for (int i = 0; i < halves.Length; i++)
         {
-            Assert.Equal(((uint)SmallFloatReference.Half.Round(Singles[i], mode) << 16) | SmallFloatReference.Half.Round(b[i], mode), halves[i]);
-            Assert.Equal(((uint)SmallFloatReference.BFloat.Round(Singles[i], mode) << 16) | SmallFloatReference.BFloat.Round(b[i], mode), bfloats[i]);
+            Assert.Equal(((uint)SmallFloatReference.Half.Round(Singles[i], mode) << 16) | SmallFloatReference.Half.Round(b[i], mode),
+                halves[i]);
+            Assert.Equal(((uint)SmallFloatReference.BFloat.Round(Singles[i], mode) << 16) | SmallFloatReference.BFloat.Round(b[i], mode),
+                bfloats[i]);
         }
     }
 
@@ -97,7 +106,9 @@ public class ConversionTests
                 for (int i = 0; i < a.Length; i++)
                 {
                     double x = round(a[i]);
-                    T expected = double.IsNaN(x) ? (System.Runtime.InteropServices.Marshal.SizeOf<T>() == 8 ? (T.IsNegative(T.MinValue) ? T.MinValue : T.MaxValue / (T.One + T.One) + T.One) : T.Zero)
+                    T expected = double.IsNaN(x)
+                        ? (System.Runtime.InteropServices.Marshal.SizeOf<T>() == 8
+                        ? (T.IsNegative(T.MinValue) ? T.MinValue : T.MaxValue / (T.One + T.One) + T.One) : T.Zero)
                         : T.CreateSaturating(new BigInteger(double.IsInfinity(x) ? Math.CopySign(1e300, x) : x));
                     Assert.True(expected == result[i], $"cvt.{mode}.{type}.f32 of {a[i]:R} gave {result[i]}");
                 }
@@ -110,22 +121,29 @@ public class ConversionTests
             Check<ulong>("u64");
         }
         // Into a wider register: saturated to the type, then extended.
-        Assert.Equal([255u, 0, 12], Ptx.Each<uint, uint>("mov.b32 %f1, $a;\ncvt.rni.sat.u8.f32 $d, %f1;", Samples.Bits([300f, -5f, 12.4f])));
-        Assert.Equal([-128, 127], Ptx.Each<int, int>("mov.b32 %f1, $a;\ncvt.rni.s8.f32 $d, %f1;", [BitConverter.SingleToInt32Bits(-300f), BitConverter.SingleToInt32Bits(300f)]));
+        Assert.Equal([255u, 0, 12], Ptx.Each<uint, uint>("mov.b32 %f1, $a;\ncvt.rni.sat.u8.f32 $d, %f1;",
+            Samples.Bits([300f, -5f, 12.4f])));
+        Assert.Equal([-128, 127], Ptx.Each<int, int>("mov.b32 %f1, $a;\ncvt.rni.s8.f32 $d, %f1;",
+            [BitConverter.SingleToInt32Bits(-300f), BitConverter.SingleToInt32Bits(300f)]));
     }
 
     [Fact]
     public void Integers_round_once_to_floating_point()
     {
-        ulong[] a = [.. Samples.Integers64, 0x1000_0010_0000_0001, 0x1000_0010_0000_0000, 0x1000_0030_0000_0000, 0xFFFF_FF80_0000_0000, 0xFFFF_FF7F_FFFF_FFFF, 0x8000_0080_0000_0000, 0x8000_0080_0000_0001];
-        float[] unsigned = Ptx.Each<float, uint>("mov.b64 %l5, {$a, $b};\ncvt.rn.f32.u64 $d, %l5;", [.. a.Select(x => (uint)x)], [.. a.Select(x => (uint)(x >> 32))]);
-        float[] signed = Ptx.Each<float, uint>("mov.b64 %l5, {$a, $b};\ncvt.rn.f32.s64 $d, %l5;", [.. a.Select(x => (uint)x)], [.. a.Select(x => (uint)(x >> 32))]);
-        float[] down = Ptx.Each<float, uint>("mov.b64 %l5, {$a, $b};\ncvt.rz.f32.u64 $d, %l5;", [.. a.Select(x => (uint)x)], [.. a.Select(x => (uint)(x >> 32))]);
+        ulong[] a = [.. Samples.Integers64, 0x1000_0010_0000_0001, 0x1000_0010_0000_0000, 0x1000_0030_0000_0000, 0xFFFF_FF80_0000_0000,
+            0xFFFF_FF7F_FFFF_FFFF, 0x8000_0080_0000_0000, 0x8000_0080_0000_0001];
+        float[] unsigned = Ptx.Each<float, uint>("mov.b64 %l5, {$a, $b};\ncvt.rn.f32.u64 $d, %l5;", [.. a.Select(x => (uint)x)],
+            [.. a.Select(x => (uint)(x >> 32))]);
+        float[] signed = Ptx.Each<float, uint>("mov.b64 %l5, {$a, $b};\ncvt.rn.f32.s64 $d, %l5;", [.. a.Select(x => (uint)x)],
+            [.. a.Select(x => (uint)(x >> 32))]);
+        float[] down = Ptx.Each<float, uint>("mov.b64 %l5, {$a, $b};\ncvt.rz.f32.u64 $d, %l5;", [.. a.Select(x => (uint)x)],
+            [.. a.Select(x => (uint)(x >> 32))]);
         for (int i = 0; i < a.Length; i++)
         {
             Assert.Equal(Nearest(a[i]), unsigned[i]);
             Assert.Equal((long)a[i] < 0 ? -Nearest(-(BigInteger)(long)a[i]) : Nearest(a[i]), signed[i]);
-            Assert.True(a[i] < 1 << 24 ? down[i] == a[i] : (BigInteger)down[i] <= a[i] && (BigInteger)MathF.BitIncrement(down[i]) > a[i], $"{a[i]} gave {down[i]:R}");
+            Assert.True(a[i] < 1 << 24 ? down[i] == a[i] : (BigInteger)down[i] <= a[i] && (BigInteger)MathF.BitIncrement(down[i]) > a[i],
+                $"{a[i]} gave {down[i]:R}");
         }
         int[] s = Samples.Cast<int>(Samples.Integers64);
         Assert.Equal(s.Select(x => (float)(double)x), Ptx.Each<float, int>("cvt.rn.f32.s32 $d, $a;", s));
@@ -157,7 +175,8 @@ public class ConversionTests
         Assert.Equal(a.Select(x => (uint)Math.Clamp((int)x, -128, 127)), Ptx.Each<uint, uint>("cvt.sat.s8.s32 $d, $a;", a));
         Assert.Equal(a.Select(x => (uint)Math.Clamp((int)x, 0, 255)), Ptx.Each<uint, uint>("cvt.sat.u8.s32 $d, $a;", a));
         Assert.Equal(Samples.Integers64.Select(x => (uint)x), Ptx.Each<uint, ulong>("cvt.u32.u64 $d, $a;", Samples.Integers64));
-        Assert.Equal(Samples.Integers64.Select(x => (int)Math.Clamp((long)x, int.MinValue, int.MaxValue)), Ptx.Each<int, ulong>("cvt.sat.s32.s64 $d, $a;", Samples.Integers64));
+        Assert.Equal(Samples.Integers64.Select(x => (int)Math.Clamp((long)x, int.MinValue, int.MaxValue)),
+            Ptx.Each<int, ulong>("cvt.sat.s32.s64 $d, $a;", Samples.Integers64));
     }
 
     [Fact]

@@ -1,14 +1,15 @@
 namespace Lia.PtxEmulator.Tests;
 
 /// <summary>
-/// Every detector twice: a kernel planted to trip it, and one that differs by a detail and passes. The failure names its kind, the instruction's line and text, the block, the
-/// thread and the address.
+/// Every detector twice: a kernel planted to trip it, and one that differs by a detail and passes. The failure names its kind, the
+/// instruction's line and text, the block, the thread and the address.
 /// </summary>
 public class DetectorTests
 {
     private const string Dynamic = ".extern .shared .align 16 .b8 dynamic[];";
 
-    private static void Trips(EmulationErrorKind kind, string bad, string blames, string good, int inputs = 64, int outputs = 64, Dim3? block = null, Dim3? grid = null, int shared = 0,
+    private static void Trips(EmulationErrorKind kind, string bad, string blames, string good, int inputs = 64, int outputs = 64,
+        Dim3? block = null, Dim3? grid = null, int shared = 0,
         string variables = Dynamic, EmulatorOptions? options = null, Dim3? thread = null)
     {
         EmulationException failure = Ptx.Fails(bad, inputs, outputs, block, grid, shared, options, variables);
@@ -41,7 +42,8 @@ public class DetectorTests
     public void Global_reads_out_of_bounds_before_the_first_byte()
     {
         string body = "ld.global.u32 %r1, [%ra+{0}];";
-        Trips(EmulationErrorKind.OutOfBounds, body.Replace("{0}", "-4", StringComparison.Ordinal), "ld.global.u32", body.Replace("{0}", "0", StringComparison.Ordinal), thread: new Dim3(0, 0, 0));
+        Trips(EmulationErrorKind.OutOfBounds, body.Replace("{0}", "-4", StringComparison.Ordinal), "ld.global.u32",
+            body.Replace("{0}", "0", StringComparison.Ordinal), thread: new Dim3(0, 0, 0));
     }
 
     [Fact]
@@ -87,7 +89,8 @@ public class DetectorTests
     }
 
     [Theory]
-    [InlineData("u8", "%r1", 1), InlineData("u16", "%r1", 2), InlineData("u32", "%r1", 4), InlineData("u64", "%l2", 8), InlineData("v4.u32", "{%r1, %r2, %r3, %r4}", 16)]
+    [InlineData("u8", "%r1", 1), InlineData("u16", "%r1", 2), InlineData("u32", "%r1", 4), InlineData("u64", "%l2", 8),
+        InlineData("v4.u32", "{%r1, %r2, %r3, %r4}", 16)]
     public void A_single_unwritten_byte_spoils_a_read_of_any_size(string type, string registers, int bytes)
     {
         // All bytes of the access but the last are written.
@@ -124,7 +127,8 @@ public class DetectorTests
             @%p1 st.shared.u32 [%r2], %t;
             ld.shared.u32 %r3, [%r2];
             """;
-        Trips(EmulationErrorKind.UninitializedRead, Body(1), "ld.shared.u32", Body(2), grid: new Dim3(2), shared: 128, options: new EmulatorOptions { Parallelism = 1 });
+        Trips(EmulationErrorKind.UninitializedRead, Body(1), "ld.shared.u32", Body(2), grid: new Dim3(2), shared: 128,
+            options: new EmulatorOptions { Parallelism = 1 });
     }
 
     [Fact]
@@ -205,7 +209,8 @@ public class DetectorTests
         ulong a = memory.Allocate(8);
         memory.Write(a, [1, 2, 3, 4]);
         memory.Read(a, new byte[4]);
-        Assert.Contains("byte 4", Assert.Throws<InvalidOperationException>(() => memory.Read(a, new byte[8])).Message, StringComparison.Ordinal);
+        Assert.Contains("byte 4", Assert.Throws<InvalidOperationException>(() => memory.Read(a, new byte[8])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => memory.Write(a + 4, new byte[5]));
     }
 
@@ -308,7 +313,8 @@ public class DetectorTests
             {between}
             @!%p1 st.shared.u32 [%r1], %r1;
             """;
-        Trips(EmulationErrorKind.SharedWriteWriteRace, Body(""), "st.shared.u32 [%r1], %r1", Body("bar.sync 0;"), block: new Dim3(64), shared: 128);
+        Trips(EmulationErrorKind.SharedWriteWriteRace, Body(""), "st.shared.u32 [%r1], %r1", Body("bar.sync 0;"), block: new Dim3(64),
+            shared: 128);
     }
 
     [Fact]
@@ -335,7 +341,8 @@ public class DetectorTests
             and.b32 %r2, %r1, 127;
             @!%p1 ld.shared.u32 %r3, [%r2];
             """;
-        Trips(EmulationErrorKind.SharedReadWriteRace, Body("bar.warp.sync 0xffffffff;"), "ld.shared.u32", Body("bar.sync 0;"), block: new Dim3(64), shared: 256);
+        Trips(EmulationErrorKind.SharedReadWriteRace, Body("bar.warp.sync 0xffffffff;"), "ld.shared.u32", Body("bar.sync 0;"),
+            block: new Dim3(64), shared: 256);
     }
 
     [Fact]
@@ -370,7 +377,8 @@ public class DetectorTests
             xor.b32 %r2, %r1, 4;
             ld.shared.u32 %r3, [%r2];
             """;
-        Trips(EmulationErrorKind.SharedReadWriteRace, Body("shfl.sync.idx.b32 %r9, %t, 0, 31, 0xffffffff;"), "ld.shared.u32", Body("bar.warp.sync 0xffffffff;"), shared: 128);
+        Trips(EmulationErrorKind.SharedReadWriteRace, Body("shfl.sync.idx.b32 %r9, %t, 0, 31, 0xffffffff;"), "ld.shared.u32",
+            Body("bar.warp.sync 0xffffffff;"), shared: 128);
     }
 
     [Fact]
@@ -399,7 +407,8 @@ public class DetectorTests
             {first}
             red.shared.add.u32 [%r1], 1;
             """;
-        Trips(EmulationErrorKind.SharedReadWriteRace, Body("ld.shared.u32 %r2, [%r1];"), "red.shared.add.u32", Body("atom.shared.add.u32 %r2, [%r1], 1;"), block: new Dim3(64), shared: 4);
+        Trips(EmulationErrorKind.SharedReadWriteRace, Body("ld.shared.u32 %r2, [%r1];"), "red.shared.add.u32",
+            Body("atom.shared.add.u32 %r2, [%r1], 1;"), block: new Dim3(64), shared: 4);
     }
 
     [Fact]
@@ -414,9 +423,11 @@ public class DetectorTests
             ld.shared.u32 %r1, [%l1];
             """;
         Trips(EmulationErrorKind.MissingAsyncCopyWait, Body(""), "ld.shared.u32", Body("cp.async.wait_group 0;"), shared: 128);
-        Trips(EmulationErrorKind.MissingAsyncCopyWait, Body("cp.async.wait_group 1;"), "ld.shared.u32", Body("cp.async.wait_all;"), shared: 128);
+        Trips(EmulationErrorKind.MissingAsyncCopyWait, Body("cp.async.wait_group 1;"), "ld.shared.u32", Body("cp.async.wait_all;"),
+            shared: 128);
         // A barrier is no wait.
-        Trips(EmulationErrorKind.MissingAsyncCopyWait, Body("bar.sync 0;"), "ld.shared.u32", Body("cp.async.wait_all;\nbar.sync 0;"), shared: 128);
+        Trips(EmulationErrorKind.MissingAsyncCopyWait, Body("bar.sync 0;"), "ld.shared.u32", Body("cp.async.wait_all;\nbar.sync 0;"),
+            shared: 128);
     }
 
     [Fact]
@@ -527,7 +538,9 @@ public class DetectorTests
         """, block: new Dim3(64), options: new EmulatorOptions { WarpInstructionBudget = 5_000 });
 
     [Fact]
-    public void Traps() => Trips(EmulationErrorKind.Trap, "setp.eq.u32 %p1, %t, 9;\n@%p1 trap;", "trap", "setp.eq.u32 %p1, %t, 32;\n@%p1 trap;", thread: new Dim3(9, 0, 0));
+    public void Traps() =>
+        Trips(EmulationErrorKind.Trap, "setp.eq.u32 %p1, %t, 9;\n@%p1 trap;", "trap", "setp.eq.u32 %p1, %t, 32;\n@%p1 trap;",
+        thread: new Dim3(9, 0, 0));
 
     [Fact]
     public void Blocks_that_write_the_same_global_byte()
@@ -539,7 +552,8 @@ public class DetectorTests
             add.u64 %l1, %rd, %l1;
             st.global.u32 [%l1], %t;
             """;
-        Trips(EmulationErrorKind.GlobalRace, Body(31), "st.global.u32", Body(32), grid: new Dim3(2), options: new EmulatorOptions { DetectGlobalRaces = true });
+        Trips(EmulationErrorKind.GlobalRace, Body(31), "st.global.u32", Body(32), grid: new Dim3(2),
+            options: new EmulatorOptions { DetectGlobalRaces = true });
     }
 
     [Fact]
@@ -558,7 +572,8 @@ public class DetectorTests
         var options = new EmulatorOptions { DetectGlobalRaces = true, Parallelism = 1 };
         EmulationException later = Ptx.Fails(Body("add.u64 %l1, %l1, 128;"), inputs: 96, grid: new Dim3(2), options: options);
         Assert.Equal((EmulationErrorKind.GlobalRace, "ld.global.u32 %r2, [%l1];"), (later.Kind, later.Instruction));
-        EmulationException earlier = Ptx.Fails("add.u64 %ra, %ra, 128;\n" + Body("sub.u64 %l1, %l1, 128;"), inputs: 96, grid: new Dim3(2), options: options);
+        EmulationException earlier =
+            Ptx.Fails("add.u64 %ra, %ra, 128;\n" + Body("sub.u64 %l1, %l1, 128;"), inputs: 96, grid: new Dim3(2), options: options);
         Assert.Equal((EmulationErrorKind.GlobalRace, "st.global.u32 [%l1], %t;"), (earlier.Kind, earlier.Instruction));
         Ptx.Passes(Body(""), inputs: 96, grid: new Dim3(2), options: options);
     }
@@ -590,7 +605,8 @@ public class DetectorTests
         PtxEntry entry = PtxModule.Parse(Ptx.Module("", variables: Dynamic))["kernel"];
         var emulator = new Emulator(memory);
         void Refused(Dim3 grid, Dim3 block, int shared, int parameters) =>
-            Assert.Equal(EmulationErrorKind.InvalidLaunch, Assert.Throws<EmulationException>(() => emulator.Launch(entry, grid, block, shared, new byte[parameters])).Kind);
+            Assert.Equal(EmulationErrorKind.InvalidLaunch,
+                Assert.Throws<EmulationException>(() => emulator.Launch(entry, grid, block, shared, new byte[parameters])).Kind);
         emulator.Launch(entry, new Dim3(1), new Dim3(1024), 227 * 1024, new byte[16]);
         Refused(new Dim3(0), new Dim3(32), 0, 16);
         Refused(new Dim3(1), new Dim3(1025), 0, 16);

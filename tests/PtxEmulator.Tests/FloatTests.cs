@@ -18,7 +18,8 @@ public class FloatTests
         (float[] a, float[] b) = Operands();
         float[] result = Ptx.Each<float, float>(instruction, a, b);
         for (int i = 0; i < a.Length; i++)
-            Assert.True(Bits(truth(a[i], b[i])) == BitConverter.SingleToUInt32Bits(result[i]), $"{instruction} of {a[i]:R}, {b[i]:R} gave {result[i]:R}");
+            Assert.True(Bits(truth(a[i], b[i])) == BitConverter.SingleToUInt32Bits(result[i]),
+                $"{instruction} of {a[i]:R}, {b[i]:R} gave {result[i]:R}");
     }
 
     private static void Unary(string instruction, Func<float, float> truth)
@@ -46,7 +47,8 @@ public class FloatTests
     {
         Binary("add.sat.f32 $d, $a, $b;", (a, b) => (double)a + b is var s && s > 0 ? (float)Math.Min(1, s) : 0);
         Binary("mul.rn.sat.f32 $d, $a, $b;", (a, b) => (double)a * b is var s && s > 0 ? (float)Math.Min(1, s) : 0);
-        Unary("fma.rn.sat.f32 $d, $a, $a, $a;", a => a > 0 ? MathF.Min(1, MathF.FusedMultiplyAdd(a, a, a)) : (double)a * a + a is var s && s > 0 ? (float)Math.Min(1, s) : 0);
+        Unary("fma.rn.sat.f32 $d, $a, $a, $a;",
+            a => a > 0 ? MathF.Min(1, MathF.FusedMultiplyAdd(a, a, a)) : (double)a * a + a is var s && s > 0 ? (float)Math.Min(1, s) : 0);
     }
 
     [Fact]
@@ -61,7 +63,8 @@ public class FloatTests
         (float[] a, float[] b) = Operands();
         float[] c = [.. b.Skip(7), .. b.Take(7)];
         float[] result = Ptx.Each<float, float>("fma.rn.f32 $d, $a, $b, $c;", a, b, c);
-        for (int i = 0; i < a.Length; i++) Assert.Equal(Bits(MathF.FusedMultiplyAdd(a[i], b[i], c[i])), BitConverter.SingleToUInt32Bits(result[i]));
+        for (int i = 0; i < a.Length; i++)
+            Assert.Equal(Bits(MathF.FusedMultiplyAdd(a[i], b[i], c[i])), BitConverter.SingleToUInt32Bits(result[i]));
     }
 
     [Fact]
@@ -80,8 +83,10 @@ public class FloatTests
     public void Signs()
     {
         uint[] bits = [.. Samples.Floats.Select(BitConverter.SingleToUInt32Bits)];
-        Assert.Equal(bits.Select(x => x & 0x7FFF_FFFF), Ptx.Each<float, float>("abs.f32 $d, $a;", Samples.Floats).Select(BitConverter.SingleToUInt32Bits));
-        Assert.Equal(bits.Select(x => x ^ 0x8000_0000), Ptx.Each<float, float>("neg.f32 $d, $a;", Samples.Floats).Select(BitConverter.SingleToUInt32Bits));
+        Assert.Equal(bits.Select(x => x & 0x7FFF_FFFF), Ptx.Each<float, float>("abs.f32 $d, $a;", Samples.Floats)
+            .Select(BitConverter.SingleToUInt32Bits));
+        Assert.Equal(bits.Select(x => x ^ 0x8000_0000), Ptx.Each<float, float>("neg.f32 $d, $a;", Samples.Floats)
+            .Select(BitConverter.SingleToUInt32Bits));
         Assert.Equal([-3f, 3f], Ptx.Each<float, float>("copysign.f32 $d, $a, $b;", [-1f, 2f], [3f, -3f]));
     }
 
@@ -103,7 +108,9 @@ public class FloatTests
         void Near(string instruction, Func<double, double> truth)
         {
             float[] result = Ptx.Each<float, float>(instruction, a);
-            for (int i = 0; i < a.Length; i++) Assert.InRange(result[i] - truth(a[i]), -MathF.BitIncrement(MathF.Abs(result[i])) * 6e-8, MathF.BitIncrement(MathF.Abs(result[i])) * 6e-8);
+            for (int i = 0; i < a.Length; i++)
+                Assert.InRange(result[i] - truth(a[i]), -MathF.BitIncrement(MathF.Abs(result[i])) * 6e-8,
+                    MathF.BitIncrement(MathF.Abs(result[i])) * 6e-8);
         }
         Near("rcp.approx.f32 $d, $a;", x => 1 / x);
         Near("sqrt.approx.f32 $d, $a;", Math.Sqrt);
@@ -134,12 +141,15 @@ public class FloatTests
         (float[] a, float[] b) = Samples.Pairs(Samples.Floats);
         (string Name, Func<float, float, bool> Truth)[] comparisons =
         [
-            ("eq", (x, y) => x == y), ("ne", (x, y) => x < y || x > y), ("lt", (x, y) => x < y), ("le", (x, y) => x <= y), ("gt", (x, y) => x > y), ("ge", (x, y) => x >= y),
-            ("equ", (x, y) => !(x < y || x > y)), ("neu", (x, y) => x != y), ("ltu", (x, y) => !(x >= y)), ("leu", (x, y) => !(x > y)), ("gtu", (x, y) => !(x <= y)), ("geu", (x, y) => !(x < y)),
+            ("eq", (x, y) => x == y), ("ne", (x, y) => x < y || x > y), ("lt", (x, y) => x < y), ("le", (x, y) => x <= y),
+            ("gt", (x, y) => x > y), ("ge", (x, y) => x >= y),
+            ("equ", (x, y) => !(x < y || x > y)), ("neu", (x, y) => x != y), ("ltu", (x, y) => !(x >= y)), ("leu", (x, y) => !(x > y)),
+            ("gtu", (x, y) => !(x <= y)), ("geu", (x, y) => !(x < y)),
             ("num", (x, y) => !float.IsNaN(x) && !float.IsNaN(y)), ("nan", (x, y) => float.IsNaN(x) || float.IsNaN(y)),
         ];
         foreach ((string name, Func<float, float, bool> truth) in comparisons)
-            Assert.Equal(a.Zip(b, (x, y) => truth(x, y) ? 1f : 0f), Ptx.Each<float, float>($"setp.{name}.f32 %p1, $a, $b;\nselp.f32 $d, 0f3F800000, 0f00000000, %p1;", a, b));
+            Assert.Equal(a.Zip(b, (x, y) => truth(x, y) ? 1f : 0f),
+                Ptx.Each<float, float>($"setp.{name}.f32 %p1, $a, $b;\nselp.f32 $d, 0f3F800000, 0f00000000, %p1;", a, b));
     }
 
     [Fact]
@@ -147,10 +157,12 @@ public class FloatTests
     {
         (string Name, Func<float, bool> Truth)[] properties =
         [
-            ("finite", float.IsFinite), ("infinite", float.IsInfinity), ("number", x => !float.IsNaN(x)), ("notanumber", float.IsNaN), ("subnormal", float.IsSubnormal),
+            ("finite", float.IsFinite), ("infinite", float.IsInfinity), ("number", x => !float.IsNaN(x)), ("notanumber", float.IsNaN),
+            ("subnormal", float.IsSubnormal),
             ("normal", x => float.IsNormal(x) || x == 0),
         ];
         foreach ((string name, Func<float, bool> truth) in properties)
-            Assert.Equal(Samples.Floats.Select(x => truth(x) ? 1f : 0f), Ptx.Each<float, float>($"testp.{name}.f32 %p1, $a;\nselp.f32 $d, 0f3F800000, 0f00000000, %p1;", Samples.Floats));
+            Assert.Equal(Samples.Floats.Select(x => truth(x) ? 1f : 0f),
+                Ptx.Each<float, float>($"testp.{name}.f32 %p1, $a;\nselp.f32 $d, 0f3F800000, 0f00000000, %p1;", Samples.Floats));
     }
 }

@@ -5,7 +5,8 @@ public class HalfTests
 {
     private static (ushort[] A, ushort[] B, ushort[] C) Operands()
     {
-        ushort[] special = [0, 0x8000, 1, 0x8001, 0x03FF, 0x0400, 0x3C00, 0xBC00, 0x3C01, 0x3BFF, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00, 0x4248, 0x0080, 0x7F7F, 0x3F80, 0x3F81];
+        ushort[] special = [0, 0x8000, 1, 0x8001, 0x03FF, 0x0400, 0x3C00, 0xBC00, 0x3C01, 0x3BFF, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00,
+            0x4248, 0x0080, 0x7F7F, 0x3F80, 0x3F81];
         (ushort[] a, ushort[] b) = Samples.Pairs(special);
         var random = new Random(9);
         ushort[] Next(int count) => [.. Enumerable.Range(0, count).Select(_ => (ushort)random.Next(65536))];
@@ -45,7 +46,8 @@ public class HalfTests
             for (int i = 0; i < a.Length; i++)
             {
                 ushort expected = truth(format.Value(a[i]), format.Value(b[i]), format.Value(c[i]));
-                Assert.True(expected == result[i], $"{instruction} of {a[i]:X4} {b[i]:X4} {c[i]:X4} gave {result[i]:X4}, not {expected:X4}");
+                Assert.True(expected == result[i],
+                    $"{instruction} of {a[i]:X4} {b[i]:X4} {c[i]:X4} gave {result[i]:X4}, not {expected:X4}");
             }
         }
         Is($"add.rn.{type} $d, $a, $b;", (x, y, _) => Exact(format, x, 1, y));
@@ -70,10 +72,12 @@ public class HalfTests
         uint[] Pair(ushort[] x) => [.. x.Select((v, i) => ((uint)x[x.Length - 1 - i] << 16) | v)];
         foreach (string type in (string[])["f16", "bf16"])
         {
-            foreach (string instruction in (string[])["add.rn.{0} $d, $a, $b;", "sub.{0} $d, $a, $b;", "mul.rn.{0} $d, $a, $b;", "fma.rn.{0} $d, $a, $b, $c;", "max.{0} $d, $a, $b;", "neg.{0} $d, $a;", "abs.{0} $d, $a;"])
+            foreach (string instruction in (string[])["add.rn.{0} $d, $a, $b;", "sub.{0} $d, $a, $b;", "mul.rn.{0} $d, $a, $b;",
+                "fma.rn.{0} $d, $a, $b, $c;", "max.{0} $d, $a, $b;", "neg.{0} $d, $a;", "abs.{0} $d, $a;"])
             {
                 ushort[] one = Ptx.Each<ushort, ushort>(instruction.Replace("{0}", type, StringComparison.Ordinal), a, b, c);
-                uint[] two = Ptx.Each<uint, uint>(instruction.Replace("{0}", type + "x2", StringComparison.Ordinal), Pair(a), Pair(b), Pair(c));
+                uint[] two =
+                    Ptx.Each<uint, uint>(instruction.Replace("{0}", type + "x2", StringComparison.Ordinal), Pair(a), Pair(b), Pair(c));
                 Assert.Equal(Pair(one), two);
             }
         }
@@ -83,7 +87,8 @@ public class HalfTests
     public void Signs_and_saturation()
     {
         Assert.Equal([(ushort)0xBC00, 0x7C00], Ptx.Each<ushort, ushort>("neg.f16 $d, $a;", [0x3C00, 0xFC00]));
-        Assert.Equal([(ushort)0x3C00, 0, 0x3800], Ptx.Each<ushort, ushort>("add.sat.f16 $d, $a, $b;", [0x3C00, 0xBC00, 0x3400], [0x3C00, 0x3800, 0x3400]));
+        Assert.Equal([(ushort)0x3C00, 0, 0x3800],
+            Ptx.Each<ushort, ushort>("add.sat.f16 $d, $a, $b;", [0x3C00, 0xBC00, 0x3400], [0x3C00, 0x3800, 0x3400]));
     }
 
     [Fact]

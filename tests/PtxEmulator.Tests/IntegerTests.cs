@@ -11,9 +11,11 @@ public class IntegerTests
         return signed && (wrapped >> (bits - 1)) == 1 ? wrapped - (BigInteger.One << bits) : wrapped;
     }
 
-    private static void Binary<T>(string instruction, Func<BigInteger, BigInteger, BigInteger?> truth) where T : unmanaged, IBinaryInteger<T> => Binary<T, T>(instruction, truth);
+    private static void Binary<T>(string instruction, Func<BigInteger, BigInteger, BigInteger?> truth)
+        where T : unmanaged, IBinaryInteger<T> => Binary<T, T>(instruction, truth);
 
-    private static void Binary<TOut, T>(string instruction, Func<BigInteger, BigInteger, BigInteger?> truth) where T : unmanaged, IBinaryInteger<T> where TOut : unmanaged, IBinaryInteger<TOut>
+    private static void Binary<TOut, T>(string instruction, Func<BigInteger, BigInteger, BigInteger?> truth)
+        where T : unmanaged, IBinaryInteger<T> where TOut : unmanaged, IBinaryInteger<TOut>
     {
         (T[] a, T[] b) = Samples.Pairs(Samples.Cast<T>(Samples.Integers64));
         TOut[] result = Ptx.Each<TOut, T>(instruction + " $d, $a, $b;", a, b);
@@ -22,7 +24,8 @@ public class IntegerTests
         for (int i = 0; i < a.Length; i++)
         {
             if (truth(BigInteger.CreateChecked(a[i]), BigInteger.CreateChecked(b[i])) is BigInteger expected)
-                Assert.True(Wrap(expected, bits, signed) == BigInteger.CreateChecked(result[i]), $"{instruction} {a[i]}, {b[i]} gave {result[i]}");
+                Assert.True(Wrap(expected, bits, signed) == BigInteger.CreateChecked(result[i]),
+                    $"{instruction} {a[i]}, {b[i]} gave {result[i]}");
         }
     }
 
@@ -83,8 +86,10 @@ public class IntegerTests
     {
         (uint[] a, uint[] b) = Samples.Pairs(Samples.Cast<uint>(Samples.Integers64));
         uint[] c = [.. a.Select((x, i) => (x * 77) + (uint)i)];
-        Assert.Equal(Enumerable.Range(0, a.Length).Select(i => unchecked((a[i] * b[i]) + c[i])), Ptx.Each<uint, uint>("mad.lo.u32 $d, $a, $b, $c;", a, b, c));
-        Assert.Equal(Enumerable.Range(0, a.Length).Select(i => unchecked((uint)((long)(int)a[i] * (int)b[i] >> 32) + c[i])), Ptx.Each<uint, uint>("mad.hi.s32 $d, $a, $b, $c;", a, b, c));
+        Assert.Equal(Enumerable.Range(0, a.Length)
+            .Select(i => unchecked((a[i] * b[i]) + c[i])), Ptx.Each<uint, uint>("mad.lo.u32 $d, $a, $b, $c;", a, b, c));
+        Assert.Equal(Enumerable.Range(0, a.Length).Select(i => unchecked((uint)((long)(int)a[i] * (int)b[i] >> 32) + c[i])),
+            Ptx.Each<uint, uint>("mad.hi.s32 $d, $a, $b, $c;", a, b, c));
         Assert.Equal(Enumerable.Range(0, a.Length).Select(i => unchecked(((ulong)a[i] * b[i]) + c[i])),
             Ptx.Each<ulong, uint>("cvt.u64.u32 %l5, $c;\nmad.wide.u32 $d, $a, $b, %l5;", a, b, c));
     }
@@ -134,8 +139,10 @@ public class IntegerTests
         uint[] a = Samples.Cast<uint>(Samples.Integers64);
         Assert.Equal(a.Select(x => (uint)BitOperations.PopCount(x)), Ptx.Each<uint, uint>("popc.b32 $d, $a;", a));
         Assert.Equal(a.Select(x => (uint)BitOperations.LeadingZeroCount(x)), Ptx.Each<uint, uint>("clz.b32 $d, $a;", a));
-        Assert.Equal(a.Select(x => Convert.ToUInt32(new string([.. Convert.ToString(x, 2).PadLeft(32, '0').Reverse()]), 2)), Ptx.Each<uint, uint>("brev.b32 $d, $a;", a));
-        Assert.Equal(Samples.Integers64.Select(x => (uint)BitOperations.LeadingZeroCount(x)), Ptx.Each<uint, ulong>("clz.b64 $d, $a;", Samples.Integers64));
+        Assert.Equal(a.Select(x => Convert.ToUInt32(new string([.. Convert.ToString(x, 2).PadLeft(32, '0').Reverse()]), 2)),
+            Ptx.Each<uint, uint>("brev.b32 $d, $a;", a));
+        Assert.Equal(Samples.Integers64.Select(x => (uint)BitOperations.LeadingZeroCount(x)),
+            Ptx.Each<uint, ulong>("clz.b64 $d, $a;", Samples.Integers64));
     }
 
     [Fact]
@@ -198,8 +205,10 @@ public class IntegerTests
         (uint[] a, uint[] b) = Samples.Pairs(Samples.Cast<uint>(Samples.Integers64));
         foreach (int n in (int[])[0, 1, 31, 32, 40])
         {
-            Assert.Equal(a.Zip(b, (x, y) => (uint)(((((ulong)y << 32) | x) << (n & 31)) >> 32)), Ptx.Each<uint, uint>($"shf.l.wrap.b32 $d, $a, $b, {n};", a, b));
-            Assert.Equal(a.Zip(b, (x, y) => n > 31 ? y : (uint)((((ulong)y << 32) | x) >> n)), Ptx.Each<uint, uint>($"shf.r.clamp.b32 $d, $a, $b, {n};", a, b));
+            Assert.Equal(a.Zip(b, (x, y) => (uint)(((((ulong)y << 32) | x) << (n & 31)) >> 32)),
+                Ptx.Each<uint, uint>($"shf.l.wrap.b32 $d, $a, $b, {n};", a, b));
+            Assert.Equal(a.Zip(b, (x, y) => n > 31 ? y : (uint)((((ulong)y << 32) | x) >> n)),
+                Ptx.Each<uint, uint>($"shf.r.clamp.b32 $d, $a, $b, {n};", a, b));
         }
     }
 
@@ -209,11 +218,14 @@ public class IntegerTests
         (int[] a, int[] b) = Samples.Pairs(Samples.Cast<int>(Samples.Integers64));
         (string Name, Func<int, int, bool> Truth)[] comparisons =
         [
-            ("eq.s32", (x, y) => x == y), ("ne.s32", (x, y) => x != y), ("lt.s32", (x, y) => x < y), ("le.s32", (x, y) => x <= y), ("gt.s32", (x, y) => x > y), ("ge.s32", (x, y) => x >= y),
-            ("lt.u32", (x, y) => (uint)x < (uint)y), ("hs.u32", (x, y) => (uint)x >= (uint)y), ("lo.u32", (x, y) => (uint)x < (uint)y), ("eq.b32", (x, y) => x == y),
+            ("eq.s32", (x, y) => x == y), ("ne.s32", (x, y) => x != y), ("lt.s32", (x, y) => x < y), ("le.s32", (x, y) => x <= y),
+            ("gt.s32", (x, y) => x > y), ("ge.s32", (x, y) => x >= y),
+            ("lt.u32", (x, y) => (uint)x < (uint)y), ("hs.u32", (x, y) => (uint)x >= (uint)y), ("lo.u32", (x, y) => (uint)x < (uint)y),
+            ("eq.b32", (x, y) => x == y),
         ];
         foreach ((string name, Func<int, int, bool> truth) in comparisons)
-            Assert.Equal(a.Zip(b, (x, y) => truth(x, y) ? 1 : 0), Ptx.Each<int, int>($"setp.{name} %p1, $a, $b;\nselp.s32 $d, 1, 0, %p1;", a, b));
+            Assert.Equal(a.Zip(b, (x, y) => truth(x, y) ? 1 : 0),
+                Ptx.Each<int, int>($"setp.{name} %p1, $a, $b;\nselp.s32 $d, 1, 0, %p1;", a, b));
     }
 
     [Fact]

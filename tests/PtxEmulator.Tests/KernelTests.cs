@@ -76,7 +76,8 @@ public class KernelTests
             st.global.u32 [%l3], %r4;
             """;
         uint[] input = [.. Enumerable.Range(0, 128).Select(i => (uint)(i * i))];
-        uint[] result = Ptx.Run<uint, uint>(body, input, 128, block: new Dim3(128), shared: 512, variables: ".extern .shared .align 16 .b8 dynamic[];");
+        uint[] result =
+            Ptx.Run<uint, uint>(body, input, 128, block: new Dim3(128), shared: 512, variables: ".extern .shared .align 16 .b8 dynamic[];");
         Assert.Equal(input.Reverse(), result);
     }
 

@@ -1,12 +1,15 @@
 namespace Lia.PtxEmulator.Tests;
 
-/// <summary>ldmatrix and mma.sync against matrices written out element by element, with the fragment layouts as the PTX manual states them.</summary>
+/// <summary>
+/// ldmatrix and mma.sync against matrices written out element by element, with the fragment layouts as the PTX manual states them.
+/// </summary>
 public class MatrixTests
 {
     private const string Dynamic = ".extern .shared .align 16 .b8 dynamic[];";
 
     // PTX ISA, "Matrix Fragments for mma.m16n8k16 / m16n8k8": element i of a lane's fragment.
-    private static (int Row, int Column) A16(int lane, int i) => ((lane >> 2) + (i is 2 or 3 or 6 or 7 ? 8 : 0), (lane % 4 * 2) + (i & 1) + (i >= 4 ? 8 : 0));
+    private static (int Row, int Column) A16(int lane, int i) =>
+        ((lane >> 2) + (i is 2 or 3 or 6 or 7 ? 8 : 0), (lane % 4 * 2) + (i & 1) + (i >= 4 ? 8 : 0));
 
     private static (int Row, int Column) B16(int lane, int i) => ((lane % 4 * 2) + (i & 1) + (i >= 2 ? 8 : 0), lane >> 2);
 
@@ -36,7 +39,8 @@ public class MatrixTests
         string A = string.Join(", ", Enumerable.Range(0, aRegisters).Select(i => $"%r{i}"));
         string B = string.Join(", ", Enumerable.Range(aRegisters, aRegisters / 2).Select(i => $"%r{i}"));
         int words = aRegisters + (aRegisters / 2) + 4;
-        string loads = string.Concat(Enumerable.Range(0, words).Select(i => $"ld.global.b32 {(i < words - 4 ? $"%r{i}" : $"%f{i - words + 4}")}, [%l1+{4 * i}];\n"));
+        string loads = string.Concat(Enumerable.Range(0, words)
+            .Select(i => $"ld.global.b32 {(i < words - 4 ? $"%r{i}" : $"%f{i - words + 4}")}, [%l1+{4 * i}];\n"));
         string d = inPlace ? "%f0, %f1, %f2, %f3" : "%f4, %f5, %f6, %f7";
         string body = $"""
             mul.wide.u32 %l1, %t, {4 * words};
@@ -63,9 +67,14 @@ public class MatrixTests
         var fragments = new List<uint>();
         for (int lane = 0; lane < 32; lane++)
         {
-            uint Pack(int count, int register, Func<int, double> element) => Enumerable.Range(0, count).Aggregate(0u, (bits, e) => bits | (encode(element((register * count) + e)) << (e * elementBits)));
-            for (int r = 0; r < aRegisters; r++) fragments.Add(Pack(perRegister, r, i => { var (row, column) = elementBits == 16 ? A16(lane, i) : A32(lane, i); return a[row, column]; }));
-            for (int r = 0; r < aRegisters / 2; r++) fragments.Add(Pack(perRegister, r, i => { var (row, column) = elementBits == 16 ? B16(lane, i) : B32(lane, i); return b[row, column]; }));
+            uint Pack(int count, int register, Func<int, double> element) => Enumerable.Range(0, count)
+                .Aggregate(0u, (bits, e) => bits | (encode(element((register * count) + e)) << (e * elementBits)));
+            for (int r = 0; r < aRegisters; r++)
+                fragments.Add(Pack(perRegister, r,
+                    i => { var (row, column) = elementBits == 16 ? A16(lane, i) : A32(lane, i); return a[row, column]; }));
+            for (int r = 0; r < aRegisters / 2; r++)
+                fragments.Add(Pack(perRegister, r,
+                    i => { var (row, column) = elementBits == 16 ? B16(lane, i) : B32(lane, i); return b[row, column]; }));
             for (int i = 0; i < 4; i++) fragments.Add(BitConverter.SingleToUInt32Bits(c[C(lane, i).Row, C(lane, i).Column]));
         }
         double[,] expected = Product(a, b, c);
@@ -102,7 +111,8 @@ public class MatrixTests
     }
 
     [Theory]
-    [InlineData("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", 16), InlineData("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32", 8)]
+    [InlineData("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", 16),
+        InlineData("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32", 8)]
     public void Products_of_bfloats(string instruction, int k) => Check(instruction, k, EncodeBFloat, 16, Integer, exact: true);
 
     [Fact]
@@ -118,7 +128,9 @@ public class MatrixTests
     public void Infinities_and_NaN_spread_along_rows_and_columns()
     {
         // All of A is infinite, half of B zero: infinity times zero is NaN.
-        uint[] fragments = [.. Enumerable.Range(0, 32).SelectMany(lane => (uint[])[0x7C00_7C00, 0x7C00_7C00, 0x7C00_7C00, 0x7C00_7C00, lane < 16 ? 0x3C00_3C00u : 0, lane < 16 ? 0x3C00_3C00u : 0, 0, 0, 0, 0])];
+        uint[] fragments = [.. Enumerable.Range(0, 32)
+            .SelectMany(lane => (uint[])[0x7C00_7C00, 0x7C00_7C00, 0x7C00_7C00, 0x7C00_7C00, lane < 16 ? 0x3C00_3C00u : 0,
+            lane < 16 ? 0x3C00_3C00u : 0, 0, 0, 0, 0])];
         float[] result = Multiply("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", 4, fragments, inPlace: false);
         for (int lane = 0; lane < 32; lane++)
             for (int i = 0; i < 4; i++)
@@ -129,7 +141,8 @@ public class MatrixTests
     [InlineData(1, false), InlineData(2, false), InlineData(4, false), InlineData(1, true), InlineData(2, true), InlineData(4, true)]
     public void Matrices_are_loaded_by_rows_or_transposed(int count, bool transposes)
     {
-        // Shared element (m, row, column) is 100 m + 10 row + column; rows lie 48 bytes apart, so that only the addresses say where they are.
+        // Shared element (m, row, column) is 100 m + 10 row + column; rows lie 48 bytes apart, so that only the addresses say where they
+        // are.
         string registers = string.Join(", ", Enumerable.Range(5, count).Select(i => $"%r{i}"));
         string body = $"""
             mul.wide.u32 %l1, %t, 16;
@@ -171,7 +184,8 @@ public class MatrixTests
             ldmatrix.sync.aligned.m8n8.x1.shared.b16 {"{%r5}"}, [%r1];
             """;
         // One thread writes, the others only look on.
-        string Guarded(int offset) => Body(offset).Replace("st.shared", "setp.eq.u32 %p1, %t, 0;\n@%p1 st.shared", StringComparison.Ordinal).Replace("ldmatrix", "bar.warp.sync 0xffffffff;\nldmatrix", StringComparison.Ordinal);
+        string Guarded(int offset) => Body(offset).Replace("st.shared", "setp.eq.u32 %p1, %t, 0;\n@%p1 st.shared", StringComparison.Ordinal)
+            .Replace("ldmatrix", "bar.warp.sync 0xffffffff;\nldmatrix", StringComparison.Ordinal);
         Assert.Equal(EmulationErrorKind.Misaligned, Ptx.Fails(Guarded(8), shared: 32, variables: Dynamic).Kind);
         Ptx.Passes(Guarded(0), shared: 32, variables: Dynamic);
     }

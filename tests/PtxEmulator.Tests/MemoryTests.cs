@@ -35,7 +35,8 @@ public class MemoryTests
     }
 
     [Theory]
-    [InlineData("v4.f32", "{%f1, %f2, %f3, %f4}"), InlineData("v2.f64", "{%g1, %g2}"), InlineData("v2.b64", "{%l11, %l12}"), InlineData("v4.b32", "{%r1, %r2, %r3, %r4}")]
+    [InlineData("v4.f32", "{%f1, %f2, %f3, %f4}"), InlineData("v2.f64", "{%g1, %g2}"), InlineData("v2.b64", "{%l11, %l12}"),
+        InlineData("v4.b32", "{%r1, %r2, %r3, %r4}")]
     public void Vectors_of_16_bytes_copy_as_one(string type, string registers)
     {
         string body = $"""
@@ -65,7 +66,8 @@ public class MemoryTests
             add.u64 %l1, %rd, %l1;
             st.global.u32 [%l1], %r3;
             """;
-        uint[] result = Ptx.Run<uint, uint>(body, [0], 32, variables: ".const .align 4 .u32 table[4] = {3, 5, 7, 11};\n.const .f32 scale = 0f40000000;");
+        uint[] result = Ptx.Run<uint, uint>(body, [0], 32,
+            variables: ".const .align 4 .u32 table[4] = {3, 5, 7, 11};\n.const .f32 scale = 0f40000000;");
         Assert.Equal(Enumerable.Range(0, 32).Select(i => ((uint[])[6, 10, 14, 22])[i % 4]), result);
     }
 
@@ -100,7 +102,8 @@ public class MemoryTests
             add.u64 %l5, %l5, %l1;
             st.u32 [%l5], %r1;
             """;
-        Assert.Equal(Enumerable.Range(0, 32).Select(i => (uint)i), Ptx.Run<uint, uint>(body, [0], 32, variables: ".shared .align 4 .b8 first[4];\n.shared .align 16 .b8 buffer[128];"));
+        Assert.Equal(Enumerable.Range(0, 32).Select(i => (uint)i),
+            Ptx.Run<uint, uint>(body, [0], 32, variables: ".shared .align 4 .b8 first[4];\n.shared .align 16 .b8 buffer[128];"));
     }
 
     [Fact]
@@ -149,7 +152,8 @@ public class MemoryTests
             st.global.u32 [%l1], %r1;
             """;
         // Every ticket is drawn exactly once.
-        Assert.Equal(Enumerable.Range(0, 4096).Select(i => (uint)i), Ptx.Run<uint, uint>(body, [0], 4096, block: new Dim3(64), grid: new Dim3(64)));
+        Assert.Equal(Enumerable.Range(0, 4096)
+            .Select(i => (uint)i), Ptx.Run<uint, uint>(body, [0], 4096, block: new Dim3(64), grid: new Dim3(64)));
     }
 
     [Theory]

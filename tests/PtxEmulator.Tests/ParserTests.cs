@@ -58,7 +58,9 @@ public class ParserTests
 
     [Theory]
     [InlineData("cp.async.wait_all;", "needs sm_80 or later, the target is sm_75")]
-    [InlineData("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1, %f2, %f3, %f4}, {%r1, %r1, %r1, %r1}, {%r1, %r1}, {%f1, %f2, %f3, %f4};", "needs sm_80")]
+    [InlineData(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1, %f2, %f3, %f4}, {%r1, %r1, %r1, %r1}, {%r1, %r1}, {%f1, %f2, %f3, %f4};",
+        "needs sm_80")]
     [InlineData("min.f16x2 %r1, %r2, %r3;", "needs sm_80")]
     [InlineData("cvt.rn.f16x2.f32 %r1, %f1, %f2;", "needs sm_80")]
     public void Instructions_that_the_target_does_not_have(string instruction, string because) => Refused(instruction, because, sm: 75);
@@ -102,7 +104,8 @@ public class ParserTests
         Assert.Equal(90, module.Sm);
         Assert.Equal(["first", "second"], module.EntryNames);
         Assert.Equal(128, module["first"].MaximumThreads);
-        Assert.Contains("'third', only first, second", Assert.Throws<KeyNotFoundException>(() => module["third"]).Message, StringComparison.Ordinal);
+        Assert.Contains("'third', only first, second", Assert.Throws<KeyNotFoundException>(() => module["third"]).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

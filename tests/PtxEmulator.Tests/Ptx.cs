@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Lia.PtxEmulator.Tests;
 
 /// <summary>
-/// Runs hand-written PTX bodies. Every kernel has two pointer parameters, <c>a</c> (input) and <c>d</c> (output), loaded into %ra and %rd; %t is the thread's index in its block,
-/// and plenty of registers of each type are declared.
+/// Runs hand-written PTX bodies. Every kernel has two pointer parameters, <c>a</c> (input) and <c>d</c> (output), loaded into %ra and %rd;
+/// %t is the thread's index in its block, and plenty of registers of each type are declared.
 /// </summary>
 internal static class Ptx
 {
@@ -54,7 +54,8 @@ internal static class Ptx
     }
 
     /// <summary>Runs for what it is not supposed to do.</summary>
-    public static EmulationException Fails(string body, int inputs = 64, int outputs = 64, Dim3? block = null, Dim3? grid = null, int shared = 0,
+    public static EmulationException Fails(
+        string body, int inputs = 64, int outputs = 64, Dim3? block = null, Dim3? grid = null, int shared = 0,
         EmulatorOptions? options = null, string variables = "")
     {
         using var memory = new EmulatedMemory();
@@ -63,7 +64,8 @@ internal static class Ptx
     }
 
     /// <summary>Runs for its side effects and what was counted.</summary>
-    public static LaunchStatistics Passes(string body, int inputs = 64, int outputs = 64, Dim3? block = null, Dim3? grid = null, int shared = 0,
+    public static LaunchStatistics Passes(
+        string body, int inputs = 64, int outputs = 64, Dim3? block = null, Dim3? grid = null, int shared = 0,
         EmulatorOptions? options = null, string variables = "")
     {
         using var memory = new EmulatedMemory();
@@ -71,25 +73,31 @@ internal static class Ptx
         return Launch(memory, Module(body, 90, variables), a, d, block, grid, shared, options);
     }
 
-    public static LaunchStatistics Launch(EmulatedMemory memory, string module, ulong a, ulong d, Dim3? block = null, Dim3? grid = null, int shared = 0, EmulatorOptions? options = null)
+    public static LaunchStatistics Launch(EmulatedMemory memory, string module, ulong a, ulong d, Dim3? block = null, Dim3? grid = null,
+        int shared = 0, EmulatorOptions? options = null)
     {
         PtxEntry entry = PtxModule.Parse(module)["kernel"];
         ulong[] parameters = [a, d];
-        return new Emulator(memory, options).Launch(entry, grid ?? new Dim3(1), block ?? new Dim3(32), shared, MemoryMarshal.AsBytes(parameters.AsSpan()));
+        return new Emulator(memory, options)
+            .Launch(entry, grid ?? new Dim3(1), block ?? new Dim3(32), shared, MemoryMarshal.AsBytes(parameters.AsSpan()));
     }
 
     /// <summary>
-    /// Executes an instruction (or a few) once per element. In its text $a, $b and $c are the operands, taken from the arrays, and $d the result; registers have the kind that belongs to the element types.
+    /// Executes an instruction (or a few) once per element. In its text $a, $b and $c are the operands, taken from the arrays, and $d the
+    /// result; registers have the kind that belongs to the element types.
     /// </summary>
-    public static TOut[] Each<TOut, TIn>(string instruction, TIn[] a, TIn[]? b = null, TIn[]? c = null, int sm = 90) where TIn : unmanaged where TOut : unmanaged
+    public static TOut[] Each<TOut, TIn>(string instruction, TIn[] a, TIn[]? b = null, TIn[]? c = null, int sm = 90) where TIn : unmanaged
+        where TOut : unmanaged
     {
         (string inRegister, string inType, int inSize) = RegisterFor<TIn>();
         (string outRegister, string outType, int outSize) = RegisterFor<TOut>();
         TIn[][] operands = [a, b ?? a, c ?? a];
         Assert.All(operands, o => Assert.Equal(a.Length, o.Length));
-        string text = instruction.Replace("$a", inRegister + "1", StringComparison.Ordinal).Replace("$b", inRegister + "2", StringComparison.Ordinal)
+        string text = instruction.Replace("$a", inRegister + "1", StringComparison.Ordinal)
+            .Replace("$b", inRegister + "2", StringComparison.Ordinal)
             .Replace("$c", inRegister + "3", StringComparison.Ordinal).Replace("$d", outRegister + "9", StringComparison.Ordinal);
-        string loads = string.Concat(Enumerable.Range(0, 3).Select(i => $"ld.global.{inType} {inRegister}{i + 1}, [%l30+{i * a.Length * inSize}];\n"));
+        string loads = string.Concat(Enumerable.Range(0, 3)
+            .Select(i => $"ld.global.{inType} {inRegister}{i + 1}, [%l30+{i * a.Length * inSize}];\n"));
         string body = $"""
             mov.u32 %r30, %ctaid.x;
             mad.lo.u32 %r30, %r30, 32, %t;
@@ -119,7 +127,8 @@ internal static class Ptx
         };
     }
 
-    private static (ulong A, ulong D) Allocate<TIn, TOut>(EmulatedMemory memory, TIn[] input, int outputs) where TIn : unmanaged where TOut : unmanaged
+    private static (ulong A, ulong D) Allocate<TIn, TOut>(EmulatedMemory memory, TIn[] input, int outputs) where TIn : unmanaged
+        where TOut : unmanaged
     {
         ulong a = memory.Allocate((long)input.Length * Marshal.SizeOf<TIn>());
         memory.Write(a, MemoryMarshal.AsBytes(input.AsSpan()));

@@ -1,7 +1,8 @@
 namespace Lia.PtxEmulator.Tests;
 
 /// <summary>
-/// Rounding to a 16-bit format by its definition: among all numbers of the format, kept as a sorted list, the neighbours of a value are looked up and the mode chooses.
+/// Rounding to a 16-bit format by its definition: among all numbers of the format, kept as a sorted list, the neighbours of a value are
+/// looked up and the mode chooses.
 /// </summary>
 internal sealed class SmallFloatReference
 {
@@ -38,7 +39,8 @@ internal sealed class SmallFloatReference
             "rz" => false,
             "rm" => negative,
             "rp" => !negative,
-            _ => magnitude - _positive[below] > upper - magnitude || (magnitude - _positive[below] == upper - magnitude && (below & 1) == 1),
+            _ => magnitude - _positive[below] > upper - magnitude
+                || (magnitude - _positive[below] == upper - magnitude && (below & 1) == 1),
         };
         return (ushort)(sign | (up ? above : below));
     }

@@ -9,7 +9,8 @@ public class StatisticsTests
         Ptx.Passes($"mov.u32 %r1, 0;\n{address}\n{store}", shared: 32 * 1024, variables: Dynamic).Shared.Values.Single();
 
     [Theory]
-    [InlineData(1, 1), InlineData(2, 2), InlineData(4, 4), InlineData(8, 8), InlineData(16, 16), InlineData(32, 32), InlineData(33, 1), InlineData(3, 1)]
+    [InlineData(1, 1), InlineData(2, 2), InlineData(4, 4), InlineData(8, 8), InlineData(16, 16), InlineData(32, 32), InlineData(33, 1),
+        InlineData(3, 1)]
     public void Strided_words_conflict(int strideInWords, int wavefronts)
     {
         SharedTraffic traffic = Stores($"mul.lo.u32 %r2, %t, {4 * strideInWords};", "st.shared.u32 [%r2], %r1;");
@@ -68,7 +69,8 @@ public class StatisticsTests
     [InlineData(4, 4), InlineData(32, 32), InlineData(8, 8), InlineData(0, 1)]
     public void Global_sectors_measure_coalescing(int stride, int sectors)
     {
-        LaunchStatistics statistics = Ptx.Passes($"mul.wide.u32 %l1, %t, {stride};\nadd.u64 %l1, %ra, %l1;\nld.global.u32 %r1, [%l1];", inputs: 256);
+        LaunchStatistics statistics =
+            Ptx.Passes($"mul.wide.u32 %l1, %t, {stride};\nadd.u64 %l1, %ra, %l1;\nld.global.u32 %r1, [%l1];", inputs: 256);
         Assert.Equal(new GlobalTraffic(1, 128, sectors), statistics.Global["ld"]);
     }
 

@@ -16,7 +16,8 @@ public class WarpTests
         """, [0], 64);
 
     [Theory]
-    [InlineData("up", 3, 0), InlineData("down", 5, 31), InlineData("bfly", 17, 31), InlineData("idx", 7, 31), InlineData("down", 4, 0x181F), InlineData("up", 2, 0x1800), InlineData("idx", 3, 0x181F), InlineData("bfly", 8, 0x181F)]
+    [InlineData("up", 3, 0), InlineData("down", 5, 31), InlineData("bfly", 17, 31), InlineData("idx", 7, 31), InlineData("down", 4, 0x181F),
+        InlineData("up", 2, 0x1800), InlineData("idx", 3, 0x181F), InlineData("bfly", 8, 0x181F)]
     public void Shuffles_stay_inside_their_segment(string mode, int b, int c)
     {
         uint[] result = Shuffle($"shfl.sync.{mode}.b32 %r2|%p1, %r1, {b}, {c}, 0xffffffff;");
@@ -35,8 +36,11 @@ public class WarpTests
     [Fact]
     public void A_butterfly_sums_the_warp()
     {
-        string body = string.Concat(new[] { 16, 8, 4, 2, 1 }.Select(i => $"shfl.sync.bfly.b32 %r2, %r1, {i}, 31, 0xffffffff;\nadd.u32 %r1, %r1, %r2;\n"));
-        uint[] result = Ptx.Run<uint, uint>($"mov.u32 %r1, %t;\n{body}\nmul.wide.u32 %l1, %t, 4;\nadd.u64 %l1, %rd, %l1;\nst.global.u32 [%l1], %r1;", [0], 32);
+        string body =
+            string.Concat(new[] { 16, 8, 4, 2,
+            1 }.Select(i => $"shfl.sync.bfly.b32 %r2, %r1, {i}, 31, 0xffffffff;\nadd.u32 %r1, %r1, %r2;\n"));
+        uint[] result = Ptx.Run<uint, uint>(
+            $"mov.u32 %r1, %t;\n{body}\nmul.wide.u32 %l1, %t, 4;\nadd.u64 %l1, %rd, %l1;\nst.global.u32 [%l1], %r1;", [0], 32);
         Assert.All(result, x => Assert.Equal(496u, x));
     }
 
@@ -189,7 +193,8 @@ public class WarpTests
             @%p3 st.global.u32 [%l1], %r7;
         """;
         uint[] result = Ptx.Run<uint, uint>(body, [0], 16, block: new Dim3(128), grid: new Dim3(16), shared: 512,
-            options: new EmulatorOptions { ScheduleSeed = seed, Parallelism = parallelism }, variables: ".extern .shared .align 16 .b8 dynamic[];");
+            options: new EmulatorOptions { ScheduleSeed = seed, Parallelism = parallelism },
+            variables: ".extern .shared .align 16 .b8 dynamic[];");
         for (int b = 0; b < 16; b++) Assert.Equal((uint)Enumerable.Range(b * 128, 128).Sum(i => (long)i * i), result[b]);
     }
 

@@ -4,7 +4,8 @@ using Lia.Gpu.Runtime;
 namespace Lia.PtxEmulator;
 
 /// <summary>The emulator's own form of the 128 bytes of a tensor map.</summary>
-internal sealed record EmulatedTensorMap(int ElementBytes, ulong Address, long[] Dimensions, long[] Strides, int[] Box, int[] ElementStrides, int SwizzleSpan)
+internal sealed record EmulatedTensorMap(
+    int ElementBytes, ulong Address, long[] Dimensions, long[] Strides, int[] Box, int[] ElementStrides, int SwizzleSpan)
 {
     private const uint Signature = 0x50414D54;   // "TMAP"
 

@@ -45,13 +45,18 @@ public enum EmulationErrorKind
     /// <summary>Access to bytes that a cp.async is still going to write.</summary>
     MissingAsyncCopyWait,
 
-    /// <summary>Something touches what an asynchronous product, not yet waited for, reads or writes: an accumulator, or an operand in shared memory.</summary>
+    /// <summary>
+    /// Something touches what an asynchronous product, not yet waited for, reads or writes: an accumulator, or an operand in shared memory.
+    /// </summary>
     ProductInFlight,
 
     /// <summary>A product whose accumulators were touched after the last wgmma.fence, or that has none before it.</summary>
     MissingProductFence,
 
-    /// <summary>A product reads shared memory that a thread wrote without a fence.proxy.async behind it, or the copy engine gets an mbarrier initialized without a fence.mbarrier_init.</summary>
+    /// <summary>
+    /// A product reads shared memory that a thread wrote without a fence.proxy.async behind it, or the copy engine gets an mbarrier
+    /// initialized without a fence.mbarrier_init.
+    /// </summary>
     MissingProxyFence,
 
     /// <summary>An mbarrier used before it was initialized, as data, or beyond its counts.</summary>

@@ -4,8 +4,9 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator;
 
 /// <summary>
-/// Runs PTX kernels on the CPU and refuses what a GPU would silently get wrong: see <see cref="EmulationErrorKind"/>. Blocks run side by side on the machine's cores, each block's warps in turns on
-/// one of them. A wait of one block for another works only when the other has started: with <see cref="EmulatorOptions.Parallelism"/> blocks at most.
+/// Runs PTX kernels on the CPU and refuses what a GPU would silently get wrong: see <see cref="EmulationErrorKind"/>. Blocks run side by
+/// side on the machine's cores, each block's warps in turns on one of them. A wait of one block for another works only when the other has
+/// started: with <see cref="EmulatorOptions.Parallelism"/> blocks at most.
 /// </summary>
 /// <param name="memory">Global memory.</param>
 /// <param name="options">How to run; null for the defaults.</param>
@@ -81,13 +82,18 @@ public sealed class Emulator(EmulatedMemory memory, EmulatorOptions? options = n
     private void Validate(PtxEntry entry, Dim3 grid, Dim3 block, int dynamicSharedBytes, int parameterBytes)
     {
         if (grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535) throw Refuse($"a grid of {grid} blocks");
-        if (block.X < 1 || block.Y < 1 || block.Z is < 1 or > 64 || block.Count > 1024) throw Refuse($"blocks of {block} threads; at most 1024 are allowed");
-        if (entry.MaximumThreads is long most && block.Count > most) throw Refuse($"blocks of {block.Count} threads; the kernel allows {most}");
-        if (parameterBytes != entry.ParameterBytes) throw Refuse($"{parameterBytes} bytes of parameters; the kernel has {entry.ParameterBytes}");
+        if (block.X < 1 || block.Y < 1 || block.Z is < 1 or > 64 || block.Count > 1024)
+            throw Refuse($"blocks of {block} threads; at most 1024 are allowed");
+        if (entry.MaximumThreads is long most && block.Count > most)
+            throw Refuse($"blocks of {block.Count} threads; the kernel allows {most}");
+        if (parameterBytes != entry.ParameterBytes)
+            throw Refuse($"{parameterBytes} bytes of parameters; the kernel has {entry.ParameterBytes}");
         if (dynamicSharedBytes < 0) throw Refuse($"{dynamicSharedBytes} bytes of dynamic shared memory");
         long shared = (long)entry.StaticSharedBytes + dynamicSharedBytes;
-        if (shared > _options.SharedMemoryLimit) throw Refuse($"{shared} bytes of shared memory; at most {_options.SharedMemoryLimit} are allowed");
+        if (shared > _options.SharedMemoryLimit)
+            throw Refuse($"{shared} bytes of shared memory; at most {_options.SharedMemoryLimit} are allowed");
 
-        EmulationException Refuse(string what) => new(EmulationErrorKind.InvalidLaunch, $"{EmulationErrorKind.InvalidLaunch} of {entry.Name}: {what}");
+        EmulationException Refuse(string what) =>
+            new(EmulationErrorKind.InvalidLaunch, $"{EmulationErrorKind.InvalidLaunch} of {entry.Name}: {what}");
     }
 }

@@ -10,8 +10,9 @@ using Lia.Gpu.Runtime;
 namespace Lia.PtxEmulator;
 
 /// <summary>
-/// An accelerator of ILGPU whose kernels the emulator executes, on the calling thread: work is done when the call that asked for it returns. Memory has guard
-/// gaps and starts poisoned, and every rule the emulator checks is an exception of the launch. Kernels come from a <see cref="KernelLoader"/>, not from ILGPU's own compiler.
+/// An accelerator of ILGPU whose kernels the emulator executes, on the calling thread: work is done when the call that asked for it
+/// returns. Memory has guard gaps and starts poisoned, and every rule the emulator checks is an exception of the launch. Kernels come from
+/// a <see cref="KernelLoader"/>, not from ILGPU's own compiler.
 /// </summary>
 public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
 {
@@ -21,14 +22,17 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     private static readonly Context s_context = Context.Create(static _ => { });
 
     private readonly ConcurrentDictionary<AcceleratorStream, List<Action>> _captures = [];
+    private readonly Func<CompiledKernel, CompiledKernel>? _replace;
 
     /// <summary>An accelerator whose kernels are compiled for <paramref name="sm"/>; for 90, as on a device, for sm_90a.</summary>
     /// <param name="sm">Compute capability times ten.</param>
     /// <param name="options">What the emulator checks; everything by default.</param>
     /// <param name="memoryBytes">Bytes of device memory.</param>
-    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes)
+    /// <param name="replace">Gives the kernel that is executed in the place of one that is loaded, with the same parameters; null for the kernel itself.</param>
+    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, Func<CompiledKernel, CompiledKernel>? replace = null)
         : base(s_context, new EmulatedDevice(sm, memoryBytes))
     {
+        _replace = replace;
         Properties = new()
         {
             Name = Name,
@@ -64,15 +68,16 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     public (long Free, long Total) MemoryInfo => (Properties.MemoryBytes - Memory.LiveBytes, Properties.MemoryBytes);
 
     /// <summary>A new emulator behind a loader, which is disposed with it.</summary>
-    /// <inheritdoc cref="EmulatorAccelerator(int, EmulatorOptions, long)"/>
+    /// <inheritdoc cref="EmulatorAccelerator(int, EmulatorOptions, long, Func{CompiledKernel, CompiledKernel})"/>
     /// <param name="cache">Where compiled kernels are kept; null for nowhere.</param>
     /// <param name="target">What is compiled for instead.</param>
     public static KernelLoader CreateLoader(
-        int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null, CompileTarget? target = null) =>
-        new(new EmulatorAccelerator(sm, options, memoryBytes), target, cache ?? KernelCache.Off, ownsAccelerator: true);
+        int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null, CompileTarget? target = null,
+        Func<CompiledKernel, CompiledKernel>? replace = null) =>
+        new(new EmulatorAccelerator(sm, options, memoryBytes, replace), target, cache ?? KernelCache.Off, ownsAccelerator: true);
 
     /// <inheritdoc/>
-    public LoadedKernel Load(KernelLoader loader, CompiledKernel compiled) => EmulatedKernel.Load(this, compiled);
+    public LoadedKernel Load(KernelLoader loader, CompiledKernel compiled) => EmulatedKernel.Load(this, _replace?.Invoke(compiled) ?? compiled);
 
     /// <inheritdoc/>
     public AcceleratorEvent CreateEvent(bool timed) => new EmulatedEvent(this);
@@ -111,7 +116,8 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     public bool IsOutOfMemory(Exception failure) => false; // it throws the exception itself
 
     /// <inheritdoc/>
-    public override TExtension CreateExtension<TExtension, TExtensionProvider>(TExtensionProvider provider) => throw new NotSupportedException();
+    public override TExtension CreateExtension<TExtension, TExtensionProvider>(TExtensionProvider provider) =>
+        throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override AcceleratorStream CreateStreamInternal() => new EmulatedStream(this);
@@ -149,25 +155,31 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     protected override void DisablePeerAccessInternal(Accelerator otherAccelerator) => throw new NotSupportedException();
 
     /// <inheritdoc/>
-    protected override PageLockScope<T> CreatePageLockFromPinnedInternal<T>(IntPtr pinned, long numElements) => throw new NotSupportedException();
+    protected override PageLockScope<T> CreatePageLockFromPinnedInternal<T>(IntPtr pinned, long numElements) =>
+        throw new NotSupportedException();
 
     /// <inheritdoc/>
-    protected override int EstimateMaxActiveGroupsPerMultiprocessorInternal(Kernel kernel, int groupSize, int dynamicSharedMemorySizeInBytes) => throw OwnKernelsOnly();
+    protected override int EstimateMaxActiveGroupsPerMultiprocessorInternal(
+        Kernel kernel, int groupSize, int dynamicSharedMemorySizeInBytes) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override int EstimateGroupSizeInternal(Kernel kernel, Func<int, int> computeSharedMemorySize, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
+    protected override int EstimateGroupSizeInternal(
+        Kernel kernel, Func<int, int> computeSharedMemorySize, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override int EstimateGroupSizeInternal(Kernel kernel, int dynamicSharedMemorySizeInBytes, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
+    protected override int EstimateGroupSizeInternal(
+        Kernel kernel, int dynamicSharedMemorySizeInBytes, int maxGroupSize, out int minGridSize) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
     protected override Kernel LoadKernelInternal(ILGPU.Backends.CompiledKernel kernel) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override Kernel LoadImplicitlyGroupedKernelInternal(ILGPU.Backends.CompiledKernel kernel, int customGroupSize, out KernelInfo? kernelInfo) => throw OwnKernelsOnly();
+    protected override Kernel LoadImplicitlyGroupedKernelInternal(
+        ILGPU.Backends.CompiledKernel kernel, int customGroupSize, out KernelInfo? kernelInfo) => throw OwnKernelsOnly();
 
     /// <inheritdoc/>
-    protected override Kernel LoadAutoGroupedKernelInternal(ILGPU.Backends.CompiledKernel kernel, out KernelInfo? kernelInfo) => throw OwnKernelsOnly();
+    protected override Kernel LoadAutoGroupedKernelInternal(ILGPU.Backends.CompiledKernel kernel, out KernelInfo? kernelInfo) =>
+        throw OwnKernelsOnly();
 
     /// <inheritdoc/>
     protected override void DisposeAccelerator_SyncRoot(bool disposing)
@@ -219,9 +231,11 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
             _owner.Do(stream, () => _owner.Memory.Span(target, bytes).Fill(value));
         }
 
-        protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => Copy(stream, sourceView, targetView);
+        protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+            Copy(stream, sourceView, targetView);
 
-        protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => Copy(stream, sourceView, targetView);
+        protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+            Copy(stream, sourceView, targetView);
 
         protected override void DisposeAcceleratorObject(bool disposing)
         {
@@ -266,7 +280,9 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
         private readonly PtxEntry _entry;
 
         private EmulatedKernel(EmulatorAccelerator accelerator, CompiledKernel compiled, PtxEntry entry)
-            : base(accelerator, accelerator.Properties, compiled, new KernelAttributes(Registers: 0, entry.LocalBytes, entry.StaticSharedBytes, (int)(entry.MaximumThreads ?? accelerator.Properties.MaxThreadsPerGroup)))
+            : base(accelerator, accelerator.Properties, compiled,
+                new KernelAttributes(Registers: 0, entry.LocalBytes, entry.StaticSharedBytes,
+                (int)(entry.MaximumThreads ?? accelerator.Properties.MaxThreadsPerGroup)))
         {
             _accelerator = accelerator;
             _entry = entry;
@@ -277,8 +293,10 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
 
         protected override unsafe void LaunchCore(AcceleratorStream stream, in KernelConfig config, nint block, bool overlapsPrevious)
         {
-            byte[] arguments = new ReadOnlySpan<byte>((void*)block, Compiled.ParameterBytes).ToArray(); // a captured launch outlives its caller's stack
-            Dim3 grid = new(config.GridDim.X, config.GridDim.Y, config.GridDim.Z), group = new(config.GroupDim.X, config.GroupDim.Y, config.GroupDim.Z);
+            // a captured launch outlives its caller's stack
+            byte[] arguments = new ReadOnlySpan<byte>((void*)block, Compiled.ParameterBytes).ToArray();
+            Dim3 grid = new(config.GridDim.X, config.GridDim.Y, config.GridDim.Z),
+                group = new(config.GroupDim.X, config.GroupDim.Y, config.GroupDim.Z);
             int shared = config.SharedMemoryConfig.ArraySize;
             _accelerator.Do(stream, () => _accelerator.LastLaunch = _accelerator.Emulator.Launch(_entry, grid, group, shared, arguments));
         }
@@ -300,7 +318,8 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
         {
         }
 
-        public override double MillisecondsSince(AcceleratorEvent start) => Stopwatch.GetElapsedTime(((EmulatedEvent)start)._mark, _mark).TotalMilliseconds;
+        public override double MillisecondsSince(AcceleratorEvent start) =>
+            Stopwatch.GetElapsedTime(((EmulatedEvent)start)._mark, _mark).TotalMilliseconds;
 
         protected override void DisposeAcceleratorObject(bool disposing)
         {

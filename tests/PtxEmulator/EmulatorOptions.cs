@@ -12,7 +12,9 @@ public sealed record EmulatorOptions
     /// <summary>Find races in shared memory between the threads of a block.</summary>
     public bool DetectSharedRaces { get; init; } = true;
 
-    /// <summary>Find bytes of global memory that two blocks of a launch use without atomics, at least one writing. Costs memory and time.</summary>
+    /// <summary>
+    /// Find bytes of global memory that two blocks of a launch use without atomics, at least one writing. Costs memory and time.
+    /// </summary>
     public bool DetectGlobalRaces { get; init; }
 
     /// <summary>A warp that executes more instructions than this is taken to loop for ever.</summary>

@@ -10,7 +10,8 @@ public readonly record struct SharedTraffic(long Requests, long Bytes, long Wave
 /// <summary>Accesses of one kind to global memory.</summary>
 /// <param name="Requests">Warp instructions.</param>
 /// <param name="Bytes">Bytes moved, summed over lanes.</param>
-/// <param name="Sectors">Distinct 32-byte sectors per request, summed: what the memory system moves. Bytes / (32 Sectors) is the efficiency of coalescing.</param>
+/// <param name="Sectors">Distinct 32-byte sectors per request, summed: what the memory system moves. Bytes / (32 Sectors) is the efficiency
+/// of coalescing.</param>
 public readonly record struct GlobalTraffic(long Requests, long Bytes, long Sectors);
 
 /// <summary>What a launch executed, summed over its blocks.</summary>
@@ -22,7 +23,9 @@ public sealed class LaunchStatistics
     /// <summary>Warp instructions by full name, such as <c>fma.rn.f32</c>.</summary>
     public required IReadOnlyDictionary<string, long> ByInstruction { get; init; }
 
-    /// <summary>Shared-memory traffic by kind: <c>ld.32</c>, <c>st.128</c> (bits per lane), <c>ldmatrix</c>, <c>cp.async</c>, <c>atom</c>.</summary>
+    /// <summary>
+    /// Shared-memory traffic by kind: <c>ld.32</c>, <c>st.128</c> (bits per lane), <c>ldmatrix</c>, <c>cp.async</c>, <c>atom</c>.
+    /// </summary>
     public required IReadOnlyDictionary<string, SharedTraffic> Shared { get; init; }
 
     /// <summary>Global-memory traffic by kind: <c>ld</c>, <c>st</c>, <c>cp.async</c>, <c>atom</c>.</summary>

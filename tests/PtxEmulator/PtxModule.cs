@@ -33,18 +33,21 @@ public sealed class PtxModule
         : throw new KeyNotFoundException($"the module has no entry '{entry}', only {string.Join(", ", _entries.Keys)}");
 
     /// <summary>Parses and decodes a whole module.</summary>
-    /// <exception cref="PtxSyntaxException">The text is malformed, or uses an instruction, modifier, type or operand that is not known or not allowed.</exception>
+    /// <exception cref="PtxSyntaxException">The text is malformed, or uses an instruction, modifier, type or operand that is not known or
+    /// not allowed.</exception>
     public static PtxModule Parse(string ptx) => new(PtxParser.Parse(ptx));
 
     private static unsafe Allocation LayOutConstants(ModuleSyntax syntax, out Dictionary<string, long> addresses)
     {
         addresses = new Dictionary<string, long>(StringComparer.Ordinal);
         var bytes = new List<byte>();
-        IEnumerable<VariableSyntax> variables = syntax.Variables.Concat(syntax.Entries.SelectMany(e => e.Variables)).Where(v => v.Space == StateSpace.Const);
+        IEnumerable<VariableSyntax> variables = syntax.Variables.Concat(syntax.Entries.SelectMany(e => e.Variables))
+            .Where(v => v.Space == StateSpace.Const);
         foreach (VariableSyntax variable in variables)
         {
             while (bytes.Count % variable.Alignment != 0) bytes.Add(0);
-            if (!addresses.TryAdd(variable.Name, bytes.Count)) throw new PtxSyntaxException(variable.Line, $"{variable.Name} is declared twice");
+            if (!addresses.TryAdd(variable.Name, bytes.Count))
+                throw new PtxSyntaxException(variable.Line, $"{variable.Name} is declared twice");
             bytes.AddRange(variable.Initial);
         }
         var constants = new Allocation(0, bytes.Count);
@@ -117,7 +120,8 @@ public sealed class PtxEntry
 
         void Declare(VariableSyntax variable, long address)
         {
-            if (!symbols.TryAdd(variable.Name, (variable.Space, address))) throw new PtxSyntaxException(variable.Line, $"{variable.Name} is declared twice");
+            if (!symbols.TryAdd(variable.Name, (variable.Space, address)))
+                throw new PtxSyntaxException(variable.Line, $"{variable.Name} is declared twice");
         }
     }
 

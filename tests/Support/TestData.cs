@@ -28,7 +28,9 @@ public static class TestData
         return data;
     }
 
-    /// <summary>Unpacks a reference file to a temporary file, for what reads files; the same file for every caller in the process.</summary>
+    /// <summary>
+    /// Unpacks a reference file to a temporary file, for what reads files; the same file for every caller in the process.
+    /// </summary>
     public static string Unpack(string name)
     {
         lock (Unpacked)

@@ -27,7 +27,8 @@ public class CheckpointTests
         string folder = Directory.CreateTempSubdirectory("lia-weights-").FullName;
         try
         {
-            string pipe = Path.Combine(folder, "pipe.pt"), link = Path.Combine(folder, "link.pt"), socket = Path.Combine(folder, "socket.pt");
+            string pipe = Path.Combine(folder, "pipe.pt"), link = Path.Combine(folder, "link.pt"),
+                socket = Path.Combine(folder, "socket.pt");
             using (Process make = Process.Start("mkfifo", pipe)) await make.WaitForExitAsync(TestContext.Current.CancellationToken);
             File.CreateSymbolicLink(link, pipe);
             using Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -55,7 +56,8 @@ public class CheckpointTests
         using ITensorSource checkpoint = Checkpoint.Open(file.Path);
         string tensor = checkpoint.Tensors.Values.First(tensor => tensor.DType == DType.Float32 && tensor.ElementCount > 0).Name;
         checkpoint.Read(tensor);
-        using (FileStream shorter = new(file.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete)) shorter.SetLength(16);
+        using (FileStream shorter = new(file.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            shorter.SetLength(16);
         Assert.Contains("shortened", Assert.Throws<WeightsException>(() => checkpoint.Read(tensor)).Message);
     }
 

@@ -44,9 +44,12 @@ public class ModelArchitectureTests
         {
             using EditedSource missing = new(Narrow), misshapen = new(Narrow);
             missing.Remove(tensor.Name);
-            Assert.Contains($"not a LIA generator for size 64: {tensor.Name} [{string.Join(", ", tensor.Shape)}] is missing", Refusal(missing));
+            Assert.Contains($"not a LIA generator for size 64: {tensor.Name} [{string.Join(", ", tensor.Shape)}] is missing",
+                Refusal(missing));
             misshapen.Set(tensor with { Shape = [.. tensor.Shape, 7] });
-            Assert.Contains($"{tensor.Name} has the shape [{string.Join(", ", tensor.Shape)}, 7], [{string.Join(", ", tensor.Shape)}] was expected", Refusal(misshapen));
+            Assert.Contains(
+                $"{tensor.Name} has the shape [{string.Join(", ", tensor.Shape)}, 7], [{string.Join(", ", tensor.Shape)}] was expected",
+                Refusal(misshapen));
             misshapen.Set(tensor with { Shape = [tensor.Shape[0] + 1, .. tensor.Shape.Skip(1)] });
             Assert.Contains($"for size 64: {tensor.Name} has the shape [{tensor.Shape[0] + 1}", Refusal(misshapen));
         }
@@ -87,7 +90,8 @@ public class ModelArchitectureTests
     {
         using EditedSource source = new(Narrow);
         source.Values["enc.fc.2.bias"] = [.. Enumerable.Range(0, 24).Select(i => i == 17 ? bad : i)];
-        Assert.Contains($"tensor 'enc.fc.2.bias' holds {called} at element 17 of 24", Assert.Throws<WeightsException>(() => source.Read("enc.fc.2.bias")).Message);
+        Assert.Contains($"tensor 'enc.fc.2.bias' holds {called} at element 17 of 24",
+            Assert.Throws<WeightsException>(() => source.Read("enc.fc.2.bias")).Message);
     }
 
     [Fact]
@@ -103,7 +107,8 @@ public class ModelArchitectureTests
     public void Sizes_that_are_not_supported_are_named(int levels, int size)
     {
         using EditedSource source = new(Narrow);
-        foreach (string name in source.Tensors.Keys.Where(name => name.StartsWith("dec.to_flows.", StringComparison.Ordinal)).ToList()) source.Remove(name);
+        foreach (string name in source.Tensors.Keys.Where(name => name.StartsWith("dec.to_flows.", StringComparison.Ordinal)).ToList())
+            source.Remove(name);
         source.Set(new($"dec.to_flows.{levels - 1}.bias", DType.Float32, [1, 3, 1, 1]));
         Assert.Contains($"picture size of {size}", Refusal(source));
     }

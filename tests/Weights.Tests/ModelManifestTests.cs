@@ -18,7 +18,8 @@ public class ModelManifestTests
         Assert.Equal(relative, variant.Relative);
         using JsonDocument golden = JsonDocument.Parse(TestData.Read("state_dict_layout.json"));
         Assert.Equal(
-            golden.RootElement.GetProperty(size.ToString()).EnumerateObject().Select(tensor => $"{tensor.Name} F32 [{string.Join(", ", tensor.Value.EnumerateArray())}]"),
+            golden.RootElement.GetProperty(size.ToString()).EnumerateObject()
+                .Select(tensor => $"{tensor.Name} F32 [{string.Join(", ", tensor.Value.EnumerateArray())}]"),
             variant.Tensors.Select(tensor => $"{tensor.Name} {tensor.DType.SafetensorsName()} [{string.Join(", ", tensor.Shape)}]"));
     }
 
@@ -37,7 +38,8 @@ public class ModelManifestTests
         Assert.True(identity.Relative);
         Assert.Equal(demo.Architecture, ModelArchitecture.Infer(file));
         Assert.All(demo.Tensors, tensor => Assert.Equal(tensor.DType, file.Tensors[tensor.Name].DType));
-        Assert.Equal(demo.Architecture.Layout().Select(tensor => $"{tensor.Name} {string.Join(' ', tensor.Shape)}"), demo.Tensors.Select(tensor => $"{tensor.Name} {string.Join(' ', tensor.Shape)}"));
+        Assert.Equal(demo.Architecture.Layout().Select(tensor => $"{tensor.Name} {string.Join(' ', tensor.Shape)}"),
+            demo.Tensors.Select(tensor => $"{tensor.Name} {string.Join(' ', tensor.Shape)}"));
     }
 
     [Fact]

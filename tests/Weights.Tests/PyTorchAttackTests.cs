@@ -16,19 +16,27 @@ public class PyTorchAttackTests
     public static TheoryData<string, byte[]> Calls => new()
     {
         { "GLOBAL REDUCE", PickleBuilder.GenWith("evil", p => p.Global("os", "system").Op('(').Text("touch hacked").Op('t').Op('R')) },
-        { "GLOBAL REDUCE of posix", PickleBuilder.GenWith("evil", p => p.Global("posix", "system").Text("touch hacked").Raw(0x85).Op('R')) },
-        { "STACK_GLOBAL REDUCE", PickleBuilder.GenWith("evil", p => p.Text("builtins").Text("eval").Raw(0x93).Text("1+1").Raw(0x85).Op('R')) },
+        { "GLOBAL REDUCE of posix", PickleBuilder.GenWith("evil", p => p.Global("posix", "system").Text("touch hacked").Raw(0x85)
+            .Op('R')) },
+        { "STACK_GLOBAL REDUCE", PickleBuilder.GenWith("evil", p => p.Text("builtins").Text("eval").Raw(0x93).Text("1+1").Raw(0x85)
+            .Op('R')) },
         { "builtins exec", PickleBuilder.GenWith("evil", p => p.Global("__builtin__", "exec").Text("import os").Raw(0x85).Op('R')) },
-        { "nested getattr", PickleBuilder.GenWith("evil", p => p.Global("builtins", "getattr").Global("os", "path").Text("system").Raw(0x86).Op('R').Text("id").Raw(0x85).Op('R')) },
+        { "nested getattr", PickleBuilder.GenWith("evil", p => p.Global("builtins", "getattr").Global("os", "path").Text("system").Raw(0x86)
+            .Op('R').Text("id").Raw(0x85).Op('R')) },
         { "INST", PickleBuilder.GenWith("evil", p => p.Op('(').Text("touch hacked").Op("ios\nsystem\n")) },
         { "OBJ", PickleBuilder.GenWith("evil", p => p.Op('(').Global("subprocess", "Popen").Text("touch hacked").Op('o')) },
         { "NEWOBJ", PickleBuilder.GenWith("evil", p => p.Global("subprocess", "Popen").Text("touch hacked").Raw(0x85).Raw(0x81)) },
         { "NEWOBJ_EX", PickleBuilder.GenWith("evil", p => p.Global("subprocess", "Popen").Op(')').Op('}').Raw(0x92)) },
-        { "BUILD", PickleBuilder.GenWith("evil", p => p.Global("argparse", "Namespace").Op(')').Raw(0x81).Op('}').Text("__class__").Global("os", "system").Op('s').Op('b')) },
+        { "BUILD", PickleBuilder.GenWith("evil", p => p.Global("argparse", "Namespace").Op(')').Raw(0x81).Op('}').Text("__class__")
+            .Global("os", "system").Op('s').Op('b')) },
         { "EXT1", PickleBuilder.GenWith("evil", p => p.Raw(0x82, 1).Op(')').Op('R')) },
-        { "a call that pretends to be a tensor", PickleBuilder.GenWith("evil", p => p.Global("torch._utils", "_rebuild_tensor_v2 ").Op(')').Op('R')) },
-        { "a rebuild of a parameter around a call", PickleBuilder.GenWith("evil", p => p.Global("torch._utils", "_rebuild_parameter").Global("os", "system").Text("id").Raw(0x85).Op('R').Raw(0x88).Op('}').Raw(0x87).Op('R')) },
-        { "a parameter around itself many times", PickleBuilder.GenWith("evil", p => Repeat(p.Op('N'), 300, q => q.Op('0').Global("torch._utils", "_rebuild_parameter").Pair().Raw(0x85).Op('R').Raw(0x85))) },
+        { "a call that pretends to be a tensor",
+            PickleBuilder.GenWith("evil", p => p.Global("torch._utils", "_rebuild_tensor_v2 ").Op(')').Op('R')) },
+        { "a rebuild of a parameter around a call", PickleBuilder.GenWith("evil", p => p.Global("torch._utils", "_rebuild_parameter")
+            .Global("os", "system").Text("id").Raw(0x85).Op('R').Raw(0x88).Op('}').Raw(0x87).Op('R')) },
+        { "a parameter around itself many times",
+            PickleBuilder.GenWith("evil", p => Repeat(p.Op('N'), 300, q => q.Op('0').Global("torch._utils", "_rebuild_parameter").Pair()
+            .Raw(0x85).Op('R').Raw(0x85))) },
     };
 
     [Theory, MemberData(nameof(Calls))]
@@ -47,11 +55,15 @@ public class PyTorchAttackTests
         { "a class as the whole", PickleBuilder.Only(p => p.Global("os", "system").Text("id").Raw(0x85).Op('R')), "'os.system'" },
         { "a number as the whole", PickleBuilder.Only(p => p.Int(1)), "an integer and not a dictionary" },
         { "no tensors", PickleBuilder.Only(p => p.Op('}')), "no tensors" },
-        { "two state dicts", PickleBuilder.Only(p => p.Op('}').Text("a").Op('}').Text("w").Pair().Op('s').Op('s').Text("b").Op('}').Text("w").Pair().Op('s').Op('s')), "2 other entries hold tensors: 'a', 'b'" },
+        { "two state dicts", PickleBuilder.Only(p => p.Op('}').Text("a").Op('}').Text("w").Pair().Op('s').Op('s').Text("b").Op('}')
+            .Text("w").Pair().Op('s').Op('s')), "2 other entries hold tensors: 'a', 'b'" },
         { "deep tuples", PickleBuilder.Only(p => Repeat(p.Op(')'), 100_000, q => q.Raw(0x85))), "nest deeper" },
         { "deep marks", PickleBuilder.Only(p => Repeat(p, 100_000, q => q.Op('('))), "marks nest too deep" },
-        { "deep lists through the memo", PickleBuilder.Only(p => Repeat(p.Op(']'), 100_000, q => q.Raw((byte)'q', 0).Op(']').Raw((byte)'h', 0).Op('a'))), "nest deeper" },
-        { "a list that holds itself without end", PickleBuilder.Only(p => Repeat(p.Op(']'), 100_000, q => q.Op('2').Op('a'))), "nest deeper" },
+        { "deep lists through the memo",
+            PickleBuilder.Only(p => Repeat(p.Op(']'), 100_000, q => q.Raw((byte)'q', 0).Op(']').Raw((byte)'h', 0).Op('a'))),
+            "nest deeper" },
+        { "a list that holds itself without end", PickleBuilder.Only(p => Repeat(p.Op(']'), 100_000, q => q.Op('2').Op('a'))),
+            "nest deeper" },
         { "too many operations", PickleBuilder.Only(p => Repeat(p, 1_000_001, q => q.Op('N'))), "more than 1000000 operations" },
         { "a memo entry out of nothing", PickleBuilder.Only(p => p.Raw((byte)'h', 7)), "memo entry 7" },
         { "a memo index that is no number", PickleBuilder.Only(p => p.Op("Np-1\n")), "memo index" },
@@ -75,20 +87,32 @@ public class PyTorchAttackTests
         { "an item set in a number", PickleBuilder.Only(p => p.Int(1).Text("a").Text("b").Op('s')), "set in an integer" },
         { "an item appended to a dictionary", PickleBuilder.Only(p => p.Op('}').Int(1).Op('a')), "appended to a dictionary" },
         { "a reference that is no storage", PickleBuilder.GenWith("x", p => p.Text("anything").Op('Q')), "does not describe a storage" },
-        { "a storage of negative length", PickleBuilder.GenWith("x", p => p.Storage("FloatStorage", "0", -2)), "does not describe a storage" },
-        { "a storage of 2^62 elements", PickleBuilder.GenWith("x", p => p.Storage("FloatStorage", "0", 1L << 62)), "does not describe a storage" },
+        { "a storage of negative length", PickleBuilder.GenWith("x", p => p.Storage("FloatStorage", "0", -2)),
+            "does not describe a storage" },
+        { "a storage of 2^62 elements", PickleBuilder.GenWith("x", p => p.Storage("FloatStorage", "0", 1L << 62)),
+            "does not describe a storage" },
         { "a storage described in two ways", PickleBuilder.GenWith("x", p => p.Storage("DoubleStorage", "0", 1)), "described in two ways" },
         { "a storage that is not there", PickleBuilder.GenWith("x", p => p.Storage("FloatStorage", "1", 2)), "not in the archive" },
-        { "a storage key that climbs folders", PickleBuilder.GenWith("x", p => p.Storage("FloatStorage", "../../../etc/passwd", 2)), "not in the archive" },
-        { "a storage longer than its member", PickleBuilder.Only(p => p.Op('}').Text("w").Tensor("FloatStorage", "0", 3, 0, [2], [1]).Op('s')), "claims 12 bytes and has 8" },
-        { "a storage shorter than its member", PickleBuilder.Only(p => p.Op('}').Text("w").Tensor("FloatStorage", "0", 1, 0, [1], [1]).Op('s')), "claims 4 bytes and has 8" },
-        { "a view past its storage", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [3], [1])), "reach past its storage" },
-        { "an offset past its storage", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 2, [1], [1])), "reach past its storage" },
-        { "an offset that wraps", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, long.MaxValue, [2], [1])), "reach past its storage" },
-        { "strides past the storage", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [2, 2], [2, 1])), "reach past its storage" },
-        { "strides that wrap", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [3, 3], [long.MaxValue, long.MaxValue])), "reach past its storage" },
-        { "a billion repeated elements", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [1000, 1000, 500], [0, 0, 0])), "repeat their elements" },
-        { "more repeated elements than can be counted", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [1 << 30, 1 << 30, 1 << 30], [0, 0, 0])), "too large" },
+        { "a storage key that climbs folders", PickleBuilder.GenWith("x", p => p.Storage("FloatStorage", "../../../etc/passwd", 2)),
+            "not in the archive" },
+        { "a storage longer than its member",
+            PickleBuilder.Only(p => p.Op('}').Text("w").Tensor("FloatStorage", "0", 3, 0, [2], [1]).Op('s')), "claims 12 bytes and has 8" },
+        { "a storage shorter than its member",
+            PickleBuilder.Only(p => p.Op('}').Text("w").Tensor("FloatStorage", "0", 1, 0, [1], [1]).Op('s')), "claims 4 bytes and has 8" },
+        { "a view past its storage", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [3], [1])),
+            "reach past its storage" },
+        { "an offset past its storage", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 2, [1], [1])),
+            "reach past its storage" },
+        { "an offset that wraps", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, long.MaxValue, [2], [1])),
+            "reach past its storage" },
+        { "strides past the storage", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [2, 2], [2, 1])),
+            "reach past its storage" },
+        { "strides that wrap", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [3, 3], [long.MaxValue, long.MaxValue])),
+            "reach past its storage" },
+        { "a billion repeated elements", PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [1000, 1000, 500], [0, 0, 0])),
+            "repeat their elements" },
+        { "more repeated elements than can be counted",
+            PickleBuilder.GenWith("x", p => p.Tensor("FloatStorage", "0", 2, 0, [1 << 30, 1 << 30, 1 << 30], [0, 0, 0])), "too large" },
         { "a tensor twice", PickleBuilder.GenWith("w", p => p.Pair()), "occurs twice" },
     };
 
@@ -113,7 +137,8 @@ public class PyTorchAttackTests
         {
             p.Op(']').Raw((byte)'q', 0);
             for (byte level = 1; level < 60; level++)
-                p = Repeat(p.Op('0').Op('(').Raw((byte)'h', (byte)(level - 1)), 9, q => q.Raw((byte)'h', (byte)(level - 1))).Op('l').Raw((byte)'q', level);
+                p = Repeat(p.Op('0').Op('(').Raw((byte)'h', (byte)(level - 1)), 9, q => q.Raw((byte)'h', (byte)(level - 1))).Op('l')
+                    .Raw((byte)'q', level);
             return p;
         });
         using TemporaryFile file = new(ZipBuilder.Checkpoint(pickle, ("0", TwoFloats)));
@@ -128,35 +153,54 @@ public class PyTorchAttackTests
     {
         get
         {
-            Member pickle = new("model/data.pkl", PickleBuilder.Only(p => p.Op('}').Text("w").Pair().Op('s'))), storage = new("model/data/0", TwoFloats);
-            byte[] zip64Sizes = [1, 0, 24, 0, .. Enumerable.Repeat<byte>(0xff, 7), 0x7f, .. Enumerable.Repeat<byte>(0xff, 7), 0x7f, .. new byte[8]];
+            Member pickle = new("model/data.pkl", PickleBuilder.Only(p => p.Op('}').Text("w").Pair().Op('s'))),
+                storage = new("model/data/0", TwoFloats);
+            byte[] zip64Sizes =
+                [1, 0, 24, 0, .. Enumerable.Repeat<byte>(0xff, 7), 0x7f, .. Enumerable.Repeat<byte>(0xff, 7), 0x7f, .. new byte[8]];
             return new()
             {
                 { "a compressed pickle", ZipBuilder.Zip(pickle with { Method = 8 }, storage), "is compressed" },
-                { "a compressed storage that expands to 4 GB", ZipBuilder.Zip(pickle, storage with { Method = 8, PlainSize = uint.MaxValue - 1 }), "is compressed" },
+                { "a compressed storage that expands to 4 GB",
+                    ZipBuilder.Zip(pickle, storage with { Method = 8, PlainSize = uint.MaxValue - 1 }), "is compressed" },
                 { "an encrypted member", ZipBuilder.Zip(pickle, storage with { Flags = 1 }), "is encrypted" },
-                { "a size beyond the file", ZipBuilder.Zip(pickle, storage with { StoredSize = 1 << 30, PlainSize = 1 << 30 }), "claims 1073741824 bytes" },
+                { "a size beyond the file", ZipBuilder.Zip(pickle, storage with { StoredSize = 1 << 30, PlainSize = 1 << 30 }),
+                    "claims 1073741824 bytes" },
                 { "two sizes that differ", ZipBuilder.Zip(pickle, storage with { PlainSize = 1 << 30 }), "sizes differ" },
                 { "a local header outside", ZipBuilder.Zip(pickle, storage with { LocalOffset = 1 << 30 }), "lies outside" },
                 { "a local header inside another member", ZipBuilder.Zip(pickle, storage with { LocalOffset = 3 }), "no local header" },
-                { "members that share bytes", ZipBuilder.Zip(pickle, storage, storage with { Name = "model/data/1", LocalName = "model/data/1" }, new("model/x", []) { LocalOffset = 0, LocalName = "model/data.pkl" }), "another name" },
-                { "a member over another", ZipBuilder.Zip(pickle with { StoredSize = 200, PlainSize = 200 }, storage, new("model/pad", new byte[200])), "members overlap" },
-                { "a name that differs in the local header", ZipBuilder.Zip(pickle, storage with { LocalName = "model/data/1" }), "another name" },
+                { "members that share bytes", ZipBuilder.Zip(pickle, storage,
+                    storage with { Name = "model/data/1", LocalName = "model/data/1" }, new("model/x", [])
+                    { LocalOffset = 0, LocalName = "model/data.pkl" }), "another name" },
+                { "a member over another", ZipBuilder.Zip(pickle with { StoredSize = 200, PlainSize = 200 }, storage,
+                    new("model/pad", new byte[200])), "members overlap" },
+                { "a name that differs in the local header", ZipBuilder.Zip(pickle, storage with { LocalName = "model/data/1" }),
+                    "another name" },
                 { "two members of one name", ZipBuilder.Zip(pickle, storage, storage), "two members are called" },
                 { "two pickles", ZipBuilder.Zip(pickle, storage, pickle with { Name = "other/data.pkl" }), "2 pickles" },
                 { "no pickle", ZipBuilder.Zip(storage), "0 pickles" },
                 { "big-endian storages", ZipBuilder.Zip(pickle, storage, new("model/byteorder", "big"u8.ToArray())), "little-endian" },
-                { "zip64 sizes beyond the file", ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue, Extra = zip64Sizes }), "more than the file has" },
-                { "zip64 sizes that are missing", ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue }), "no zip64 field" },
-                { "a zip64 field that is cut off", ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue, Extra = [1, 0, 4, 0, 1, 2, 3, 4] }), "cut off" },
-                { "an extra field beyond its header", ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue, Extra = [9, 0, 255, 255] }), "cut off" },
+                { "zip64 sizes beyond the file",
+                    ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue, Extra = zip64Sizes }),
+                    "more than the file has" },
+                { "zip64 sizes that are missing",
+                    ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue }), "no zip64 field" },
+                { "a zip64 field that is cut off",
+                    ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue,
+                    Extra = [1, 0, 4, 0, 1, 2, 3, 4] }), "cut off" },
+                { "an extra field beyond its header",
+                    ZipBuilder.Zip(pickle, storage with { StoredSize = uint.MaxValue, PlainSize = uint.MaxValue,
+                    Extra = [9, 0, 255, 255] }), "cut off" },
                 { "a zip64 record that counts otherwise", ZipBuilder.Zip([pickle, storage], record => record[32]++), "contradict" },
                 { "a zip64 record elsewhere", ZipBuilder.Zip([pickle, storage], record => record[64]++), "points" },
                 { "a zip64 locator into nowhere", ZipBuilder.Zip([pickle, storage], record => record.AsSpan(64, 8).Fill(0xff)), "nowhere" },
-                { "a directory of 2^63 bytes", ZipBuilder.Zip([pickle, storage], record => record[47] = 0x80, end => { end.AsSpan(8, 12).Fill(0xff); return end; }), "does not end where" },
-                { "a directory that begins elsewhere", ZipBuilder.Zip([pickle, storage], null, end => { end[16]++; return end; }), "does not end where" },
+                { "a directory of 2^63 bytes",
+                    ZipBuilder.Zip([pickle, storage], record => record[47] = 0x80, end => { end.AsSpan(8, 12).Fill(0xff); return end; }),
+                    "does not end where" },
+                { "a directory that begins elsewhere", ZipBuilder.Zip([pickle, storage], null, end => { end[16]++; return end; }),
+                    "does not end where" },
                 { "too many members claimed", ZipBuilder.Zip([pickle, storage], null, end => { end[10] = 9; return end; }), "cut off" },
-                { "too few members claimed", ZipBuilder.Zip([pickle, storage], null, end => { end[10] = 1; return end; }), "more than its entries" },
+                { "too few members claimed", ZipBuilder.Zip([pickle, storage], null, end => { end[10] = 1; return end; }),
+                    "more than its entries" },
                 { "several disks", ZipBuilder.Zip([pickle, storage], null, end => { end[4] = 1; return end; }), "several disks" },
                 { "bytes after the end", [.. ZipBuilder.Zip(pickle, storage), 0], "no end record" },
                 { "only a start", [.. "PK\x03\x04"u8], "no end record" },

@@ -10,7 +10,8 @@ public partial class ReferenceDataTests
     public static TheoryData<string, string> Sums()
     {
         TheoryData<string, string> sums = [];
-        foreach (Match line in SumLine().Matches(File.ReadAllText(Path.Combine(TestData.Folder, "README.md")))) sums.Add(line.Groups[2].Value, line.Groups[1].Value);
+        foreach (Match line in SumLine().Matches(File.ReadAllText(Path.Combine(TestData.Folder, "README.md"))))
+            sums.Add(line.Groups[2].Value, line.Groups[1].Value);
         return sums;
     }
 

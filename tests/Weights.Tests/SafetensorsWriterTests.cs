@@ -22,7 +22,8 @@ public sealed class SafetensorsWriterTests : IDisposable
     public void What_is_written_is_read_back_bit_for_bit(string name)
     {
         using ITensorSource original = Checkpoint.Open(TestData.Unpack(name));
-        SafetensorsWriter.Write(Output, original, new Dictionary<string, string> { ["variant"] = "vox", ["note"] = "\"quotes\" and \u00fcml\u00e4ute" });
+        SafetensorsWriter.Write(Output, original,
+            new Dictionary<string, string> { ["variant"] = "vox", ["note"] = "\"quotes\" and \u00fcml\u00e4ute" });
         using SafetensorsFile copy = new(Output);
         Assert.Equal("\"quotes\" and \u00fcml\u00e4ute", copy.Metadata["note"]);
         Assert.Equal(original.Tensors.Keys.Order(), copy.Tensors.Keys.Order());
@@ -91,7 +92,8 @@ public sealed class SafetensorsWriterTests : IDisposable
         using JsonDocument header = JsonDocument.Parse(json);
         string[] names = [.. header.RootElement.EnumerateObject().Select(tensor => tensor.Name)];
         TensorInfo[] tensors = [.. names.Select(name => original.Tensors[name])];
-        Assert.Equal(tensors.OrderByDescending(tensor => tensor.DType.BitSize()).ThenBy(tensor => tensor.Name, StringComparer.Ordinal), tensors);
+        Assert.Equal(tensors.OrderByDescending(tensor => tensor.DType.BitSize())
+            .ThenBy(tensor => tensor.Name, StringComparer.Ordinal), tensors);
         foreach (JsonProperty tensor in header.RootElement.EnumerateObject())
         {
             long begin = tensor.Value.GetProperty("data_offsets")[0].GetInt64();
@@ -112,7 +114,8 @@ public sealed class SafetensorsWriterTests : IDisposable
         Assert.Equal(original.Read("ints"), copy.Read("ints"));
         Assert.Equal(type, copy.Tensors["enc.fc.0.weight"].DType);
         double step = type switch { DType.Float16 => Math.Pow(2, -11), DType.BFloat16 => Math.Pow(2, -8), _ => 0 };
-        Assert.All(original.Read("enc.fc.0.weight").Zip(copy.Read("enc.fc.0.weight")), pair => Assert.InRange(pair.Second - pair.First, -step * Math.Abs(pair.First), step * Math.Abs(pair.First)));
+        Assert.All(original.Read("enc.fc.0.weight").Zip(copy.Read("enc.fc.0.weight")),
+            pair => Assert.InRange(pair.Second - pair.First, -step * Math.Abs(pair.First), step * Math.Abs(pair.First)));
     }
 
     [Fact]
@@ -120,9 +123,11 @@ public sealed class SafetensorsWriterTests : IDisposable
     {
         File.WriteAllText(Output, "the old file");
         using TemporaryFile large = new(SafetensorsBuilder.File(
-            Encoding.UTF8.GetBytes($"{{{SafetensorsBuilder.Tensor("\"a.weight\"", "F32", "[2]", "[0,8]")}}}"), [0, 0, 0, 0, .. BitConverter.GetBytes(1e6f)]));
+            Encoding.UTF8.GetBytes($"{{{SafetensorsBuilder.Tensor("\"a.weight\"", "F32", "[2]", "[0,8]")}}}"),
+            [0, 0, 0, 0, .. BitConverter.GetBytes(1e6f)]));
         using ITensorSource source = Checkpoint.Open(large.Path);
-        WeightsException refusal = Assert.Throws<WeightsException>(() => SafetensorsWriter.Write(Output, source, new Dictionary<string, string>(), DType.Float16));
+        WeightsException refusal =
+            Assert.Throws<WeightsException>(() => SafetensorsWriter.Write(Output, source, new Dictionary<string, string>(), DType.Float16));
         Assert.Contains("'a.weight' holds 1000000 at element 1, too large for F16", refusal.Message);
         Assert.Equal("the old file", File.ReadAllText(Output));
         Assert.Single(Directory.GetFileSystemEntries(_folder));
@@ -132,7 +137,8 @@ public sealed class SafetensorsWriterTests : IDisposable
     public void Cancelling_leaves_nothing()
     {
         using SyntheticCheckpoint source = new(ModelArchitecture.Official(64), 1);
-        Assert.Throws<OperationCanceledException>(() => SafetensorsWriter.Write(Output, source, source.Metadata, cancellation: new CancellationToken(true)));
+        Assert.Throws<OperationCanceledException>(
+            () => SafetensorsWriter.Write(Output, source, source.Metadata, cancellation: new CancellationToken(true)));
         Assert.Empty(Directory.GetFileSystemEntries(_folder));
     }
 

@@ -58,15 +58,18 @@ internal static class HalfProduct
     private const int Chunk = 8; // halves in 16 bytes
     private const int Warp = 64; // rows and columns of a warp's results
 
-    public static Action<AcceleratorStream, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int> Load<TTile>(KernelLoader loader)
+    public static Action<AcceleratorStream, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int> Load<TTile>(
+        KernelLoader loader)
         where TTile : struct, IHalfProductTile
     {
         TTile tile = default;
         int tileM = tile.WarpsM * Warp, tileN = tile.WarpsN * Warp, threads = tile.WarpsM * tile.WarpsN * 32;
         SharedMemoryConfig shared = SharedMemoryConfig.RequestDynamic<Half>(tile.Stages * TileK * (tileM + tileN));
         var kernel = threads == 256
-            ? loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>>(MultiplyByEightWarps<TTile>)
-            : loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>>(MultiplyByFourWarps<TTile>);
+            ? loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>>(
+                MultiplyByEightWarps<TTile>)
+            : loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int, int, int>>(
+                MultiplyByFourWarps<TTile>);
         return (stream, a, b, c, m, n, k) =>
         {
             if (m % tileM != 0 || n % tileN != 0 || k % TileK != 0)
@@ -121,7 +124,8 @@ internal static class HalfProduct
         {
             int bytes = s < tiles ? 16 : 0;
             for (int third = 0; third < 3; third++)
-                CopyThird<TTile>(third, fromA.SubView(s * TileK), fromB.SubView(s * TileK * n), shared.SubView(s * stage + toA), shared.SubView(s * stage + toB), k, n, bytes);
+                CopyThird<TTile>(third, fromA.SubView(s * TileK), fromB.SubView(s * TileK * n), shared.SubView(s * stage + toA),
+                    shared.SubView(s * stage + toB), k, n, bytes);
             Intrinsics.CpAsyncCommitGroup();
         }
         Intrinsics.CpAsyncWaitGroup(default(TTile).Stages - 2);
@@ -141,11 +145,14 @@ internal static class HalfProduct
                     Intrinsics.CpAsyncWaitGroup(default(TTile).Stages - 2);
                     Group.Barrier();
                     int following = read + stage == stages * stage ? 0 : read + stage;
-                    read = tile + 1 < tiles ? following : read; // after the last tile there is none: fragments are loaded again and not used
+                    // after the last tile there is none: fragments are loaded again and not used
+                    read = tile + 1 < tiles ? following : read;
                 }
-                LoadFragments<TTile>((step + 1) & 3, (step + 1) & 1, shared.SubView(read + readA), shared.SubView(read + readB), swizzle, left, right);
+                LoadFragments<TTile>((step + 1) & 3, (step + 1) & 1, shared.SubView(read + readA), shared.SubView(read + readB), swizzle,
+                    left, right);
                 if (step < 3)
-                    CopyThird<TTile>(step, fromA.SubView(ahead * TileK), fromB.SubView(ahead * TileK * n), shared.SubView(write + toA), shared.SubView(write + toB), k, n, bytes);
+                    CopyThird<TTile>(step, fromA.SubView(ahead * TileK), fromB.SubView(ahead * TileK * n), shared.SubView(write + toA),
+                        shared.SubView(write + toB), k, n, bytes);
                 if (step == 2)
                 {
                     Intrinsics.CpAsyncCommitGroup();
@@ -160,9 +167,10 @@ internal static class HalfProduct
         StoreRows(shared.SubView(warp * (Warp * Warp)), lane, sum, c.SubView((row0 + warpRow) * n + column0 + warpColumn), n);
     }
 
-    // A third of a stage's copies: all of A with the first, half of B with each of the others. Past the last stage they are of 0 bytes, which read
-    // nothing: a branch around them would cut the loop into blocks, and the assembler schedules within a block only.
-    private static void CopyThird<TTile>(int third, ArrayView<Half> fromA, ArrayView<Half> fromB, ArrayView<Half> toA, ArrayView<Half> toB, int k, int n, int bytes)
+    // A third of a stage's copies: all of A with the first, half of B with each of the others. Past the last stage they are of 0 bytes,
+    // which read nothing: a branch around them would cut the loop into blocks, and the assembler schedules within a block only.
+    private static void CopyThird<TTile>(
+        int third, ArrayView<Half> fromA, ArrayView<Half> fromB, ArrayView<Half> toA, ArrayView<Half> toB, int k, int n, int bytes)
         where TTile : struct, IHalfProductTile
     {
         int tileM = default(TTile).WarpsM * Warp, tileN = default(TTile).WarpsN * Warp;
@@ -184,15 +192,18 @@ internal static class HalfProduct
         }
     }
 
-    private static void LoadFragments<TTile>(int step, int set, ArrayView<Half> stageA, ArrayView<Half> stageB, int swizzle, ArrayView<uint> left, ArrayView<uint> right)
+    private static void LoadFragments<TTile>(
+        int step, int set, ArrayView<Half> stageA, ArrayView<Half> stageB, int swizzle, ArrayView<uint> left, ArrayView<uint> right)
         where TTile : struct, IHalfProductTile
     {
         int tileN = default(TTile).WarpsN * Warp;
         for (int i = 0; i < 4; i++)
         {
             int to = set * 16 + i * 4;
-            Intrinsics.LdMatrixX4(ref stageA[i * 16 * TileK + (swizzle ^ (step * 2)) * Chunk], out left[to], out left[to + 1], out left[to + 2], out left[to + 3]);
-            Intrinsics.LdMatrixX4Trans(ref stageB[step * 16 * tileN + (swizzle ^ (i * 2)) * Chunk], out right[to], out right[to + 1], out right[to + 2], out right[to + 3]);
+            Intrinsics.LdMatrixX4(ref stageA[i * 16 * TileK + (swizzle ^ (step * 2)) * Chunk], out left[to], out left[to + 1],
+                out left[to + 2], out left[to + 3]);
+            Intrinsics.LdMatrixX4Trans(ref stageB[step * 16 * tileN + (swizzle ^ (i * 2)) * Chunk], out right[to], out right[to + 1],
+                out right[to + 2], out right[to + 3]);
         }
     }
 
@@ -204,7 +215,8 @@ internal static class HalfProduct
             {
                 int j = (i & 1) == 0 ? pass : 7 - pass; // back and forth: neighbours share an operand
                 int d = (i * 8 + j) * 4, l = set * 16 + i * 4, r = set * 16 + j * 2;
-                Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l], left[l + 1], left[l + 2], left[l + 3], right[r], right[r + 1]);
+                Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l], left[l + 1], left[l + 2],
+                    left[l + 3], right[r], right[r + 1]);
             }
         }
     }
@@ -218,7 +230,8 @@ internal static class HalfProduct
             for (int j = 0; j < 8; j++)
             {
                 int d = ((i >> 1) * 8 + j) * 4 + (i & 1) * 2;
-                shared.SubView((i * 8 + group) * Warp + (j ^ group) * Chunk + pair * 2).Cast<uint>()[0] = Intrinsics.PackHalf2(sum[d], sum[d + 1]);
+                shared.SubView((i * 8 + group) * Warp + (j ^ group) * Chunk + pair * 2)
+                    .Cast<uint>()[0] = Intrinsics.PackHalf2(sum[d], sum[d + 1]);
             }
         }
         ILGPU.Warp.Barrier();

@@ -26,7 +26,9 @@ internal static class SingleProduct
 
     public static Action<AcceleratorStream, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int> Load(KernelLoader loader)
     {
-        var kernel = loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>>(Multiply);
+        var kernel =
+            loader.Load<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>>(
+            Multiply);
         return (stream, a, b, c, m, n, k) =>
         {
             if (m % Tile != 0 || n % Tile != 0 || k % TileK != 0)
@@ -44,7 +46,8 @@ internal static class SingleProduct
         int row0 = BlockOrder.Row(Grid.IdxX, m / Tile, n / Tile) * Tile;
         int column0 = BlockOrder.Column(Grid.IdxX, m / Tile, n / Tile) * Tile;
 
-        // Global to shared: a thread takes 4 k of rows loadRow and loadRow + 64 of A, and 4 columns of rows thread/32 and thread/32 + 8 of B.
+        // Global to shared: a thread takes 4 k of rows loadRow and loadRow + 64 of A, and 4 columns of rows thread/32 and thread/32 + 8 of
+        // B.
         int loadRow = thread >> 2, loadK = (thread & 3) * 4;
         int storeA = loadK * Tile + (loadRow ^ (loadK * 2));
         ArrayView<float> globalA = a.SubView((row0 + loadRow) * k + loadK);
@@ -98,7 +101,8 @@ internal static class SingleProduct
             for (int j = 0; j < 2; j++)
             {
                 ArrayView<float> target = c.SubView(row * n + column0 + threadColumn + j * 16);
-                target.Cast<Float4>()[0] = new Float4(sum[i * 8 + j * 4], sum[i * 8 + j * 4 + 1], sum[i * 8 + j * 4 + 2], sum[i * 8 + j * 4 + 3]);
+                target.Cast<Float4>()[0] =
+                    new Float4(sum[i * 8 + j * 4], sum[i * 8 + j * 4 + 1], sum[i * 8 + j * 4 + 2], sum[i * 8 + j * 4 + 3]);
             }
         }
     }

@@ -11,18 +11,27 @@ internal static class AnimateCommand
         Argument<string> source = new("SOURCE") { Description = "the picture to animate: PNG; with ffmpeg any picture" };
         Argument<string?> driving = new("DRIVING")
         {
-            Description = "the motion: a video, a folder of numbered pictures, an animated PNG, one picture, or - for raw video on standard input; absent with --motion",
+            Description = "the motion: a video, a folder of numbered pictures, an animated PNG, one picture, or - for raw video on "
+                + "standard input; absent with --motion",
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string> output = new("--output", "-o")
         {
-            Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), NAME%05d.png or a folder (a picture for each frame), .y4m or .rgb (raw); - is raw video on standard output",
+            Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), NAME%05d.png or a folder (a picture "
+                + "for each frame), .y4m or .rgb (raw); - is raw video on standard output",
             HelpName = "OUT",
             Required = true,
         };
         Option<string> motion = Options.Motion();
-        Option<string> dump = new("--dump") { Description = "also write the float32 frames [N, 3, S, S] before clamping, as tensor 'frames'", HelpName = "FILE.safetensors" };
-        Option<bool> profile = new("--profile") { Description = "also tell how long each stage was busy, and what came before the first frame" };
+        Option<string> dump = new("--dump")
+        {
+            Description = "also write the float32 frames [N, 3, S, S] before clamping, as tensor 'frames'",
+            HelpName = "FILE.safetensors",
+        };
+        Option<bool> profile = new("--profile")
+        {
+            Description = "also tell how long each stage was busy, and what came before the first frame",
+        };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("animate", "Animates a picture with the motion of a video.") { source, driving, output, motion };
@@ -39,7 +48,8 @@ internal static class AnimateCommand
             string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion);
             RequireOne(video, "DRIVING", codes);
             using WarningLog log = new(context.Error);
-            AnimationOptions options = pipe.Read(parsed, clip.Read(parsed, log)) with { Dump = parsed.GetValue(dump) };
+            ModelOptions model = clip.ReadModel(parsed, log);
+            AnimationOptions options = pipe.Read(parsed, clip.Read(parsed)) with { Dump = parsed.GetValue(dump) };
             bool isQuiet = parsed.GetValue(quiet), isPiped = target == PipeOptions.Standard;
             // Where frames go, nothing else may.
             TextWriter results = isPiped ? context.Error : context.Output;
@@ -63,7 +73,7 @@ internal static class AnimateCommand
             {
                 JsonOutput.Write(results, json =>
                 {
-                    WriteSummary(json, summary, options);
+                    WriteSummary(json, summary, model);
                     if (options.Dump is { } dump) json.WriteString("dump", dump);
                     if (parsed.GetValue(profile)) ProfileReport.Write(json, summary.Profile, started);
                 });
@@ -77,16 +87,10 @@ internal static class AnimateCommand
 
             AnimationSummary Animate(ProgressReport progress)
             {
-                PathOrStream to = isPiped ? context.OpenOutput() : target;
-                if (codes is not null)
-                {
-                    MotionClip recorded = MotionClip.Load(codes);
-                    using Animator player = new(options);
-                    return player.Animate(picture, recorded, to, null, progress, context.Cancellation);
-                }
-                PathOrStream from = video == PipeOptions.Standard ? context.OpenInput() : video!;
-                using Animator animator = new(options);
-                return animator.Animate(picture, from, to, null, latency.Beside(progress), context.Cancellation);
+                Output to = isPiped ? context.OpenOutput() : target;
+                Driving from = codes is not null ? MotionClip.Load(codes) : video == PipeOptions.Standard ? context.OpenInput() : video!;
+                return Native.Animate(clip.ReadSource(parsed, picture), from, to, model, options, latency.Beside(progress),
+                    context.Cancellation);
             }
         });
         return command;
@@ -96,7 +100,8 @@ internal static class AnimateCommand
     public static void RequireOne(string? driving, string name, string? motion)
     {
         if (driving is null && motion is null) throw new ArgumentException($"There is no motion: give {name} or --motion.");
-        if (driving is not null && motion is not null) throw new ArgumentException($"There are two motions: give {name} or --motion, not both.");
+        if (driving is not null && motion is not null)
+            throw new ArgumentException($"There are two motions: give {name} or --motion, not both.");
     }
 
     /// <summary>The summary in one line.</summary>
@@ -105,15 +110,16 @@ internal static class AnimateCommand
         string frames = summary.Frames == 1 ? "1 frame" : $"{summary.Frames} frames";
         string sound = summary.HasAudio ? ", with sound" : "", box = summary.DrivingCrop is { } crop ? $", driving crop {crop}" : "";
         double pace = summary.Elapsed > TimeSpan.Zero ? summary.Frames / summary.Elapsed.TotalSeconds : 0;
-        return $"{summary.Output}: {frames} of {summary.Width}x{summary.Height} at {summary.FrameRate} frames/s{sound}, {summary.Mode.ToString().ToLowerInvariant()} motion{box}, "
+        return $"{summary.Output}: {frames} of {summary.Width}x{summary.Height} at {summary.FrameRate} frames/s{sound}, "
+            + $"{summary.Mode.ToString().ToLowerInvariant()} motion{box}, "
             + $"in {summary.Elapsed.TotalSeconds:0.0} s ({pace:0.00} frames/s) on {summary.DeviceName}";
     }
 
     /// <summary>The summary as members of a JSON object.</summary>
-    public static void WriteSummary(Utf8JsonWriter json, AnimationSummary summary, AnimationOptions options)
+    public static void WriteSummary(Utf8JsonWriter json, AnimationSummary summary, ModelOptions model)
     {
         json.WriteString("output", summary.Output);
-        json.WriteString("model", options.Model);
+        json.WriteString("model", model.Model);
         json.WriteNumber("frames", summary.Frames);
         json.WriteString("frameRate", summary.FrameRate.ToString());
         json.WriteNumber("width", summary.Width);

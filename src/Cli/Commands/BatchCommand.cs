@@ -7,15 +7,35 @@ internal static class BatchCommand
 {
     public static Command Create(CliContext context)
     {
-        Argument<string[]> sources = new("SOURCE") { Description = "the pictures to animate, and folders of pictures", Arity = ArgumentArity.OneOrMore };
-        Option<string> driving = new("--driving") { Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture", HelpName = "CLIP" };
+        Argument<string[]> sources = new("SOURCE")
+        {
+            Description = "the pictures to animate, and folders of pictures",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        Option<string> driving = new("--driving")
+        {
+            Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture",
+            HelpName = "CLIP",
+        };
         Option<string> motion = Options.Motion();
-        Option<string> output = new("--output", "-o") { Description = "the folder to write to; faces/anna.png becomes FOLDER/anna.mp4", HelpName = "FOLDER", Required = true };
-        Option<OutputFormat> format = Options.Choice<OutputFormat>("--format", "what to write for each source; frames is a folder of pictures");
-        Option<bool> overwrite = new("--overwrite") { Description = "do again what is there already; outputs appear complete or not at all, so that what is there is whole and else skipped" };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "the folder to write to; faces/anna.png becomes FOLDER/anna.mp4",
+            HelpName = "FOLDER",
+            Required = true,
+        };
+        Option<OutputFormat> format = Options.Choice<OutputFormat>("--format",
+            "what to write for each source; frames is a folder of pictures");
+        Option<bool> overwrite = new("--overwrite")
+        {
+            Description = "do again what is there already; outputs appear complete or not at all, so that what is there is whole and else "
+                + "skipped",
+        };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
-        Command command = new("batch", "Animates many pictures with one motion. What is there already is skipped: run it again to go on.") { sources, driving, motion, output, format, overwrite };
+        Command command = new("batch",
+            "Animates many pictures with one motion. What is there already is skipped: run it again to go on.") { sources, driving, motion,
+                output, format, overwrite };
         ClipOptions clip = new(command);
         command.Add(quiet);
         command.Add(json);
@@ -27,27 +47,31 @@ internal static class BatchCommand
             if (File.Exists(folder)) throw new MediaException($"{folder}: it is a file; the output is a folder.");
             bool isQuiet = parsed.GetValue(quiet), isJson = parsed.GetValue(json);
             OutputFormat kind = parsed.GetValue(format);
-            IReadOnlyList<AnimationJob> jobs = AnimationJob.ForEach(parsed.GetValue(sources)!, folder, kind == OutputFormat.Frames ? "" : $".{kind.ToString().ToLowerInvariant()}");
+            string extension = kind == OutputFormat.Frames ? "" : $".{kind.ToString().ToLowerInvariant()}";
+            bool areClips = clip.IsSourceClip(parsed);
+            AnimationJob[] jobs =
+            [
+                .. AnimationJob.ForEach(parsed.GetValue(sources)!, folder, extension).Select(job => job with { SourceIsClip = areClips }),
+            ];
 
             using WarningLog log = new(context.Error);
-            AnimationOptions options = clip.Read(parsed, log);
+            ModelOptions model = clip.ReadModel(parsed, log);
             List<AnimationJobResult> results = [];
             bool isCancelled = false;
             using (JobProgress progress = new(context, isQuiet))
             {
-                MotionClip? recorded = codes is null ? null : MotionClip.Load(codes);
-                using Animator animator = new(options);
+                Driving motion = codes is null ? video! : MotionClip.Load(codes);
+                using Animator animator = new(model, clip.Read(parsed), context.Cancellation);
                 bool again = parsed.GetValue(overwrite);
                 try
                 {
-                    foreach (AnimationJobResult result in recorded is null
-                        ? animator.AnimateMany(jobs, video!, again, null, progress, context.Cancellation)
-                        : animator.AnimateMany(jobs, recorded, again, null, progress, context.Cancellation))
+                    foreach (AnimationJobResult result in animator.AnimateMany(jobs, motion, again, null, progress, context.Cancellation))
                     {
                         progress.EndJob();
                         results.Add(result);
                         if (!isJson && !isQuiet && result.Failure is null)
-                            context.Output.WriteLine(result.Summary is { } summary ? AnimateCommand.Describe(summary) : $"{result.Job.Output}: there already, skipped");
+                            context.Output.WriteLine(result.Summary is { } summary ? AnimateCommand.Describe(summary)
+                                : $"{result.Job.Output}: there already, skipped");
                     }
                 }
                 catch (OperationCanceledException) when (context.Cancellation.IsCancellationRequested && results.Count > 0)
@@ -55,26 +79,32 @@ internal static class BatchCommand
                     isCancelled = true;
                 }
             }
-            return Conclude(context, results, jobs.Count, options, isCancelled, isQuiet, isJson);
+            return Conclude(context, results, jobs.Length, model, isCancelled, isQuiet, isJson);
         });
         return command;
     }
 
-    private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, AnimationOptions options, bool isCancelled, bool isQuiet, bool isJson)
+    private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, ModelOptions model, bool isCancelled,
+        bool isQuiet, bool isJson)
     {
-        int written = results.Count(result => result.Summary is not null), skipped = results.Count(result => result.IsSkipped), failed = results.Count(result => result.Failure is not null);
-        foreach (AnimationJobResult result in results.Where(result => result.Failure is not null)) context.Error.WriteLine($"lia: {result.Failure!.Message}");
-        if (isJson) WriteJson(context.Output, results, options, (written, skipped, failed));
-        else if (!isQuiet) context.Output.WriteLine($"{jobs} source{(jobs == 1 ? "" : "s")}: {written} written, {skipped} skipped, {failed} failed");
+        int written = results.Count(result => result.Summary is not null), skipped = results.Count(result =>
+            result.IsSkipped), failed = results.Count(result => result.Failure is not null);
+        foreach (AnimationJobResult result in results.Where(result => result.Failure is not null))
+            context.Error.WriteLine($"lia: {result.Failure!.Message}");
+        if (isJson) WriteJson(context.Output, results, model, (written, skipped, failed));
+        else if (!isQuiet) context.Output.WriteLine(
+            $"{jobs} source{(jobs == 1 ? "" : "s")}: {written} written, {skipped} skipped, {failed} failed");
         if (isCancelled)
         {
-            context.Error.WriteLine($"lia: stopped with {jobs - results.Count} of {jobs} sources to go; the same command goes on from there");
+            int left = jobs - results.Count;
+            context.Error.WriteLine($"lia: stopped with {left} of {jobs} sources to go; the same command goes on from there");
             return ExitCode.Cancelled;
         }
         return failed > 0 ? ExitCode.BadInput : ExitCode.Success;
     }
 
-    private static void WriteJson(TextWriter output, List<AnimationJobResult> results, AnimationOptions options, (int Written, int Skipped, int Failed) counts) => JsonOutput.Write(output, json =>
+    private static void WriteJson(TextWriter output, List<AnimationJobResult> results, ModelOptions model,
+        (int Written, int Skipped, int Failed) counts) => JsonOutput.Write(output, json =>
     {
         json.WriteNumber("written", counts.Written);
         json.WriteNumber("skipped", counts.Skipped);
@@ -85,7 +115,7 @@ internal static class BatchCommand
             json.WriteStartObject();
             json.WriteString("source", result.Job.Source);
             json.WriteString("status", result.Summary is not null ? "written" : result.IsSkipped ? "skipped" : "failed");
-            if (result.Summary is { } summary) AnimateCommand.WriteSummary(json, summary, options);
+            if (result.Summary is { } summary) AnimateCommand.WriteSummary(json, summary, model);
             else json.WriteString("output", result.Job.Output);
             if (result.Failure is { } failure) json.WriteString("problem", failure.Message);
             json.WriteEndObject();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Lia.Weights;
+using Lia.Media.IO;
 
 namespace Lia.Cli.Commands;
 
@@ -15,12 +16,13 @@ internal static class ConvertCommand
         Argument<string> output = new("OUT") { Description = "the safetensors file to write" };
         Option<FloatType> type = Options.Choice<FloatType>("--dtype", "the type floats are rounded to; integers stay as they are");
         Option<bool> quiet = Options.Quiet();
-        Command command = new("convert", "Writes the generator's tensors of a checkpoint as a safetensors file.") { input, output, type, quiet };
+        Command command = new("convert", "Writes the generator's tensors of a checkpoint as a safetensors file.") { input, output, type,
+            quiet };
         command.SetAction(parsed =>
         {
             string from = parsed.GetValue(input)!, to = parsed.GetValue(output)!;
             Files.RequireSafetensors(to);
-            if (Files.AreSame(from, to)) throw new ArgumentException($"{to}: the output would replace the input; choose another name");
+            if (Outputs.Same(from, to)) throw new ArgumentException($"{to}: the output would replace the input; choose another name");
             using ITensorSource checkpoint = Checkpoint.Open(from, context.Cancellation);
             DType? floats = parsed.GetValue(type) switch
             {
@@ -36,8 +38,10 @@ internal static class ConvertCommand
             context.Output.WriteLine($"{to}: {Files.Describe(written.Tensors.Values)}");
             if (checkpoint is PyTorchCheckpoint { Location: var location, Skipped: var skipped })
             {
-                context.Output.WriteLine(location.Length == 0 ? "The tensors were at the top level." : $"The tensors were under '{location}'; entries beside it are left out.");
-                if (skipped.Count > 0) context.Output.WriteLine($"Left out, being no tensors: {string.Join(", ", skipped.Take(10))}{(skipped.Count > 10 ? ", ..." : "")}");
+                context.Output.WriteLine(location.Length == 0 ? "The tensors were at the top level."
+                    : $"The tensors were under '{location}'; entries beside it are left out.");
+                if (skipped.Count > 0) context.Output.WriteLine(
+                    $"Left out, being no tensors: {string.Join(", ", skipped.Take(10))}{(skipped.Count > 10 ? ", ..." : "")}");
             }
             return ExitCode.Success;
         });

@@ -13,52 +13,55 @@ internal static class EvaluateCommand
             Description = "videos, animated PNGs, folders of numbered pictures, or folders of these",
             Arity = ArgumentArity.OneOrMore,
         };
-        Option<string> output = new("--output", "-o") { Description = "the report to write; a clip that has scores in it already is not computed again", HelpName = "REPORT.json" };
-        Option<string> model = new("--model", "-m") { Description = "the checkpoint [default: the demonstration model of drawn portraits, which lies beside the program]", HelpName = "FILE" };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "the report to write; a clip that has scores in it already is not computed again",
+            HelpName = "REPORT.json",
+        };
         Option<string[]> weights = new("--lpips")
         {
-            Description = "weights of AlexNet and of LPIPS, in one file or in two, for the perceptual distance (docs/formats.md names the tensors)",
+            Description = "weights of AlexNet and of LPIPS, in one file or in two, for the perceptual distance (docs/formats.md names the "
+                + "tensors)",
             HelpName = "FILE",
         };
-        Option<Device> device = Options.Device();
-        Option<Precision> precision = Options.Precision();
-        Option<int> threads = Options.Threads();
-        Option<MotionMode> mode = Options.Choice<MotionMode>("--mode", "relative: the motion since the first frame; absolute: the driving pose itself; auto: what the model was trained for");
+        Option<MotionMode> mode = Options.Choice<MotionMode>("--mode",
+            "relative: the motion since the first frame; absolute: the driving pose itself; auto: what the model was trained for");
         Option<Fit> fit = Options.Fit();
         Option<DrivingPart?> crop = DrivingPart.Option();
         Option<Range?> frames = Options.Frames();
-        Option<int> batch = Options.Batch();
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
-        Command command = new("evaluate", "Reconstructs each clip from its first frame, as the paper does, and measures how near the result is: L1, PSNR, SSIM, MS-SSIM, LPIPS.")
+        Command command = new("evaluate",
+            "Reconstructs each clip from its first frame, as the paper does, and measures how near the result is: L1, PSNR, SSIM, "
+                + "MS-SSIM, LPIPS.")
         {
-            paths, output, model, weights, device, precision, threads, mode, fit, crop, frames, batch, quiet, json,
+            paths, output, weights, mode, fit, crop, frames, quiet, json,
         };
+        ModelChoice model = new(command, isOptional: true);
         command.SetAction(parsed =>
         {
             bool isQuiet = parsed.GetValue(quiet), isJson = parsed.GetValue(json);
             IReadOnlyList<string> clips = Clips.Find(parsed.GetValue(paths)!);
             string? report = parsed.GetValue(output);
-            if (report is not null && !report.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) throw new MediaException($"{report}: the report is JSON; its name must end in .json.");
+            if (report is not null && !report.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+                throw new MediaException($"{report}: the report is JSON; its name must end in .json.");
             Lpips? lpips = parsed.GetValue(weights) is { Length: > 0 } files ? Lpips.Load(files) : null;
             using WarningLog log = new(context.Error);
             AnimationOptions options = new()
             {
-                Model = parsed.GetValue(model) ?? DemoFiles.Model,
-                Device = parsed.GetValue(device),
-                Precision = parsed.GetValue(precision),
-                Threads = parsed.GetValue(threads),
                 Mode = parsed.GetValue(mode),
                 Fit = parsed.GetValue(fit),
                 Frames = parsed.GetValue(frames) ?? Range.All,
-                Batch = parsed.GetValue(batch),
-                LoggerFactory = log,
             };
-            using Animator animator = new(DrivingPart.Add(parsed.GetValue(crop), options));
             EvaluationReport scores;
+            string device;
             try
             {
-                scores = animator.EvaluateEach(clips, report, lpips, null, isQuiet ? null : new Teller(context.Error, clips.Count), null, context.Cancellation);
+                using Animator animator = new(model.Read(parsed, log), DrivingPart.Add(parsed.GetValue(crop), options),
+                    context.Cancellation);
+                device = animator.DeviceName;
+                scores = animator.EvaluateEach(clips, report, lpips, null, isQuiet ? null
+                    : new Teller(context.Error, clips.Count), null, context.Cancellation);
             }
             catch (OperationCanceledException) when (context.Cancellation.IsCancellationRequested && File.Exists(report))
             {
@@ -66,8 +69,9 @@ internal static class EvaluateCommand
                 return ExitCode.Cancelled;
             }
             if (isJson) JsonOutput.Write(context.Output, scores.Write);
-            else if (!isQuiet) WriteText(context.Output, scores, animator.DeviceName);
-            foreach (EvaluatedClip clip in scores.Clips.Where(clip => clip.Problem is not null)) context.Error.WriteLine($"lia: {clip.Problem}");
+            else if (!isQuiet) WriteText(context.Output, scores, device);
+            foreach (EvaluatedClip clip in scores.Clips.Where(clip => clip.Problem is not null))
+                context.Error.WriteLine($"lia: {clip.Problem}");
             return scores.Clips.All(clip => clip.Problem is null) ? ExitCode.Success : ExitCode.BadInput;
         });
         return command;
@@ -83,13 +87,15 @@ internal static class EvaluateCommand
         table.Write(output);
         output.WriteLine();
         int failed = report.Clips.Count(clip => clip.Problem is not null);
-        output.WriteLine($"{report.Clips.Count} clip{(report.Clips.Count == 1 ? "" : "s")}, {failed} failed, at {report.Size}x{report.Size} on {device}; MS-SSIM over {report.MsSsimScales} scales");
+        output.WriteLine($"{report.Clips.Count} clip{(report.Clips.Count == 1 ? "" : "s")}, {failed} failed, at "
+            + $"{report.Size}x{report.Size} on {device}; MS-SSIM over {report.MsSsimScales} scales");
 
         void Add(string name, ClipScores? scores)
         {
             string[] cells = scores is null
                 ? [name, "failed", "-", "-", "-", "-"]
-                : [name, $"{scores.Frames}", $"{scores.L1:0.0000}", $"{scores.Psnr:0.00}", $"{scores.Ssim:0.0000}", $"{scores.MsSsim:0.0000}"];
+                : [name, $"{scores.Frames}", $"{scores.L1:0.0000}", $"{scores.Psnr:0.00}", $"{scores.Ssim:0.0000}",
+                    $"{scores.MsSsim:0.0000}"];
             table.Add(hasLpips ? [.. cells, scores?.Lpips is { } lpips ? $"{lpips:0.0000}" : "-"] : cells);
         }
     }
@@ -100,6 +106,7 @@ internal static class EvaluateCommand
         private int _done;
 
         public void Report(EvaluatedClip value) =>
-            error.WriteLine($"{++_done}/{total} {value.Clip}: {(value.Scores is { } scores ? $"{scores.Frames} frames, PSNR {scores.Psnr:0.00}" : "failed")}");
+            error.WriteLine($"{++_done}/{total} {value.Clip}: "
+                + $"{(value.Scores is { } scores ? $"{scores.Frames} frames, PSNR {scores.Psnr:0.00}" : "failed")}");
     }
 }

@@ -40,10 +40,12 @@ internal static class InfoCommand
 
     private static IEnumerable<(string Key, string Value)> Facts()
     {
-        yield return ("lia", typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0]);
+        yield return ("lia", typeof(InfoCommand)
+            .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0]);
         yield return ("runtime", $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
         yield return ("system", RuntimeInformation.OSDescription);
-        yield return ("cpu", $"{Processor()}, {Environment.ProcessorCount} thread{(Environment.ProcessorCount == 1 ? "" : "s")}, vectors of {VectorBits()} bits");
+        yield return ("cpu", $"{Processor()}, {Environment.ProcessorCount} thread{(Environment.ProcessorCount == 1 ? "" : "s")}, vectors "
+            + $"of {VectorBits()} bits");
         yield return ("memory", Files.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         if (CudaDeviceInfo.TryEnumerate(out ImmutableArray<CudaDeviceInfo> devices, out string? problem))
         {
@@ -52,7 +54,9 @@ internal static class InfoCommand
                 AcceleratorProperties properties = device.Properties;
                 yield return (
                     $"cuda {device.Ordinal}",
-                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, {Files.Bytes(properties.MemoryBytes)}, driver for CUDA {CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}; {Target(device)}");
+                    $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, "
+                        + $"{Files.Bytes(properties.MemoryBytes)}, driver for CUDA "
+                        + $"{CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}; {Target(device)}");
             }
         }
         else
@@ -67,7 +71,8 @@ internal static class InfoCommand
             : $"not kept ({KernelCache.Variable} names a folder)");
         foreach (string tool in new[] { "ffmpeg", "ffprobe" })
             yield return (tool, Programs.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");
-        yield return ("models", string.Join(", ", ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
+        yield return ("models", string.Join(", ",
+            ModelManifest.Variants.Select(variant => $"{variant.Name} ({variant.Architecture.Size})")));
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");
         yield return ("writes", "png, apng, folders of png; with ffmpeg mp4, gif, webp");
     }
@@ -91,7 +96,8 @@ internal static class InfoCommand
     private static string Processor()
     {
         const string CpuInfo = "/proc/cpuinfo";
-        string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+        string? line = File.Exists(CpuInfo)
+            ? File.ReadLines(CpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
         return line?[(line.IndexOf(':') + 1)..].Trim() ?? $"{RuntimeInformation.ProcessArchitecture}";
     }
 

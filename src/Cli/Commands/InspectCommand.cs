@@ -61,12 +61,15 @@ internal static class InspectCommand
             output.WriteLine(findings.Refusal);
             return;
         }
-        output.WriteLine($"LIA generator: size {architecture.Size}, style {architecture.Style}, {architecture.Motion} motion directions, channels {string.Join(", ", architecture.Channels)}");
+        output.WriteLine($"LIA generator: size {architecture.Size}, style {architecture.Style}, {architecture.Motion} motion directions, "
+            + $"channels {string.Join(", ", architecture.Channels)}");
         string mode = identity.Relative ? "relative" : "absolute";
-        output.WriteLine(identity.Variant is { } variant ? $"variant {variant.Name}: {variant.About}; {mode} motion" : $"no known variant; {mode} motion unless told otherwise");
+        output.WriteLine(identity.Variant is { } variant ? $"variant {variant.Name}: {variant.About}; {mode} motion"
+            : $"no known variant; {mode} motion unless told otherwise");
     }
 
-    private static void WriteJson(TextWriter output, string path, ITensorSource checkpoint, Findings findings) => JsonOutput.Write(output, json =>
+    private static void WriteJson(TextWriter output, string path, ITensorSource checkpoint, Findings findings) =>
+        JsonOutput.Write(output, json =>
     {
         json.WriteString("file", path);
         json.WriteString("format", Format(checkpoint));

@@ -7,16 +7,21 @@ namespace Lia.Cli.Commands;
 /// <summary><c>lia motion extract DRIVING -o M.safetensors --model FILE</c></summary>
 internal static class MotionCommand
 {
-    public static Command Create(CliContext context) => new("motion", "Motion files: the motion of a clip without its pictures.") { Extract(context) };
+    public static Command Create(CliContext context) =>
+        new("motion", "Motion files: the motion of a clip without its pictures.") { Extract(context) };
 
     private static Command Extract(CliContext context)
     {
-        Argument<string> driving = new("DRIVING") { Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture" };
-        Option<string> output = new("--output", "-o") { Description = "the motion file to write", HelpName = "FILE.safetensors", Required = true };
-        Option<string> model = Options.Model();
-        Option<Device> device = Options.Device();
-        Option<Precision> precision = Options.Precision();
-        Option<int> threads = Options.Threads(), batch = Options.Batch();
+        Argument<string> driving = new("DRIVING")
+        {
+            Description = "the motion: a video, a folder of numbered pictures, an animated PNG or one picture",
+        };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "the motion file to write",
+            HelpName = "FILE.safetensors",
+            Required = true,
+        };
         Option<Fit> fit = Options.Fit();
         Option<DrivingPart?> crop = DrivingPart.Option();
         Option<Range?> frames = Options.Frames();
@@ -37,34 +42,31 @@ internal static class MotionCommand
 
         Command command = new("extract", "Writes the motion codes of a clip to a motion file, for lia animate --motion.")
         {
-            driving, output, model, device, precision, threads, batch, fit, crop, frames, start, rate, quiet, json,
+            driving, output, fit, crop, frames, start, rate, quiet, json,
         };
+        ModelChoice model = new(command);
         command.SetAction(parsed =>
         {
             string from = parsed.GetValue(driving)!, to = parsed.GetValue(output)!;
             Files.RequireSafetensors(to);
-            if (Files.AreSame(from, to)) throw new MediaException($"{to}: the output would replace the driving file; choose another name.");
-            if (Files.AreSame(parsed.GetValue(model)!, to)) throw new MediaException($"{to}: the output would replace the model; choose another name.");
+            if (Outputs.Same(from, to)) throw new MediaException($"{to}: the output would replace the driving file; choose another name.");
+            using WarningLog log = new(context.Error);
+            ModelOptions options = model.Read(parsed, log);
+            if (Outputs.Same(options.Model!, to))
+                throw new MediaException($"{to}: the output would replace the model; choose another name.");
             new PendingFile(to).Dispose(); // Whether it can be written is known before the work.
 
-            using WarningLog log = new(context.Error);
             MotionClip clip;
             Stopwatch watch;
             using (ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet)))
             {
-                using Animator animator = new(DrivingPart.Add(parsed.GetValue(crop), new AnimationOptions
+                using Animator animator = new(options, DrivingPart.Add(parsed.GetValue(crop), new AnimationOptions
                 {
-                    Model = parsed.GetValue(model),
-                    Device = parsed.GetValue(device),
-                    Precision = parsed.GetValue(precision),
-                    Threads = parsed.GetValue(threads),
-                    Batch = parsed.GetValue(batch),
                     Fit = parsed.GetValue(fit),
                     Frames = parsed.GetValue(frames) ?? Range.All,
                     StartFrame = parsed.GetValue(start),
                     FrameRate = parsed.GetValue(rate),
-                    LoggerFactory = log,
-                }));
+                }), context.Cancellation);
                 watch = Stopwatch.StartNew();
                 clip = animator.ExtractMotion(from, null, progress, context.Cancellation);
             }
@@ -74,7 +76,7 @@ internal static class MotionCommand
                 JsonOutput.Write(context.Output, json =>
                 {
                     json.WriteString("output", to);
-                    json.WriteString("model", parsed.GetValue(model));
+                    json.WriteString("model", options.Model);
                     json.WriteString("fingerprint", clip.Fingerprint);
                     json.WriteNumber("frames", clip.Count);
                     json.WriteNumber("directions", clip.Directions);
@@ -87,7 +89,9 @@ internal static class MotionCommand
             else if (!parsed.GetValue(quiet))
             {
                 double seconds = watch.Elapsed.TotalSeconds;
-                context.Output.WriteLine($"{to}: the motion of {(clip.Count == 1 ? "1 frame" : $"{clip.Count} frames")} at {clip.FrameRate} frames/s, {clip.Directions} values each, in {seconds:0.0} s ({clip.Count / seconds:0.00} frames/s) on {clip.Device}");
+                context.Output.WriteLine($"{to}: the motion of {(clip.Count == 1 ? "1 frame" : $"{clip.Count} frames")} at "
+                    + $"{clip.FrameRate} frames/s, {clip.Directions} values each, in {seconds:0.0} s ({clip.Count / seconds:0.00} "
+                    + $"frames/s) on {clip.Device}");
             }
             return ExitCode.Success;
         });

@@ -24,7 +24,8 @@ internal static class SynthesizeCommand
         Option<ulong> seed = Options.Number("--seed", "another seed gives other values", 0UL, ulong.MaxValue).Or(1UL);
         Option<string> output = new("--output", "-o") { Description = "the safetensors file to write", HelpName = "FILE", Required = true };
         Option<bool> quiet = Options.Quiet();
-        Command command = new("synthesize", "Writes a checkpoint of synthetic weights, the same bits everywhere: for tests and measurements, not for animation.")
+        Command command = new("synthesize",
+            "Writes a checkpoint of synthetic weights, the same bits everywhere: for tests and measurements, not for animation.")
         {
             size, seed, output, quiet,
         };
@@ -34,7 +35,8 @@ internal static class SynthesizeCommand
             Files.RequireSafetensors(path);
             using SyntheticCheckpoint checkpoint = new(ModelArchitecture.Official(parsed.GetValue(size)), parsed.GetValue(seed));
             SafetensorsWriter.Write(path, checkpoint, checkpoint.Metadata, cancellation: context.Cancellation);
-            if (!parsed.GetValue(quiet)) context.Output.WriteLine($"{path}: {checkpoint.Name}: {Files.Describe(checkpoint.Tensors.Values)}");
+            if (!parsed.GetValue(quiet)) context.Output.WriteLine(
+                $"{path}: {checkpoint.Name}: {Files.Describe(checkpoint.Tensors.Values)}");
             return ExitCode.Success;
         });
         return command;

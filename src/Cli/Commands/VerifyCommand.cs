@@ -1,6 +1,6 @@
 using System.CommandLine;
+using Lia.Loading;
 using Lia.Network.Verification;
-using Lia.Pipeline;
 using Lia.Weights;
 
 namespace Lia.Cli.Commands;
@@ -15,7 +15,8 @@ internal static class VerifyCommand
         Option<Precision> precision = Options.Precision();
         Option<int> threads = Options.Threads();
         Option<bool> json = Options.Json();
-        Command command = new("verify", "Computes a reference file's outputs again and compares them: exit status 0 when all are within the limit, else 1.")
+        Command command = new("verify",
+            "Computes a reference file's outputs again and compares them: exit status 0 when all are within the limit, else 1.")
         {
             golden, device, precision, threads, json,
         };
@@ -23,7 +24,8 @@ internal static class VerifyCommand
         {
             using DeviceSelection selection = new(parsed.GetValue(device), parsed.GetValue(precision), parsed.GetValue(threads));
             using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!, context.Cancellation);
-            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) => selection.Open(weights, architecture, context.Error.WriteLine));
+            VerificationReport report = GoldenVerification.Run(file, (weights, architecture) =>
+                selection.Open(weights, architecture, context.Error.WriteLine));
             if (parsed.GetValue(json)) WriteJson(context.Output, file.Name, report);
             else WriteText(context.Output, file.Name, report);
             return report.IsWithin ? ExitCode.Success : ExitCode.Failure;
@@ -37,14 +39,17 @@ internal static class VerifyCommand
         foreach (VerificationRow row in report.Rows)
         {
             bool isJudged = IsJudged(row);
-            table.Add(row.Name, $"{row.Error:0.00e+00}", row.Limit is { } limit ? $"{limit:0.00e+00}" : "-", isJudged ? Verdict(row.IsWithin) : "");
+            table.Add(row.Name, $"{row.Error:0.00e+00}", row.Limit is { } limit ? $"{limit:0.00e+00}" : "-", isJudged
+                ? Verdict(row.IsWithin) : "");
         }
         table.Write(output);
         output.WriteLine();
         int open = report.Rows.Count(row => row.Limit is null);
         string without = open == 0 ? "" : $", {open} without one (PyTorch's fp16 error was not measured on this file)";
-        output.WriteLine($"{file}: {report.Rows.Count} tensors, {report.Rows.Count(row => !row.IsWithin)} over the limit{without}, on {report.DeviceName}");
-        output.WriteLine($"frames relative error {report.Frames.Error:0.00e+00} (limit {report.Frames.Limit:0.00e+00}) {Verdict(report.IsWithin)}");
+        output.WriteLine($"{file}: {report.Rows.Count} tensors, {report.Rows.Count(row => !row.IsWithin)} over the limit{without}, on "
+            + $"{report.DeviceName}");
+        output.WriteLine($"frames relative error {report.Frames.Error:0.00e+00} (limit {report.Frames.Limit:0.00e+00}) "
+            + $"{Verdict(report.IsWithin)}");
     }
 
     internal static void WriteJson(TextWriter output, string file, VerificationReport report) => JsonOutput.Write(output, json =>

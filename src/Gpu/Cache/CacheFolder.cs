@@ -10,8 +10,8 @@ namespace Lia.Gpu.Cache;
 ///     name      the first 20 bytes of the key's SHA-256 in hexadecimal, .kernel
 ///     content   magic (8 bytes), SHA-256 of the rest (32), length of the key (4, little-endian), the key (UTF-8), what is kept
 /// </code>
-/// A file appears complete, under a name of its own until then, so that readers and other writers may be at work. One whose checksum or key is not right
-/// counts as absent and is written anew.
+/// A file appears complete, under a name of its own until then, so that readers and other writers may be at work. One whose checksum or key
+/// is not right counts as absent and is written anew.
 /// </summary>
 internal sealed class CacheFolder(string path, long mostBytes)
 {
@@ -171,7 +171,8 @@ internal sealed class CacheFolder(string path, long mostBytes)
             lock (_pruning)
             {
                 var folder = new DirectoryInfo(FullName);
-                foreach (FileInfo file in folder.EnumerateFiles($".*{Extension}.*{UnfinishedExtension}", new EnumerationOptions { AttributesToSkip = 0 }))
+                foreach (FileInfo file in folder.EnumerateFiles($".*{Extension}.*{UnfinishedExtension}",
+                    new EnumerationOptions { AttributesToSkip = 0 }))
                 {
                     if (DateTime.UtcNow - file.LastWriteTimeUtc > UnfinishedAge) file.Delete();
                 }

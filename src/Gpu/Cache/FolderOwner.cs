@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Lia.Gpu.Cache;
 
 /// <summary>
-/// Whose a folder is. Kernels found in the cache run on the device and their PTX goes to the driver, so whoever can write to the folder is trusted like the programs
-/// of the user: nobody may but the user and the administrator, who can replace the programs anyway. On Windows the folder lies in the user's profile and inherits its rights.
+/// Whose a folder is. Kernels found in the cache run on the device and their PTX goes to the driver, so whoever can write to the folder is
+/// trusted like the programs of the user: nobody may but the user and the administrator, who can replace the programs anyway. On Windows
+/// the folder lies in the user's profile and inherits its rights.
 /// </summary>
 internal static partial class FolderOwner
 {
@@ -21,7 +22,8 @@ internal static partial class FolderOwner
             uint user = GetEUid();
             // Somebody may delete it meanwhile.
             if (Stat(folder, out FileStatus status) != 0) return Directory.Exists(folder) ? "cannot be asked for its owner" : null;
-            return status.Owner == user || status.Owner == 0 ? null : $"belongs to another user (number {status.Owner}, and this is {user})";
+            return status.Owner == user || status.Owner == 0 ? null
+                : $"belongs to another user (number {status.Owner}, and this is {user})";
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
         {
@@ -29,7 +31,8 @@ internal static partial class FolderOwner
         }
     }
 
-    // The class library tells a file's mode and not its owner. The runtime's own library has one layout for every Unix, where libc has one for each.
+    // The class library tells a file's mode and not its owner. The runtime's own library has one layout for every Unix, where libc has one
+    // for each.
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Stat(string path, out FileStatus status);
 

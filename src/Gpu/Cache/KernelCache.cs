@@ -5,10 +5,11 @@ using Lia.Gpu.Compiler;
 namespace Lia.Gpu.Cache;
 
 /// <summary>
-/// Compiled kernels on disk, from one process to the next: PTX, so that C# is not compiled again, and the machine code that a driver made of it. What
-/// is found was made by the same compiler from the same assemblies, for the same target or driver and device; a hit reads one file. The folder may be deleted
-/// at any time and used by several processes at once, and nothing fails for want of it. A folder that somebody else owns or may write to is not used
-/// (<see cref="Problem"/> says so): what is in it runs on the device. All members may be called from several threads.
+/// Compiled kernels on disk, from one process to the next: PTX, so that C# is not compiled again, and the machine code that a driver made
+/// of it. What is found was made by the same compiler from the same assemblies, for the same target or driver and device; a hit reads one
+/// file. The folder may be deleted at any time and used by several processes at once, and nothing fails for want of it. A folder that
+/// somebody else owns or may write to is not used (<see cref="Problem"/> says so): what is in it runs on the device. All members may be
+/// called from several threads.
 /// </summary>
 public sealed class KernelCache
 {
@@ -42,8 +43,9 @@ public sealed class KernelCache
     public static KernelCache Off { get; } = new();
 
     /// <summary>
-    /// The cache of accelerators that are not given one. Unless set: the folder that <see cref="Variable"/> names, or none where it is <c>off</c>; without the variable
-    /// <c>lia-native/kernels</c> in <c>$XDG_CACHE_HOME</c> or <c>~/.cache</c> (Windows: <c>%LOCALAPPDATA%</c>).
+    /// The cache of accelerators that are not given one. Unless set: the folder that <see cref="Variable"/> names, or none where it is
+    /// <c>off</c>; without the variable <c>lia-native/kernels</c> in <c>$XDG_CACHE_HOME</c> or <c>~/.cache</c> (Windows:
+    /// <c>%LOCALAPPDATA%</c>).
     /// </summary>
     public static KernelCache Default
     {
@@ -61,7 +63,9 @@ public sealed class KernelCache
     /// <summary>The folder; null for <see cref="Off"/>.</summary>
     public string? Folder => _folder?.FullName;
 
-    /// <summary>The first thing that kept the cache from working, in one line; null while it works. Kernels are then compiled as without a cache.</summary>
+    /// <summary>
+    /// The first thing that kept the cache from working, in one line; null while it works. Kernels are then compiled as without a cache.
+    /// </summary>
     public string? Problem => _folder?.Problem;
 
     /// <summary>Files in the folder now, and their bytes.</summary>
@@ -91,7 +95,8 @@ public sealed class KernelCache
     internal void ForgetMachineCode(CompiledKernel compiled, string machine) => _folder?.Remove(KernelKey.Of(compiled, machine));
 
     /// <summary>Keeps machine code for <see cref="MachineCode"/>.</summary>
-    internal void KeepMachineCode(CompiledKernel compiled, string machine, ReadOnlySpan<byte> code) => _folder?.Store(KernelKey.Of(compiled, machine), code);
+    internal void KeepMachineCode(CompiledKernel compiled, string machine, ReadOnlySpan<byte> code) =>
+        _folder?.Store(KernelKey.Of(compiled, machine), code);
 
     /// <summary>Where the default cache lies; null where there is no place for it.</summary>
     /// <param name="isWindows">Which convention holds.</param>

@@ -67,8 +67,10 @@ internal static class KernelFormat
         // An implicitly grouped kernel's first parameter is its index, and the hidden extent comes last.
         IEnumerable<Type> types = method.GetParameters().Skip(isGrouped ? 1 : 0).Select(static parameter => parameter.ParameterType);
         if (isGrouped) types = types.Append(typeof(long));
-        KernelParameter[] typed = [.. parameters.Zip(types, static (p, type) => new KernelParameter(p.Name, type, p.Offset, p.Size, p.Alignment))];
-        if (typed.Length != count || typed.Length != types.Count() || !AreLaidOut(typed, parameterBytes) || isGrouped != KernelCompiler.IsImplicitlyGrouped(method)) return null;
+        KernelParameter[] typed =
+            [.. parameters.Zip(types, static (p, type) => new KernelParameter(p.Name, type, p.Offset, p.Size, p.Alignment))];
+        if (typed.Length != count || typed.Length != types.Count() || !AreLaidOut(typed, parameterBytes)
+            || isGrouped != KernelCompiler.IsImplicitlyGrouped(method)) return null;
         if (staticShared is < 0 or > MostSharedBytes || !ptx.Contains(entryPoint, StringComparison.Ordinal)) return null;
         return new CompiledKernel
         {
@@ -83,7 +85,10 @@ internal static class KernelFormat
         };
     }
 
-    /// <summary>A string of the format, whose length in bytes comes first; null when there are not so many. The reader of the class library takes memory for a length before it looks.</summary>
+    /// <summary>
+    /// A string of the format, whose length in bytes comes first; null when there are not so many. The reader of the class library takes
+    /// memory for a length before it looks.
+    /// </summary>
     private static string? ReadText(BinaryReader reader)
     {
         int length = reader.Read7BitEncodedInt();
@@ -91,13 +96,16 @@ internal static class KernelFormat
         return s_strict.GetString(reader.ReadBytes(length));
     }
 
-    /// <summary>Whether parameters lie as the compiler lays out their types: a launch writes its arguments there, trusting the numbers.</summary>
+    /// <summary>
+    /// Whether parameters lie as the compiler lays out their types: a launch writes its arguments there, trusting the numbers.
+    /// </summary>
     private static bool AreLaidOut(KernelParameter[] parameters, int bytes)
     {
         int end = 0;
         foreach (KernelParameter parameter in parameters)
         {
-            if (TypeLayout.Of(parameter.Type) is not { } layout || parameter.Size != layout.Size || parameter.Alignment != layout.Alignment) return false;
+            if (TypeLayout.Of(parameter.Type) is not { } layout || parameter.Size != layout.Size || parameter.Alignment != layout.Alignment)
+                return false;
             if (parameter.Offset != (end + layout.Alignment - 1) / layout.Alignment * layout.Alignment) return false;
             end = parameter.Offset + parameter.Size;
         }

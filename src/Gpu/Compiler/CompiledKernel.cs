@@ -31,7 +31,9 @@ public sealed class CompiledKernel
     /// <summary>True when the kernel calls <see cref="ILGPU.SharedMemory.GetDynamic{T}"/>.</summary>
     public required bool UsesDynamicShared { get; init; }
 
-    /// <summary>True when the kernel's first parameter is an <see cref="ILGPU.Index1D"/>: the hidden s64 extent is the last parameter.</summary>
+    /// <summary>
+    /// True when the kernel's first parameter is an <see cref="ILGPU.Index1D"/>: the hidden s64 extent is the last parameter.
+    /// </summary>
     public required bool IsImplicitlyGrouped { get; init; }
 
     /// <summary>What it was compiled for.</summary>

@@ -10,8 +10,9 @@ using Lia.Gpu.Compiler.Ptx;
 namespace Lia.Gpu.Compiler;
 
 /// <summary>
-/// Compiles static C# methods to PTX. Results are cached by method (with its generic arguments) and target; safe to call from several threads.
-/// When the environment variable LIA_GPU_DUMP names a folder, the IR after each pass and the PTX of every compiled kernel are written there.
+/// Compiles static C# methods to PTX. Results are cached by method (with its generic arguments) and target; safe to call from several
+/// threads. When the environment variable LIA_GPU_DUMP names a folder, the IR after each pass and the PTX of every compiled kernel are
+/// written there.
 /// </summary>
 public static class KernelCompiler
 {
@@ -19,8 +20,12 @@ public static class KernelCompiler
 
     private static readonly ConcurrentDictionary<(MethodInfo, CompileTarget), Lazy<CompiledKernel>> s_kernels = new();
 
-    /// <summary>Whether a kernel's first parameter is the index of its thread, so that the group's size is the launcher's choice and the extent a hidden parameter.</summary>
-    internal static bool IsImplicitlyGrouped(MethodInfo kernel) => kernel.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(ILGPU.Index1D);
+    /// <summary>
+    /// Whether a kernel's first parameter is the index of its thread, so that the group's size is the launcher's choice and the extent a
+    /// hidden parameter.
+    /// </summary>
+    internal static bool IsImplicitlyGrouped(MethodInfo kernel) =>
+        kernel.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(ILGPU.Index1D);
 
     /// <summary>Compiles a kernel.</summary>
     /// <param name="kernel">A static void method with blittable parameters; a generic one must be closed.</param>
@@ -40,7 +45,8 @@ public static class KernelCompiler
         try
         {
             Optimize(function, dump);
-            (string ptx, int staticShared, bool isDynamic) = PtxEmitter.Emit(function, name, parameters, target, kernel.GetCustomAttribute<LaunchBoundsAttribute>());
+            (string ptx, int staticShared, bool isDynamic) =
+                PtxEmitter.Emit(function, name, parameters, target, kernel.GetCustomAttribute<LaunchBoundsAttribute>());
             dump?.Write(ptx);
             return new CompiledKernel
             {
@@ -100,8 +106,10 @@ public static class KernelCompiler
         var place = new SourcePlace(kernel, -1);
         if (target.Sm < 75) throw place.Refuse($"the target {target.Name} is older than sm_75");
         int version = target.PtxMajor * 10 + target.PtxMinor;
-        int needed = target.Sm >= 120 ? 87 : target.Sm >= 100 ? 86 : target.ArchitectureSpecific ? 80 : target.Sm >= 89 ? 78 : target.Sm >= 87 ? 74 : 70;
-        if (version < needed) throw place.Refuse($"the target {target.Name} needs PTX {needed / 10}.{needed % 10}, not {target.PtxVersion}");
+        int needed = target.Sm >= 120 ? 87 : target.Sm >= 100 ? 86 : target.ArchitectureSpecific ? 80 : target.Sm >= 89 ? 78
+            : target.Sm >= 87 ? 74 : 70;
+        if (version < needed)
+            throw place.Refuse($"the target {target.Name} needs PTX {needed / 10}.{needed % 10}, not {target.PtxVersion}");
     }
 
     /// <summary>A C identifier: class, method and type arguments.</summary>

@@ -28,8 +28,10 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetCount(out int count);
     [LibraryImport(Library)] internal static partial CudaResult cuDeviceGet(out int device, int ordinal);
     [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetName(byte* name, int length, int device);
-    [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetAttribute(out int value, CudaDeviceAttribute attribute, int device);
-    [LibraryImport(Library, EntryPoint = "cuDeviceTotalMem_v2")] internal static partial CudaResult cuDeviceTotalMem(out nuint bytes, int device);
+    [LibraryImport(Library)] internal static partial CudaResult cuDeviceGetAttribute(out int value, CudaDeviceAttribute attribute,
+        int device);
+    [LibraryImport(Library, EntryPoint = "cuDeviceTotalMem_v2")] internal static partial CudaResult cuDeviceTotalMem(out nuint bytes,
+        int device);
 
     // The context is ILGPU's
     [LibraryImport(Library)][SuppressGCTransition] internal static partial CudaResult cuCtxSetCurrent(nint context);
@@ -37,7 +39,8 @@ internal static unsafe partial class CudaApi
     // Memory
     [LibraryImport(Library)] internal static partial CudaResult cuMemHostAlloc(out nint address, nuint bytes, uint flags);
     [LibraryImport(Library)] internal static partial CudaResult cuMemFreeHost(nint address);
-    [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")] internal static partial CudaResult cuMemGetInfo(out nuint free, out nuint total);
+    [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")] internal static partial CudaResult cuMemGetInfo(out nuint free,
+        out nuint total);
 
     // Streams and events
     [LibraryImport(Library)] internal static partial CudaResult cuStreamQuery(nint stream);
@@ -50,23 +53,31 @@ internal static unsafe partial class CudaApi
     [LibraryImport(Library)] internal static partial CudaResult cuEventElapsedTime(out float milliseconds, nint start, nint end);
 
     // Modules and launches
-    [LibraryImport(Library)] internal static partial CudaResult cuModuleLoadDataEx(out nint module, byte* image, uint count, CudaJitOption* options, nint* values);
+    [LibraryImport(Library)] internal static partial CudaResult cuModuleLoadDataEx(out nint module, byte* image, uint count,
+        CudaJitOption* options, nint* values);
     [LibraryImport(Library)] internal static partial CudaResult cuModuleUnload(nint module);
-    [LibraryImport(Library, EntryPoint = "cuLinkCreate_v2")] internal static partial CudaResult cuLinkCreate(uint count, CudaJitOption* options, nint* values, out nint linker);
+    [LibraryImport(Library, EntryPoint = "cuLinkCreate_v2")] internal static partial CudaResult cuLinkCreate(uint count,
+        CudaJitOption* options, nint* values, out nint linker);
     [LibraryImport(Library, EntryPoint = "cuLinkAddData_v2")]
-    internal static partial CudaResult cuLinkAddData(nint linker, CudaJitInput kind, byte* data, nuint bytes, byte* name, uint count, CudaJitOption* options, nint* values);
+    internal static partial CudaResult cuLinkAddData(
+        nint linker, CudaJitInput kind, byte* data, nuint bytes, byte* name, uint count, CudaJitOption* options, nint* values);
     [LibraryImport(Library)] internal static partial CudaResult cuLinkComplete(nint linker, out byte* image, out nuint bytes);
     [LibraryImport(Library)] internal static partial CudaResult cuLinkDestroy(nint linker);
     [LibraryImport(Library)] internal static partial CudaResult cuModuleGetFunction(out nint function, nint module, byte* name);
-    [LibraryImport(Library)] internal static partial CudaResult cuFuncGetAttribute(out int value, CudaFunctionAttribute attribute, nint function);
-    [LibraryImport(Library)] internal static partial CudaResult cuFuncSetAttribute(nint function, CudaFunctionAttribute attribute, int value);
+    [LibraryImport(Library)] internal static partial CudaResult cuFuncGetAttribute(out int value, CudaFunctionAttribute attribute,
+        nint function);
+    [LibraryImport(Library)] internal static partial CudaResult cuFuncSetAttribute(nint function, CudaFunctionAttribute attribute,
+        int value);
     [LibraryImport(Library)]
     internal static partial CudaResult cuLaunchKernel(
-        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** parameters, void** extra);
-    [LibraryImport(Library)] internal static partial CudaResult cuLaunchKernelEx(CudaLaunchConfig* config, nint function, void** parameters, void** extra);
+        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream,
+        void** parameters, void** extra);
+    [LibraryImport(Library)] internal static partial CudaResult cuLaunchKernelEx(CudaLaunchConfig* config, nint function, void** parameters,
+        void** extra);
 
     // Graphs
-    [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")] internal static partial CudaResult cuStreamBeginCapture(nint stream, int mode);
+    [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")] internal static partial CudaResult cuStreamBeginCapture(nint stream,
+        int mode);
     [LibraryImport(Library)] internal static partial CudaResult cuStreamEndCapture(nint stream, out nint graph);
     [LibraryImport(Library)] internal static partial CudaResult cuGraphInstantiateWithFlags(out nint executable, nint graph, ulong flags);
     [LibraryImport(Library)] internal static partial CudaResult cuGraphLaunch(nint executable, nint stream);

@@ -62,22 +62,25 @@ public sealed class CudaDeviceInfo
         if (usable.IsEmpty)
         {
             string found = count == 0 ? "there is none" : string.Join(", ", all.Select(d => $"{d.Properties.Name} (sm_{d.Properties.Sm})"));
-            throw new CudaUnavailableException(CudaUnavailableReason.NoDevice, $"no CUDA device of compute capability 7.5 or later: {found}");
+            throw new CudaUnavailableException(CudaUnavailableReason.NoDevice,
+                $"no CUDA device of compute capability 7.5 or later: {found}");
         }
         return usable;
     }
 
     /// <summary>
-    /// Has ILGPU call the driver's library that was found here, for programs that make a context of ILGPU themselves: by itself ILGPU asks for <c>libcuda.so</c>, and some systems have
-    /// <c>libcuda.so.1</c> alone. To be called before anything of ILGPU's CUDA; <see cref="Open"/> does it. Without a driver, on Windows and on WSL it changes nothing.
+    /// Has ILGPU call the driver's library that was found here, for programs that make a context of ILGPU themselves: by itself ILGPU asks
+    /// for <c>libcuda.so</c>, and some systems have <c>libcuda.so.1</c> alone. To be called before anything of ILGPU's CUDA;
+    /// <see cref="Open"/> does it. Without a driver, on Windows and on WSL it changes nothing.
     /// </summary>
     public static void ShareDriverWithIlgpu() => CudaDriver.ShareWithIlgpu();
 
     /// <summary>
-    /// Opens the device: a context and a CUDA accelerator of ILGPU, which go with the loader. Costs some tenths of a second the first time, mostly ILGPU's just-in-time compilation: do it beside
-    /// other work.
+    /// Opens the device: a context and a CUDA accelerator of ILGPU, which go with the loader. Costs some tenths of a second the first time,
+    /// mostly ILGPU's just-in-time compilation: do it beside other work.
     /// </summary>
-    /// <param name="target">What to compile kernels for; by default what <see cref="CudaTarget"/> says: the newest architecture that the device runs, or what the environment names.</param>
+    /// <param name="target">What to compile kernels for; by default what <see cref="CudaTarget"/> says: the newest architecture that the
+    /// device runs, or what the environment names.</param>
     /// <param name="cache">Where compiled kernels are kept; null for <see cref="KernelCache.Default"/>.</param>
     /// <exception cref="CudaException">The driver does not open the device.</exception>
     /// <exception cref="NotSupportedException">The environment names a target that the device cannot run.</exception>
@@ -100,12 +103,13 @@ public sealed class CudaDeviceInfo
             context?.Dispose();
             if (e is ILGPU.Runtime.Cuda.CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) })
                 throw new AcceleratorOutOfMemoryException(Properties.Name, "device", 0, 0, Properties.MemoryBytes);
-            if (e is ILGPU.Runtime.Cuda.CudaException failure) throw new CudaException("cuCtxCreate", failure.Error, failure.Message, Properties.Name);
+            if (e is ILGPU.Runtime.Cuda.CudaException failure) throw new CudaException("cuCtxCreate", failure, Properties.Name);
             throw;
         }
     }
 
-    // PTX ISA 7.8 names the plain ones; the driver compiles them for later devices too. sm_90a came with PTX 8.0 (CUDA 12.0); 8.3 (CUDA 12.3) has the fence of tensor maps.
+    // PTX ISA 7.8 names the plain ones; the driver compiles them for later devices too. sm_90a came with PTX 8.0 (CUDA 12.0); 8.3 (CUDA
+    // 12.3) has the fence of tensor maps.
     internal static CompileTarget NewestTarget(int sm, int driverVersion) => sm switch
     {
         90 when driverVersion >= 12030 => new(90, true, 8, 3),

@@ -73,8 +73,8 @@ internal sealed class CudaDriver
     }
 
     /// <summary>
-    /// Has ILGPU call the library that was found here: by itself it asks for libcuda.so, which only development packages bring. On WSL ILGPU looks where that system keeps it. To be called before
-    /// anything of ILGPU's CUDA is touched.
+    /// Has ILGPU call the library that was found here: by itself it asks for libcuda.so, which only development packages bring. On WSL
+    /// ILGPU looks where that system keeps it. To be called before anything of ILGPU's CUDA is touched.
     /// </summary>
     public static void ShareWithIlgpu()
     {
@@ -88,7 +88,8 @@ internal sealed class CudaDriver
                 NativeLibrary.SetDllImportResolver(typeof(ILGPU.Context).Assembly, static (name, _, _) => name switch
                 {
                     "cuda" or "libcuda" => Current.Library,
-                    "OpenCL" => NativeLibrary.TryLoad("libOpenCL.so.1", out nint library) ? library : 0, // libOpenCL.so, too, comes with development packages
+                    // libOpenCL.so, too, comes with development packages
+                    "OpenCL" => NativeLibrary.TryLoad("libOpenCL.so.1", out nint library) ? library : 0,
                     _ => 0,
                 });
             }
@@ -108,11 +109,14 @@ internal sealed class CudaDriver
         nint library = 0;
         string? found = candidates.FirstOrDefault(name => NativeLibrary.TryLoad(name, out library));
         if (found is null)
-            return Unusable(CudaUnavailableReason.NoDriver, $"no NVIDIA driver: {string.Join(", ", candidates)} could not be loaded; install the driver of the GPU, or use another device");
+            return Unusable(CudaUnavailableReason.NoDriver,
+                $"no NVIDIA driver: {string.Join(", ", candidates)} could not be loaded; install the driver of the GPU, or use another " +
+                "device");
         string? missing = CudaApi.Functions.FirstOrDefault(name => !NativeLibrary.TryGetExport(library, name, out _));
         bool canAsk = NativeLibrary.TryGetExport(library, nameof(CudaApi.cuDriverGetVersion), out nint getVersion);
         int version = 0;
-        if (canAsk && ((delegate* unmanaged<int*, CudaResult>)getVersion)(&version) == CudaResult.Success && DemandVersion(version) is { } tooOld)
+        if (canAsk && ((delegate* unmanaged<int*, CudaResult>)getVersion)(&version) == CudaResult.Success
+            && DemandVersion(version) is { } tooOld)
             return new(0, version, tooOld);
         if (missing is not null)
             return Unusable(CudaUnavailableReason.UnusableDriver, $"{found} is not a usable NVIDIA driver: it has no function {missing}");
@@ -124,14 +128,18 @@ internal sealed class CudaDriver
     internal static CudaUnavailableException? Explain(CudaResult initialized) => initialized switch
     {
         CudaResult.Success => null,
-        CudaResult.NoDevice => new(CudaUnavailableReason.NoDevice, "the NVIDIA driver sees no CUDA device: there is no GPU, or CUDA_VISIBLE_DEVICES hides it"),
-        _ => new(CudaUnavailableReason.InitializationFailed, $"the NVIDIA driver could not start: cuInit returned {(int)initialized}; `nvidia-smi` may say more"),
+        CudaResult.NoDevice =>
+            new(CudaUnavailableReason.NoDevice, "the NVIDIA driver sees no CUDA device: there is no GPU, or CUDA_VISIBLE_DEVICES hides it"),
+        _ => new(CudaUnavailableReason.InitializationFailed,
+            $"the NVIDIA driver could not start: cuInit returned {(int)initialized}; `nvidia-smi` may say more"),
     };
 
     /// <summary>The problem with a driver of that version; null when it is new enough.</summary>
     internal static CudaUnavailableException? DemandVersion(int version) => version >= OldestVersion
         ? null
-        : new(CudaUnavailableReason.DriverTooOld, $"the NVIDIA driver is too old: it serves CUDA {Format(version)}, and {Format(OldestVersion)} or later is needed (driver 520 or later)");
+        : new(CudaUnavailableReason.DriverTooOld,
+            $"the NVIDIA driver is too old: it serves CUDA {Format(version)}, and {Format(OldestVersion)} or later is needed (driver " +
+            "520 or later)");
 
     /// <summary>13000 as 13.0.</summary>
     internal static string Format(int version) => string.Create(CultureInfo.InvariantCulture, $"{version / 1000}.{version % 1000 / 10}");
@@ -143,7 +151,8 @@ internal sealed class CudaDriver
         {
             try
             {
-                return Directory.Exists("/usr/lib/wsl/lib") && File.ReadAllText("/proc/version").Contains("Microsoft", StringComparison.OrdinalIgnoreCase);
+                return Directory.Exists("/usr/lib/wsl/lib") && File.ReadAllText("/proc/version")
+                    .Contains("Microsoft", StringComparison.OrdinalIgnoreCase);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -40,9 +40,11 @@ internal sealed unsafe class CudaKernel : LoadedKernel
                 Read(function, CudaFunctionAttribute.MaxThreadsPerBlock));
             if (compiled.UsesDynamicShared)
             {
-                // The limit is 48 KiB until it is raised; raising it to all the device grants costs nothing, a launch takes what it asks for.
+                // The limit is 48 KiB until it is raised; raising it to all the device grants costs nothing, a launch takes what it asks
+                // for.
                 int most = device.Properties.MaxSharedBytesPerGroup - attributes.StaticSharedBytes;
-                CudaApi.cuFuncSetAttribute(function, CudaFunctionAttribute.MaxDynamicSharedSizeBytes, most).Check($"{most} bytes for {compiled.EntryPoint}");
+                CudaApi.cuFuncSetAttribute(function, CudaFunctionAttribute.MaxDynamicSharedSizeBytes, most)
+                    .Check($"{most} bytes for {compiled.EntryPoint}");
             }
             return new CudaKernel(device, compiled, attributes, module, function);
         }
@@ -97,7 +99,8 @@ internal sealed unsafe class CudaKernel : LoadedKernel
     protected override void DisposeAcceleratorObject(bool disposing) => _ = CudaApi.cuModuleUnload(_module);
 
     private string Describe(in KernelConfig config) =>
-        $"{Compiled.EntryPoint}, grid {config.GridDim}, group {config.GroupDim}, {config.SharedMemoryConfig.ArraySize} bytes of dynamic shared memory";
+        $"{Compiled.EntryPoint}, grid {config.GridDim}, group {config.GroupDim}, {config.SharedMemoryConfig.ArraySize} bytes of dynamic " +
+            "shared memory";
 
     private static int Read(nint function, CudaFunctionAttribute attribute)
     {

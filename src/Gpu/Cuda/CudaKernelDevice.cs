@@ -35,8 +35,9 @@ internal sealed class CudaKernelDevice : IKernelDevice
     }
 
     /// <summary>
-    /// Makes the context the calling thread's. ILGPU remembers for each thread which of its accelerators is bound, and does nothing when it is this one; other code on the thread may have
-    /// set another context meanwhile, so it is set once more, which costs some tens of nanoseconds.
+    /// Makes the context the calling thread's. ILGPU remembers for each thread which of its accelerators is bound, and does nothing when it
+    /// is this one; other code on the thread may have set another context meanwhile, so it is set once more, which costs some tens of
+    /// nanoseconds.
     /// </summary>
     public void Enter()
     {
@@ -107,7 +108,8 @@ internal sealed class CudaKernelDevice : IKernelDevice
         if (result == CudaResult.OutOfMemory)
         {
             GCMemoryInfo host = GC.GetGCMemoryInfo();
-            throw new AcceleratorOutOfMemoryException(Properties.Name, "page-locked host", bytes, host.TotalAvailableMemoryBytes - host.MemoryLoadBytes, host.TotalAvailableMemoryBytes);
+            throw new AcceleratorOutOfMemoryException(Properties.Name, "page-locked host", bytes,
+                host.TotalAvailableMemoryBytes - host.MemoryLoadBytes, host.TotalAvailableMemoryBytes);
         }
         result.Check($"{bytes} bytes", nameof(CudaApi.cuMemHostAlloc));
         return address;
@@ -116,5 +118,6 @@ internal sealed class CudaKernelDevice : IKernelDevice
     // ILGPU binds the context before it releases an object.
     public void FreePageLocked(nint address) => _ = CudaApi.cuMemFreeHost(address);
 
-    public bool IsOutOfMemory(Exception failure) => failure is ILGPU.Runtime.Cuda.CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) };
+    public bool IsOutOfMemory(Exception failure) =>
+        failure is ILGPU.Runtime.Cuda.CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) };
 }

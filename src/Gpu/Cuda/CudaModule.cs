@@ -8,8 +8,9 @@ using Lia.Gpu.Runtime;
 namespace Lia.Gpu.Cuda;
 
 /// <summary>
-/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes; a module loaded from PTX
-/// does not. What the linker does not take or would lay out wrongly, and what is wrong in the PTX, is left to the loader, which says so.
+/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes; a module loaded from
+/// PTX does not. What the linker does not take or would lay out wrongly, and what is wrong in the PTX, is left to the loader, which says
+/// so.
 /// </summary>
 internal static unsafe class CudaModule
 {
@@ -32,9 +33,11 @@ internal static unsafe class CudaModule
         return module;
     }
 
-    // The linker lays shared memory out anew and keeps no alignment of the dynamic part above 16 bytes (seen on an H100, driver 580): the copy engine's tiles would lie
-    // where it cannot write. The loader keeps it, and the driver keeps what the loader assembles in a cache of its own.
-    private static bool NeedsAlignment(CompiledKernel compiled) => compiled.Ptx.Contains(".extern .shared .align 1024", StringComparison.Ordinal);
+    // The linker lays shared memory out anew and keeps no alignment of the dynamic part above 16 bytes (seen on an H100, driver 580): the
+    // copy engine's tiles would lie where it cannot write. The loader keeps it, and the driver keeps what the loader assembles in a cache
+    // of its own.
+    private static bool NeedsAlignment(CompiledKernel compiled) =>
+        compiled.Ptx.Contains(".extern .shared .align 1024", StringComparison.Ordinal);
 
     /// <summary>Assembles PTX to machine code; null when the driver refuses.</summary>
     private static byte[]? Link(CompiledKernel compiled)
@@ -42,15 +45,18 @@ internal static unsafe class CudaModule
         // By default the linker assembles for the context's device, which is the plain architecture.
         CudaJitOption target = CudaJitOption.Target;
         nint architecture = AcceleratedTargets + compiled.Target.Sm;
-        if (CudaApi.cuLinkCreate(compiled.Target.ArchitectureSpecific ? 1u : 0, &target, &architecture, out nint linker) != CudaResult.Success) return null;
+        if (CudaApi.cuLinkCreate(compiled.Target.ArchitectureSpecific ? 1u : 0, &target, &architecture,
+            out nint linker) != CudaResult.Success) return null;
         try
         {
             byte[] text = Text(compiled.Ptx);
             fixed (byte* ptx = text, name = Text(compiled.EntryPoint))
             {
-                if (CudaApi.cuLinkAddData(linker, CudaJitInput.Ptx, ptx, (nuint)text.Length, name, 0, null, null) != CudaResult.Success) return null;
+                if (CudaApi.cuLinkAddData(linker, CudaJitInput.Ptx, ptx, (nuint)text.Length, name, 0, null, null) != CudaResult.Success)
+                    return null;
             }
-            return CudaApi.cuLinkComplete(linker, out byte* image, out nuint bytes) == CudaResult.Success ? new ReadOnlySpan<byte>(image, checked((int)bytes)).ToArray() : null;
+            return CudaApi.cuLinkComplete(linker, out byte* image, out nuint bytes) == CudaResult.Success
+                ? new ReadOnlySpan<byte>(image, checked((int)bytes)).ToArray() : null;
         }
         finally
         {
@@ -58,7 +64,10 @@ internal static unsafe class CudaModule
         }
     }
 
-    /// <summary>Whether bytes are an ELF file for the device, whose tables lie within them: the loader takes a pointer and is not told where they end.</summary>
+    /// <summary>
+    /// Whether bytes are an ELF file for the device, whose tables lie within them: the loader takes a pointer and is not told where they
+    /// end.
+    /// </summary>
     internal static bool IsImage(ReadOnlySpan<byte> code)
     {
         const int HeaderBytes = 64, ProgramTable = 0x20, SectionTable = 0x28, ProgramBytes = 0x36, SectionBytes = 0x3a;
@@ -68,7 +77,8 @@ internal static unsafe class CudaModule
         static bool Fits(ReadOnlySpan<byte> code, int table, int entry)
         {
             ulong start = BinaryPrimitives.ReadUInt64LittleEndian(code[table..]);
-            int bytes = BinaryPrimitives.ReadUInt16LittleEndian(code[entry..]) * BinaryPrimitives.ReadUInt16LittleEndian(code[(entry + 2)..]);
+            int bytes = BinaryPrimitives.ReadUInt16LittleEndian(code[entry..])
+                * BinaryPrimitives.ReadUInt16LittleEndian(code[(entry + 2)..]);
             return start <= (ulong)code.Length && (ulong)bytes <= (ulong)code.Length - start;
         }
     }
@@ -85,12 +95,16 @@ internal static unsafe class CudaModule
         {
             CudaJitOption* options = stackalloc[]
             {
-                CudaJitOption.ErrorLogBuffer, CudaJitOption.ErrorLogBufferSizeBytes, CudaJitOption.InfoLogBuffer, CudaJitOption.InfoLogBufferSizeBytes, CudaJitOption.LogVerbose,
+                CudaJitOption.ErrorLogBuffer, CudaJitOption.ErrorLogBufferSizeBytes, CudaJitOption.InfoLogBuffer,
+                    CudaJitOption.InfoLogBufferSizeBytes, CudaJitOption.LogVerbose,
             };
             nint* values = stackalloc[] { (nint)errorLog, LogBytes, (nint)infoLog, LogBytes, 1 };
             CudaResult result = CudaApi.cuModuleLoadDataEx(out nint module, image, 5, options, values);
             if (result != CudaResult.Success)
-                throw CudaStatus.Failure(result, $"{compiled.EntryPoint} for {compiled.Target}{Environment.NewLine}{Log(errorLog)}{Environment.NewLine}{Log(infoLog)}".TrimEnd(), nameof(CudaApi.cuModuleLoadDataEx));
+                throw CudaStatus.Failure(result,
+                    $"{compiled.EntryPoint} for " +
+                    $"{compiled.Target}{Environment.NewLine}{Log(errorLog)}{Environment.NewLine}{Log(infoLog)}".TrimEnd(),
+                    nameof(CudaApi.cuModuleLoadDataEx));
             return module;
         }
     }

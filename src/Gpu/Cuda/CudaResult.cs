@@ -41,5 +41,6 @@ internal static class CudaStatus
         CudaApi.cuGetErrorName(result, out byte* text) == CudaResult.Success ? Marshal.PtrToStringUTF8((nint)text)! : "unknown error";
 
     private static unsafe string Description(CudaResult result) =>
-        CudaApi.cuGetErrorString(result, out byte* text) == CudaResult.Success ? Marshal.PtrToStringUTF8((nint)text)! : "the driver has no description";
+        CudaApi.cuGetErrorString(result, out byte* text) == CudaResult.Success ? Marshal.PtrToStringUTF8((nint)text)!
+            : "the driver has no description";
 }

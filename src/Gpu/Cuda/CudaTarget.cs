@@ -3,12 +3,14 @@ using Lia.Gpu.Compiler;
 namespace Lia.Gpu.Cuda;
 
 /// <summary>
-/// What kernels are compiled for on a CUDA device: the newest architecture that it runs, or an older one that the environment names, so that
-/// the kernels of older GPUs can be run on a newer one.
+/// What kernels are compiled for on a CUDA device: the newest architecture that it runs, or an older one that the environment names, so
+/// that the kernels of older GPUs can be run on a newer one.
 /// </summary>
 public static class CudaTarget
 {
-    /// <summary>The environment variable that names an architecture, for example <c>sm_80</c>; unset or empty for the device's own.</summary>
+    /// <summary>
+    /// The environment variable that names an architecture, for example <c>sm_80</c>; unset or empty for the device's own.
+    /// </summary>
     public const string Variable = "LIA_CUDA_TARGET";
 
     // Architectures that the compiler's kernels differ for, or that have a name of their own.
@@ -19,7 +21,8 @@ public static class CudaTarget
 
     /// <summary>The target of a device: what <see cref="Variable"/> names, else the newest it runs.</summary>
     /// <param name="device">The device.</param>
-    /// <exception cref="NotSupportedException">The variable names no architecture, or one that the device or its driver cannot run.</exception>
+    /// <exception cref="NotSupportedException">The variable names no architecture, or one that the device or its driver cannot
+    /// run.</exception>
     public static CompileTarget Of(CudaDeviceInfo device)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -51,6 +54,7 @@ public static class CudaTarget
             throw new NotSupportedException($"{Variable} is 'sm_90a', which cannot be used: {reason}");
         }
         CompileTarget target = new(int.Parse(forced.AsSpan(3), System.Globalization.CultureInfo.InvariantCulture));
-        return target.Sm <= sm ? target : throw new NotSupportedException($"{Variable} is '{forced}', which is newer than {device} (sm_{sm})");
+        return target.Sm <= sm ? target
+            : throw new NotSupportedException($"{Variable} is '{forced}', which is newer than {device} (sm_{sm})");
     }
 }

@@ -3,7 +3,10 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Cuda;
 
-/// <summary>Tensor maps by the driver. The function exists from CUDA 12.0 on and is looked up at the first use, so that older drivers still serve everything else.</summary>
+/// <summary>
+/// Tensor maps by the driver. The function exists from CUDA 12.0 on and is looked up at the first use, so that older drivers still serve
+/// everything else.
+/// </summary>
 internal static unsafe class CudaTensorMap
 {
     private const string Function = "cuTensorMapEncodeTiled";
@@ -11,7 +14,9 @@ internal static unsafe class CudaTensorMap
     public static TensorMap Encode(TensorMapDescription description)
     {
         if (!NativeLibrary.TryGetExport(CudaDriver.Current.Library, Function, out nint export))
-            throw new NotSupportedException($"tensor maps need a driver that serves CUDA 12.0 or later (525 or later), this one serves {CudaDriver.Format(CudaDriver.Current.Version)}");
+            throw new NotSupportedException(
+                $"tensor maps need a driver that serves CUDA 12.0 or later (525 or later), this one serves " +
+                $"{CudaDriver.Format(CudaDriver.Current.Version)}");
         var encode = (delegate* unmanaged<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult>)export;
 
         int rank = description.Dimensions.Length;
@@ -29,7 +34,8 @@ internal static unsafe class CudaTensorMap
         byte* map = (byte*)(((nint)room + TensorMap.Alignment - 1) & -TensorMap.Alignment);
         const int Half = 6; // CU_TENSOR_MAP_DATA_TYPE_FLOAT16
         // No interleave; the driver numbers swizzles and promotions as we do; zeros outside.
-        encode(map, Half, (uint)rank, description.Address, dimensions, strides, box, elementStrides, 0, (int)description.Swizzle, (int)description.Promotion, 0)
+        encode(map, Half, (uint)rank, description.Address, dimensions, strides, box, elementStrides, 0, (int)description.Swizzle,
+            (int)description.Promotion, 0)
             .Check(description.ToString(), Function);
         return *(TensorMap*)map;
     }

@@ -3,7 +3,9 @@ using Half = ILGPU.Half;
 
 namespace Lia.Gpu;
 
-/// <summary>Two halves packed in one 32-bit register, the first in the low bits; +, - and * are one f16x2 instruction. Host and device.</summary>
+/// <summary>
+/// Two halves packed in one 32-bit register, the first in the low bits; +, - and * are one f16x2 instruction. Host and device.
+/// </summary>
 public readonly struct Half2
 {
     /// <summary>Both halves: the first in bits 0-15, the second in bits 16-31.</summary>

@@ -3,7 +3,9 @@ namespace Lia.Gpu;
 /// <content>`wgmma` for a width that is a constant of the kernel, as a generic kernel's tile gives it.</content>
 public static partial class Intrinsics
 {
-    /// <summary><see cref="Wgmma64x8x16"/> with <paramref name="n"/> columns: a constant, 8, 16, 32, 64, 128, 192 or 256; others do nothing.</summary>
+    /// <summary>
+    /// <see cref="Wgmma64x8x16"/> with <paramref name="n"/> columns: a constant, 8, 16, 32, 64, 128, 192 or 256; others do nothing.
+    /// </summary>
     public static void Wgmma(int n, ref float d, ulong a, ulong b, bool accumulate)
     {
         if (n == 8) Wgmma64x8x16(ref d, a, b, accumulate);

@@ -13,7 +13,9 @@ public sealed class LaunchBoundsAttribute(int maxThreads, int minGroups = 0) : A
     public int MinGroups { get; } = minGroups;
 }
 
-/// <summary>Keeps the loops of a method as loops: constant trip counts are not unrolled. For long set-up loops outside the hot path.</summary>
+/// <summary>
+/// Keeps the loops of a method as loops: constant trip counts are not unrolled. For long set-up loops outside the hot path.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class NoUnrollAttribute : Attribute;
 
@@ -40,9 +42,9 @@ internal enum PtxEffect
 /// <summary>
 /// A method that is one or a few PTX instructions. In the template `$d` (or `$d0`, `$d1` ...) is a result: the return value, then every
 /// `out` and `ref` parameter in order; `$0`, `$1` ... are parameters in registers; `$i0` a parameter that must be a compile-time
-/// constant, `$p0` a predicate in a register or a constant 0 or 1; `$shared0`, `$global0` the address behind a `ref` parameter in that state
-/// space, and `$any0` one in either, whose space `$space0` prints; `$saddr0`, `$gaddr0` a shared or global address in a register of its own,
-/// without offset. Parameters and results of type bool are predicates.
+/// constant, `$p0` a predicate in a register or a constant 0 or 1; `$shared0`, `$global0` the address behind a `ref` parameter in that
+/// state space, and `$any0` one in either, whose space `$space0` prints; `$saddr0`, `$gaddr0` a shared or global address in a register of
+/// its own, without offset. Parameters and results of type bool are predicates.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class PtxAttribute(string template) : Attribute
@@ -64,8 +66,9 @@ internal sealed class PtxAttribute(string template) : Attribute
     public int MinPtx { get; set; } = 70;
 
     /// <summary>
-    /// When set, the first parameter is a `ref float` that stands for this many floats from there on, each in a register that the instruction reads and
-    /// writes: `$d` prints them all. An instruction whose text has no `$d` still orders what is computed from them before and after it.
+    /// When set, the first parameter is a `ref float` that stands for this many floats from there on, each in a register that the
+    /// instruction reads and writes: `$d` prints them all. An instruction whose text has no `$d` still orders what is computed from them
+    /// before and after it.
     /// </summary>
     public int Accumulators { get; set; }
 }

@@ -6,8 +6,8 @@ namespace Lia.Gpu;
 public static class SwizzledSharedMemory
 {
     /// <summary>
-    /// <see cref="SharedMemory.GetDynamic{T}"/>, aligned to 1024 bytes: the pattern of 128-byte swizzled tiles repeats every 1024. Static shared memory of the
-    /// same kernel lies before it and may cost up to 1 KiB of padding.
+    /// <see cref="SharedMemory.GetDynamic{T}"/>, aligned to 1024 bytes: the pattern of 128-byte swizzled tiles repeats every 1024. Static
+    /// shared memory of the same kernel lies before it and may cost up to 1 KiB of padding.
     /// </summary>
     public static ArrayView<T> GetDynamic<T>() where T : unmanaged => throw DeviceOnly.Error();
 }

@@ -15,7 +15,10 @@ public sealed record AcceleratorProperties
     /// <summary>Threads a group may have, on any kernel.</summary>
     public required int MaxThreadsPerGroup { get; init; }
 
-    /// <summary>Bytes of shared memory a group may have, static and dynamic together, counting what the driver grants on request (227 KiB on an H100).</summary>
+    /// <summary>
+    /// Bytes of shared memory a group may have, static and dynamic together, counting what the driver grants on request (227 KiB on an
+    /// H100).
+    /// </summary>
     public required int MaxSharedBytesPerGroup { get; init; }
 
     /// <summary>Bytes of device memory.</summary>

@@ -4,8 +4,9 @@ using Lia.Gpu.Compiler;
 namespace Lia.Gpu.Runtime;
 
 /// <summary>
-/// What ILGPU's runtime has no word for, done by a device: PTX of our own, events, graphs, tensor maps, page-locked memory. ILGPU's CUDA accelerators have it without more; an accelerator
-/// of another kind that runs PTX implements it. Streams are those of its accelerator. All members may be called from several threads.
+/// What ILGPU's runtime has no word for, done by a device: PTX of our own, events, graphs, tensor maps, page-locked memory. ILGPU's CUDA
+/// accelerators have it without more; an accelerator of another kind that runs PTX implements it. Streams are those of its accelerator. All
+/// members may be called from several threads.
 /// </summary>
 public interface IKernelDevice
 {

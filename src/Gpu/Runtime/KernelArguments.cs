@@ -8,16 +8,19 @@ using Lia.Gpu.Compiler.Frontend;
 namespace Lia.Gpu.Runtime;
 
 /// <summary>
-/// Lays arguments out as kernels read them. On the host a view refers to its buffer, on the device it is an address and a length, 16 bytes; everything else has the same bytes on both. The method
-/// that writes a type is generated once.
+/// Lays arguments out as kernels read them. On the host a view refers to its buffer, on the device it is an address and a length, 16 bytes;
+/// everything else has the same bytes on both. The method that writes a type is generated once.
 /// </summary>
 public static class KernelArguments
 {
-    private static readonly MethodInfo s_writeView = typeof(KernelArguments).GetMethod(nameof(WriteView), BindingFlags.NonPublic | BindingFlags.Static)!;
+    private static readonly MethodInfo s_writeView = typeof(KernelArguments)
+        .GetMethod(nameof(WriteView), BindingFlags.NonPublic | BindingFlags.Static)!;
 
     private delegate void Writer<T>(in T arguments, nint target);
 
-    /// <summary>The bytes of a kernel's only parameter. They hold addresses: the buffers must live as long as they are launched with.</summary>
+    /// <summary>
+    /// The bytes of a kernel's only parameter. They hold addresses: the buffers must live as long as they are launched with.
+    /// </summary>
     /// <typeparam name="T">A primitive, a view, or a struct of these.</typeparam>
     /// <exception cref="ArgumentException">The type has no form on the device.</exception>
     public static unsafe byte[] Flatten<T>(in T arguments) where T : struct
@@ -87,11 +90,14 @@ public static class KernelArguments
 
     private static FieldInfo[] Fields(Type type) => type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
 
-    private static bool HasView(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() is { } generic && (generic == typeof(ArrayView<>) || generic == typeof(ArrayView1D<,>))
+    private static bool HasView(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() is { } generic
+        && (generic == typeof(ArrayView<>) || generic == typeof(ArrayView1D<,>))
         || (type.IsValueType && !type.IsPrimitive && !type.IsEnum && Fields(type).Any(static field => HasView(field.FieldType)));
 
     private static TypeLayout LayoutOf(Type type) => TypeLayout.Of(type)
-        ?? throw new ArgumentException($"a {type.Name} has no form on the device: kernels take primitives, ArrayView<T> and structs of these");
+        ?? throw new ArgumentException(
+            $"a {type.Name} has no form on the device: kernels take primitives, ArrayView<T> and structs of these");
 
     private static unsafe void WriteView<T>(in ArrayView<T> view, nint target) where T : unmanaged
     {
@@ -106,7 +112,8 @@ public static class KernelArguments
 
         private static Writer<T> Create()
         {
-            var method = new DynamicMethod("Write " + typeof(T).Name, typeof(void), [typeof(T).MakeByRefType(), typeof(nint)], typeof(KernelArguments).Module, skipVisibility: true);
+            var method = new DynamicMethod("Write " + typeof(T).Name, typeof(void), [typeof(T).MakeByRefType(), typeof(nint)],
+                typeof(KernelArguments).Module, skipVisibility: true);
             ILGenerator il = method.GetILGenerator();
             EmitWrite(il, typeof(T), () => il.Emit(OpCodes.Ldarg_0), () => il.Emit(OpCodes.Ldarg_1), 0);
             il.Emit(OpCodes.Ret);

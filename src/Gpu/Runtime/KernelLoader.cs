@@ -11,8 +11,9 @@ using Lia.Gpu.Stock;
 namespace Lia.Gpu.Runtime;
 
 /// <summary>
-/// What this library adds to an accelerator of ILGPU: kernels compiled by our compiler, and what CUDA has and ILGPU's runtime does not name. Memory, streams and copies stay
-/// ILGPU's; what is made here is ILGPU's too, with exhausted memory told in words and counted until it is released. All members may be called from several threads.
+/// What this library adds to an accelerator of ILGPU: kernels compiled by our compiler, and what CUDA has and ILGPU's runtime does not
+/// name. Memory, streams and copies stay ILGPU's; what is made here is ILGPU's too, with exhausted memory told in words and counted until
+/// it is released. All members may be called from several threads.
 /// </summary>
 public sealed class KernelLoader : IDisposable
 {
@@ -35,7 +36,8 @@ public sealed class KernelLoader : IDisposable
     {
     }
 
-    internal KernelLoader(Accelerator accelerator, CompileTarget? target, KernelCache? cache, IDisposable[] owned) : this(accelerator, stock: null, cache, owned)
+    internal KernelLoader(Accelerator accelerator, CompileTarget? target, KernelCache? cache, IDisposable[] owned) : this(
+        accelerator, stock: null, cache, owned)
     {
         _target = target ?? _device.DefaultTarget;
     }
@@ -57,12 +59,15 @@ public sealed class KernelLoader : IDisposable
 
     /// <summary>A loader of kernels that ILGPU's own compiler compiles, on any accelerator of ILGPU: see <see cref="IsStock"/>.</summary>
     /// <param name="accelerator">
-    /// Of a context whose builder had <c>EnableAlgorithms()</c>, where kernels call <c>XMath</c>, and <see cref="StockIntrinsics.EnableLiaIntrinsics"/>, where they call <see cref="Intrinsics"/>.
+    /// Of a context whose builder had <c>EnableAlgorithms()</c>, where kernels call <c>XMath</c>, and
+    /// <see cref="StockIntrinsics.EnableLiaIntrinsics"/>, where they call <see cref="Intrinsics"/>.
     /// </param>
     /// <param name="ownsAccelerator">Whether disposing the loader disposes the accelerator.</param>
-    public static KernelLoader CreateStock(Accelerator accelerator, bool ownsAccelerator = false) => CreateStock(accelerator, ownsAccelerator ? [accelerator] : []);
+    public static KernelLoader CreateStock(Accelerator accelerator, bool ownsAccelerator = false) =>
+        CreateStock(accelerator, ownsAccelerator ? [accelerator] : []);
 
-    internal static KernelLoader CreateStock(Accelerator accelerator, IDisposable[] owned) => new(accelerator, new StockKernelDevice(accelerator), KernelCache.Off, owned);
+    internal static KernelLoader CreateStock(Accelerator accelerator, IDisposable[] owned) =>
+        new(accelerator, new StockKernelDevice(accelerator), KernelCache.Off, owned);
 
     /// <summary>The accelerator.</summary>
     public Accelerator Accelerator { get; }
@@ -71,8 +76,8 @@ public sealed class KernelLoader : IDisposable
     public AcceleratorProperties Properties => _device.Properties;
 
     /// <summary>
-    /// Whether ILGPU's own compiler compiles the kernels: <see cref="LoadStock"/> loads them, on an accelerator of any kind. There are no graphs, no tensor maps, no overlapping launches
-    /// and no targets of our compiler then, and events wait.
+    /// Whether ILGPU's own compiler compiles the kernels: <see cref="LoadStock"/> loads them, on an accelerator of any kind. There are no
+    /// graphs, no tensor maps, no overlapping launches and no targets of our compiler then, and events wait.
     /// </summary>
     public bool IsStock { get; }
 
@@ -135,15 +140,15 @@ public sealed class KernelLoader : IDisposable
     }
 
     /// <summary>
-    /// A failure of ILGPU's runtime in the words of this library: <see cref="AcceleratorOutOfMemoryException"/>, on CUDA <see cref="Cuda.CudaException"/>, elsewhere
-    /// <see cref="NotSupportedException"/> with the accelerator's name.
+    /// A failure of ILGPU's runtime in the words of this library: <see cref="AcceleratorOutOfMemoryException"/>, on CUDA
+    /// <see cref="Cuda.CudaException"/>, elsewhere <see cref="NotSupportedException"/> with the accelerator's name.
     /// </summary>
     /// <param name="failure">What ILGPU threw.</param>
     public Exception Explain(AcceleratorException failure)
     {
         ArgumentNullException.ThrowIfNull(failure);
         if (_device.IsOutOfMemory(failure)) return new AcceleratorOutOfMemoryException($"{Accelerator.Name} has no memory left: {failure.Message}", failure);
-        if (failure is ILGPU.Runtime.Cuda.CudaException cuda) return new CudaException("ILGPU", cuda.Error, cuda.Message, Accelerator.Name, cuda);
+        if (failure is ILGPU.Runtime.Cuda.CudaException cuda) return new CudaException("ILGPU", cuda, Accelerator.Name);
         return new NotSupportedException($"{Accelerator.Name} cannot be used: {failure.Message}", failure);
     }
 
@@ -156,15 +161,18 @@ public sealed class KernelLoader : IDisposable
     /// <summary>Marks this point of the stream in <paramref name="mark"/>.</summary>
     public void Record(AcceleratorStream stream, AcceleratorEvent mark) => _device.Record(Own(stream), mark);
 
-    /// <summary>What is put into the stream from now on starts only after <paramref name="mark"/> is reached, whichever stream recorded it.</summary>
+    /// <summary>
+    /// What is put into the stream from now on starts only after <paramref name="mark"/> is reached, whichever stream recorded it.
+    /// </summary>
     public void Wait(AcceleratorStream stream, AcceleratorEvent mark) => _device.Wait(Own(stream), mark);
 
     /// <summary>Whether everything put into the stream so far is done.</summary>
     public bool IsCompleted(AcceleratorStream stream) => _device.IsCompleted(Own(stream));
 
     /// <summary>
-    /// Keeps what <paramref name="work"/> puts into the stream instead of running it: launches, copies between views on the device, and copies from and to page-locked memory. Nothing else may use
-    /// the stream meanwhile, and what is copied from ordinary arrays may be elsewhere at replay.
+    /// Keeps what <paramref name="work"/> puts into the stream instead of running it: launches, copies between views on the device, and
+    /// copies from and to page-locked memory. Nothing else may use the stream meanwhile, and what is copied from ordinary arrays may be
+    /// elsewhere at replay.
     /// </summary>
     /// <exception cref="InvalidOperationException">It is the default stream, which cannot be captured.</exception>
     public AcceleratorGraph Capture(AcceleratorStream stream, Action work)
@@ -193,29 +201,37 @@ public sealed class KernelLoader : IDisposable
     }
 
     /// <summary>
-    /// Describes a tensor and its tiles to the copy engine. The map holds the tensor's address: it is of use as long as that memory is. Kernels take it from a buffer, for
-    /// example <c>Allocate1D(new[] { map })</c>.
+    /// Describes a tensor and its tiles to the copy engine. The map holds the tensor's address: it is of use as long as that memory is.
+    /// Kernels take it from a buffer, for example <c>Allocate1D(new[] { map })</c>.
     /// </summary>
-    /// <exception cref="ArgumentException">The copy engine cannot copy such tiles; the message names the member and what is wrong.</exception>
-    /// <exception cref="NotSupportedException">The device has no copy engine (compute capability below 9.0), or its driver does not know it.</exception>
+    /// <exception cref="ArgumentException">The copy engine cannot copy such tiles; the message names the member and what is
+    /// wrong.</exception>
+    /// <exception cref="NotSupportedException">The device has no copy engine (compute capability below 9.0), or its driver does not know
+    /// it.</exception>
     public TensorMap EncodeTensorMap(TensorMapDescription description)
     {
         ArgumentNullException.ThrowIfNull(description);
         description.Validate();
         if (Properties.Sm < 90)
-            throw new NotSupportedException($"tensor maps need compute capability 9.0, {Properties.Name} has {Properties.Sm / 10}.{Properties.Sm % 10}");
+            throw new NotSupportedException(
+                $"tensor maps need compute capability 9.0, {Properties.Name} has {Properties.Sm / 10}.{Properties.Sm % 10}");
         return _device.Encode(description);
     }
 
-    /// <summary>Has ILGPU's own compiler compile a kernel of one parameter and load it, once; later calls return the same launcher.</summary>
-    /// <typeparam name="TArguments">The kernel's parameter: public, or internal to an assembly whose internals <c>ILGPURuntime</c> may see.</typeparam>
+    /// <summary>
+    /// Has ILGPU's own compiler compile a kernel of one parameter and load it, once; later calls return the same launcher.
+    /// </summary>
+    /// <typeparam name="TArguments">The kernel's parameter: public, or internal to an assembly whose internals <c>ILGPURuntime</c> may
+    /// see.</typeparam>
     /// <param name="kernel">A static method.</param>
     /// <exception cref="InvalidOperationException">The loader is one of our compiler: see <see cref="IsStock"/>.</exception>
-    /// <exception cref="NotSupportedException">ILGPU's compiler refuses the kernel; its context cannot compile anything after that.</exception>
+    /// <exception cref="NotSupportedException">ILGPU's compiler refuses the kernel; its context cannot compile anything after
+    /// that.</exception>
     public Action<AcceleratorStream, KernelConfig, TArguments> LoadStock<TArguments>(Action<TArguments> kernel) where TArguments : struct
     {
         ArgumentNullException.ThrowIfNull(kernel);
-        if (!IsStock) throw new InvalidOperationException($"the kernels of {Accelerator.Name} are compiled by our compiler: use {nameof(Load)}");
+        if (!IsStock)
+            throw new InvalidOperationException($"the kernels of {Accelerator.Name} are compiled by our compiler: use {nameof(Load)}");
         return (Action<AcceleratorStream, KernelConfig, TArguments>)_stockKernels.GetOrAdd(kernel.Method, method => new(() =>
         {
             try
@@ -224,15 +240,18 @@ public sealed class KernelLoader : IDisposable
             }
             catch (InternalCompilerException e)
             {
-                throw new NotSupportedException($"ILGPU's compiler refuses {method.DeclaringType?.Name}.{method.Name}: {e.GetBaseException().Message}", e);
+                throw new NotSupportedException(
+                    $"ILGPU's compiler refuses {method.DeclaringType?.Name}.{method.Name}: {e.GetBaseException().Message}", e);
             }
         })).Value;
     }
 
     /// <summary>
-    /// Compiles and loads a kernel, once, and makes a typed launcher of it, a method that allocates nothing. <typeparamref name="TLauncher"/> is an <see cref="Action"/> of a shape and the kernel's
-    /// arguments: <c>Action&lt;KernelConfig, ArrayView&lt;float&gt;, int&gt;</c> for a kernel of a view and an int. A kernel whose first parameter is an <see cref="Index1D"/> is given the number of
-    /// threads in its place: <c>Action&lt;Index1D, ArrayView&lt;float&gt;, int&gt;</c>. With an <see cref="AcceleratorStream"/> before the shape the launcher takes the stream, else it uses the default stream.
+    /// Compiles and loads a kernel, once, and makes a typed launcher of it, a method that allocates nothing.
+    /// <typeparamref name="TLauncher"/> is an <see cref="Action"/> of a shape and the kernel's arguments: <c>Action&lt;KernelConfig,
+    /// ArrayView&lt;float&gt;, int&gt;</c> for a kernel of a view and an int. A kernel whose first parameter is an <see cref="Index1D"/> is
+    /// given the number of threads in its place: <c>Action&lt;Index1D, ArrayView&lt;float&gt;, int&gt;</c>. With an
+    /// <see cref="AcceleratorStream"/> before the shape the launcher takes the stream, else it uses the default stream.
     /// </summary>
     /// <param name="kernel">A static method; generic ones with their type arguments.</param>
     /// <exception cref="KernelCompilationException">The kernel cannot be compiled.</exception>
@@ -262,7 +281,8 @@ public sealed class KernelLoader : IDisposable
     }
 
     /// <summary>
-    /// Starts what <see cref="Load(MethodInfo)"/> does on the thread pool, so that several kernels are compiled side by side. Later calls return the same task, until one has failed.
+    /// Starts what <see cref="Load(MethodInfo)"/> does on the thread pool, so that several kernels are compiled side by side. Later calls
+    /// return the same task, until one has failed.
     /// </summary>
     /// <param name="method">A static method, closed if generic.</param>
     /// <returns>The kernel; the task fails with what <see cref="Load(MethodInfo)"/> throws.</returns>
@@ -278,7 +298,8 @@ public sealed class KernelLoader : IDisposable
     }
 
     /// <summary>
-    /// Releases the kernels, and the accelerator and its context if the loader opened them. In debug builds, throws if something that was made here is left.
+    /// Releases the kernels, and the accelerator and its context if the loader opened them. In debug builds, throws if something that was
+    /// made here is left.
     /// </summary>
     public void Dispose()
     {

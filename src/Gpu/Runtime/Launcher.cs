@@ -13,9 +13,9 @@ namespace Lia.Gpu.Runtime;
 /// void launch(LoadedKernel kernel, [AcceleratorStream stream,] KernelConfig config, T1 a, T2 b)   // or Index1D extent instead of config
 /// {
 ///     byte* block = stackalloc byte[ParameterBytes];
-///     *(T1*)(block + offset1) = a;                                                          // views as an address and a length: see KernelArguments
+///     *(T1*)(block + offset1) = a;               // views as an address and a length: see KernelArguments
 ///     *(T2*)(block + offset2) = b;
-///     [*(long*)(block + offset3) = extent;]                                                 // implicitly grouped kernels: threads past it do nothing
+///     [*(long*)(block + offset3) = extent;]      // implicitly grouped kernels: threads past it do nothing
 ///     kernel.LaunchBlock(stream or null, config, block, false);
 /// }
 /// </code>
@@ -32,7 +32,8 @@ internal static class Launcher
         CompiledKernel compiled = kernel.Compiled;
         Demand(compiled, arguments, implicitlyGrouped);
 
-        var method = new DynamicMethod("Launch " + compiled.EntryPoint, typeof(void), [typeof(LoadedKernel), .. signature], typeof(Launcher).Module, skipVisibility: true);
+        var method = new DynamicMethod("Launch " + compiled.EntryPoint, typeof(void), [typeof(LoadedKernel), .. signature],
+            typeof(Launcher).Module, skipVisibility: true);
         ILGenerator il = method.GetILGenerator();
         LocalBuilder block = il.DeclareLocal(typeof(nint));
         il.Emit(OpCodes.Ldc_I4, Math.Max(8, compiled.ParameterBytes));
@@ -42,7 +43,8 @@ internal static class Launcher
         for (int i = 0; i < arguments.Length; i++)
         {
             int argument = shape + 2 + i;
-            KernelArguments.EmitWrite(il, arguments[i], () => il.Emit(OpCodes.Ldarga, argument), () => il.Emit(OpCodes.Ldloc, block), compiled.Parameters[i].Offset);
+            KernelArguments.EmitWrite(il, arguments[i], () => il.Emit(OpCodes.Ldarga, argument), () => il.Emit(OpCodes.Ldloc, block),
+                compiled.Parameters[i].Offset);
         }
         if (implicitlyGrouped)
         {
@@ -57,7 +59,9 @@ internal static class Launcher
         il.Emit(OpCodes.Ldarg, shape + 1);
         il.Emit(OpCodes.Ldloc, block);
         if (!implicitlyGrouped) il.Emit(OpCodes.Ldc_I4_0);
-        il.Emit(OpCodes.Call, typeof(LoadedKernel).GetMethod(implicitlyGrouped ? nameof(LoadedKernel.LaunchExtent) : nameof(LoadedKernel.LaunchBlock), BindingFlags.Instance | BindingFlags.NonPublic)!);
+        il.Emit(OpCodes.Call, typeof(LoadedKernel)
+            .GetMethod(implicitlyGrouped ? nameof(LoadedKernel.LaunchExtent) : nameof(LoadedKernel.LaunchBlock),
+            BindingFlags.Instance | BindingFlags.NonPublic)!);
         il.Emit(OpCodes.Ret);
         return method.CreateDelegate<TDelegate>(kernel);
 
@@ -74,17 +78,22 @@ internal static class Launcher
         if (compiled.IsImplicitlyGrouped != implicitlyGrouped)
         {
             throw new ArgumentException(compiled.IsImplicitlyGrouped
-                ? $"{compiled.EntryPoint} is implicitly grouped (its first parameter is an Index1D): its launcher takes an Index1D, the number of threads, in place of a KernelConfig"
-                : $"{compiled.EntryPoint} is explicitly grouped (its first parameter is not an Index1D): its launcher takes a KernelConfig");
+                ? $"{compiled.EntryPoint} is implicitly grouped (its first parameter is an Index1D): its launcher takes an Index1D, the " +
+                    "number of threads, in place of a KernelConfig"
+                : $"{compiled.EntryPoint} is explicitly grouped (its first parameter is not an Index1D): its launcher takes a " +
+                    "KernelConfig");
         }
         if (compiled.Parameters.Length != arguments.Length + (implicitlyGrouped ? 1 : 0))
-            throw new ArgumentException($"{compiled.EntryPoint} takes {compiled.Parameters.Length} parameters, the launcher passes {arguments.Length}");
+            throw new ArgumentException(
+                $"{compiled.EntryPoint} takes {compiled.Parameters.Length} parameters, the launcher passes {arguments.Length}");
         for (int i = 0; i < arguments.Length; i++)
         {
             KernelParameter parameter = compiled.Parameters[i];
             int size = KernelArguments.SizeOf(arguments[i]);
             if (size != parameter.Size)
-                throw new ArgumentException($"{compiled.EntryPoint}: parameter {parameter.Name} has {parameter.Size} bytes in the kernel and {size} as {arguments[i].Name} on the host");
+                throw new ArgumentException(
+                    $"{compiled.EntryPoint}: parameter {parameter.Name} has {parameter.Size} bytes in the kernel and {size} as " +
+                    $"{arguments[i].Name} on the host");
         }
     }
 }

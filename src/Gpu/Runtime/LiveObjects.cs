@@ -4,8 +4,9 @@ using ILGPU.Util;
 namespace Lia.Gpu.Runtime;
 
 /// <summary>
-/// Knows the objects (memory, streams, events, graphs) that were made through one <see cref="KernelLoader"/> and not released yet; ILGPU counts only what it ever made. Debug builds also
-/// remember where each was made, and a loader disposed before its objects says which these are.
+/// Knows the objects (memory, streams, events, graphs) that were made through one <see cref="KernelLoader"/> and not released yet; ILGPU
+/// counts only what it ever made. Debug builds also remember where each was made, and a loader disposed before its objects says which these
+/// are.
 /// </summary>
 public sealed class LiveObjects
 {
@@ -43,13 +44,16 @@ public sealed class LiveObjects
     }
 
     /// <summary>Throws in debug builds when objects are left; does nothing in release builds.</summary>
-    /// <exception cref="InvalidOperationException">Objects were not released; the message holds the stack of each one's creation.</exception>
+    /// <exception cref="InvalidOperationException">Objects were not released; the message holds the stack of each one's
+    /// creation.</exception>
     [Conditional("DEBUG")]
     internal void DemandNone(string owner)
     {
         int left = Count;
         if (left > 0)
-            throw new InvalidOperationException($"{owner} was disposed before {left} of its objects:{Environment.NewLine}{string.Join(Environment.NewLine, _all.Select(static one => one.Origin))}");
+            throw new InvalidOperationException(
+                $"{owner} was disposed before {left} of its " +
+                $"objects:{Environment.NewLine}{string.Join(Environment.NewLine, _all.Select(static one => one.Origin))}");
     }
 
     private void Sweep()

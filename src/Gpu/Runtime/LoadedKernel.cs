@@ -11,13 +11,16 @@ namespace Lia.Gpu.Runtime;
 /// <param name="MaxThreadsPerGroup">Threads a group may have, given the registers and the kernel's launch bounds.</param>
 public readonly record struct KernelAttributes(int Registers, int LocalBytes, int StaticSharedBytes, int MaxThreadsPerGroup);
 
-/// <summary>A kernel of our compiler, loaded on an accelerator. Typed launchers come from <see cref="KernelLoader.Load{TLauncher}"/>.</summary>
+/// <summary>
+/// A kernel of our compiler, loaded on an accelerator. Typed launchers come from <see cref="KernelLoader.Load{TLauncher}"/>.
+/// </summary>
 public abstract class LoadedKernel : AcceleratorObject
 {
     private const int AutoGroupSize = 256;
 
     /// <summary>Describes a loaded kernel.</summary>
-    protected LoadedKernel(Accelerator accelerator, AcceleratorProperties properties, CompiledKernel compiled, KernelAttributes attributes) : base(accelerator)
+    protected LoadedKernel(Accelerator accelerator, AcceleratorProperties properties, CompiledKernel compiled,
+        KernelAttributes attributes) : base(accelerator)
     {
         Properties = properties;
         Compiled = compiled;
@@ -33,35 +36,45 @@ public abstract class LoadedKernel : AcceleratorObject
     /// <summary>The limits of the device it is loaded on.</summary>
     protected AcceleratorProperties Properties { get; }
 
-    /// <summary>Launches with arguments laid out as <see cref="CompiledKernel.Parameters"/> says: see <see cref="KernelArguments.Flatten"/>. Allocates nothing.</summary>
+    /// <summary>
+    /// Launches with arguments laid out as <see cref="CompiledKernel.Parameters"/> says: see <see cref="KernelArguments.Flatten"/>.
+    /// Allocates nothing.
+    /// </summary>
     /// <param name="stream">A stream of the accelerator.</param>
-    /// <param name="config">Groups, threads and dynamic shared memory, of which more than 48 KiB needs nothing further, up to <see cref="AcceleratorProperties.MaxSharedBytesPerGroup"/>.</param>
+    /// <param name="config">Groups, threads and dynamic shared memory, of which more than 48 KiB needs nothing further, up to
+    /// <see cref="AcceleratorProperties.MaxSharedBytesPerGroup"/>.</param>
     /// <param name="arguments">All parameters.</param>
     /// <param name="overlapsPrevious">
-    /// Whether the launch may begin before those ahead of it in the stream have ended: as soon as all their groups have called <see cref="Intrinsics.AllowNextLaunch"/> or ended.
-    /// The kernel must call <see cref="Intrinsics.WaitForPreviousLaunches"/> before it touches what they read or write. Needs compute capability 9.0; captured
-    /// launches keep it.
+    /// Whether the launch may begin before those ahead of it in the stream have ended: as soon as all their groups have called
+    /// <see cref="Intrinsics.AllowNextLaunch"/> or ended. The kernel must call <see cref="Intrinsics.WaitForPreviousLaunches"/> before it
+    /// touches what they read or write. Needs compute capability 9.0; captured launches keep it.
     /// </param>
-    /// <exception cref="ArgumentException">The arguments have another size, the stream is another accelerator's, or the shape exceeds a limit.</exception>
+    /// <exception cref="ArgumentException">The arguments have another size, the stream is another accelerator's, or the shape exceeds a
+    /// limit.</exception>
     public unsafe void Launch(AcceleratorStream stream, KernelConfig config, ReadOnlySpan<byte> arguments, bool overlapsPrevious = false)
     {
         if (arguments.Length != Compiled.ParameterBytes)
-            throw new ArgumentException($"{Compiled.EntryPoint} takes {Compiled.ParameterBytes} bytes of arguments, not {arguments.Length}");
+            throw new ArgumentException(
+                $"{Compiled.EntryPoint} takes {Compiled.ParameterBytes} bytes of arguments, not {arguments.Length}");
         fixed (byte* block = arguments)
             LaunchBlock(stream, config, (nint)block, overlapsPrevious);
     }
 
-    /// <summary>Launches with the argument block at <paramref name="block"/>, in the default stream if none is given. Allocates nothing.</summary>
+    /// <summary>
+    /// Launches with the argument block at <paramref name="block"/>, in the default stream if none is given. Allocates nothing.
+    /// </summary>
     internal void LaunchBlock(AcceleratorStream? stream, KernelConfig config, nint block, bool overlapsPrevious)
     {
         stream ??= Accelerator.DefaultStream;
         if (!ReferenceEquals(stream.Accelerator, Accelerator)
-            || config.GroupDim.X < 1 || config.GroupDim.Y < 1 || config.GroupDim.Z < 1 || config.GroupDim.LongSize > Attributes.MaxThreadsPerGroup
+            || config.GroupDim.X < 1 || config.GroupDim.Y < 1 || config.GroupDim.Z < 1
+                || config.GroupDim.LongSize > Attributes.MaxThreadsPerGroup
             || config.GridDim.X < 1 || config.GridDim.Y < 1 || config.GridDim.Z < 1 || config.GridDim.Y > 65535 || config.GridDim.Z > 65535
             || (uint)config.SharedMemoryConfig.ArraySize > (uint)(Properties.MaxSharedBytesPerGroup - Attributes.StaticSharedBytes))
             throw new ArgumentException(Refusal(stream, config), nameof(config));
         if (overlapsPrevious && Compiled.Target.Sm < 90) // such a kernel cannot wait
-            throw new NotSupportedException($"{Compiled.EntryPoint}: overlapping launches need compute capability 9.0, it is compiled for {Compiled.Target.Name}");
+            throw new NotSupportedException(
+                $"{Compiled.EntryPoint}: overlapping launches need compute capability 9.0, it is compiled for {Compiled.Target.Name}");
         LaunchCore(stream, in config, block, overlapsPrevious);
     }
 
@@ -82,8 +95,11 @@ public abstract class LoadedKernel : AcceleratorObject
     {
         if (!ReferenceEquals(stream.Accelerator, Accelerator))
             return $"{Compiled.EntryPoint} is loaded on {Accelerator.Name}, the stream is of {stream.Accelerator.Name}";
-        string shape = $"{Compiled.EntryPoint}: grid {config.GridDim}, group {config.GroupDim}, {config.SharedMemoryConfig.ArraySize} bytes of dynamic shared memory";
+        string shape =
+            $"{Compiled.EntryPoint}: grid {config.GridDim}, group {config.GroupDim}, {config.SharedMemoryConfig.ArraySize} bytes of " +
+            "dynamic shared memory";
         return $"{shape}: a grid is at least 1 and at most 65535 along Y and Z, a group has 1 to {Attributes.MaxThreadsPerGroup} threads"
-            + $" ({Attributes.Registers} registers a thread), and {Properties.MaxSharedBytesPerGroup - Attributes.StaticSharedBytes} bytes are left for dynamic shared memory";
+            + $" ({Attributes.Registers} registers a thread), and {Properties.MaxSharedBytesPerGroup - Attributes.StaticSharedBytes} " +
+                "bytes are left for dynamic shared memory";
     }
 }

@@ -4,7 +4,10 @@ using ILGPU.Runtime;
 
 namespace Lia.Gpu.Runtime;
 
-/// <summary>Host memory that the device reads and writes directly, so that copies run beside the host and can be captured in a graph. A copy is asked of the view on the device.</summary>
+/// <summary>
+/// Host memory that the device reads and writes directly, so that copies run beside the host and can be captured in a graph. A copy is
+/// asked of the view on the device.
+/// </summary>
 /// <typeparam name="T">A blittable element.</typeparam>
 public sealed class PageLockedMemory<T> : MemoryBuffer where T : unmanaged
 {
@@ -33,13 +36,16 @@ public sealed class PageLockedMemory<T> : MemoryBuffer where T : unmanaged
     public ArrayView<T> View => new(this, 0, Length);
 
     /// <inheritdoc/>
-    protected override void MemSet(AcceleratorStream stream, byte value, in ArrayView<byte> targetView) => throw new NotSupportedException(FromDevice);
+    protected override void MemSet(AcceleratorStream stream, byte value, in ArrayView<byte> targetView) =>
+        throw new NotSupportedException(FromDevice);
 
     /// <inheritdoc/>
-    protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => throw new NotSupportedException(FromDevice);
+    protected override void CopyTo(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+        throw new NotSupportedException(FromDevice);
 
     /// <inheritdoc/>
-    protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) => throw new NotSupportedException(FromDevice);
+    protected override void CopyFrom(AcceleratorStream stream, in ArrayView<byte> sourceView, in ArrayView<byte> targetView) =>
+        throw new NotSupportedException(FromDevice);
 
     /// <inheritdoc/>
     protected override void DisposeAcceleratorObject(bool disposing)

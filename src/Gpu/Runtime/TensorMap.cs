@@ -19,8 +19,8 @@ public unsafe struct TensorMap
 }
 
 /// <summary>
-/// Where in shared memory the 16-byte pieces of a tile go, so that columns of the tile fall into different banks: piece p of row r goes where piece p ^ (r % pieces) would,
-/// or, put as the hardware does it, some address bits from bit 4 on are flipped by those from bit 7 on.
+/// Where in shared memory the 16-byte pieces of a tile go, so that columns of the tile fall into different banks: piece p of row r goes
+/// where piece p ^ (r % pieces) would, or, put as the hardware does it, some address bits from bit 4 on are flipped by those from bit 7 on.
 /// </summary>
 public enum TensorSwizzle
 {
@@ -53,7 +53,9 @@ public enum TensorPromotion
     Bytes256,
 }
 
-/// <summary>A tensor of halves in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.</summary>
+/// <summary>
+/// A tensor of halves in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.
+/// </summary>
 public sealed record TensorMapDescription
 {
     private const int MostDimensions = 5;
@@ -64,15 +66,21 @@ public sealed record TensorMapDescription
     /// <summary>Elements along each dimension, one to five dimensions of 1 to 2^32.</summary>
     public required ImmutableArray<long> Dimensions { get; init; }
 
-    /// <summary>Bytes from one element to the next along each dimension but the innermost, whose elements follow each other: multiples of 16 below 2^40.</summary>
+    /// <summary>
+    /// Bytes from one element to the next along each dimension but the innermost, whose elements follow each other: multiples of 16 below
+    /// 2^40.
+    /// </summary>
     public required ImmutableArray<long> Strides { get; init; }
 
-    /// <summary>Elements that the tile spans along each dimension, 1 to 256. The innermost has a multiple of 16 bytes, at most the span of the swizzle if there is one.</summary>
+    /// <summary>
+    /// Elements that the tile spans along each dimension, 1 to 256. The innermost has a multiple of 16 bytes, at most the span of the
+    /// swizzle if there is one.
+    /// </summary>
     public required ImmutableArray<int> Box { get; init; }
 
     /// <summary>
-    /// Along each dimension, the distance of the elements that are copied, 1 to 8, of the innermost always 1: of a box of n, the elements 0, s, 2s ... below n, so
-    /// ceil(n / s). All 1 by default.
+    /// Along each dimension, the distance of the elements that are copied, 1 to 8, of the innermost always 1: of a box of n, the elements
+    /// 0, s, 2s ... below n, so ceil(n / s). All 1 by default.
     /// </summary>
     public ImmutableArray<int> ElementStrides { get; init; } = [];
 
@@ -97,7 +105,8 @@ public sealed record TensorMapDescription
     }
 
     /// <summary>Bytes that rows of the swizzle may have; 0 without one.</summary>
-    internal int SwizzleSpan => Swizzle switch { TensorSwizzle.None => 0, TensorSwizzle.Bytes32 => 32, TensorSwizzle.Bytes64 => 64, _ => 128 };
+    internal int SwizzleSpan =>
+        Swizzle switch { TensorSwizzle.None => 0, TensorSwizzle.Bytes32 => 32, TensorSwizzle.Bytes64 => 64, _ => 128 };
 
     internal int StrideOf(int dimension) => ElementStrides.IsDefaultOrEmpty ? 1 : ElementStrides[dimension];
 
@@ -109,25 +118,31 @@ public sealed record TensorMapDescription
         Demand(Enum.IsDefined(Promotion), nameof(Promotion), $"{Promotion} does not exist");
         int rank = Dimensions.IsDefault ? 0 : Dimensions.Length;
         Demand(rank is >= 1 and <= MostDimensions, nameof(Dimensions), $"there are {rank} dimensions; 1 to {MostDimensions} are possible");
-        Demand(!Strides.IsDefault && Strides.Length == rank - 1, nameof(Strides), $"{rank} dimensions have {rank - 1} strides, not {(Strides.IsDefault ? 0 : Strides.Length)}");
-        Demand(!Box.IsDefault && Box.Length == rank, nameof(Box), $"{rank} dimensions need {rank} sizes, not {(Box.IsDefault ? 0 : Box.Length)}");
-        Demand(ElementStrides.IsDefaultOrEmpty || ElementStrides.Length == rank, nameof(ElementStrides), $"{rank} dimensions need {rank} element strides or none");
+        Demand(!Strides.IsDefault && Strides.Length == rank - 1, nameof(Strides),
+            $"{rank} dimensions have {rank - 1} strides, not {(Strides.IsDefault ? 0 : Strides.Length)}");
+        Demand(!Box.IsDefault && Box.Length == rank, nameof(Box),
+            $"{rank} dimensions need {rank} sizes, not {(Box.IsDefault ? 0 : Box.Length)}");
+        Demand(ElementStrides.IsDefaultOrEmpty || ElementStrides.Length == rank, nameof(ElementStrides),
+            $"{rank} dimensions need {rank} element strides or none");
         Demand(Address != 0 && Address % 16 == 0, nameof(Address), $"0x{Address:x} is not a multiple of 16");
         for (int i = 0; i < rank; i++)
         {
-            Demand(Dimensions[i] is >= 1 and <= 1L << 32, nameof(Dimensions), $"dimension {i} has {Dimensions[i]} elements; 1 to 2^32 are possible");
+            Demand(Dimensions[i] is >= 1 and <= 1L << 32, nameof(Dimensions),
+                $"dimension {i} has {Dimensions[i]} elements; 1 to 2^32 are possible");
             Demand(Box[i] is >= 1 and <= 256, nameof(Box), $"size {i} is {Box[i]}; 1 to 256 are possible");
             Demand(StrideOf(i) is >= 1 and <= 8, nameof(ElementStrides), $"element stride {i} is {StrideOf(i)}; 1 to 8 are possible");
             if (i > 0)
             {
                 long stride = Strides[i - 1];
-                Demand(stride is > 0 and < 1L << 40 && stride % 16 == 0, nameof(Strides), $"stride {i - 1} is {stride} bytes; a multiple of 16 below 2^40 is needed");
+                Demand(stride is > 0 and < 1L << 40 && stride % 16 == 0, nameof(Strides),
+                    $"stride {i - 1} is {stride} bytes; a multiple of 16 below 2^40 is needed");
             }
         }
         Demand(StrideOf(0) == 1, nameof(ElementStrides), $"the innermost element stride is {StrideOf(0)}; only 1 is possible");
         int row = Box[0] * ElementBytes;
         Demand(row % 16 == 0, nameof(Box), $"the innermost size is {Box[0]} elements or {row} bytes; a multiple of 16 bytes is needed");
-        Demand(SwizzleSpan == 0 || row <= SwizzleSpan, nameof(Box), $"the innermost size is {row} bytes, more than the {SwizzleSpan} that the swizzle spans");
+        Demand(SwizzleSpan == 0 || row <= SwizzleSpan, nameof(Box),
+            $"the innermost size is {row} bytes, more than the {SwizzleSpan} that the swizzle spans");
 
         static void Demand(bool condition, string member, string problem)
         {

@@ -62,9 +62,12 @@ public static class StockAccelerators
             if (includes(AcceleratorType.Cuda)) builder.Cuda();
             if (includes(AcceleratorType.OpenCL)) builder.OpenCL();
             if (includes(AcceleratorType.CPU)) builder.CPU(new CPUDevice(Lanes, SimulatedWarps, 1));
-            builder.EnableAlgorithms().EnableLiaIntrinsics().Optimize(OptimizationLevel.O2);
+            Prepare(builder);
         });
     }
+
+    /// <summary>What kernels compiled by ILGPU itself are compiled with here.</summary>
+    internal static void Prepare(Context.Builder builder) => builder.EnableAlgorithms().EnableLiaIntrinsics().Optimize(OptimizationLevel.O2);
 
     private static IEnumerable<ILGPU.Runtime.Device> Sort(Context context) => context.Devices.OrderBy(static device => device.AcceleratorType switch
     {

@@ -43,7 +43,7 @@ public static class StockIntrinsics
         CLIntrinsic openCL = new(Own(nameof(GenerateOpenCL)), IntrinsicImplementationMode.GenerateCode);
         foreach (MethodInfo method in typeof(Intrinsics).GetMethods(All))
         {
-            if (method.GetCustomAttribute<PtxAttribute>() is null) continue;
+            if (method.GetCustomAttribute<PtxAttribute>() is null) continue; // they are marked IntrinsicImplementation, too: of others ILGPU compiles the body
             manager.RegisterMethod(method, ptx);
             manager.RegisterMethod(method, openCL);
         }

@@ -43,7 +43,7 @@ internal struct ConvolutionArguments
 }
 
 /// <summary>
-/// Convolution as an implicit matrix product, float32 throughout:
+/// Convolution as an implicit GEMM, float32 throughout, with split-K for small pictures:
 /// <code>
 ///     y[p, o] = epilogue( sum over taps t and channels c of  s[f, c] x[p + t, c] * w[t, c, o] )
 ///
@@ -61,12 +61,12 @@ internal struct ConvolutionArguments
 ///     +---+     +-----------+-----------+              the style and stored transposed [k][pixel]; the next chunk is loaded
 ///                                                      into registers while the current one is multiplied: one barrier a chunk.
 /// </code>
-/// Every output is one chain of fused multiply-adds in the order of K, whatever the tile: results depend neither on the tile nor on the number
-/// of frames. Small pictures cut K into a number of parts fixed by the layer (grid z); <see cref="SplitReduction"/> adds them in order.
-/// A transposed convolution (stride 2, 3x3, the checkpoint's kernel unflipped) is four plain ones, one per parity of the output pixel: even
-/// coordinates meet kernel rows 0 and 2 (of input y, y - 1), odd ones row 1; with 4, 2, 2 and 1 taps no multiplication is by an inserted zero.
-/// Bound: 2 M N K operations at the float32 rate (a chunk of 8 is 512 multiply-adds a thread for 4 16-byte shared loads per k); bytes matter only for
-/// 4x4 to 16x16 pictures of one frame, where the weights are read once (9.4 MB for 512 to 512 channels).
+/// Every output is one chain of fused multiply-adds in the order of K, whatever the tile: results depend neither on the tile nor on the
+/// number of frames. Small pictures cut K into a number of parts fixed by the layer (grid z); <see cref="SplitReduction"/> adds them in
+/// order. A transposed convolution (stride 2, 3x3, the checkpoint's kernel unflipped) is four plain ones, one per parity of the output
+/// pixel: even coordinates meet kernel rows 0 and 2 (of input y, y - 1), odd ones row 1; with 4, 2, 2 and 1 taps no multiplication is by an
+/// inserted zero. Bound: 2 M N K operations at the float32 rate (a chunk of 8 is 512 multiply-adds a thread for 4 16-byte shared loads per
+/// k); bytes matter only for 4x4 to 16x16 pictures of one frame, where the weights are read once (9.4 MB for 512 to 512 channels).
 /// </summary>
 internal static class ConvolutionKernel
 {
@@ -156,11 +156,13 @@ internal static class ConvolutionKernel
                     if (y >= 0 && y < a.InputHeight && x >= 0 && x < a.InputWidth)
                     {
                         quad = Quad.Load<TAccess>(
-                            a.Input, frame[i] * a.InputFrameStride + (y * a.InputWidth + x) * a.InputChannels, channel + quadChannel, a.InputChannels);
+                            a.Input, frame[i] * a.InputFrameStride + (y * a.InputWidth + x) * a.InputChannels, channel + quadChannel,
+                            a.InputChannels);
                         if (a.InputScale.Length != 0)
                         {
                             quad = Quad.Multiply(
-                                quad, Quad.Load<TAccess>(a.InputScale, frame[i] * a.InputScaleStride, channel + quadChannel, a.InputChannels));
+                                quad, Quad.Load<TAccess>(a.InputScale, frame[i] * a.InputScaleStride, channel + quadChannel,
+                                    a.InputChannels));
                         }
                     }
                     quads[i] = quad;
@@ -239,7 +241,8 @@ internal static class ConvolutionKernel
 
     /// <summary>sum += x chunk * w chunk: for each k, the thread's pixels times its channels.</summary>
     private static void Multiply<TTile>(
-        ArrayView<float> sharedA, ArrayView<float> sharedB, int buffer, int tileRow, int tileColumn, ArrayView<float> sum) where TTile : struct, IConvolutionTile
+        ArrayView<float> sharedA, ArrayView<float> sharedB, int buffer, int tileRow, int tileColumn, ArrayView<float> sum)
+            where TTile : struct, IConvolutionTile
     {
         int rowsPerThread = default(TTile).M / default(TTile).WarpsM / 4;
         int columnsPerThread = default(TTile).N / default(TTile).WarpsN / 8;

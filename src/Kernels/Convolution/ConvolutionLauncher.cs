@@ -9,7 +9,8 @@ namespace Lia.Kernels.Convolution;
 /// <param name="Stride">Input pixels per output pixel.</param>
 /// <param name="Padding">Zeros on every side.</param>
 /// <param name="Transposed">Stride 2 backwards: the output is (2 Height + 1) x (2 Width + 1).</param>
-internal readonly record struct ConvolutionShape(int Frames, int Height, int Width, int Stride = 1, int Padding = 0, bool Transposed = false)
+internal readonly record struct ConvolutionShape(
+    int Frames, int Height, int Width, int Stride = 1, int Padding = 0, bool Transposed = false)
 {
     public int OutputHeight(int kernel) => Transposed ? 2 * Height + 1 : (Height + 2 * Padding - kernel) / Stride + 1;
 
@@ -51,7 +52,8 @@ internal static class ConvolutionLauncher
     public static long WorkspaceLength(ConvolutionWeights weights, ConvolutionShape shape)
     {
         int splits = Splits(weights, shape);
-        return splits == 1 ? 0 : (long)splits * shape.Frames * shape.OutputHeight(weights.Kernel) * shape.OutputWidth(weights.Kernel) * weights.Outputs;
+        return splits == 1 ? 0
+            : (long)splits * shape.Frames * shape.OutputHeight(weights.Kernel) * shape.OutputWidth(weights.Kernel) * weights.Outputs;
     }
 
     /// <summary>
@@ -72,7 +74,8 @@ internal static class ConvolutionLauncher
     }
 
     /// <summary>The launches that compute a convolution: one, or two when K is cut.</summary>
-    public static KernelLaunch[] Prepare(KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
+    public static KernelLaunch[] Prepare(
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
     {
         ConvolutionArguments arguments = Arguments(weights, shape, operands);
         return IsVector(weights)
@@ -81,7 +84,8 @@ internal static class ConvolutionLauncher
     }
 
     /// <summary>The same with a given tile.</summary>
-    public static KernelLaunch[] Prepare<TTile>(KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
+    public static KernelLaunch[] Prepare<TTile>(
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
         where TTile : struct, IConvolutionTile
     {
         ConvolutionArguments arguments = Arguments(weights, shape, operands);
@@ -94,7 +98,8 @@ internal static class ConvolutionLauncher
 
     // The largest tile that still gives every multiprocessor work. The choice does not change the result.
     private static KernelLaunch[] Prepare<TAccess>(
-        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands, ConvolutionArguments arguments)
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands,
+        ConvolutionArguments arguments)
         where TAccess : struct, IChannelAccess
     {
         int wanted = 3 * loader.Properties.Multiprocessors / 2;
@@ -166,7 +171,8 @@ internal static class ConvolutionLauncher
         double products = (shape.Transposed ? inputs : outputs) * weights.Kernel * weights.Kernel * weights.Inputs * weights.Outputs;
         Index3D threads = new(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1);
         return KernelLaunch.Create(
-            loader, ConvolutionKernel.Run<TTile, TAccess>, new KernelConfig(Grid<TTile>(shape, arguments), threads), arguments, 2 * products,
+            loader, ConvolutionKernel.Run<TTile, TAccess>, new KernelConfig(Grid<TTile>(shape, arguments), threads), arguments,
+            2 * products,
             sizeof(float) * (inputs * weights.Inputs + outputs * weights.Outputs * arguments.Splits) + weights.Bytes);
     }
 

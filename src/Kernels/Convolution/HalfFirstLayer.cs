@@ -43,9 +43,9 @@ internal readonly struct BytePicture : IPictureSource
 }
 
 /// <summary>
-/// The encoder's first layer, a 1x1 convolution of a picture into channels: y[p, o] = FusedLeakyReLU(sum over the 3 colors of w[c, o] x[c, p] + b[o]), stored as
-/// halves. A thread makes all channels of one pixel, octet by octet; the weights are the same for all lanes. Bound by the bytes it writes: 8.4 MB
-/// a frame at 256 with 64 channels.
+/// The encoder's first layer, a 1x1 convolution of a picture into channels: y[p, o] = FusedLeakyReLU(sum over the 3 colors of w[c, o] x[c,
+/// p] + b[o]), stored as halves. A thread makes all channels of one pixel, octet by octet; the weights are the same for all lanes. Bound by
+/// the bytes it writes: 8.4 MB a frame at 256 with 64 channels.
 /// </summary>
 internal static class HalfFirstLayer
 {
@@ -57,9 +57,11 @@ internal static class HalfFirstLayer
     public static KernelLaunch Prepare(KernelLoader loader, HalfFirstLayerArguments arguments, int parts = 1)
     {
         bool hasBytes = arguments.Pixels.Length != 0;
-        KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
+        KernelConfig config =
+            new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        double operations = 6 * pixels * arguments.Channels, bytes = pixels * (3 * (hasBytes ? 1 : sizeof(float)) + 2 * parts * arguments.Channels);
+        double operations = 6 * pixels * arguments.Channels,
+            bytes = pixels * (3 * (hasBytes ? 1 : sizeof(float)) + 2 * parts * arguments.Channels);
         Action<HalfFirstLayerArguments> kernel = (hasBytes, parts) switch
         {
             (true, 1) => Run<BytePicture>,
@@ -76,7 +78,8 @@ internal static class HalfFirstLayer
 
     /// <summary>To two halves a value.</summary>
     [LaunchBounds(Threads)]
-    public static void RunPairs<TSource>(HalfFirstLayerArguments a) where TSource : struct, IPictureSource => Compute<TSource, TwoHalves>(a);
+    public static void RunPairs<TSource>(HalfFirstLayerArguments a)
+        where TSource : struct, IPictureSource => Compute<TSource, TwoHalves>(a);
 
     private static void Compute<TSource, TFormat>(HalfFirstLayerArguments a)
         where TSource : struct, IPictureSource
@@ -86,7 +89,8 @@ internal static class HalfFirstLayer
         int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY;
         if (pixel < a.PixelsPerFrame)
         {
-            float red = Color<TSource>(a, frame, pixel, 0), green = Color<TSource>(a, frame, pixel, 1), blue = Color<TSource>(a, frame, pixel, 2);
+            float red = Color<TSource>(a, frame, pixel, 0), green = Color<TSource>(a, frame, pixel, 1),
+                blue = Color<TSource>(a, frame, pixel, 2);
             int octets = a.Channels / Octet.Size;
             for (int octet = 0; octet < octets; octet++)
             {
@@ -94,12 +98,14 @@ internal static class HalfFirstLayer
                 sum = Octet.Fma(Octet.Load(a.Weights, octets + octet), green, sum);
                 sum = Octet.Fma(Octet.Load(a.Weights, 2 * octets + octet), blue, sum);
                 sum = Octet.LeakyRelu(Octet.Add(sum, Octet.Load(a.Bias, octet)));
-                Octet.Store<TFormat>(a.Output, (frame * octets + octet) * default(TFormat).Parts * a.PixelsPerFrame + pixel, a.PixelsPerFrame, sum);
+                Octet.Store<TFormat>(a.Output, (frame * octets + octet) * default(TFormat).Parts * a.PixelsPerFrame + pixel,
+                    a.PixelsPerFrame, sum);
             }
         }
     }
 
-    private static float Color<TSource>(HalfFirstLayerArguments a, int frame, int pixel, int color) where TSource : struct, IPictureSource => default(TSource).Bytes
+    private static float Color<TSource>(HalfFirstLayerArguments a, int frame, int pixel, int color)
+        where TSource : struct, IPictureSource => default(TSource).Bytes
         ? (a.Pixels[(frame * a.PixelsPerFrame + pixel) * 3 + color] / 255f - 0.5f) * 2f
         : a.Input[(frame * 3 + color) * a.PixelsPerFrame + pixel];
 }

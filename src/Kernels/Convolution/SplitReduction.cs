@@ -17,12 +17,13 @@ internal struct SplitReductionArguments
 }
 
 /// <summary>
-/// The second half of a convolution whose K was cut: y[p, o] = epilogue(part 0 + part 1 + ...), always in that order. A thread takes four channels of a
-/// pixel. Bound by bytes: (splits + 1) x the output.
+/// The second half of a convolution whose K was cut (split-K): y[p, o] = epilogue(part 0 + part 1 + ...), always in that order. A thread
+/// takes four channels of a pixel. Bound by bytes: (splits + 1) x the output.
 /// </summary>
 internal static class SplitReduction
 {
-    public static KernelLaunch Prepare<TAccess>(KernelLoader loader, SplitReductionArguments arguments) where TAccess : struct, IChannelAccess
+    public static KernelLaunch Prepare<TAccess>(KernelLoader loader, SplitReductionArguments arguments)
+        where TAccess : struct, IChannelAccess
     {
         long elements = (long)arguments.Pixels * arguments.Channels;
         return KernelLaunch.Create(

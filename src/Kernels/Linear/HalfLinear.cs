@@ -32,14 +32,16 @@ internal struct PairLinearArguments
 }
 
 /// <summary>
-/// y[f, o] = factor * sum over k of w[o, k] x[f, k], the sums in float32. It is the encoder's last layer, whose 4x4 kernel covers the whole 4x4 map.
+/// y[f, o] = factor * sum over k of w[o, k] x[f, k], the sums in float32. It is the encoder's last layer, whose 4x4 kernel covers the whole
+/// 4x4 map.
 /// <code>
 ///     a block: 4 outputs x 4 frames; its 256 threads cut k among them
 ///
 ///       thread t takes octets t, t + 256, t + 512 ...        16 sums a thread: each octet of w meets four of x and back;
 ///       of 4 rows of w and 4 rows of x                       a butterfly in every warp, then warp 0 to 7 in order
 /// </code>
-/// The order of a sum does not depend on the number of frames. Bound by the bytes of w, read once per four frames (8.4 MB for 8192 inputs and 512 outputs).
+/// The order of a sum does not depend on the number of frames. Bound by the bytes of w, read once per four frames (8.4 MB for 8192 inputs
+/// and 512 outputs).
 /// </summary>
 internal static class HalfLinear
 {
@@ -50,7 +52,8 @@ internal static class HalfLinear
 
     public static KernelLaunch Prepare(KernelLoader loader, HalfLinearArguments arguments)
     {
-        Index3D grid = new((arguments.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (arguments.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
+        Index3D grid =
+            new((arguments.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (arguments.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
         double weights = (double)arguments.Outputs * arguments.Inputs;
         return KernelLaunch.CreateOverlapping(
             loader, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, 2 * weights * arguments.Frames,
@@ -61,7 +64,8 @@ internal static class HalfLinear
     public static KernelLaunch PreparePairs(KernelLoader loader, PairLinearArguments arguments)
     {
         HalfLinearArguments linear = arguments.Linear;
-        Index3D grid = new((linear.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (linear.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
+        Index3D grid =
+            new((linear.Outputs + OutputsPerBlock - 1) / OutputsPerBlock, (linear.Frames + FramesPerBlock - 1) / FramesPerBlock, 1);
         double weights = (double)linear.Outputs * linear.Inputs;
         return KernelLaunch.CreateOverlapping(
             loader, RunPairs, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments, 2 * weights * linear.Frames,

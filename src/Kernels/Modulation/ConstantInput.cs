@@ -17,7 +17,10 @@ internal struct ConstantInputArguments
     public int Frames, Pixels, Channels, StyleStride;
 }
 
-/// <summary>The decoder's input, the learned 4x4 constant times the first layer's style: x[p, c] = constant[p, c] s[c]. A thread takes an octet; nothing bounds it but the launch.</summary>
+/// <summary>
+/// The decoder's input, the learned 4x4 constant times the first layer's style: x[p, c] = constant[p, c] s[c]. A thread takes an octet;
+/// nothing bounds it but the launch.
+/// </summary>
 internal static class ConstantInput
 {
     /// <param name="loader">Where it runs.</param>
@@ -27,7 +30,8 @@ internal static class ConstantInput
     {
         double elements = (double)arguments.Frames * arguments.Pixels * arguments.Channels;
         Action<ConstantInputArguments> kernel = parts == 1 ? Run : RunPairs;
-        return KernelLaunch.CreateOverlapping(loader, kernel, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments, bytes: 2 * parts * elements);
+        return KernelLaunch.CreateOverlapping(loader, kernel, KernelLaunch.Linear((long)elements / Octet.Size, 128), arguments,
+            bytes: 2 * parts * elements);
     }
 
     /// <summary>To one half a value.</summary>

@@ -38,17 +38,21 @@ internal struct DemodulationArguments
     /// <summary>m [frame, layer], by which the styles were divided (<see cref="StyleNormalization"/>); empty if they were not.</summary>
     public ArrayView<float> Maxima;
 
-    /// <summary>Factor of each layer's demodulations, for example the scale its weights were stored without [layer]. Given together with <see cref="Maxima"/>.</summary>
+    /// <summary>
+    /// Factor of each layer's demodulations, for example the scale its weights were stored without [layer]. Given together with
+    /// <see cref="Maxima"/>.
+    /// </summary>
     public ArrayView<float> Factors;
 
     public int Frames, RowCount, StyleStride, OutputStride, LayerCount;
 }
 
 /// <summary>
-/// Demodulation of every layer of the network in one launch: d[f, o] = 1 / sqrt(sum over c of s[f, c]^2 W[o, c] + 1e-8), where W[o, c] is the sum over the taps of
-/// the squared effective weight (made at load). Of styles divided by m it gives d' = factor m / sqrt(sum over c of s^2 W + 1e-8), which takes m out again, computed
-/// from s / m, so that no square overflows: factor / sqrt(sum over c of (s / m)^2 W + 1e-8 / m^2). A warp takes a row (an output channel of a layer) and four frames, lanes over the input channels. Bound by the bytes of W:
-/// 10 MB at 256.
+/// Demodulation of every layer of the network in one launch: d[f, o] = 1 / sqrt(sum over c of s[f, c]^2 W[o, c] + 1e-8), where W[o, c] is
+/// the sum over the taps of the squared effective weight (made at load). Of styles divided by m it gives d' = factor m / sqrt(sum over c of
+/// s^2 W + 1e-8), which takes m out again, computed from s / m, so that no square overflows: factor / sqrt(sum over c of (s / m)^2 W + 1e-8
+/// / m^2). A warp takes a row (an output channel of a layer) and four frames, lanes over the input channels. Bound by the bytes of W: 10 MB
+/// at 256.
 /// </summary>
 internal static class Demodulation
 {
@@ -79,7 +83,8 @@ internal static class Demodulation
             Float4 weight = a.SquaredWeights.Cast<Float4>()[(row.Weights >> 2) + i];
             for (int f = 0; f < FramesPerWarp; f++)
             {
-                Float4 style = a.Styles.Cast<Float4>()[(IntrinsicMath.Min(firstFrame + f, a.Frames - 1) * a.StyleStride + row.Style) / 4 + i];
+                Float4 style =
+                    a.Styles.Cast<Float4>()[(IntrinsicMath.Min(firstFrame + f, a.Frames - 1) * a.StyleStride + row.Style) / 4 + i];
                 sums[f] = Quad.Dot(weight, Quad.Multiply(style, style), sums[f]);
             }
         }

@@ -28,8 +28,9 @@ internal struct StyleNormalizationArguments
 }
 
 /// <summary>
-/// s := s / m with m = max over c of |s[c]| (1 if all are zero), for each demodulated layer and frame: no modulated activation exceeds what it was without. Demodulation
-/// divides by the norm of s and so takes m out again (<see cref="DemodulationArguments.Maxima"/>). A warp takes a layer of a frame; nothing bounds it but the launch.
+/// s := s / m with m = max over c of |s[c]| (1 if all are zero), for each demodulated layer and frame: no modulated activation exceeds what
+/// it was without. Demodulation divides by the norm of s and so takes m out again (<see cref="DemodulationArguments.Maxima"/>). A warp
+/// takes a layer of a frame; nothing bounds it but the launch.
 /// </summary>
 internal static class StyleNormalization
 {

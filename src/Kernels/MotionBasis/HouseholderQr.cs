@@ -36,7 +36,8 @@ internal struct HouseholderQrArguments
 ///
 ///     Q's columns e_j: one warp a column applies H_(n-1) ... H_0, no barrier needed
 /// </code>
-/// A column that is already zero below the diagonal is left alone (H = I), as dlarfg does. Runs once per model; bound by latency (about n barriers).
+/// A column that is already zero below the diagonal is left alone (H = I), as dlarfg does. Runs once per model; bound by latency (about n
+/// barriers).
 /// </summary>
 internal static class HouseholderQr
 {
@@ -112,7 +113,8 @@ internal static class HouseholderQr
         }
     }
 
-    // No double square root is correctly rounded everywhere: Newton's iteration from the float one, three corrections, is correct to the last bit or two.
+    // No double square root is correctly rounded everywhere: Newton's iteration from the float one, three corrections, is correct to the
+    // last bit or two.
     private static double Sqrt(double value)
     {
         if (value == 0.0) return 0.0;

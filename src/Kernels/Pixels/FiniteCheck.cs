@@ -15,7 +15,8 @@ internal struct FiniteCheckArguments
 }
 
 /// <summary>
-/// faults[f] = 1 where a value of frame f is infinite or no number: bytes made of it do not show that any more. A thread takes a value. Bound by 4 bytes a value.
+/// faults[f] = 1 where a value of frame f is infinite or no number: bytes made of it do not show that any more. A thread takes a value.
+/// Bound by 4 bytes a value.
 /// </summary>
 internal static class FiniteCheck
 {

@@ -15,8 +15,8 @@ internal struct PixelArguments
 }
 
 /// <summary>
-/// RGB bytes to the network's planes and back: x = (u8 / 255 - 0.5) * 2, and u8 = round((clamp(x, -1, 1) + 1) / 2 * 255), ties to even. A thread takes
-/// a pixel. Bound by 15 bytes a pixel.
+/// RGB bytes to the network's planes and back: x = (u8 / 255 - 0.5) * 2, and u8 = round((clamp(x, -1, 1) + 1) / 2 * 255), ties to even. A
+/// thread takes a pixel. Bound by 15 bytes a pixel.
 /// </summary>
 internal static class PixelConversion
 {

@@ -53,8 +53,8 @@ internal struct BlurArguments
 ///     . . . .                h1 ------------+                      and used by up to four outputs
 ///     . . . .                h0 (oldest) ---+
 /// </code>
-/// Neighbouring threads hold neighbouring channels, then columns: 16-byte accesses that fill whole lines; the three columns shared with the neighbour
-/// come from the cache. Bound by bytes: input once, output once (33.8 MB a frame for 64 channels at 256).
+/// Neighbouring threads hold neighbouring channels, then columns: 16-byte accesses that fill whole lines; the three columns shared with the
+/// neighbour come from the cache. Bound by bytes: input once, output once (33.8 MB a frame for 64 channels at 256).
 /// </summary>
 internal static class Blur
 {
@@ -105,7 +105,8 @@ internal static class Blur
                     {
                         Float4 sum = Quad.Scale(Quad.Fma(Quad.Add(h1, h2), 3f, Quad.Add(h0, h3)), a.Gain);
                         int at = ((frame * a.OutputHeight + row) * a.OutputWidth + column) * a.Channels;
-                        Quad.Store<TAccess>(a.Output, at, channel, a.Channels, Epilogue.Apply<TAccess>(a.Epilogue, sum, frame, at, channel, a.Channels));
+                        Quad.Store<TAccess>(a.Output, at, channel, a.Channels,
+                            Epilogue.Apply<TAccess>(a.Epilogue, sum, frame, at, channel, a.Channels));
                     }
                 }
                 h0 = h1;
@@ -115,7 +116,8 @@ internal static class Blur
         }
     }
 
-    private static Float4 Across<TAccess>(BlurArguments a, int frame, int row, int column, int channel) where TAccess : struct, IChannelAccess
+    private static Float4 Across<TAccess>(BlurArguments a, int frame, int row, int column, int channel)
+        where TAccess : struct, IChannelAccess
     {
         Float4 sum = new(0f, 0f, 0f, 0f);
         if (row >= 0 && row < a.InputHeight)

@@ -11,13 +11,18 @@ internal struct HalfBlurArguments
     /// <summary>y, CHW8; phase-separated after a downsampling layer's blur (entries outside the picture are not written).</summary>
     public ArrayView<Half> Output;
 
-    /// <summary>Demodulation d [frame, channel], rows <see cref="ScaleStride"/> (a multiple of 4) apart. Upsampling only, as everything down to the style.</summary>
+    /// <summary>
+    /// Demodulation d [frame, channel], rows <see cref="ScaleStride"/> (a multiple of 4) apart. Upsampling only, as everything down to the
+    /// style.
+    /// </summary>
     public ArrayView<float> Scale;
 
     /// <summary>b [channel].</summary>
     public ArrayView<float> Bias;
 
-    /// <summary>The next layer's modulation s [frame, channel], rows <see cref="StyleStride"/> (a multiple of 4) apart; empty for none.</summary>
+    /// <summary>
+    /// The next layer's modulation s [frame, channel], rows <see cref="StyleStride"/> (a multiple of 4) apart; empty for none.
+    /// </summary>
     public ArrayView<float> Style;
 
     public int ScaleStride, StyleStride;
@@ -113,8 +118,8 @@ internal readonly struct UpBlur : IHalfBlur
 ///     . . . .                h1 ------------+                      and used by up to four outputs
 ///     . . . .                h0 (oldest) ---+
 /// </code>
-/// Neighbouring lanes hold neighbouring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map); the three columns
-/// shared with the neighbours come from the cache. Everything is unrolled and no load waits for a branch, so that those
+/// Neighbouring lanes hold neighbouring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map);
+/// the three columns shared with the neighbours come from the cache. Everything is unrolled and no load waits for a branch, so that those
 /// of the rows to come are under way.
 /// Bound by bytes: input once, output once (16.9 MB a frame for 64 channels at 256).
 /// </summary>
@@ -128,15 +133,18 @@ internal static class HalfBlur
     /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
     /// <param name="parts">Halves of a value, of both maps.</param>
-    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<SkipBlur>(loader, arguments, parts);
+    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) =>
+        Prepare<SkipBlur>(loader, arguments, parts);
 
     /// <summary>CHW8 H x W to phase-separated (H+1) x (W+1).</summary>
     /// <inheritdoc cref="PrepareSkip"/>
-    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<DownBlur>(loader, arguments, parts);
+    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) =>
+        Prepare<DownBlur>(loader, arguments, parts);
 
     /// <summary>Phase-separated H x W to CHW8 (H-1) x (W-1), with the layer's epilogue.</summary>
     /// <inheritdoc cref="PrepareSkip"/>
-    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) => Prepare<UpBlur>(loader, arguments, parts);
+    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) =>
+        Prepare<UpBlur>(loader, arguments, parts);
 
     /// <summary>One half a value.</summary>
     [LaunchBounds(Threads, 5)]
@@ -161,10 +169,14 @@ internal static class HalfBlur
         {
             int octet = map - frame * octets;
             int firstRow = (rest - map * strips) * RowsPerThread;
-            int inputRow = firstRow * default(TBlur).Stride - default(TBlur).Padding, inputColumn = column * default(TBlur).Stride - default(TBlur).Padding;
-            ArrayView<Half> input = a.Input.SubView(Octet.Size * default(TFormat).Parts * (long)map * Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases));
-            ArrayView<Half> output = a.Output.SubView(Octet.Size * default(TFormat).Parts * (long)map * Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases));
-            int inputPart = Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases), outputPart = Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
+            int inputRow = firstRow * default(TBlur).Stride - default(TBlur).Padding,
+                inputColumn = column * default(TBlur).Stride - default(TBlur).Padding;
+            ArrayView<Half> input = a.Input.SubView(
+                Octet.Size * default(TFormat).Parts * (long)map * Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases));
+            ArrayView<Half> output = a.Output.SubView(
+                Octet.Size * default(TFormat).Parts * (long)map * Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases));
+            int inputPart = Area(a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases),
+                outputPart = Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
             int outputColumn = Column(column, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
 
             // A pixel outside is read from the nearest one inside and masked: a load under a condition would wait for it.
@@ -172,7 +184,8 @@ internal static class HalfBlur
             ArrayView<uint> masks = LocalMemory.Allocate<uint>(Taps);
             for (int j = 0; j < Taps; j++)
             {
-                columns[j] = Column(IntrinsicMath.Clamp(inputColumn + j, 0, a.InputWidth - 1), a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases);
+                columns[j] = Column(IntrinsicMath.Clamp(inputColumn + j, 0, a.InputWidth - 1), a.InputHeight, a.InputWidth,
+                    default(TBlur).HasInputPhases);
                 masks[j] = Mask(inputColumn + j, a.InputWidth);
             }
             Octet style = new(new(1f, 1f, 1f, 1f), new(1f, 1f, 1f, 1f));
@@ -182,28 +195,34 @@ internal static class HalfBlur
             ArrayView<Octet> ring = LocalMemory.Allocate<Octet>(Taps);
             for (int i = 0; i < (RowsPerThread - 1) * default(TBlur).Stride + Taps; i++)
             {
-                int line = Row(IntrinsicMath.Clamp(inputRow + i, 0, a.InputHeight - 1), a.InputHeight, a.InputWidth, default(TBlur).HasInputPhases);
+                int line = Row(IntrinsicMath.Clamp(inputRow + i, 0, a.InputHeight - 1), a.InputHeight, a.InputWidth,
+                    default(TBlur).HasInputPhases);
                 uint mask = Mask(inputRow + i, a.InputHeight);
                 Octet outer = Octet.Add(
-                    Octet.Load<TFormat>(input, line + columns[0], inputPart, mask & masks[0]), Octet.Load<TFormat>(input, line + columns[3], inputPart, mask & masks[3]));
+                    Octet.Load<TFormat>(input, line + columns[0], inputPart, mask & masks[0]),
+                    Octet.Load<TFormat>(input, line + columns[3], inputPart, mask & masks[3]));
                 Octet inner = Octet.Add(
-                    Octet.Load<TFormat>(input, line + columns[1], inputPart, mask & masks[1]), Octet.Load<TFormat>(input, line + columns[2], inputPart, mask & masks[2]));
+                    Octet.Load<TFormat>(input, line + columns[1], inputPart, mask & masks[1]),
+                    Octet.Load<TFormat>(input, line + columns[2], inputPart, mask & masks[2]));
                 ring[i % Taps] = Octet.Fma(inner, 3f, outer);
                 if (i >= Taps - 1 && (i - (Taps - 1)) % default(TBlur).Stride == 0)
                 {
                     int row = firstRow + (i - (Taps - 1)) / default(TBlur).Stride;
-                    Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f, Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
+                    Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f,
+                        Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
                     value = Octet.Scale(value, default(TBlur).Gain);
                     if (default(TBlur).Activates) value = Octet.Multiply(Activate(a, value, frame, octet), style);
                     if (default(TFormat).Parts == 1)
                     {
                         Half8 packed = Octet.Pack(value);
                         if (row < a.OutputHeight)
-                            output.Cast<Half8>()[Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn] = packed;
+                            output.Cast<Half8>()[Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn] =
+                                packed;
                     }
                     else if (row < a.OutputHeight)
                     {
-                        Octet.Store<TFormat>(output, Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn, outputPart, value);
+                        Octet.Store<TFormat>(output, Row(row, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases) + outputColumn,
+                            outputPart, value);
                     }
                 }
             }
@@ -217,8 +236,10 @@ internal static class HalfBlur
         arguments.OutputWidth = (arguments.InputWidth + 2 * blur.Padding - Taps) / blur.Stride + 1;
         int strips = (arguments.OutputHeight + RowsPerThread - 1) / RowsPerThread;
         double maps = (double)arguments.Frames * arguments.Channels;
-        double inputs = maps * arguments.InputHeight * arguments.InputWidth, outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
-        KernelConfig config = KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
+        double inputs = maps * arguments.InputHeight * arguments.InputWidth,
+            outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
+        KernelConfig config =
+            KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
         Action<HalfBlurArguments> kernel = parts == 1 ? Run<TBlur> : RunPairs<TBlur>;
         return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
     }
@@ -232,7 +253,8 @@ internal static class HalfBlur
     }
 
     // Octets of one map, and where its rows and columns start: the index of a pixel is the sum of its row's and its column's.
-    private static int Area(int height, int width, bool hasPhases) => hasPhases ? 4 * ((height + 1) >> 1) * ((width + 1) >> 1) : height * width;
+    private static int Area(int height, int width, bool hasPhases) =>
+        hasPhases ? 4 * ((height + 1) >> 1) * ((width + 1) >> 1) : height * width;
 
     private static int Row(int row, int height, int width, bool hasPhases) =>
         hasPhases ? ((row & 1) * 2 * ((height + 1) >> 1) + (row >> 1)) * ((width + 1) >> 1) : row * width;

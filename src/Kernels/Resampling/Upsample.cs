@@ -1,12 +1,14 @@
 namespace Lia.Kernels.Resampling;
 
 /// <summary>
-/// The skip images' upsampling by 2 (zeros between samples, pad (2,1), FIR kernel x4), one output pixel at a time. Per axis the FIR kernel meets two
-/// samples: an even output 2i is (x[i-1] + 3 x[i]) / 4, an odd one 2i+1 is (3 x[i] + x[i+1]) / 4, zero outside.
+/// The skip images' upsampling by 2 (zeros between samples, pad (2,1), FIR kernel x4), one output pixel at a time. Per axis the FIR kernel
+/// meets two samples: an even output 2i is (x[i-1] + 3 x[i]) / 4, an odd one 2i+1 is (3 x[i] + x[i+1]) / 4, zero outside.
 /// </summary>
 internal static class Upsample
 {
-    /// <summary>Pixel (<paramref name="row"/>, <paramref name="column"/>) of the upsampled plane that starts at <paramref name="plane"/>.</summary>
+    /// <summary>
+    /// Pixel (<paramref name="row"/>, <paramref name="column"/>) of the upsampled plane that starts at <paramref name="plane"/>.
+    /// </summary>
     /// <param name="input">Planes of <paramref name="height"/> x <paramref name="width"/>.</param>
     /// <param name="plane">Index of the plane's first element.</param>
     /// <param name="height">Rows before upsampling.</param>

@@ -1,8 +1,8 @@
 namespace Lia.Kernels.Warping;
 
 /// <summary>
-/// grid_sample (bilinear, align_corners = false, zeros outside): where the four corners lie and what they weigh. A corner outside the picture
-/// weighs zero on its own and is read from the nearest pixel inside.
+/// grid_sample (bilinear, align_corners = false, zeros outside): where the four corners lie and what they weigh. A corner outside the
+/// picture weighs zero on its own and is read from the nearest pixel inside.
 /// </summary>
 internal struct Bilinear
 {
@@ -42,7 +42,8 @@ internal struct Bilinear
     }
 
     /// <summary>Channels <paramref name="channel"/> to +3 of <paramref name="feature"/> [pixel, channel], interpolated.</summary>
-    public static Float4 Sample<TAccess>(Bilinear corners, ArrayView<float> feature, int channel, int channels) where TAccess : struct, IChannelAccess
+    public static Float4 Sample<TAccess>(Bilinear corners, ArrayView<float> feature, int channel, int channels)
+        where TAccess : struct, IChannelAccess
     {
         Float4 sum = Quad.Scale(Quad.Load<TAccess>(feature, corners.Pixel00 * channels, channel, channels), corners.Weight00);
         sum = Quad.Fma(Quad.Load<TAccess>(feature, corners.Pixel01 * channels, channel, channels), corners.Weight01, sum);

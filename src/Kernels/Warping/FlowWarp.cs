@@ -18,7 +18,9 @@ internal struct FlowWarpArguments
     /// <summary>ToFlow's weight [3, channel], its scale multiplied in, and bias [3].</summary>
     public ArrayView<float> FlowWeights, FlowBias;
 
-    /// <summary>ToRGB's weight [3, channel], its scale multiplied in, the bias before its activation [3] and the one after it [3].</summary>
+    /// <summary>
+    /// ToRGB's weight [3, channel], its scale multiplied in, the bias before its activation [3] and the one after it [3].
+    /// </summary>
     public ArrayView<float> RgbWeights, RgbBias, RgbOffset;
 
     /// <summary>o and RGB of the level below, planar [frame, 3, row, column]; empty at the first level.</summary>
@@ -100,7 +102,8 @@ internal static class FlowWarp
         for (int channel = lane * 4; channel < a.Channels; channel += a.Lanes * 4)
         {
             Float4 x = Quad.Multiply(
-                Quad.Load<TAccess>(a.Input, pixel * a.Channels, channel, a.Channels), Quad.Load<TAccess>(a.Style, frame * a.StyleStride, channel, a.Channels));
+                Quad.Load<TAccess>(a.Input, pixel * a.Channels, channel, a.Channels),
+                Quad.Load<TAccess>(a.Style, frame * a.StyleStride, channel, a.Channels));
             flow0 = Quad.Dot(x, Quad.Load<TAccess>(a.FlowWeights, 0, channel, a.Channels), flow0);
             flow1 = Quad.Dot(x, Quad.Load<TAccess>(a.FlowWeights, a.Channels, channel, a.Channels), flow1);
             flow2 = Quad.Dot(x, Quad.Load<TAccess>(a.FlowWeights, 2 * a.Channels, channel, a.Channels), flow2);
@@ -147,5 +150,6 @@ internal static class FlowWarp
     private static float Skip(ArrayView<float> previous, int image, int height, int width, int row, int column) =>
         Upsample.At(previous, image * (height * width), height, width, row, column);
 
-    private static float Pick(int component, float first, float second, float third) => component == 0 ? first : component == 1 ? second : third;
+    private static float Pick(int component, float first, float second, float third) =>
+        component == 0 ? first : component == 1 ? second : third;
 }

@@ -18,7 +18,9 @@ internal struct HalfFlowWarpArguments
     /// <summary>ToFlow's weight [3, channel], its scale multiplied in, and bias [3].</summary>
     public ArrayView<float> FlowWeights, FlowBias;
 
-    /// <summary>ToRGB's weight [3, channel], its scale multiplied in, the bias before its activation [3] and the one after it [3].</summary>
+    /// <summary>
+    /// ToRGB's weight [3, channel], its scale multiplied in, the bias before its activation [3] and the one after it [3].
+    /// </summary>
     public ArrayView<float> RgbWeights, RgbBias, RgbOffset;
 
     /// <summary>o and RGB of the level below, planar [frame, 3, row, column]; empty at the first level.</summary>
@@ -27,7 +29,9 @@ internal struct HalfFlowWarpArguments
     /// <summary>linspace(-1, 1, size) as float32, along the width and along the height.</summary>
     public ArrayView<float> GridX, GridY;
 
-    /// <summary>The next layer's modulation [frame, channel], rows <see cref="NextStyleStride"/> (a multiple of 4) apart; empty for none.</summary>
+    /// <summary>
+    /// The next layer's modulation [frame, channel], rows <see cref="NextStyleStride"/> (a multiple of 4) apart; empty for none.
+    /// </summary>
     public ArrayView<float> NextStyle;
 
     /// <summary>Receives o, planar [frame, 3, row, column].</summary>
@@ -93,8 +97,8 @@ internal readonly struct FourOctets : IOctetsPerThread
 ///
 ///     shared memory:  s Wf [3, c]   Wr [3, c]   sums [min(S, 8)][3][P]   corners, weights and 1 - m [9][P]
 /// </code>
-/// With fewer than 32 pixels a warp holds several slices, whose sums meet in a butterfly first. How channels are cut depends on the level's shape alone:
-/// the same sums in the same order for any number of frames.
+/// With fewer than 32 pixels a warp holds several slices, whose sums meet in a butterfly first. How channels are cut depends on the level's
+/// shape alone: the same sums in the same order for any number of frames.
 /// Bound by bytes: x and blended once, the feature some four times out of the cache (8.4 MB a frame for 128 channels at 128).
 /// </summary>
 internal static class HalfFlowWarp
@@ -124,7 +128,8 @@ internal static class HalfFlowWarp
         int shared = 2 * 3 * slices * each * Octet.Size + (Math.Min(slices, MostSums) * 3 + CornerValues) * tile;
         KernelConfig config = new(grid, new Index3D(Threads, 1, 1), SharedMemoryConfig.RequestDynamic<float>(shared));
         double operations = 27 * pixels * arguments.Channels;
-        double bytes = pixels * (2 * parts * arguments.Channels * (arguments.Blended.Length != 0 ? 2 : 1) + sizeof(float) * 6) + 2.0 * parts * plane * arguments.Channels;
+        double bytes = pixels * (2 * parts * arguments.Channels * (arguments.Blended.Length != 0 ? 2 : 1) + sizeof(float) * 6) + 2.0 * parts
+            * plane * arguments.Channels;
         Action<HalfFlowWarpArguments> kernel = (each, parts) switch
         {
             (4, 1) => Run<FourOctets>,
@@ -143,7 +148,8 @@ internal static class HalfFlowWarp
 
     /// <summary>Two halves a value.</summary>
     [LaunchBounds(Threads, 2)]
-    public static void RunPairs<TOctets>(HalfFlowWarpArguments a) where TOctets : struct, IOctetsPerThread => Compute<TOctets, TwoHalves>(a);
+    public static void RunPairs<TOctets>(HalfFlowWarpArguments a)
+        where TOctets : struct, IOctetsPerThread => Compute<TOctets, TwoHalves>(a);
 
     private static void Compute<TOctets, TFormat>(HalfFlowWarpArguments a)
         where TOctets : struct, IOctetsPerThread
@@ -152,7 +158,8 @@ internal static class HalfFlowWarp
         Overlap.Begin();
         int pixels = 1 << a.TileShift, slices = Threads >> a.TileShift, paddedChannels = slices * default(TOctets).Value * Octet.Size;
         ArrayView<float> flowWeights = SharedMemory.GetDynamic<float>(), rgbWeights = flowWeights.SubView(3 * paddedChannels);
-        ArrayView<float> sums = rgbWeights.SubView(3 * paddedChannels), corners = sums.SubView(IntrinsicMath.Min(slices, MostSums) * 3 * pixels);
+        ArrayView<float> sums = rgbWeights.SubView(3 * paddedChannels),
+            corners = sums.SubView(IntrinsicMath.Min(slices, MostSums) * 3 * pixels);
 
         int frame = Grid.IdxY, plane = a.Height * a.Width, octets = a.Channels / Octet.Size;
         int tilePixel = Group.IdxX & (pixels - 1), slice = Group.IdxX >> a.TileShift;
@@ -187,7 +194,8 @@ internal static class HalfFlowWarp
         Group.Barrier();
 
         ArrayView<int> indices = corners.Cast<int>();
-        int corner00 = indices[tilePixel], corner01 = indices[pixels + tilePixel], corner10 = indices[2 * pixels + tilePixel], corner11 = indices[3 * pixels + tilePixel];
+        int corner00 = indices[tilePixel], corner01 = indices[pixels + tilePixel], corner10 = indices[2 * pixels + tilePixel],
+            corner11 = indices[3 * pixels + tilePixel];
         float weight00 = corners[4 * pixels + tilePixel], weight01 = corners[5 * pixels + tilePixel];
         float weight10 = corners[6 * pixels + tilePixel], weight11 = corners[7 * pixels + tilePixel];
         float keep = corners[8 * pixels + tilePixel];
@@ -208,7 +216,8 @@ internal static class HalfFlowWarp
             if (stores && a.Blended.Length != 0)
             {
                 Octet blended = Octet.Fma(Octet.Unpack<TFormat>(x, k), keep, warped);
-                if (a.NextStyle.Length != 0) blended = Octet.Multiply(blended, Octet.Load(a.NextStyle.SubView(frame * a.NextStyleStride), octet));
+                if (a.NextStyle.Length != 0)
+                    blended = Octet.Multiply(blended, Octet.Load(a.NextStyle.SubView(frame * a.NextStyleStride), octet));
                 Octet.Store<TFormat>(a.Blended, map + octet * (parts * plane), plane, blended);
             }
         }
@@ -218,7 +227,8 @@ internal static class HalfFlowWarp
     }
 
     // The weights of the channels there are, and zeros.
-    private static void Stage(HalfFlowWarpArguments a, ArrayView<float> flowWeights, ArrayView<float> rgbWeights, int frame, int paddedChannels)
+    private static void Stage(HalfFlowWarpArguments a, ArrayView<float> flowWeights, ArrayView<float> rgbWeights, int frame,
+        int paddedChannels)
     {
         for (int channel = Group.IdxX; channel < paddedChannels; channel += Threads)
         {
@@ -235,7 +245,8 @@ internal static class HalfFlowWarp
     // An octet past the last one is read from the last; its weights are zeros.
     private static int Existing(int octet, int octets) => IntrinsicMath.Min(octet, octets - 1);
 
-    private static Octet Shared(ArrayView<float> weights, int channel) => new(weights.Cast<Float4>()[channel >> 2], weights.Cast<Float4>()[(channel >> 2) + 1]);
+    private static Octet Shared(ArrayView<float> weights, int channel) =>
+        new(weights.Cast<Float4>()[channel >> 2], weights.Cast<Float4>()[(channel >> 2) + 1]);
 
     // Slices in one warp are added up; then every warp (or slice, if it has several) has a sum for each of its pixels.
     private static void Share(ArrayView<float> sums, int pixels, int tilePixel, float sum0, float sum1, float sum2)
@@ -258,7 +269,8 @@ internal static class HalfFlowWarp
     private static float Total(HalfFlowWarpArguments a, ArrayView<float> sums, int component, int tilePixel)
     {
         float total = 0f;
-        for (int part = 0; part < IntrinsicMath.Min(Threads >> a.TileShift, MostSums); part++) total += sums[((part * 3 + component) << a.TileShift) + tilePixel];
+        for (int part = 0; part < IntrinsicMath.Min(Threads >> a.TileShift, MostSums); part++)
+            total += sums[((part * 3 + component) << a.TileShift) + tilePixel];
         return total;
     }
 
@@ -288,7 +300,8 @@ internal static class HalfFlowWarp
     {
         int image = frame * 3 + component;
         float o = sum + a.FlowBias[component];
-        if (a.PreviousFlow.Length != 0) o += Upsample.At(a.PreviousFlow, image * ((a.Height >> 1) * (a.Width >> 1)), a.Height >> 1, a.Width >> 1, row, column);
+        if (a.PreviousFlow.Length != 0)
+            o += Upsample.At(a.PreviousFlow, image * ((a.Height >> 1) * (a.Width >> 1)), a.Height >> 1, a.Width >> 1, row, column);
         if (isInside) a.Flow[(image * a.Height + row) * a.Width + column] = o;
         return o;
     }
@@ -301,7 +314,8 @@ internal static class HalfFlowWarp
             int row = pixel / a.Width;
             float rgb = Activation.LeakyRelu(Total(a, sums, component, tilePixel) + a.RgbBias[component]) + a.RgbOffset[component];
             if (a.PreviousRgb.Length != 0)
-                rgb += Upsample.At(a.PreviousRgb, image * ((a.Height >> 1) * (a.Width >> 1)), a.Height >> 1, a.Width >> 1, row, pixel - row * a.Width);
+                rgb += Upsample.At(a.PreviousRgb, image * ((a.Height >> 1) * (a.Width >> 1)), a.Height >> 1, a.Width >> 1, row,
+                    pixel - row * a.Width);
             a.Rgb[image * (a.Height * a.Width) + pixel] = rgb;
         }
     }

@@ -9,7 +9,9 @@ internal struct HalfRgbWarpArguments
     /// <summary>ToFlow's sum over the channels, planar [frame, 3, row, column], without bias and skip.</summary>
     public ArrayView<float> FlowSums;
 
-    /// <summary>P, the feature's projection to RGB, planar [3, row, column]; with <see cref="ProjectionStride"/> one for each frame.</summary>
+    /// <summary>
+    /// P, the feature's projection to RGB, planar [3, row, column]; with <see cref="ProjectionStride"/> one for each frame.
+    /// </summary>
     public ArrayView<float> Projection;
 
     /// <summary>ToFlow's bias [3].</summary>
@@ -40,14 +42,15 @@ internal struct HalfRgbWarpArguments
 }
 
 /// <summary>
-/// The end of the last decoder level, from which only the picture is wanted. ToRGB's 1x1 convolution is a sum over channels and the warp one over pixels, so
-/// they change places: P = Wr feature is made once for the source, and three planes are warped instead of all channels.
+/// The end of the last decoder level, from which only the picture is wanted. ToRGB's 1x1 convolution is a sum over channels and the warp
+/// one over pixels, so they change places: P = Wr feature is made once for the source, and three planes are warped instead of all channels.
 /// <code>
 ///     o[j]    = sum[j] + bf[j] + up(previous o)[j]                                        j = 0, 1, 2
 ///     flow    = (tanh o[0] + gridx, tanh o[1] + gridy),  m = sigmoid o[2]
 ///     rgb[j]  = FusedLeakyReLU(m grid_sample(P, flow)[j] + br[j]) + b[j] + up(previous rgb)[j]
 /// </code>
-/// A thread takes a pixel, lanes neighbouring columns. Bound by bytes: 12 in, 3 (or 12) out and a quarter of 24 from the level below (1.4 MB a frame at 256).
+/// A thread takes a pixel, lanes neighbouring columns. Bound by bytes: 12 in, 3 (or 12) out and a quarter of 24 from the level below (1.4
+/// MB a frame at 256).
 /// </summary>
 internal static class HalfRgbWarp
 {
@@ -58,7 +61,8 @@ internal static class HalfRgbWarp
         int plane = arguments.Height * arguments.Width;
         double pixels = (double)arguments.Frames * plane;
         KernelConfig config = new(new Index2D((plane + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
-        double bytes = pixels * (18 + (arguments.Rgb.Length != 0 ? 12 : 0) + (arguments.Pixels.Length != 0 ? 3 : 0) + (arguments.Flow.Length != 0 ? 12 : 0));
+        double bytes = pixels * (18 + (arguments.Rgb.Length != 0 ? 12 : 0) + (arguments.Pixels.Length != 0 ? 3 : 0)
+            + (arguments.Flow.Length != 0 ? 12 : 0));
         return KernelLaunch.CreateOverlapping(loader, Run, config, arguments, bytes: bytes);
     }
 
@@ -118,8 +122,8 @@ internal struct HalfRgbProjectionArguments
 }
 
 /// <summary>
-/// P[j, p] = sum over c of Wr[j, c] feature[c, p] in float32, one after the other: once for a source, for <see cref="HalfRgbWarp"/>. A thread takes a pixel.
-/// Bound by the bytes of the feature.
+/// P[j, p] = sum over c of Wr[j, c] feature[c, p] in float32, one after the other: once for a source, for <see cref="HalfRgbWarp"/>. A
+/// thread takes a pixel. Bound by the bytes of the feature.
 /// </summary>
 internal static class HalfRgbProjection
 {
@@ -131,9 +135,11 @@ internal static class HalfRgbProjection
     public static KernelLaunch Prepare(KernelLoader loader, HalfRgbProjectionArguments arguments, int parts = 1)
     {
         Action<HalfRgbProjectionArguments> kernel = parts == 1 ? Run : RunPairs;
-        KernelConfig config = new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
+        KernelConfig config =
+            new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
-        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 6 * pixels * arguments.Channels, pixels * (2 * parts * arguments.Channels + 12));
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 6 * pixels * arguments.Channels,
+            pixels * (2 * parts * arguments.Channels + 12));
     }
 
     /// <summary>Of one half a value.</summary>
@@ -152,7 +158,8 @@ internal static class HalfRgbProjection
             float red = 0f, green = 0f, blue = 0f;
             for (int octet = 0; octet < octets; octet++)
             {
-                Octet value = Octet.Load<TFormat>(a.Feature, (frame * octets + octet) * default(TFormat).Parts * a.PixelsPerFrame + pixel, a.PixelsPerFrame);
+                Octet value = Octet.Load<TFormat>(a.Feature, (frame * octets + octet) * default(TFormat).Parts * a.PixelsPerFrame + pixel,
+                    a.PixelsPerFrame);
                 red = Octet.Dot(value, Octet.Load(a.Weights, octet), red);
                 green = Octet.Dot(value, Octet.Load(a.Weights, octets + octet), green);
                 blue = Octet.Dot(value, Octet.Load(a.Weights, 2 * octets + octet), blue);

@@ -44,14 +44,16 @@ internal sealed partial class ChildProcess : IDisposable
     /// <param name="feeds">Whether <see cref="Input"/> will be written; otherwise the program finds its input at its end.</param>
     /// <param name="cancellationToken">Kills the program.</param>
     /// <exception cref="MediaException">The program is not there.</exception>
-    public static ChildProcess Start(string program, IEnumerable<string> arguments, string subject, bool feeds, CancellationToken cancellationToken)
+    public static ChildProcess Start(string program, IEnumerable<string> arguments, string subject, bool feeds,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         string file = Programs.Find(program) ?? throw Missing(null);
         string mark = Guid.NewGuid().ToString("N");
         ProcessStartInfo start = new(file, arguments)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, CreateNoWindow = true,
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+                CreateNoWindow = true,
         };
         start.Environment[Mark] = mark;
         Process process;
@@ -195,7 +197,8 @@ internal sealed partial class ChildProcess : IDisposable
                 process.Kill();
             }
             catch (Exception failure)
-                when (failure is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or Win32Exception)
+                when (failure is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException
+                    or Win32Exception)
             {
                 // Somebody else's, or it ended in the meantime.
             }
@@ -225,7 +228,8 @@ internal sealed partial class ChildProcess : IDisposable
         }
     }
 
-    /// <summary>The error output without memory addresses, in one line: what was said first, usually the cause, and what was said last.</summary>
+    /// <summary>The error output without memory addresses, in one line: what was said first, usually the cause, and what was said
+    /// last.</summary>
     private string Tail()
     {
         string text;

@@ -12,7 +12,8 @@ public static class Clips
     };
 
     /// <summary>Lists clips.</summary>
-    /// <param name="paths">A file is a clip. A folder stands for the videos in it (.mp4, .mkv, .gif, .apng and so on) and its folders of numbered pictures, in the order of
+    /// <param name="paths">A file is a clip. A folder stands for the videos in it (.mp4, .mkv, .gif, .apng and so on) and its folders of
+    /// numbered pictures, in the order of
     /// their names; a folder with neither is a clip of numbered pictures itself.</param>
     /// <returns>Files and folders that each hold one clip, each listed once.</returns>
     /// <exception cref="MediaException">A path does not exist, or a folder holds no clip.</exception>
@@ -24,11 +25,13 @@ public static class Clips
 
     private static IEnumerable<string> In(string path)
     {
-        if (!Directory.Exists(path)) return File.Exists(path) ? [path] : throw new MediaException($"{path}: there is no such file or folder.");
+        if (!Directory.Exists(path)) return File.Exists(path) ? [path]
+            : throw new MediaException($"{path}: there is no such file or folder.");
         string folder = Path.TrimEndingDirectorySeparator(path);
         try
         {
-            List<string> found = [.. Directory.EnumerateFileSystemEntries(folder).Where(entry => !Path.GetFileName(entry).StartsWith('.') && IsClip(entry))];
+            List<string> found = [.. Directory.EnumerateFileSystemEntries(folder).Where(entry =>
+                !Path.GetFileName(entry).StartsWith('.') && IsClip(entry))];
             found.Sort((a, b) => FolderReader.CompareNumbered(Path.GetFileName(a), Path.GetFileName(b)));
             if (found.Count > 0) return found;
             return FolderReader.HasPictures(folder) ? [folder] : throw new MediaException($"{path}: there is no clip in the folder.");
@@ -39,5 +42,6 @@ public static class Clips
         }
     }
 
-    private static bool IsClip(string entry) => Directory.Exists(entry) ? FolderReader.HasPictures(entry) : Videos.Contains(Path.GetExtension(entry));
+    private static bool IsClip(string entry) =>
+        Directory.Exists(entry) ? FolderReader.HasPictures(entry) : Videos.Contains(Path.GetExtension(entry));
 }

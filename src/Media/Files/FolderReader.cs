@@ -83,5 +83,6 @@ internal sealed class FolderReader : IFrameReader
     }
 
     private static IEnumerable<string> Unordered(string folder) =>
-        Directory.EnumerateFiles(folder).Where(file => Extensions.Contains(Path.GetExtension(file)) && !Path.GetFileName(file).StartsWith('.'));
+        Directory.EnumerateFiles(folder).Where(file =>
+            Extensions.Contains(Path.GetExtension(file)) && !Path.GetFileName(file).StartsWith('.'));
 }

@@ -22,13 +22,16 @@ internal static class FrameWriters
     {
         string extension = Path.GetExtension(path).ToLowerInvariant();
         if (extension is ".y4m" or ".rgb") return RawWriter.ToFile(path, width, height, rate, format, cancellationToken);
-        if (format != RawOutput.Auto) throw new MediaException($"{path}: an output format (--output-format) is for a stream, .y4m and .rgb; other outputs go by their extension.");
+        if (format != RawOutput.Auto) throw new MediaException(
+            $"{path}: an output format (--output-format) is for a stream, .y4m and .rgb; other outputs go by their extension.");
         if (IsPictureSequence(path)) return new PngSequenceWriter(path, width, height);
         return extension switch
         {
-            ".mp4" or ".mov" or ".mkv" or ".webm" or ".gif" or ".webp" => new FfmpegWriter(path, width, height, rate, audio, cancellationToken),
+            ".mp4" or ".mov" or ".mkv" or ".webm" or ".gif" or ".webp" =>
+                new FfmpegWriter(path, width, height, rate, audio, cancellationToken),
             ".png" or ".apng" => new PngWriter(path, width, height, rate),
-            string other => throw new MediaException($"{path}: an output is .mp4, .mov, .mkv, .webm, .gif, .webp, .png, .apng, .y4m, .rgb, NAME%05d.png or a folder; {other} is not known."),
+            string other => throw new MediaException($"{path}: an output is .mp4, .mov, .mkv, .webm, .gif, .webp, .png, .apng, .y4m, .rgb, "
+                + $"NAME%05d.png or a folder; {other} is not known."),
         };
     }
 
@@ -44,7 +47,8 @@ internal static class FrameWriters
         {
             if (target is null) continue;
             foreach ((string path, string what) in inputs)
-                if (Outputs.Same(path, target) || Outputs.Same(path, Path.GetDirectoryName(Outputs.Full(target)) ?? "") && PngSequenceWriter.IsPattern(target))
+                if (Outputs.Same(path, target) || Outputs.Same(path, Path.GetDirectoryName(Outputs.Full(target)) ?? "")
+                    && PngSequenceWriter.IsPattern(target))
                     throw new MediaException($"{target}: the output would replace {what}; choose another name.");
         }
         if (output is not null && dump is not null && Outputs.Same(output, dump))
@@ -53,7 +57,8 @@ internal static class FrameWriters
 
     /// <summary>Whether the output is a file for every frame.</summary>
     private static bool IsPictureSequence(string path) =>
-        PngSequenceWriter.IsPattern(path) || Path.EndsInDirectorySeparator(path) || Directory.Exists(path) || Path.GetExtension(path).Length == 0;
+        PngSequenceWriter.IsPattern(path) || Path.EndsInDirectorySeparator(path) || Directory.Exists(path)
+            || Path.GetExtension(path).Length == 0;
 
     /// <summary>Writes one picture as PNG.</summary>
     public static void WritePicture(RgbImage image, string path)

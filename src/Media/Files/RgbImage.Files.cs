@@ -8,7 +8,8 @@ public sealed partial class RgbImage
     /// <summary>Reads a picture file: the picture itself, or the first frame of an animation or a video.</summary>
     /// <param name="path">PNG is read by the library; everything else needs the program <c>ffmpeg</c>.</param>
     /// <returns>The picture in its own size. Transparency is dropped: the stored colours show.</returns>
-    /// <exception cref="MediaException">The file is missing, damaged, too large or of an unknown kind, or <c>ffmpeg</c> is missing.</exception>
+    /// <exception cref="MediaException">The file is missing, damaged, too large or of an unknown kind, or <c>ffmpeg</c> is
+    /// missing.</exception>
     public static RgbImage Load(string path) => Load(path, CancellationToken.None);
 
     /// <inheritdoc cref="Load(string)"/>

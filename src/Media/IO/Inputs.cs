@@ -93,6 +93,7 @@ internal static class Inputs
     public static void RefuseTooLarge(string path, long width, long height)
     {
         if (width > MaxSide || height > MaxSide || width * height > RgbImage.MaxPixels)
-            throw new MediaException($"{path}: {width}x{height} is too large; pictures have at most {RgbImage.MaxPixels:N0} pixels (8192x8192, say) and {MaxSide:N0} a side.");
+            throw new MediaException($"{path}: {width}x{height} is too large; pictures have at most {RgbImage.MaxPixels:N0} pixels "
+                + $"(8192x8192, say) and {MaxSide:N0} a side.");
     }
 }

@@ -32,7 +32,8 @@ internal static class Outputs
     }
 
     /// <summary>A message without line breaks.</summary>
-    public static string OneLine(string text) => string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    public static string OneLine(string text) =>
+        string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
     /// <summary>Whether a path is that of a named pipe, which is written to and not replaced.</summary>
     public static bool IsPipe(string path) => new FileInfo(Full(path)) is { Exists: true, Length: 0 } && Disk.IsPipe(path);

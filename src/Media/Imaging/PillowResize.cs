@@ -9,9 +9,12 @@ namespace Lia.Media.Imaging;
 /// </summary>
 /// <remarks>
 /// Per axis, with n inputs and m outputs: scale = n/m, f = max(1, scale), support 2f. Output x has its centre at c = (x + 0.5) scale and
-/// takes taps [int(c - 2f + 0.5), int(c + 2f + 0.5)) clipped to the picture, weighted by Keys' cubic (a = -0.5) of (tap - c + 0.5)/f. Weights are normalised in
-/// double and rounded, half away from zero, to fixed point with 22 bits; sums start at one half, are shifted down and clipped to a byte. The horizontal pass goes first
-/// and its bytes are what the vertical pass reads; an axis that keeps its size is copied. 255 * 2^22 times the sum of absolute weights (under 1.3) stays within 31 bits.
+/// takes taps [int(c - 2f + 0.5), int(c + 2f + 0.5)) clipped to the picture, weighted by Keys' cubic (a = -0.5) of (tap - c + 0.5)/f.
+/// Weights are normalised in
+/// double and rounded, half away from zero, to fixed point with 22 bits; sums start at one half, are shifted down and clipped to a byte.
+/// The horizontal pass goes first
+/// and its bytes are what the vertical pass reads; an axis that keeps its size is copied. 255 * 2^22 times the sum of absolute weights
+/// (under 1.3) stays within 31 bits.
 /// </remarks>
 internal sealed class PillowResize
 {
@@ -48,15 +51,18 @@ internal sealed class PillowResize
         {
             int stride = 3 * _outWidth;
             Divide(_inHeight, source, _rows, (from, to, first, end) => Horizontal(_horizontal, from, sourceStride, to, stride, first, end));
-            Divide(_outHeight, _rows, destination, (from, to, first, end) => Vertical(_vertical, from, stride, to, destinationStride, first, end));
+            Divide(_outHeight, _rows, destination, (from, to, first, end) =>
+                Vertical(_vertical, from, stride, to, destinationStride, first, end));
         }
         else if (_horizontal is not null)
         {
-            Divide(_inHeight, source, destination, (from, to, first, end) => Horizontal(_horizontal, from, sourceStride, to, destinationStride, first, end));
+            Divide(_inHeight, source, destination, (from, to, first, end) =>
+                Horizontal(_horizontal, from, sourceStride, to, destinationStride, first, end));
         }
         else if (_vertical is not null)
         {
-            Divide(_outHeight, source, destination, (from, to, first, end) => Vertical(_vertical, from, sourceStride, to, destinationStride, first, end));
+            Divide(_outHeight, source, destination, (from, to, first, end) =>
+                Vertical(_vertical, from, sourceStride, to, destinationStride, first, end));
         }
         else
         {
@@ -87,7 +93,8 @@ internal sealed class PillowResize
     }
 
     /// <summary>Each output pixel sums taps of one row; the three colours and the byte after them ride in one vector.</summary>
-    private void Horizontal(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride, int firstRow, int endRow)
+    private void Horizontal(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride,
+        int firstRow, int endRow)
     {
         for (int y = firstRow; y < endRow; y++)
         {
@@ -117,7 +124,8 @@ internal sealed class PillowResize
     }
 
     /// <summary>Each output row is a weighted sum of rows; sixteen bytes of a row at a time.</summary>
-    private void Vertical(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride, int firstRow, int endRow)
+    private void Vertical(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride,
+        int firstRow, int endRow)
     {
         int bytes = 3 * _outWidth, vectorised = bytes & ~15;
         Vector256<int> half = Vector256.Create(1 << (Bits - 1)), zero = Vector256<int>.Zero, white = Vector256.Create(255);

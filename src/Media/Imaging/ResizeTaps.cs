@@ -2,7 +2,8 @@ namespace Lia.Media.Imaging;
 
 /// <summary>
 /// The weights of Pillow's default resize (bicubic, antialiased) along one axis, in fixed point. With n inputs and m outputs: scale = n/m,
-/// f = max(1, scale), support 2f. Output x has its centre at c = (x + 0.5) scale and takes taps [int(c - 2f + 0.5), int(c + 2f + 0.5)) clipped to the picture,
+/// f = max(1, scale), support 2f. Output x has its centre at c = (x + 0.5) scale and takes taps [int(c - 2f + 0.5), int(c + 2f + 0.5))
+/// clipped to the picture,
 /// weighted by Keys' cubic (a = -0.5) of (tap - c + 0.5)/f, normalised in double and rounded, half away from zero, to 22 bits.
 /// </summary>
 internal sealed class ResizeTaps
@@ -22,11 +23,11 @@ internal sealed class ResizeTaps
         double[] weights = new double[Most];
         for (int x = 0; x < outputs; x++)
         {
-            double centre = (x + 0.5) * scale, sum = 0;
-            int first = Math.Max((int)(centre - support + 0.5), 0), end = Math.Min((int)(centre + support + 0.5), inputs);
+            double center = (x + 0.5) * scale, sum = 0;
+            int first = Math.Max((int)(center - support + 0.5), 0), end = Math.Min((int)(center + support + 0.5), inputs);
             for (int i = 0; i < end - first; i++)
             {
-                weights[i] = Cubic((first + i - centre + 0.5) * (1 / filterScale));
+                weights[i] = Cubic((first + i - center + 0.5) * (1 / filterScale));
                 sum += weights[i];
             }
             for (int i = 0; i < end - first; i++)

@@ -4,8 +4,10 @@ namespace Lia.Evaluation;
 
 /// <summary>How near two pictures of one size are, on their 8-bit RGB values.</summary>
 /// <remarks>
-/// Every measure is computed in double on the values 0 to 255, each colour on its own, and averaged over the three colours. SSIM and MS-SSIM are those of
-/// Wang, Bovik, Sheikh, Simoncelli (2004) and Wang, Simoncelli, Bovik (2003): a Gaussian window of 11x11 pixels with sigma 1.5, K1 = 0.01, K2 = 0.03,
+/// Every measure is computed in double on the values 0 to 255, each colour on its own, and averaged over the three colours. SSIM and
+/// MS-SSIM are those of
+/// Wang, Bovik, Sheikh, Simoncelli (2004) and Wang, Simoncelli, Bovik (2003): a Gaussian window of 11x11 pixels with sigma 1.5, K1 = 0.01,
+/// K2 = 0.03,
 /// only windows that lie wholly in the picture. The methods may be called from several threads at once.
 /// </remarks>
 public static class ImageMetrics
@@ -56,9 +58,12 @@ public static class ImageMetrics
 
     /// <summary>Structural similarity at several scales.</summary>
     /// <remarks>
-    /// The product over the scales of the mean contrast and structure term, at the last scale of the mean SSIM, each to the power of its weight
-    /// (0.0448, 0.2856, 0.3001, 0.2363, 0.1333 from the finest on); a negative mean counts as 0. From one scale to the next, pixels are averaged 2x2
-    /// (an odd last row or column is dropped). A picture too small for five scales has fewer (<see cref="MsSsimScales"/>), and the weights of those it has are divided by their sum: its
+    /// The product over the scales of the mean contrast and structure term, at the last scale of the mean SSIM, each to the power of its
+    /// weight
+    /// (0.0448, 0.2856, 0.3001, 0.2363, 0.1333 from the finest on); a negative mean counts as 0. From one scale to the next, pixels are
+    /// averaged 2x2
+    /// (an odd last row or column is dropped). A picture too small for five scales has fewer (<see cref="MsSsimScales"/>), and the weights
+    /// of those it has are divided by their sum: its
     /// values compare with those of pictures of its size only.
     /// </remarks>
     /// <param name="a">A picture.</param>
@@ -71,7 +76,8 @@ public static class ImageMetrics
         return new StructuralSimilarity(a.Width, a.Height).Compare(a, b).MsSsim;
     }
 
-    /// <summary>The number of scales of <see cref="MsSsim"/> for pictures of a size: five if the shorter side has 176 pixels or more, else as many as the window fits into.</summary>
+    /// <summary>The number of scales of <see cref="MsSsim"/> for pictures of a size: five if the shorter side has 176 pixels or more, else
+    /// as many as the window fits into.</summary>
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
     /// <returns>From 1 to 5; 0 if a side is below <see cref="LeastSide"/>.</returns>
@@ -83,6 +89,7 @@ public static class ImageMetrics
         ArgumentNullException.ThrowIfNull(b);
         if (a.Width != b.Width || a.Height != b.Height)
             throw new ArgumentException($"The pictures differ in size: {a.Width}x{a.Height} and {b.Width}x{b.Height}.", nameof(b));
-        if (Math.Min(a.Width, a.Height) < least) throw new ArgumentException($"{a.Width}x{a.Height} is smaller than the window of {least}x{least}.", nameof(a));
+        if (Math.Min(a.Width, a.Height) < least)
+            throw new ArgumentException($"{a.Width}x{a.Height} is smaller than the window of {least}x{least}.", nameof(a));
     }
 }

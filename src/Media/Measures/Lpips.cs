@@ -4,9 +4,11 @@ using Lia.Media.Measures;
 
 namespace Lia.Evaluation;
 
-/// <summary>Learned perceptual image patch similarity (Zhang, Isola, Efros, Shechtman, Wang, 2018), version 0.1 on AlexNet: 0 for equal pictures, larger for less similar ones.</summary>
+/// <summary>Learned perceptual image patch similarity (Zhang, Isola, Efros, Shechtman, Wang, 2018), version 0.1 on AlexNet: 0 for equal
+/// pictures, larger for less similar ones.</summary>
 /// <remarks>
-/// The weights belong to others and are supplied by the user. The tensors are AlexNet's as torchvision names them, and the linear layers' as the authors' program does:
+/// The weights belong to others and are supplied by the user. The tensors are AlexNet's as torchvision names them, and the linear layers'
+/// as the authors' program does:
 /// <code>
 /// features.0.weight   [C0, 3, 11, 11]    features.0.bias   [C0]       stride 4, padding 2, ReLU
 /// features.3.weight   [C1, C0, 5, 5]     features.3.bias   [C1]       3x3 maximum with stride 2, padding 2, ReLU
@@ -15,7 +17,8 @@ namespace Lia.Evaluation;
 /// features.10.weight  [C4, C3, 3, 3]     features.10.bias  [C4]       padding 1, ReLU
 /// lin0.model.1.weight [1, C0, 1, 1] ...  lin4.model.1.weight [1, C4, 1, 1]
 /// </code>
-/// Widths are read off the shapes (64, 192, 384, 256, 256 in AlexNet); further tensors are ignored. Pictures are compared in their own size.
+/// Widths are read off the shapes (64, 192, 384, 256, 256 in AlexNet); further tensors are ignored. Pictures are compared in their own
+/// size.
 /// <see cref="Distance"/> may be called from several threads at once.
 /// </remarks>
 public sealed class Lpips
@@ -67,14 +70,17 @@ public sealed class Lpips
     /// <summary>The distance of two pictures.</summary>
     /// <param name="a">A picture.</param>
     /// <param name="b">Another of the same size.</param>
-    /// <returns>The sum over AlexNet's five layers of the mean over positions of the weighted squared difference of unit-length features.</returns>
+    /// <returns>The sum over AlexNet's five layers of the mean over positions of the weighted squared difference of unit-length
+    /// features.</returns>
     /// <exception cref="ArgumentException">The pictures differ in size, or a side is below <see cref="LeastSide"/>.</exception>
     public double Distance(RgbImage a, RgbImage b)
     {
         ArgumentNullException.ThrowIfNull(a);
         ArgumentNullException.ThrowIfNull(b);
-        if (a.Width != b.Width || a.Height != b.Height) throw new ArgumentException($"The pictures differ in size: {a.Width}x{a.Height} and {b.Width}x{b.Height}.", nameof(b));
-        if (Math.Min(a.Width, a.Height) < LeastSide) throw new ArgumentException($"{a.Width}x{a.Height} is too small: LPIPS needs {LeastSide}x{LeastSide}.", nameof(a));
+        if (a.Width != b.Width || a.Height != b.Height)
+            throw new ArgumentException($"The pictures differ in size: {a.Width}x{a.Height} and {b.Width}x{b.Height}.", nameof(b));
+        if (Math.Min(a.Width, a.Height) < LeastSide)
+            throw new ArgumentException($"{a.Width}x{a.Height} is too small: LPIPS needs {LeastSide}x{LeastSide}.", nameof(a));
         Planar first = Input(a), second = Input(b);
         double distance = 0;
         for (int i = 0; i < Layers; i++)

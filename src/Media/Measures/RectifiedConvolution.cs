@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Lia.Media.Measures;
 
 /// <summary>
-/// Convolution, bias, ReLU on the processor. For a row of the output the patches beneath it are laid out one after another; each output is the
+/// Convolution, bias, ReLU on the processor. For a row of the output the patches beneath it are laid out one after another; each output is
+/// the
 /// dot product of a patch and a filter, both padded with zeros to whole vectors, four patches at a time.
 /// </summary>
 internal sealed class RectifiedConvolution
@@ -37,7 +38,8 @@ internal sealed class RectifiedConvolution
         {
             Gather(input, y, output.Width, patches);
             for (int o = 0; o < output.Channels; o++)
-                Row(patches, _filters.AsSpan(o * _length, _length), _bias[o], output.Values.AsSpan((o * output.Height + y) * output.Width, output.Width));
+                Row(patches, _filters.AsSpan(o * _length, _length), _bias[o],
+                    output.Values.AsSpan((o * output.Height + y) * output.Width, output.Width));
             return patches;
         }, _ => { });
         return output;
@@ -56,7 +58,8 @@ internal sealed class RectifiedConvolution
             int first = Math.Max(0, -left), last = Math.Min(_kernel, input.Width - left);
             for (int c = 0; c < _channels; c++)
                 for (int i = Math.Max(0, -top); i < Math.Min(_kernel, input.Height - top); i++)
-                    input.Values.AsSpan((c * input.Height + top + i) * input.Width + left + first, last - first).CopyTo(patch[((c * _kernel + i) * _kernel + first)..]);
+                    input.Values.AsSpan((c * input.Height + top + i) * input.Width + left + first, last - first)
+                        .CopyTo(patch[((c * _kernel + i) * _kernel + first)..]);
         }
     }
 

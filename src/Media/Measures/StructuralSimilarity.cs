@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace Lia.Media.Measures;
 
-/// <summary>SSIM and MS-SSIM of pictures of one size (<see cref="Lia.Evaluation.ImageMetrics"/> says what they are). Keeps its buffers; used by one thread at a time.</summary>
+/// <summary>SSIM and MS-SSIM of pictures of one size (<see cref="Lia.Evaluation.ImageMetrics"/> says what they are). Keeps its buffers;
+/// used by one thread at a time.</summary>
 internal sealed class StructuralSimilarity
 {
     /// <summary>Side of the Gaussian window.</summary>
@@ -37,9 +38,9 @@ internal sealed class StructuralSimilarity
     public (double Ssim, double MsSsim) Compare(RgbImage a, RgbImage b)
     {
         double ssim = 0, multi = 0, weights = ScaleWeights[.._scales].Sum();
-        for (int colour = 0; colour < 3; colour++)
+        for (int color = 0; color < 3; color++)
         {
-            for (int i = 0; i < _a.Length; i++) (_a[i], _b[i]) = (a.Pixels[3 * i + colour], b.Pixels[3 * i + colour]);
+            for (int i = 0; i < _a.Length; i++) (_a[i], _b[i]) = (a.Pixels[3 * i + color], b.Pixels[3 * i + color]);
             double product = 1;
             int width = _width, height = _height;
             for (int scale = 0; scale < _scales; scale++)
@@ -115,7 +116,8 @@ internal sealed class StructuralSimilarity
         {
             int above = 2 * y * width, below = above + width;
             for (int x = 0; x < columns; x++)
-                plane[y * columns + x] = (plane[above + 2 * x] + plane[above + 2 * x + 1] + plane[below + 2 * x] + plane[below + 2 * x + 1]) / 4;
+                plane[y * columns + x] = (plane[above + 2 * x] + plane[above + 2 * x + 1] + plane[below + 2 * x]
+                    + plane[below + 2 * x + 1]) / 4;
         }
     }
 

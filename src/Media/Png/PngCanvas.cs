@@ -1,6 +1,7 @@
 namespace Lia.Media.Png;
 
-/// <summary>The picture that rows and animation frames are drawn on: colours, and for animations the transparency they blend with.</summary>
+/// <summary>The picture that rows and animation frames are drawn on: colours, and for animations the transparency they blend
+/// with.</summary>
 internal sealed class PngCanvas(int width, int height, bool animated)
 {
     private readonly byte[]? _alpha = animated ? new byte[width * height] : null;

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Lia.Media.Png;
 
-/// <summary>Walks the chunks of a PNG file. A chunk's length is checked against the file before anything is read, and its checksum when it is left.</summary>
+/// <summary>Walks the chunks of a PNG file. A chunk's length is checked against the file before anything is read, and its checksum when it
+/// is left.</summary>
 internal sealed class PngChunkReader(FileStream file, string name)
 {
     private uint _crc;

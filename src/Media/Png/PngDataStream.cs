@@ -1,6 +1,7 @@
 namespace Lia.Media.Png;
 
-/// <summary>The compressed data of one picture: the data of consecutive IDAT chunks, or of the fdAT chunks of an animation's frame.</summary>
+/// <summary>The compressed data of one picture: the data of consecutive IDAT chunks, or of the fdAT chunks of an animation's
+/// frame.</summary>
 internal sealed class PngDataStream : Stream
 {
     private readonly PngChunkReader _chunks;

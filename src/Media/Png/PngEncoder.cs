@@ -39,7 +39,7 @@ internal sealed class PngEncoder(int width, int height)
         byte[] header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
-        (header[8], header[9]) = (8, (byte)PngColour.Rgb);
+        (header[8], header[9]) = (8, (byte)PngColor.Rgb);
         WriteChunk(stream, "IHDR"u8, header);
     }
 
@@ -59,7 +59,8 @@ internal sealed class PngEncoder(int width, int height)
     /// <summary>The filter whose differences are smallest in sum, which is what the specification advises for photographs.</summary>
     private ReadOnlySpan<byte> BestFilter(ReadOnlySpan<byte> row, ReadOnlySpan<byte> up)
     {
-        Span<byte> none = _filtered[0].AsSpan(1), left = _filtered[1].AsSpan(1), above = _filtered[2].AsSpan(1), mean = _filtered[3].AsSpan(1), paeth = _filtered[4].AsSpan(1);
+        Span<byte> none = _filtered[0].AsSpan(1), left = _filtered[1].AsSpan(1), above = _filtered[2].AsSpan(1),
+            mean = _filtered[3].AsSpan(1), paeth = _filtered[4].AsSpan(1);
         row.CopyTo(none);
         for (int i = 0; i < row.Length; i++)
         {

@@ -123,7 +123,7 @@ internal sealed class PngReader : IFrameReader
 
     private void Draw(PngRegion region, bool over)
     {
-        if (_header.Colour == PngColour.Palette && _scanlines.Palette is null) throw _chunks.Damaged("there is no palette");
+        if (_header.Color == PngColor.Palette && _scanlines.Palette is null) throw _chunks.Damaged("there is no palette");
         PngDataStream data = DataStream();
         _scanlines.Draw(data, region, _canvas, over);
         data.Drain();
@@ -145,9 +145,11 @@ internal sealed class PngReader : IFrameReader
                 _scanlines.Transparency = _chunks.ReadAll(0, 256);
                 break;
             case "IEND":
-                throw _chunks.Damaged(_timeline is null ? "there is no image data" : $"it says that it has {_timeline.Frames} frames, but there are {_frames}");
+                throw _chunks.Damaged(_timeline is null ? "there is no image data"
+                    : $"it says that it has {_timeline.Frames} frames, but there are {_frames}");
             default:
-                if (char.IsAsciiLetterUpper(_chunks.Type[0])) throw _chunks.Damaged($"the critical chunk {_chunks.Type} is unknown or in the wrong place");
+                if (char.IsAsciiLetterUpper(_chunks.Type[0]))
+                    throw _chunks.Damaged($"the critical chunk {_chunks.Type} is unknown or in the wrong place");
                 _chunks.Leave();
                 break;
         }

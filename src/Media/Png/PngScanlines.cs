@@ -5,7 +5,8 @@ namespace Lia.Media.Png;
 
 /// <summary>From compressed image data to pixels: inflate, undo the filters, unpack the samples, draw.</summary>
 /// <remarks>
-/// Rows are taken from the decompressor one at a time and no more than the header promises, so a small file cannot expand beyond its picture.
+/// Rows are taken from the decompressor one at a time and no more than the header promises, so a small file cannot expand beyond its
+/// picture.
 /// Samples of 16 bits keep their upper byte, those of fewer than 8 are stretched to the full range, as Pillow does.
 /// </remarks>
 internal sealed class PngScanlines(PngHeader header, PngChunkReader chunks)
@@ -98,29 +99,30 @@ internal sealed class PngScanlines(PngHeader header, PngChunkReader chunks)
     private void Unpack(ReadOnlySpan<byte> row, Span<byte> rgba)
     {
         int bytes = header.Depth == 16 ? 2 : 1; // of a sample; the upper comes first
-        switch (header.Colour)
+        switch (header.Color)
         {
-            case PngColour.Grey:
-                int transparentGrey = Transparency is [_, _] ? BinaryPrimitives.ReadUInt16BigEndian(Transparency) : -1;
+            case PngColor.Gray:
+                int transparentGray = Transparency is [_, _] ? BinaryPrimitives.ReadUInt16BigEndian(Transparency) : -1;
                 for (int i = 0; i < rgba.Length / 4; i++)
                 {
                     int sample = Sample(row, i), value = header.Depth == 16 ? sample >> 8 : sample * 255 / ((1 << header.Depth) - 1);
-                    Set(rgba[(4 * i)..], value, value, value, sample == transparentGrey ? 0 : 255);
+                    Set(rgba[(4 * i)..], value, value, value, sample == transparentGray ? 0 : 255);
                 }
                 break;
-            case PngColour.Palette:
+            case PngColor.Palette:
                 for (int i = 0; i < rgba.Length / 4; i++)
                 {
                     int entry = Sample(row, i);
                     if (3 * entry >= Palette!.Length) throw chunks.Damaged($"there is no palette entry {entry}");
-                    Set(rgba[(4 * i)..], Palette[3 * entry], Palette[3 * entry + 1], Palette[3 * entry + 2], entry < Transparency?.Length ? Transparency[entry] : 255);
+                    Set(rgba[(4 * i)..], Palette[3 * entry], Palette[3 * entry + 1], Palette[3 * entry + 2], entry < Transparency?.Length
+                        ? Transparency[entry] : 255);
                 }
                 break;
-            case PngColour.GreyAlpha:
+            case PngColor.GrayAlpha:
                 for (int i = 0; i < rgba.Length / 4; i++)
                     Set(rgba[(4 * i)..], row[2 * i * bytes], row[2 * i * bytes], row[2 * i * bytes], row[(2 * i + 1) * bytes]);
                 break;
-            case PngColour.Rgba:
+            case PngColor.Rgba:
                 for (int i = 0; i < rgba.Length; i++) rgba[i] = row[i * bytes];
                 break;
             default:
@@ -147,9 +149,9 @@ internal sealed class PngScanlines(PngHeader header, PngChunkReader chunks)
     /// <summary>Whether an RGB pixel has the colour that the file declares transparent (stored with 16 bits whatever the depth).</summary>
     private bool IsTransparent(ReadOnlySpan<byte> samples)
     {
-        if (Transparency is not { Length: 6 } colour) return false;
+        if (Transparency is not { Length: 6 } color) return false;
         return header.Depth == 16
-            ? samples.SequenceEqual(colour)
-            : samples[0] == colour[1] && samples[1] == colour[3] && samples[2] == colour[5];
+            ? samples.SequenceEqual(color)
+            : samples[0] == color[1] && samples[1] == color[3] && samples[2] == color[5];
     }
 }

@@ -5,7 +5,8 @@ using Lia.Media.IO;
 namespace Lia.Media.Png;
 
 /// <summary>
-/// Writes a PNG file for every frame, numbered from 0: into a folder of their own as <c>00000.png</c>, or by a pattern like <c>NAME%05d.png</c>.
+/// Writes a PNG file for every frame, numbered from 0: into a folder of their own as <c>00000.png</c>, or by a pattern like
+/// <c>NAME%05d.png</c>.
 /// The files grow in a hidden folder, which is its owner's alone, and take their places when all are there and on the disk. Symbolic links
 /// are followed.
 /// </summary>
@@ -40,7 +41,8 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
         else
         {
             _folder = full;
-            if (File.Exists(full)) throw new MediaException($"{output}: cannot be written: it is a file, and a folder of pictures was asked for.");
+            if (File.Exists(full)) throw new MediaException(
+                $"{output}: cannot be written: it is a file, and a folder of pictures was asked for.");
             if (Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full).Any())
                 throw new MediaException($"{output}: cannot be written: the folder is not empty.");
             if (Path.GetDirectoryName(full) is not string parent || !Directory.Exists(parent))
@@ -128,6 +130,7 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
 
     private string FileName(int frame) => _prefix + frame.ToString($"D{_digits}", CultureInfo.InvariantCulture) + _suffix;
 
-    [GeneratedRegex("^(?<prefix>[^%]*)%(0(?<digits>[1-9]))?d(?<suffix>[^%]*\\.png)$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("^(?<prefix>[^%]*)%(0(?<digits>[1-9]))?d(?<suffix>[^%]*\\.png)$",
+        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
     private static partial Regex Pattern();
 }

@@ -75,7 +75,8 @@ internal sealed record PngTimeline(int Frames, FrameRate Rate)
         }
         file.Position = start;
         if (frames is null) return null;
-        if (frames != controls || frames is 0 or > int.MaxValue) throw chunks.Damaged($"it says that it has {frames} frames, but there are {controls}");
+        if (frames != controls || frames is 0 or > int.MaxValue)
+            throw chunks.Damaged($"it says that it has {frames} frames, but there are {controls}");
         return new PngTimeline((int)frames, Pace((int)frames, oneDenominator ? ticks : 0, denominator, seconds));
     }
 
@@ -85,7 +86,8 @@ internal sealed record PngTimeline(int Frames, FrameRate Rate)
         if (ticks > 0)
         {
             long divisor = (long)System.Numerics.BigInteger.GreatestCommonDivisor(numerator, ticks);
-            if (numerator / divisor <= int.MaxValue && ticks / divisor <= int.MaxValue) return new FrameRate((int)(numerator / divisor), (int)(ticks / divisor));
+            if (numerator / divisor <= int.MaxValue && ticks / divisor <= int.MaxValue)
+                return new FrameRate((int)(numerator / divisor), (int)(ticks / divisor));
         }
         // Delays of zero mean "as fast as possible", which is no pace.
         return seconds > 0 ? new FrameRate((int)Math.Clamp(Math.Round(1000 * frames / seconds), 1, int.MaxValue), 1000) : FrameRate.Default;

@@ -3,7 +3,8 @@ using Lia.Media.IO;
 namespace Lia.Media.Raw;
 
 /// <summary>
-/// A stream read from front to back and counted, so that an error can say where. It never asks for more than it needs: a frame is there as soon
+/// A stream read from front to back and counted, so that an error can say where. It never asks for more than it needs: a frame is there as
+/// soon
 /// as its last byte is. Cancelling gives up a read that waits.
 /// </summary>
 /// <param name="stream">Disposed by the caller.</param>
@@ -28,7 +29,8 @@ internal sealed class CountedStream(Stream stream, string name, CancellationToke
     /// <exception cref="MediaException">The stream cannot be read.</exception>
     public int ReadByte() => Peek(0) is int value and >= 0 ? Take(value) : -1;
 
-    /// <summary>Whether the stream goes on with some bytes, which are not taken. Waits for the next byte only as long as all before it agree.</summary>
+    /// <summary>Whether the stream goes on with some bytes, which are not taken. Waits for the next byte only as long as all before it
+    /// agree.</summary>
     /// <param name="bytes">A few.</param>
     /// <exception cref="MediaException">The stream cannot be read.</exception>
     public bool StartsWith(ReadOnlySpan<byte> bytes)

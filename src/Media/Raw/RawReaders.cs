@@ -45,7 +45,8 @@ internal static class RawReaders
         if (isYuv)
         {
             Yuv4MpegReader reader = new(counted, owned, raw.Rate);
-            if (raw.Size is { } asked && asked != reader.Size) throw new MediaException($"{name}: its frames are {reader.Size}, and the input size given is {asked}.");
+            if (raw.Size is { } asked && asked != reader.Size)
+                throw new MediaException($"{name}: its frames are {reader.Size}, and the input size given is {asked}.");
             return reader;
         }
         if (raw.Size is not { } size)

@@ -29,7 +29,9 @@ internal sealed class RawWriter : IFrameWriter
         _pixelsAt = mark.Length;
         _frame = new byte[_pixelsAt + (_chroma?.FrameBytes(width, height) ?? 3 * width * height)];
         mark.CopyTo(_frame);
-        if (_chroma is not null) Send(Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F{rate.Numerator}:{rate.Denominator} Ip A1:1 C{sampling} XCOLORRANGE=LIMITED\n"));
+        if (_chroma is not null) Send(
+            Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F{rate.Numerator}:{rate.Denominator} Ip A1:1 C{sampling} "
+                + $"XCOLORRANGE=LIMITED\n"));
     }
 
     /// <summary>Opens a stream as an output; the header leaves right away.</summary>
@@ -52,7 +54,8 @@ internal sealed class RawWriter : IFrameWriter
     /// <param name="format">The format.</param>
     /// <param name="cancellationToken">Gives up a write that waits.</param>
     /// <exception cref="MediaException">The file cannot be written.</exception>
-    public static RawWriter ToFile(string path, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
+    public static RawWriter ToFile(string path, int width, int height, FrameRate rate, RawOutput format,
+        CancellationToken cancellationToken)
     {
         if (format == RawOutput.Auto && Path.GetExtension(path).Equals(".rgb", StringComparison.OrdinalIgnoreCase)) format = RawOutput.Rgb24;
         if (Outputs.IsPipe(path)) return Open(Outputs.OpenPipe(path, cancellationToken), null);
@@ -76,7 +79,7 @@ internal sealed class RawWriter : IFrameWriter
     public void Write(ReadOnlySpan<byte> pixels)
     {
         Span<byte> frame = _frame.AsSpan(_pixelsAt);
-        if (_chroma is { } chroma) YuvColours.FromRgb(pixels, _width, _height, chroma, frame);
+        if (_chroma is { } chroma) YuvColors.FromRgb(pixels, _width, _height, chroma, frame);
         else pixels.CopyTo(frame);
         Send(_frame);
     }

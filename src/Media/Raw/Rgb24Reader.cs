@@ -26,7 +26,9 @@ internal sealed class Rgb24Reader(CountedStream stream, IDisposable? owned, Fram
     {
         int read = stream.Fill(_image.Pixels);
         if (read == 0) return null;
-        if (read < _image.Pixels.Length) throw stream.Damaged(stream.Offset, $"the stream ends within frame {_frames}, of which {read} of {_image.Pixels.Length} bytes are there.");
+        if (read < _image.Pixels.Length)
+            throw stream.Damaged(stream.Offset,
+                $"the stream ends within frame {_frames}, of which {read} of {_image.Pixels.Length} bytes are there.");
         _frames++;
         return _image;
     }

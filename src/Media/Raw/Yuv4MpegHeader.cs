@@ -63,10 +63,12 @@ internal sealed record Yuv4MpegHeader(int Width, int Height, FrameRate? Rate, Ch
             "422" => Chroma.Sampling422,
             "444" => Chroma.Sampling444,
             "mono" => Chroma.Mono,
-            _ => throw new MediaException($"{stream.Name}: the colour format C{sampling} is not read; 8-bit 420jpeg, 420mpeg2, 420paldv, 422, 444 and mono are (ffmpeg: -pix_fmt yuv420p)."),
+            _ => throw new MediaException(
+                $"{stream.Name}: the colour format C{sampling} is not read; 8-bit 420jpeg, 420mpeg2, 420paldv, 422, 444 and mono are "
+                    + "(ffmpeg: -pix_fmt yuv420p)."),
         };
         // Where nothing is said, colour is limited and grey is full, as ffmpeg has it.
-        return new(width, height, rate, chroma, range == "FULL" || range != "LIMITED" && !chroma.HasColour);
+        return new(width, height, rate, chroma, range == "FULL" || range != "LIMITED" && !chroma.HasColor);
     }
 
     /// <summary>Reads a line of text without its end.</summary>

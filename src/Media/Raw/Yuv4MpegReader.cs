@@ -21,7 +21,8 @@ internal sealed class Yuv4MpegReader : IFrameReader
     {
         (_stream, _owned) = (stream, owned);
         _header = Yuv4MpegHeader.Read(stream);
-        Rate = _header.Rate ?? rate ?? throw new MediaException($"{Name}: the yuv4mpeg header does not say the frame rate; give one (--fps).");
+        Rate = _header.Rate ?? rate ?? throw new MediaException(
+            $"{Name}: the yuv4mpeg header does not say the frame rate; give one (--fps).");
         _frameBytes = _header.Chroma.FrameBytes(_header.Width, _header.Height);
     }
 
@@ -49,16 +50,18 @@ internal sealed class Yuv4MpegReader : IFrameReader
         }
         Yuv4MpegHeader.ReadLine(_stream);
         int read = ReadPlanes();
-        if (read < _frameBytes) throw _stream.Damaged(_stream.Offset, $"the stream ends within frame {_frames}, of which {read} of {_frameBytes} bytes are there.");
+        if (read < _frameBytes) throw _stream.Damaged(_stream.Offset,
+            $"the stream ends within frame {_frames}, of which {read} of {_frameBytes} bytes are there.");
         _image ??= new RgbImage(_header.Width, _header.Height);
-        (_header.IsFullRange ? YuvColours.Full : YuvColours.Limited).ToRgb(_planes, _header.Chroma, _image);
+        (_header.IsFullRange ? YuvColors.Full : YuvColors.Limited).ToRgb(_planes, _header.Chroma, _image);
         _frames++;
         return _image;
     }
 
     public void Dispose() => _owned?.Dispose();
 
-    /// <summary>Reads a frame, or what there is of one. Memory is taken as bytes come: thirty bytes of header may ask for frames of half a gigabyte.</summary>
+    /// <summary>Reads a frame, or what there is of one. Memory is taken as bytes come: thirty bytes of header may ask for frames of half a
+    /// gigabyte.</summary>
     private int ReadPlanes()
     {
         const int AtFirst = 1 << 20;

@@ -3,7 +3,8 @@ namespace Lia.Evaluation;
 /// <summary>How near the reconstruction of a clip is to the clip: means over its frames, the first included.</summary>
 /// <param name="Frames">Number of frames.</param>
 /// <param name="L1">Mean absolute difference as a part of the range (<see cref="ImageMetrics.L1"/>).</param>
-/// <param name="Psnr">Peak signal-to-noise ratio in decibels (<see cref="ImageMetrics.Psnr"/>); a frame counts with <see cref="MostPsnr"/> at the most.</param>
+/// <param name="Psnr">Peak signal-to-noise ratio in decibels (<see cref="ImageMetrics.Psnr"/>); a frame counts with <see cref="MostPsnr"/>
+/// at the most.</param>
 /// <param name="Ssim">Structural similarity (<see cref="ImageMetrics.Ssim"/>).</param>
 /// <param name="MsSsim">Structural similarity at several scales (<see cref="ImageMetrics.MsSsim"/>).</param>
 /// <param name="Lpips">Perceptual distance (<see cref="Evaluation.Lpips"/>); null where its weights were not given.</param>

@@ -3,8 +3,10 @@ using System.Text.Json;
 namespace Lia.Evaluation;
 
 // {
-//   "model": "<sha256>", "size": 128, "mode": "relative", "fit": "crop", "drivingCrop": "none", "frames": "0..^0", "precision": "auto", "lpips": null, "msSsimScales": 4,
-//   "clips": [ { "clip": "a.mp4", "frames": 48, "l1": 0.01, "psnr": 30.1, "ssim": 0.95, "msSsim": 0.97, "lpips": 0.03 }, { "clip": "b.mp4", "problem": "..." } ],
+//   "model": "<sha256>", "size": 128, "mode": "relative", "fit": "crop", "drivingCrop": "none", "frames": "0..^0", "precision": "auto",
+// "lpips": null, "msSsimScales": 4,
+//   "clips": [ { "clip": "a.mp4", "frames": 48, "l1": 0.01, "psnr": 30.1, "ssim": 0.95, "msSsim": 0.97, "lpips": 0.03 }, { "clip":
+// "b.mp4", "problem": "..." } ],
 //   "overall": { "frames": 48, ... }
 // }
 public sealed partial class EvaluationReport
@@ -56,11 +58,14 @@ public sealed partial class EvaluationReport
     private static EvaluationReport Read(JsonElement json)
     {
         EvaluationReport report = new(new EvaluationSetting(
-            Text("model"), json.GetProperty("size").GetInt32(), Text("mode"), Text("fit"), Text("drivingCrop"), Text("frames"), Text("precision"), json.GetProperty("lpips").GetString()));
+            Text("model"), json.GetProperty("size")
+                .GetInt32(), Text("mode"), Text("fit"), Text("drivingCrop"), Text("frames"), Text("precision"), json.GetProperty("lpips")
+                    .GetString()));
         foreach (JsonElement clip in json.GetProperty("clips").EnumerateArray())
         {
             string name = clip.GetProperty("clip").GetString() ?? throw new FormatException("a clip has no name");
-            report.Set(clip.TryGetProperty("problem", out JsonElement problem) ? new(name, null, problem.GetString()) : new(name, Scores(clip), null));
+            report.Set(clip.TryGetProperty("problem", out JsonElement problem) ? new(name, null, problem.GetString())
+                : new(name, Scores(clip), null));
         }
         return report;
 
@@ -71,7 +76,8 @@ public sealed partial class EvaluationReport
     {
         int frames = json.GetProperty("frames").GetInt32();
         if (frames < 1) throw new FormatException("a clip has no frames");
-        return new(frames, Number("l1"), Number("psnr"), Number("ssim"), Number("msSsim"), json.TryGetProperty("lpips", out _) ? Number("lpips") : null);
+        return new(frames, Number("l1"), Number("psnr"), Number("ssim"), Number("msSsim"), json.TryGetProperty("lpips", out _)
+            ? Number("lpips") : null);
 
         double Number(string name) => json.GetProperty(name).GetDouble();
     }

@@ -3,7 +3,8 @@ using Lia.Media.IO;
 
 namespace Lia.Evaluation;
 
-/// <summary>Scores of a model's reconstructions, clip by clip: what <see cref="Animator.EvaluateEach"/> makes and <c>lia evaluate -o</c> writes.</summary>
+/// <summary>Scores of a model's reconstructions, clip by clip: what <see cref="Animator.EvaluateEach"/> makes and <c>lia evaluate -o</c>
+/// writes.</summary>
 public sealed partial class EvaluationReport
 {
     private readonly List<EvaluatedClip> _clips = [];
@@ -39,7 +40,8 @@ public sealed partial class EvaluationReport
             using JsonDocument json = JsonDocument.Parse(file);
             return Read(json.RootElement);
         }
-        catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or IOException)
+        catch (Exception failure) when (
+            failure is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or IOException)
         {
             throw new MediaException($"{path}: this is no report of an evaluation: {Outputs.OneLine(failure.Message)}", failure);
         }
@@ -87,7 +89,8 @@ public sealed partial class EvaluationReport
 /// <param name="Frames">Which frames of each clip.</param>
 /// <param name="Precision">How the device computes.</param>
 /// <param name="Lpips">Fingerprint of the LPIPS weights; null without.</param>
-internal sealed record EvaluationSetting(string Fingerprint, int Size, string Mode, string Fit, string Crop, string Frames, string Precision, string? Lpips)
+internal sealed record EvaluationSetting(string Fingerprint, int Size, string Mode, string Fit, string Crop, string Frames,
+    string Precision, string? Lpips)
 {
     /// <summary>In what this setting differs from another, in words; null if in nothing.</summary>
     public string? DifferenceFrom(EvaluationSetting other) =>

@@ -12,6 +12,7 @@ internal sealed class FrameMeter(int size, Lpips? lpips)
     public ClipScores Measure(RgbImage truth, RgbImage result)
     {
         (double ssim, double msSsim) = _similarity.Compare(truth, result);
-        return new(1, ImageMetrics.L1(truth, result), Math.Min(ClipScores.MostPsnr, ImageMetrics.Psnr(truth, result)), ssim, msSsim, lpips?.Distance(truth, result));
+        return new(1, ImageMetrics.L1(truth, result), Math.Min(ClipScores.MostPsnr, ImageMetrics.Psnr(truth, result)), ssim, msSsim,
+            lpips?.Distance(truth, result));
     }
 }

@@ -32,7 +32,8 @@ internal static class Reconstruction
     private static RgbImage Part(RgbImage row, int index, int size)
     {
         RgbImage part = new(size, size);
-        for (int y = 0; y < size; y++) row.Pixels.AsSpan(3 * (y * row.Width + index * size), 3 * size).CopyTo(part.Pixels.AsSpan(3 * y * size));
+        for (int y = 0; y < size; y++)
+            row.Pixels.AsSpan(3 * (y * row.Width + index * size), 3 * size).CopyTo(part.Pixels.AsSpan(3 * y * size));
         return part;
     }
 }

@@ -5,8 +5,8 @@ namespace Lia.Network.Cpu;
 
 /// <summary>Runs the network on the processor: float32, SIMD, all cores.</summary>
 /// <remarks>
-/// Weights are packed once at load and the checkpoint is not needed afterwards. Activations live in one arena. A frame allocates nothing, and its
-/// result depends neither on the frames that run with it nor on the number of threads. Used by one thread at a time.
+/// Weights are packed once at load and the checkpoint is not needed afterwards. Activations live in one arena. A frame allocates nothing,
+/// and its result depends neither on the frames that run with it nor on the number of threads. Used by one thread at a time.
 /// </remarks>
 public sealed unsafe class CpuExecutor : IExecutor
 {
@@ -49,7 +49,8 @@ public sealed unsafe class CpuExecutor : IExecutor
             _decoder = new(_context);
             _latent = _context.Vector(architecture.Style, 0);
             _features = new FeatureMap[_graph.FeatureCount];
-            FeatureMap rgb = ForwardPass.Synthesize(_graph.Synthesis, new PlanBuilder(_context, weights, _decoder) { Latent = _latent, Features = _features });
+            FeatureMap rgb = ForwardPass.Synthesize(_graph.Synthesis,
+                new PlanBuilder(_context, weights, _decoder) { Latent = _latent, Features = _features });
             _pictureOut = _decoder.Add(new PictureOutputStep(_context, rgb));
             _context.Commit();
         }
@@ -64,7 +65,8 @@ public sealed unsafe class CpuExecutor : IExecutor
     public ModelArchitecture Architecture => _graph.Architecture;
 
     /// <inheritdoc/>
-    public string DeviceName => $"CPU ({_context.Pool.Workers} thread{(_context.Pool.Workers == 1 ? "" : "s")}, {SimdLevels.Describe(_context.Level)})";
+    public string DeviceName =>
+        $"CPU ({_context.Pool.Workers} thread{(_context.Pool.Workers == 1 ? "" : "s")}, {SimdLevels.Describe(_context.Level)})";
 
     /// <inheritdoc/>
     public MotionBasis Basis { get; }
@@ -112,7 +114,8 @@ public sealed unsafe class CpuExecutor : IExecutor
         int style = Architecture.Style;
         ExecutorArguments.CheckLength(latents.Length, count, style, nameof(latents));
         ExecutorArguments.CheckLength(frames.Length, count, PictureLength, nameof(frames));
-        if (source is not CpuEncodedSource own || own.Owner != this) throw new ArgumentException("The source was encoded by another executor.", nameof(source));
+        if (source is not CpuEncodedSource own || own.Owner != this)
+            throw new ArgumentException("The source was encoded by another executor.", nameof(source));
         ObjectDisposedException.ThrowIf(own.IsDisposed, own);
         own.Features.CopyTo(_features, 0);
         for (int i = 0; i < count; i++)

@@ -63,10 +63,12 @@ internal sealed unsafe partial class PlanBuilder
         // The blur in front of a strided 1x1 convolution has skipped the pixels already.
         int step = layer.Resampling == Resampling.Down && layer.Kernel > 1 ? 2 : 1;
         int padding = layer.Resampling == Resampling.Down ? 0 : layer.Padding;
-        int height = (source.Height + 2 * padding - layer.Kernel) / step + 1, width = (source.Width + 2 * padding - layer.Kernel) / step + 1;
+        int height = (source.Height + 2 * padding - layer.Kernel) / step + 1,
+            width = (source.Width + 2 * padding - layer.Kernel) / step + 1;
         FeatureMap output = Reserve(height, width, layer.Outputs, border);
         float[]? bias = layer.Bias == null ? null : weights.ReadParameter(layer.Bias, layer.Outputs);
-        Epilogue epilogue = layer.Activated ? Activation(bias!, null, 1) : Linear(layer.Outputs, 1, bias == null ? null : context.Vector(bias));
+        Epilogue epilogue = layer.Activated ? Activation(bias!, null, 1)
+            : Linear(layer.Outputs, 1, bias == null ? null : context.Vector(bias));
         plan.Add(new ConvolutionStep(context, layer.Name, source, output, Pack(layer, source.Stride, 1),
             new(-padding, -padding, step, height, width), epilogue) { TapName = layer.Name, Feature = feature });
         if (source != input) Release(source);
@@ -74,6 +76,7 @@ internal sealed unsafe partial class PlanBuilder
     }
 
     private PackedKernel Pack(ConvolutionLayer layer, int inputStride, double gain) => new(
-        context, weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs, layer.Kernel,
+        context, weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs,
+        layer.Kernel,
         Taps(layer.Kernel), Taps(layer.Kernel), inputStride, gain / Math.Sqrt(layer.Inputs * layer.Kernel * layer.Kernel));
 }

@@ -39,9 +39,11 @@ internal sealed unsafe partial class PlanBuilder
     public FeatureMap Styled(StyledConvolutionLayer layer, FeatureMap input, ModulatedConvolutionLayer? next) =>
         Styled(layer, input, Style(layer.Convolution), next == null ? null : Style(next), border: next == null ? 0 : 1);
 
-    public FeatureMap Upsampled(StyledConvolutionLayer layer, FeatureMap input, ModulatedConvolutionLayer next) => Styled(layer, input, next);
+    public FeatureMap Upsampled(StyledConvolutionLayer layer, FeatureMap input, ModulatedConvolutionLayer next) =>
+        Styled(layer, input, next);
 
-    public LevelEnd<FeatureMap> Warp(SynthesisLevel level, int feature, FeatureMap input, LevelEnd<FeatureMap>? below, ModulatedConvolutionLayer? next)
+    public LevelEnd<FeatureMap> Warp(
+        SynthesisLevel level, int feature, FeatureMap input, LevelEnd<FeatureMap>? below, ModulatedConvolutionLayer? next)
     {
         FeatureMap flow = context.Arena.Reserve(ThreeChannels.Map(input.Height, input.Width));
         FeatureMap rgb = context.Arena.Reserve(ThreeChannels.Map(input.Height, input.Width));
@@ -67,7 +69,8 @@ internal sealed unsafe partial class PlanBuilder
 
     /// <summary>A modulated convolution of an input that is modulated already; activated if there is a bias.</summary>
     public FeatureMap Modulated(
-        ModulatedConvolutionLayer layer, FeatureMap input, float* style, float* post, int border, string? tapName = null, float[]? bias = null)
+        ModulatedConvolutionLayer layer, FeatureMap input, float* style, float* post, int border, string? tapName = null,
+        float[]? bias = null)
     {
         bool isUp = layer.Resampling == Resampling.Up;
         int outputs = layer.Outputs, inputs = layer.Inputs, kernel = layer.Kernel;
@@ -76,7 +79,8 @@ internal sealed unsafe partial class PlanBuilder
         // Blur and demodulation commute: the factors go to whichever step is last.
         float gain = (isUp ? LiaGraph.UpsamplingFirGain : 1) * (bias == null ? 1 : LiaGraph.ActivationGain);
         float* scale = layer.Demodulated
-            ? plan.Add(new DemodulationStep(context, $"{layer.Name} demodulation", weight, outputs, inputs, weightScale, style, gain)).Result
+            ? plan.Add(new DemodulationStep(context, $"{layer.Name} demodulation", weight, outputs, inputs, weightScale, style,
+                gain)).Result
             : context.Vector(outputs, gain);
         Epilogue epilogue = bias == null
             ? Linear(outputs, 1) with { Scale = scale }
@@ -90,9 +94,11 @@ internal sealed unsafe partial class PlanBuilder
             source = Blur($"{layer.Name} blur", input, input.Height + 1, input.Width + 1, 1, 2);
             (step, padding) = (2, 0);
         }
-        FeatureMap output = Reserve((source.Height + 2 * padding - kernel) / step + 1, (source.Width + 2 * padding - kernel) / step + 1, outputs, border);
+        FeatureMap output =
+            Reserve((source.Height + 2 * padding - kernel) / step + 1, (source.Width + 2 * padding - kernel) / step + 1, outputs, border);
         PackedKernel packed = new(context, weight, outputs, inputs, kernel, Taps(kernel), Taps(kernel), source.Stride, weightScale);
-        plan.Add(new ConvolutionStep(context, layer.Name, source, output, packed, new(-padding, -padding, step, output.Height, output.Width), epilogue)
+        plan.Add(new ConvolutionStep(context, layer.Name, source, output, packed,
+            new(-padding, -padding, step, output.Height, output.Width), epilogue)
         { TapName = tapName, Post = post });
         if (source != input) Release(source);
         return output;
@@ -105,7 +111,8 @@ internal sealed unsafe partial class PlanBuilder
     /// phases which are ordinary convolutions: even rows meet taps 2 and 0 of inputs y-1 and y, odd rows tap 1 of input y; likewise in x.
     /// </summary>
     private FeatureMap Transposed(
-        ModulatedConvolutionLayer layer, float[] weight, double weightScale, FeatureMap input, Epilogue epilogue, float* post, int border, string? tapName)
+        ModulatedConvolutionLayer layer, float[] weight, double weightScale, FeatureMap input, Epilogue epilogue, float* post, int border,
+        string? tapName)
     {
         FeatureMap full = Reserve(2 * input.Height + 1, 2 * input.Width + 1, layer.Outputs, border: 0);
         Epilogue none = Linear(layer.Outputs, 1);
@@ -113,7 +120,8 @@ internal sealed unsafe partial class PlanBuilder
         {
             for (int phaseX = 0; phaseX < 2; phaseX++)
             {
-                PackedKernel kernel = new(context, weight, layer.Outputs, layer.Inputs, 3, PhaseTaps(phaseY), PhaseTaps(phaseX), input.Stride, weightScale);
+                PackedKernel kernel =
+                    new(context, weight, layer.Outputs, layer.Inputs, 3, PhaseTaps(phaseY), PhaseTaps(phaseX), input.Stride, weightScale);
                 ConvolutionGeometry geometry = new(phaseY - 1, phaseX - 1, 1, input.Height + 1 - phaseY, input.Width + 1 - phaseX)
                 { OutputStep = 2, OutputY = phaseY, OutputX = phaseX };
                 plan.Add(new ConvolutionStep(context, $"{layer.Name} phase {phaseY}{phaseX}", input, full, kernel, geometry, none));

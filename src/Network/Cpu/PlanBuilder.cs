@@ -9,7 +9,8 @@ namespace Lia.Network.Cpu;
 /// </summary>
 internal sealed unsafe partial class PlanBuilder(CpuContext context, ITensorSource weights, Plan plan) : ILayers<FeatureMap>
 {
-    public FeatureMap Reserve(int height, int width, int channels, int border) => context.Arena.Reserve(new(height, width, channels, border));
+    public FeatureMap Reserve(int height, int width, int channels, int border) =>
+        context.Arena.Reserve(new(height, width, channels, border));
 
     public void Release(FeatureMap map) => context.Arena.Release(map);
 
@@ -17,14 +18,16 @@ internal sealed unsafe partial class PlanBuilder(CpuContext context, ITensorSour
     public float* Linear(LinearLayer layer, float* input)
     {
         float scale = layer.LrMul / MathF.Sqrt(layer.Inputs), gain = layer.Activated ? LiaGraph.ActivationGain : 1;
-        float[] weight = weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs), bias = weights.ReadParameter(layer.Bias, layer.Outputs);
+        float[] weight = weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs),
+            bias = weights.ReadParameter(layer.Bias, layer.Outputs);
         for (int i = 0; i < weight.Length; i++) weight[i] *= scale * gain;
         for (int i = 0; i < bias.Length; i++) bias[i] *= layer.LrMul * gain;
         return plan.Add(new LinearStep(context, layer.Name, weight, bias, input, layer.Activated ? LiaGraph.LeakySlope : 1)).Result;
     }
 
     /// <summary>A blur of its own.</summary>
-    public FeatureMap Blur(string name, FeatureMap input, int height, int width, int step, int padding, Epilogue? epilogue = null, int border = 0)
+    public FeatureMap Blur(string name, FeatureMap input, int height, int width, int step, int padding, Epilogue? epilogue = null,
+        int border = 0)
     {
         FeatureMap output = Reserve(height, width, input.Channels, border);
         plan.Add(new BlurStep(context, name, input, output, step, padding, epilogue ?? Linear(input.Channels, LiaGraph.FirGain)));

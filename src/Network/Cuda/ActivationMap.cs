@@ -12,7 +12,8 @@ namespace Lia.Network.Cuda;
 /// <param name="Width">Columns.</param>
 /// <param name="Channels">Channels.</param>
 /// <param name="IsPlanar">Whether the channels come before the rows.</param>
-internal sealed record ActivationMap(ArrayView<float> View, int Frames, int Height, int Width, int Channels, bool IsPlanar = false) : ICudaActivation
+internal sealed record ActivationMap(ArrayView<float> View, int Frames, int Height, int Width, int Channels, bool IsPlanar = false)
+    : ICudaActivation
 {
     /// <summary>Values of all frames.</summary>
     public int Length => Frames * Height * Width * Channels;

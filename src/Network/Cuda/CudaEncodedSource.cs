@@ -36,7 +36,8 @@ internal sealed class CudaEncodedSource : EncodedSource
     public override ReadOnlySpan<float> Motion => MotionCode;
 
     /// <summary>Room for the features of one source.</summary>
-    public static (MemoryBuffer1D<float, Stride1D.Dense> Memory, ICudaActivation[] Maps) AllocateFeatures(KernelLoader loader, CudaWeights weights, LiaGraph graph)
+    public static (MemoryBuffer1D<float, Stride1D.Dense> Memory, ICudaActivation[] Maps) AllocateFeatures(
+        KernelLoader loader, CudaWeights weights, LiaGraph graph)
     {
         ArenaLayout measured = new(null);
         _ = weights.PlaceFeatures(measured, graph);
@@ -48,6 +49,6 @@ internal sealed class CudaEncodedSource : EncodedSource
     {
         if (IsDisposed) return;
         IsDisposed = true;
-        _memory.Dispose();
+        CudaExecutor.Release(_memory.Dispose);
     }
 }

@@ -11,8 +11,8 @@ public sealed partial class CudaExecutor
     private readonly MemoryBuffer1D<float, Stride1D.Dense> _origin; // The latent of a motion code of zero [style]
 
     /// <summary>
-    /// Chooses what <see cref="EnqueueFrames"/> animates: latents become wa + Q source + Q strength (drive - start), or wa + Q strength drive
-    /// where <paramref name="start"/> is empty.
+    /// Chooses what <see cref="EnqueueFrames"/> animates: latents become wa + Q source + Q strength (drive - start), or wa + Q strength
+    /// drive where <paramref name="start"/> is empty.
     /// </summary>
     /// <param name="source">From <see cref="EncodeSource"/>; must live as long as the clip.</param>
     /// <param name="start">alpha [motion] of the first driving frame, or empty for absolute motion.</param>
@@ -25,7 +25,8 @@ public sealed partial class CudaExecutor
         float[] origin = source.Appearance.ToArray();
         if (!start.IsEmpty)
         {
-            if (start.Length != Architecture.Motion) throw new ArgumentException($"A motion code has {Architecture.Motion} values, not {start.Length}.", nameof(start));
+            if (start.Length != Architecture.Motion)
+                throw new ArgumentException($"A motion code has {Architecture.Motion} values, not {start.Length}.", nameof(start));
             float[] code = source.Motion.ToArray();
             for (int i = 0; i < code.Length; i++) code[i] -= strength * start[i];
             Basis.AddTo(code, origin);

@@ -6,7 +6,7 @@ using Lia.Kernels.Pixels;
 namespace Lia.Network.Cuda;
 
 /// <content>From bytes to codes and from latents to bytes, on the device.</content>
-public sealed partial class CudaExecutor : IPixelExecutor
+public sealed partial class CudaExecutor
 {
     /// <inheritdoc/>
     /// <exception cref="Gpu.Runtime.AcceleratorOutOfMemoryException">The device or the host has too little memory left.</exception>
@@ -63,7 +63,8 @@ public sealed partial class CudaExecutor : IPixelExecutor
             Copy(latents, first * style, _buffers!.Latents.View, 0, part * style);
             synthesis.Enqueue(_stream);
             output.Enqueue(_stream);
-            FiniteCheck.Prepare(_loader, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part, ValuesPerFrame = PictureLength }).Enqueue(_stream);
+            FiniteCheck.Prepare(_loader, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part,
+                ValuesPerFrame = PictureLength }).Enqueue(_stream);
             Copy(_buffers.Pixels.View, 0, pixels, first * PictureLength, part * PictureLength);
         }
     }

@@ -95,18 +95,20 @@ public sealed partial class CudaExecutor : IExecutor
         }
         catch (Exception e)
         {
-            try
-            {
-                Dispose();
-            }
-            catch (Exception second) when (second is AcceleratorException or CudaException)
-            {
-                // After a fault of the device releasing fails, too; the first failure says more.
-            }
+            Dispose();
             if (e is AcceleratorException failure) throw loader.Explain(failure);
             throw;
         }
     }
+
+    /// <summary>Packs a checkpoint, in float32, onto the best accelerator that ILGPU finds; ILGPU's own compiler compiles the kernels.</summary>
+    /// <param name="weights">Read during the call only.</param>
+    /// <param name="architecture">The extents of the network in it.</param>
+    /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
+    /// <exception cref="NotSupportedException">ILGPU opens no accelerator, or the accelerator failed.</exception>
+    /// <exception cref="AcceleratorOutOfMemoryException">The accelerator has too little memory left.</exception>
+    public static CudaExecutor OpenStock(ITensorSource weights, ModelArchitecture architecture) =>
+        new(StockAccelerators.Open(), weights, architecture, CudaPrecision.Float32, ownsLoader: true);
 
     /// <inheritdoc/>
     public ModelArchitecture Architecture => _graph.Architecture;
@@ -139,22 +141,27 @@ public sealed partial class CudaExecutor : IExecutor
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><paramref name="image"/> has another length.</exception>
+    /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
+    /// <exception cref="CudaException">The device failed.</exception>
+    /// <exception cref="NotSupportedException">The accelerator of ILGPU failed.</exception>
     public EncodedSource EncodeSource(ReadOnlySpan<float> image)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ExecutorArguments.CheckPicture(Architecture, image.Length, nameof(image));
-        CudaPlan plan = Plan(CudaPlanKind.Source, 1);
-        CudaEncodedSource source = new(this, _loader, _weights, _graph);
+        CudaEncodedSource? source = null;
         try
         {
+            CudaPlan plan = Plan(CudaPlanKind.Source, 1);
+            source = new(this, _loader, _weights, _graph);
             _buffers!.Images.View.CopyFromCPU(_stream, image);
             plan.Enqueue(_stream, Tap, source.Features);
             _buffers.Appearance.View.CopyToCPU(_stream, source.AppearanceCode.AsSpan());
             _buffers.Codes.View.CopyToCPU(_stream, source.MotionCode.AsSpan());
         }
-        catch
+        catch (Exception e)
         {
-            source.Dispose();
+            source?.Dispose();
+            if (e is AcceleratorException failure) throw _loader.Explain(failure);
             throw;
         }
         Tap?.Invoke(_graph.MotionHead.Name, [1, Architecture.Motion], source.MotionCode);
@@ -163,38 +170,58 @@ public sealed partial class CudaExecutor : IExecutor
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A span has another length.</exception>
+    /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
+    /// <exception cref="CudaException">The device failed.</exception>
+    /// <exception cref="NotSupportedException">The accelerator of ILGPU failed.</exception>
     public void EncodeMotion(ReadOnlySpan<float> images, int count, Span<float> codes)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         int motion = Architecture.Motion;
         ExecutorArguments.CheckLength(images.Length, count, PictureLength, nameof(images));
         ExecutorArguments.CheckLength(codes.Length, count, motion, nameof(codes));
-        for (int first = 0, frames; first < count; first += frames)
+        try
         {
-            CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, out frames);
-            _buffers!.Images.View.CopyFromCPU(_stream, images.Slice(first * PictureLength, frames * PictureLength));
-            plan.Enqueue(_stream, Tap);
-            Span<float> part = codes.Slice(first * motion, frames * motion);
-            _buffers.Codes.View.CopyToCPU(_stream, part);
-            Tap?.Invoke(_graph.MotionHead.Name, [frames, motion], part);
+            for (int first = 0, frames; first < count; first += frames)
+            {
+                CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, out frames);
+                _buffers!.Images.View.CopyFromCPU(_stream, images.Slice(first * PictureLength, frames * PictureLength));
+                plan.Enqueue(_stream, Tap);
+                Span<float> part = codes.Slice(first * motion, frames * motion);
+                _buffers.Codes.View.CopyToCPU(_stream, part);
+                Tap?.Invoke(_graph.MotionHead.Name, [frames, motion], part);
+            }
+        }
+        catch (AcceleratorException failure)
+        {
+            throw _loader.Explain(failure);
         }
     }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A span has another length, or the source is another executor's or disposed.</exception>
+    /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
+    /// <exception cref="CudaException">The device failed.</exception>
+    /// <exception cref="NotSupportedException">The accelerator of ILGPU failed.</exception>
     public void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         int style = Architecture.Style;
         ExecutorArguments.CheckLength(latents.Length, count, style, nameof(latents));
         ExecutorArguments.CheckLength(frames.Length, count, PictureLength, nameof(frames));
-        Select(source);
-        for (int first = 0, part; first < count; first += part)
+        try
         {
-            CudaPlan plan = Fit(CudaPlanKind.Synthesis, count - first, out part);
-            _buffers!.Latents.View.CopyFromCPU(_stream, latents.Slice(first * style, part * style));
-            plan.Enqueue(_stream, Tap);
-            _buffers.Frames.View.CopyToCPU(_stream, frames.Slice(first * PictureLength, part * PictureLength));
+            Select(source);
+            for (int first = 0, part; first < count; first += part)
+            {
+                CudaPlan plan = Fit(CudaPlanKind.Synthesis, count - first, out part);
+                _buffers!.Latents.View.CopyFromCPU(_stream, latents.Slice(first * style, part * style));
+                plan.Enqueue(_stream, Tap);
+                _buffers.Frames.View.CopyToCPU(_stream, frames.Slice(first * PictureLength, part * PictureLength));
+            }
+        }
+        catch (AcceleratorException failure)
+        {
+            throw _loader.Explain(failure);
         }
     }
 
@@ -206,17 +233,35 @@ public sealed partial class CudaExecutor : IExecutor
     {
         if (_isDisposed) return;
         _isDisposed = true;
-        foreach (CudaPlan plan in _plans.Values) plan.Dispose();
-        _arena?.Dispose();
-        _buffers?.Dispose();
-        _featureMemory?.Dispose();
-        _displacement?.Dispose();
-        _origin?.Dispose();
-        foreach (MemoryBuffer1D<float, Stride1D.Dense> grid in _grids) grid.Dispose();
-        _weights?.Dispose();
-        _stream?.Dispose();
-        if (_ownsLoader) _loader.Dispose();
+        Release(() =>
+        {
+            foreach (CudaPlan plan in _plans.Values) plan.Dispose();
+            _arena?.Dispose();
+            _buffers?.Dispose();
+            _featureMemory?.Dispose();
+            _displacement?.Dispose();
+            _origin?.Dispose();
+            foreach (MemoryBuffer1D<float, Stride1D.Dense> grid in _grids) grid.Dispose();
+            _weights?.Dispose();
+            _stream?.Dispose();
+        });
+        if (_ownsLoader) Release(_loader.Dispose);
     }
+
+    /// <summary>Frees what is on the device. After a fault of the device that fails, too, and nothing is left to do: what failed first was told, and says more.</summary>
+    internal static void Release(Action free)
+    {
+        try
+        {
+            free();
+        }
+        catch (Exception e) when (e is AcceleratorException or CudaException)
+        {
+        }
+    }
+
+    /// <summary>A failure of ILGPU's runtime in our words: see <see cref="KernelLoader.Explain"/>.</summary>
+    internal Exception Explain(AcceleratorException failure) => _loader.Explain(failure);
 
     /// <summary>The plan for as many of <paramref name="wanted"/> frames as run together: fewer where the device's memory is short.</summary>
     private CudaPlan Fit(CudaPlanKind kind, int wanted, out int frames)

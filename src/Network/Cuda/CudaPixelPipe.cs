@@ -30,14 +30,15 @@ internal abstract class CudaPixelPipe : IPixelPipe
     protected CudaPixelPipe(CudaExecutor executor, KernelLoader loader, int batch, int vectorLength)
     {
         (Executor, Loader, _batch, VectorLength) = (executor, loader, batch, vectorLength);
-        Copies = loader.CreateStream();
         try
         {
+            Copies = loader.CreateStream();
             for (int i = 0; i < MostUnderWay; i++) _batches.Add(new(loader, batch, PictureLength, vectorLength));
         }
-        catch
+        catch (Exception e)
         {
             Dispose();
+            if (e is AcceleratorException failure) throw loader.Explain(failure);
             throw;
         }
     }
@@ -54,7 +55,7 @@ internal abstract class CudaPixelPipe : IPixelPipe
 
     protected AcceleratorStream Compute => Executor.Stream;
 
-    protected AcceleratorStream Copies { get; }
+    protected AcceleratorStream Copies { get; } = null!; // until the constructor has made it, which may fail
 
     protected int VectorLength { get; }
 
@@ -64,17 +65,17 @@ internal abstract class CudaPixelPipe : IPixelPipe
     {
         if (_isDisposed) return;
         _isDisposed = true;
-        try
+        CudaExecutor.Release(() =>
         {
-            Copies.Synchronize();
+            Copies?.Synchronize();
             Compute.Synchronize();
-            Copies.Synchronize(); // which may have waited for the computation
-        }
-        finally
+            Copies?.Synchronize(); // which may have waited for the computation
+        });
+        CudaExecutor.Release(() =>
         {
             foreach (CudaPixelBatch batch in _batches) batch.Dispose();
-            Copies.Dispose();
-        }
+            Copies?.Dispose();
+        });
     }
 
     /// <summary>Where the next batch goes.</summary>
@@ -109,7 +110,8 @@ internal abstract class CudaPixelPipe : IPixelPipe
     /// <summary>The first values of page-locked memory to the device, without waiting.</summary>
     protected void Up<T>(AcceleratorStream stream, PageLockedMemory<T> source, ArrayView<T> target, int length) where T : unmanaged
     {
-        if (Loader.IsStock) target.SubView(0, length).CopyFromCPU(stream, (ReadOnlySpan<T>)source.Span[..length]); // OpenCL does not take the memory for a buffer
+        // OpenCL does not take the memory for a buffer
+        if (Loader.IsStock) target.SubView(0, length).CopyFromCPU(stream, (ReadOnlySpan<T>)source.Span[..length]);
         else target.SubView(0, length).CopyFrom(stream, source.View.SubView(0, length));
     }
 
@@ -137,15 +139,22 @@ internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader,
         int count = pictures.Length;
         CudaPixelBatch batch = Next(count);
         for (int i = 0; i < count; i++) pictures[i].CopyTo(batch.HostPixels.Span[(i * PictureLength)..]);
-        Loader.Record(Copies, batch.CopyStart);
-        Up(Copies, batch.HostPixels, batch.Pixels.View, count * PictureLength);
-        Loader.Record(Copies, batch.Copied);
-        Loader.Wait(Compute, batch.Copied);
-        Loader.Record(Compute, batch.ComputeStart);
-        Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View);
-        Down(Compute, batch.Vectors.View, batch.HostVectors, count * VectorLength);
-        Loader.Record(Compute, batch.Computed);
-        Submitted();
+        try
+        {
+            Loader.Record(Copies, batch.CopyStart);
+            Up(Copies, batch.HostPixels, batch.Pixels.View, count * PictureLength);
+            Loader.Record(Copies, batch.Copied);
+            Loader.Wait(Compute, batch.Copied);
+            Loader.Record(Compute, batch.ComputeStart);
+            Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View);
+            Down(Compute, batch.Vectors.View, batch.HostVectors, count * VectorLength);
+            Loader.Record(Compute, batch.Computed);
+            Submitted();
+        }
+        catch (AcceleratorException failure)
+        {
+            throw Executor.Explain(failure);
+        }
     }
 
     public void Receive(Span<float> codes)
@@ -167,22 +176,30 @@ internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader
         CudaPixelBatch batch = Next(count);
         ExecutorArguments.CheckLength(latents.Length, count, VectorLength, nameof(latents));
         latents.CopyTo(batch.HostVectors.Span);
-        Loader.Record(Compute, batch.ComputeStart);
-        Up(Compute, batch.HostVectors, batch.Vectors.View, latents.Length);
-        Executor.EnqueuePictures(source, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View);
-        Loader.Record(Compute, batch.Computed);
-        Loader.Wait(Copies, batch.Computed);
-        Loader.Record(Copies, batch.CopyStart);
-        Down(Copies, batch.Pixels.View, batch.HostPixels, count * PictureLength);
-        Down(Copies, batch.Faults.View, batch.HostFaults, count);
-        Loader.Record(Copies, batch.Copied);
-        Submitted();
+        try
+        {
+            Loader.Record(Compute, batch.ComputeStart);
+            Up(Compute, batch.HostVectors, batch.Vectors.View, latents.Length);
+            Executor.EnqueuePictures(source, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View);
+            Loader.Record(Compute, batch.Computed);
+            Loader.Wait(Copies, batch.Computed);
+            Loader.Record(Copies, batch.CopyStart);
+            Down(Copies, batch.Pixels.View, batch.HostPixels, count * PictureLength);
+            Down(Copies, batch.Faults.View, batch.HostFaults, count);
+            Loader.Record(Copies, batch.Copied);
+            Submitted();
+        }
+        catch (AcceleratorException failure)
+        {
+            throw Executor.Explain(failure);
+        }
     }
 
     public int Receive(ReadOnlySpan<byte[]> pictures)
     {
         CudaPixelBatch batch = Oldest();
-        if (pictures.Length != batch.Count) throw new ArgumentException($"The batch has {batch.Count} pictures, not {pictures.Length}.", nameof(pictures));
+        if (pictures.Length != batch.Count)
+            throw new ArgumentException($"The batch has {batch.Count} pictures, not {pictures.Length}.", nameof(pictures));
         CheckPictures(pictures);
         batch.Copied.Synchronize();
         for (int i = 0; i < pictures.Length; i++) batch.HostPixels.Span.Slice(i * PictureLength, PictureLength).CopyTo(pictures[i]);

@@ -40,8 +40,8 @@ internal sealed record CudaTap(string Name, ICudaActivation Map);
 internal sealed record CudaStep(IReadOnlyList<KernelLaunch> Launches, IReadOnlyList<CudaTap> Taps, int Feature = -1);
 
 /// <summary>
-/// A part of the network for a number of frames, bound to addresses: a list of launches that is only replayed, from the second time on as a captured graph (where there are graphs: not
-/// with kernels of ILGPU's own compiler).
+/// A part of the network for a number of frames, bound to addresses: a list of launches that is only replayed, from the second time on as a
+/// captured graph (where there are graphs: not with kernels of ILGPU's own compiler).
 /// </summary>
 /// <param name="loader">Captures it.</param>
 /// <param name="steps">In order.</param>
@@ -88,9 +88,11 @@ internal sealed class CudaPlan(KernelLoader loader, IReadOnlyList<CudaStep> step
 
     private void EnqueueAll(AcceleratorStream stream)
     {
-        foreach (CudaStep step in steps)
+        // By index: enumerators of interfaces are allocated.
+        for (int i = 0; i < steps.Count; i++)
         {
-            foreach (KernelLaunch launch in step.Launches) launch.Enqueue(stream);
+            IReadOnlyList<KernelLaunch> launches = steps[i].Launches;
+            for (int j = 0; j < launches.Count; j++) launches[j].Enqueue(stream);
         }
     }
 

@@ -25,8 +25,8 @@ internal sealed record DecoderOperands(
     ArrayView<float> Latents, IReadOnlyList<ICudaActivation> Features, IReadOnlyList<ArrayView<float>> Grids, ArrayView<float> Images);
 
 /// <summary>
-/// Turns the layers of a graph into launches, for a number of frames, with activations placed in an arena. What does not depend on the precision is
-/// here; the two precisions give the layers of <see cref="ForwardPass"/> their meaning, each in its own layout.
+/// Turns the layers of a graph into launches, for a number of frames, with activations placed in an arena. What does not depend on the
+/// precision is here; the two precisions give the layers of <see cref="ForwardPass"/> their meaning, each in its own layout.
 /// </summary>
 /// <param name="loader">Where the kernels are loaded.</param>
 /// <param name="weights">The parameters.</param>
@@ -34,7 +34,8 @@ internal sealed record DecoderOperands(
 /// <param name="arena">Places activations.</param>
 /// <param name="frames">Frames that run together.</param>
 /// <param name="isTapped">Whether activations that are otherwise not stored are kept for taps.</param>
-internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+internal abstract class CudaPlanBuilder(
+    KernelLoader loader, CudaWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
 {
     private readonly List<CudaStep> _steps = [];
     private EncoderOperands? _encoding;
@@ -68,14 +69,19 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
 
     /// <summary>RGB bytes [frame, S, S, 3] to planes.</summary>
     public void PixelsIn(int size, ArrayView<byte> pixels, ArrayView<float> planes) =>
-        Add("pixels in", [PixelConversion.PrepareNormalize(loader, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
+        Add("pixels in",
+            [PixelConversion.PrepareNormalize(loader,
+            new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
 
     /// <summary>Planes to RGB bytes.</summary>
     public void PixelsOut(int size, ArrayView<float> planes, ArrayView<byte> pixels) =>
-        Add("pixels out", [PixelConversion.PreparePack(loader, new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
+        Add("pixels out",
+            [PixelConversion.PreparePack(loader,
+            new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
 
     /// <summary>latent = origin + basis alpha.</summary>
-    public void Displacement(ArrayView<float> basis, ArrayView<float> origin, ArrayView<float> codes, int motion, ArrayView<float> latents, int style) =>
+    public void Displacement(ArrayView<float> basis, ArrayView<float> origin, ArrayView<float> codes, int motion, ArrayView<float> latents,
+        int style) =>
         Add("displacement", [Linear(basis, origin, codes, motion, latents, style)]);
 
     /// <summary>Pictures to appearance and motion codes.</summary>
@@ -96,7 +102,8 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
 
     protected abstract void Synthesize();
 
-    protected void Add(string name, IReadOnlyList<KernelLaunch> launches, params ReadOnlySpan<CudaTap> taps) => Add(name, launches, -1, taps);
+    protected void Add(string name, IReadOnlyList<KernelLaunch> launches, params ReadOnlySpan<CudaTap> taps) =>
+        Add(name, launches, -1, taps);
 
     protected void Add(string name, IReadOnlyList<KernelLaunch> launches, int feature, params ReadOnlySpan<CudaTap> taps)
     {
@@ -110,7 +117,8 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
 
     protected void Release(ICudaActivation map) => arena.Release(map.Memory);
 
-    protected KernelLaunch Linear(ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs, ArrayView<float> output, int outputs) =>
+    protected KernelLaunch Linear(
+        ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs, ArrayView<float> output, int outputs) =>
         LinearKernel.Prepare(loader, new()
         {
             Input = input,
@@ -125,7 +133,9 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
 
     /// <summary>The folded motion head.</summary>
     protected void FoldedHead(MotionHead head) =>
-        Add(head.Name, [Linear(weights.Head, weights.HeadOffset, Encoding.Appearance, graph.Architecture.Style, Encoding.Codes, graph.Architecture.Motion)]);
+        Add(head.Name,
+            [Linear(weights.Head, weights.HeadOffset, Encoding.Appearance, graph.Architecture.Style, Encoding.Codes,
+            graph.Architecture.Motion)]);
 
     /// <summary>Room for what all layers are modulated by.</summary>
     protected void ReserveModulations()
@@ -149,8 +159,10 @@ internal abstract class CudaPlanBuilder(KernelLoader loader, CudaWeights weights
         next == null ? new(Decoding.Images, frames, height, width, 3, IsPlanar: true) : Reserve(height, width, 3, isPlanar: true);
 
     /// <summary>What taps see of the end of a level.</summary>
-    protected static CudaTap[] Taps(SynthesisLevel level, ICudaActivation flow, ICudaActivation warped, ICudaActivation blended, ICudaActivation rgb) =>
+    protected static CudaTap[] Taps(
+        SynthesisLevel level, ICudaActivation flow, ICudaActivation warped, ICudaActivation blended, ICudaActivation rgb) =>
     [
-        new($"{level.ToFlow.Name}.flow", flow), new($"{level.ToFlow.Name}.warped", warped), new($"{level.ToFlow.Name}.blended", blended), new(level.ToRgb.Name, rgb),
+        new($"{level.ToFlow.Name}.flow", flow), new($"{level.ToFlow.Name}.warped", warped), new($"{level.ToFlow.Name}.blended", blended),
+        new(level.ToRgb.Name, rgb),
     ];
 }

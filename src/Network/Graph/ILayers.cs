@@ -1,13 +1,15 @@
 namespace Lia.Network.Graph;
 
 /// <summary>
-/// What an executor makes of the network's layers, one method each; <see cref="ForwardPass"/> calls them in order. A method plans its layer, reserves the room for
-/// its result, and leaves its input to the walk, which releases it after its last reader.
+/// What an executor makes of the network's layers, one method each; <see cref="ForwardPass"/> calls them in order. A method plans its
+/// layer, reserves the room for its result, and leaves its input to the walk, which releases it after its last reader.
 /// </summary>
 /// <typeparam name="TMap">An activation, in whatever layout the executor works in.</typeparam>
 internal interface ILayers<TMap> where TMap : class
 {
-    /// <summary>The encoder's first layer: the picture in 3 planes to the widest resolution's channels, 1x1, activated. It is a feature.</summary>
+    /// <summary>
+    /// The encoder's first layer: the picture in 3 planes to the widest resolution's channels, 1x1, activated. It is a feature.
+    /// </summary>
     TMap First(ConvolutionLayer layer, int feature);
 
     /// <summary>A residual block's skip: blur, 1x1, half the resolution.</summary>
@@ -19,7 +21,10 @@ internal interface ILayers<TMap> where TMap : class
     /// <summary>The blur in front of a block's strided convolution.</summary>
     TMap BlurBefore(ConvolutionLayer strided, TMap input);
 
-    /// <summary>(conv2(<paramref name="blurred"/>) + <paramref name="skip"/>) / sqrt(2). Takes the skip over: its memory may become the result's. It is a feature.</summary>
+    /// <summary>
+    /// (conv2(<paramref name="blurred"/>) + <paramref name="skip"/>) / sqrt(2). Takes the skip over: its memory may become the result's. It
+    /// is a feature.
+    /// </summary>
     TMap Join(ResBlock block, TMap blurred, TMap skip, int feature);
 
     /// <summary>The encoder's last convolution: 4x4 of a 4x4 picture, the appearance code [style, 1, 1].</summary>

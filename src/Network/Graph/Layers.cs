@@ -39,7 +39,8 @@ internal sealed record ConvolutionLayer(
 /// <param name="Outputs">Output features.</param>
 /// <param name="LrMul">Learning-rate multiplier, 1 throughout the network.</param>
 /// <param name="Activated">Whether <c>sqrt(2) * leaky_relu(., 0.2)</c> follows.</param>
-internal sealed record LinearLayer(string Name, string Weight, string Bias, int Inputs, int Outputs, float LrMul = 1, bool Activated = false);
+internal sealed record LinearLayer(
+    string Name, string Weight, string Bias, int Inputs, int Outputs, float LrMul = 1, bool Activated = false);
 
 /// <summary>
 /// ModulatedConv2d: input channels scaled by the style <c>s = Modulation(latent)</c>, convolved with

@@ -11,7 +11,8 @@ namespace Lia.Network.Graph;
 /// <param name="MotionHead">Appearance code to motion code.</param>
 /// <param name="Direction">Parameter [style, motion] whose QR factor is the motion basis.</param>
 /// <param name="Synthesis">Latent and features to picture.</param>
-internal sealed record LiaGraph(ModelArchitecture Architecture, Encoder Encoder, MotionHead MotionHead, string Direction, Synthesis Synthesis)
+internal sealed record LiaGraph(
+    ModelArchitecture Architecture, Encoder Encoder, MotionHead MotionHead, string Direction, Synthesis Synthesis)
 {
     /// <summary>FusedLeakyReLU's slope for negative values.</summary>
     public const float LeakySlope = 0.2f;
@@ -32,7 +33,8 @@ internal sealed record LiaGraph(ModelArchitecture Architecture, Encoder Encoder,
     public const double ResidualGain = 0.70710678118654752;
 
     public static LiaGraph Create(ModelArchitecture architecture) => new(
-        architecture, Encoder.Create(architecture), MotionHead.Create(architecture), "dec.direction.weight", Synthesis.Create(architecture));
+        architecture, Encoder.Create(architecture), MotionHead.Create(architecture), "dec.direction.weight",
+        Synthesis.Create(architecture));
 
     /// <summary>Number of features the encoder hands to the decoder: one per level from 8x8 up.</summary>
     public int FeatureCount => Synthesis.Levels.Length;
@@ -53,7 +55,9 @@ internal sealed record LiaGraph(ModelArchitecture Architecture, Encoder Encoder,
             for (int i = 0; i < expected.Length; i++)
             {
                 if (MathF.Abs(actual[i] - expected[i]) > 1e-6f)
-                    throw new WeightsException($"{weights.Name}: tensor '{name}' is not the FIR kernel [1, 3, 3, 1] of this network: element {i} is {actual[i]}, expected {expected[i]}");
+                    throw new WeightsException(
+                        $"{weights.Name}: tensor '{name}' is not the FIR kernel [1, 3, 3, 1] of this network: element {i} is " +
+                        $"{actual[i]}, expected {expected[i]}");
             }
         }
     }

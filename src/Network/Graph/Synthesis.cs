@@ -9,7 +9,8 @@ namespace Lia.Network.Graph;
 /// <param name="Conv">Keeps it; its output is ToFlow's x.</param>
 /// <param name="ToFlow">Warps the encoder feature of this resolution; <c>blended</c> goes on to the next level.</param>
 /// <param name="ToRgb">Adds <c>warped</c> to the picture.</param>
-internal sealed record SynthesisLevel(int Resolution, StyledConvolutionLayer Up, StyledConvolutionLayer Conv, ToFlowLayer ToFlow, ToRgbLayer ToRgb);
+internal sealed record SynthesisLevel(
+    int Resolution, StyledConvolutionLayer Up, StyledConvolutionLayer Conv, ToFlowLayer ToFlow, ToRgbLayer ToRgb);
 
 /// <summary>The decoder: latent [style] and the source's features to a picture.</summary>
 /// <param name="Constant">Parameter [1, c(4), 4, 4] it starts from.</param>
@@ -41,8 +42,10 @@ internal sealed record Synthesis(string Constant, StyledConvolutionLayer Conv1, 
             inputs, outputs, kernel, resampling, demodulated);
 
     /// <summary>A styled 3x3 convolution whose parameters start with a prefix.</summary>
-    public static StyledConvolutionLayer CreateStyled(string name, string prefix, int inputs, int outputs, int style, Resampling resampling) =>
-        new(name, CreateModulated(name, $"{prefix}conv.", inputs, outputs, style, 3, resampling, demodulated: true), $"{prefix}activate.bias");
+    public static StyledConvolutionLayer CreateStyled(
+        string name, string prefix, int inputs, int outputs, int style, Resampling resampling) =>
+        new(name, CreateModulated(name, $"{prefix}conv.", inputs, outputs, style, 3, resampling, demodulated: true),
+            $"{prefix}activate.bias");
 
     /// <summary>A flow layer whose parameters start with a prefix.</summary>
     public static ToFlowLayer CreateToFlow(string name, string prefix, int channels, int style) =>
@@ -50,5 +53,6 @@ internal sealed record Synthesis(string Constant, StyledConvolutionLayer Conv1, 
 
     /// <summary>An RGB layer whose parameters start with a prefix.</summary>
     public static ToRgbLayer CreateToRgb(string name, string prefix, int channels) =>
-        new(name, new(name, $"{prefix}conv.0.weight", $"{prefix}conv.1.bias", channels, 3, 1, 0, Resampling.None, Activated: true), $"{prefix}bias");
+        new(name, new(name, $"{prefix}conv.0.weight", $"{prefix}conv.1.bias", channels, 3, 1, 0, Resampling.None, Activated: true),
+            $"{prefix}bias");
 }

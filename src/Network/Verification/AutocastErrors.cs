@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Lia.Network.Verification;
 
 /// <summary>
-/// What PyTorch's own fp16 mode loses: relative L2 errors of the official networks under <c>torch.autocast(float16)</c> against the reference files, of the frames and of every layer,
-/// as measured with PyTorch 2.11 on an H100 (the layers of one run on an H200).
+/// What PyTorch's own fp16 mode loses: relative L2 errors of the official networks under <c>torch.autocast(float16)</c> against the
+/// reference files, of the frames and of every layer, as measured with PyTorch 2.11 on an H100 (the layers of one run on an H200).
 /// </summary>
 internal static class AutocastErrors
 {
@@ -16,5 +16,6 @@ internal static class AutocastErrors
 
     /// <summary>The error of a tensor of the reference file with that size and seed; null where none was measured.</summary>
     public static double? Of(int size, int seed, string tensor) =>
-        Table.Value.TryGetValue($"{size}/{seed}", out Dictionary<string, double>? errors) && errors.TryGetValue(tensor, out double error) ? error : null;
+        Table.Value.TryGetValue($"{size}/{seed}", out Dictionary<string, double>? errors) && errors.TryGetValue(tensor, out double error)
+            ? error : null;
 }

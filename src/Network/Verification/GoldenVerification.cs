@@ -36,9 +36,10 @@ public sealed class GoldenVerification
     public const double ExactTolerance = 5;
 
     /// <summary>
-    /// The same for fp16 operands where PyTorch's fp16 error was not measured. Where it was (frames and layers), frames may be no worse than PyTorch's fp16 autocast and
-    /// layers at most <see cref="FastLayerTolerance"/> times as bad. On the reference files autocast has 489 to 539 times PyTorch's float32 error. It is the limit of pictures and
-    /// of what comes before the layers: a layer's error in autocast is 0.015 to 3.5 times the frames', by layer and by file, so layers of a file that was not measured have no limit.
+    /// The same for fp16 operands where PyTorch's fp16 error was not measured. Where it was (frames and layers), frames may be no worse
+    /// than PyTorch's fp16 autocast and layers at most <see cref="FastLayerTolerance"/> times as bad. On the reference files autocast has
+    /// 489 to 539 times PyTorch's float32 error. It is the limit of pictures and of what comes before the layers: a layer's error in
+    /// autocast is 0.015 to 3.5 times the frames', by layer and by file, so layers of a file that was not measured have no limit.
     /// </summary>
     public const double FastTolerance = 489;
 
@@ -54,19 +55,24 @@ public sealed class GoldenVerification
     private GoldenVerification(ITensorSource golden, Func<string, double?> limitOf)
     {
         (_golden, _limitOf) = (golden, limitOf);
-        _expected = [.. golden.Tensors.Keys.Where(name => !name.EndsWith(".shape", StringComparison.Ordinal) && !name.EndsWith(".u8", StringComparison.Ordinal))];
+        _expected =
+            [.. golden.Tensors.Keys.Where(
+            name => !name.EndsWith(".shape", StringComparison.Ordinal) && !name.EndsWith(".u8", StringComparison.Ordinal))];
     }
 
     /// <summary>Runs a verification.</summary>
     /// <param name="golden">The reference file.</param>
     /// <param name="createExecutor">Makes the executor to verify from weights; it is disposed here.</param>
-    /// <param name="limit">The relative error allowed; null is <see cref="ExactTolerance"/> times PyTorch's float32 error, or for fp16 what <see cref="FastTolerance"/> says.</param>
+    /// <param name="limit">The relative error allowed; null is <see cref="ExactTolerance"/> times PyTorch's float32 error, or for fp16 what
+    /// <see cref="FastTolerance"/> says.</param>
     /// <exception cref="WeightsException">The file is not such a reference file.</exception>
-    public static VerificationReport Run(ITensorSource golden, Func<ITensorSource, ModelArchitecture, IExecutor> createExecutor, double? limit = null)
+    public static VerificationReport Run(
+        ITensorSource golden, Func<ITensorSource, ModelArchitecture, IExecutor> createExecutor, double? limit = null)
     {
         ArgumentNullException.ThrowIfNull(createExecutor);
         int size = (int)Number(golden, "size");
-        if (size is < 64 or > 1024 || !int.IsPow2(size)) throw new WeightsException($"{golden.Name}: metadata size is {size}, expected a power of two from 64 to 1024");
+        if (size is < 64 or > 1024 || !int.IsPow2(size))
+            throw new WeightsException($"{golden.Name}: metadata size is {size}, expected a power of two from 64 to 1024");
         ModelArchitecture architecture = ModelArchitecture.Official(size);
         using SyntheticCheckpoint weights = new(architecture, (ulong)Number(golden, "seed"));
         using IExecutor executor = createExecutor(weights, architecture);
@@ -101,7 +107,8 @@ public sealed class GoldenVerification
         Compare("Q", executor.Basis.Q);
         // The source: its features are the encoder's activations at 8x8 and larger, numbered from the smallest.
         Dictionary<string, string> featureOfTap = [];
-        for (int resolution = 8, feature = 0, layer = int.Log2(size) - 3; resolution <= size; resolution *= 2) featureOfTap[$"enc.convs.{layer--}"] = $"feat.{feature++}";
+        for (int resolution = 8, feature = 0, layer = int.Log2(size) - 3; resolution <= size; resolution *= 2)
+            featureOfTap[$"enc.convs.{layer--}"] = $"feat.{feature++}";
         executor.Tap = (layer, shape, values) =>
         {
             if (featureOfTap.TryGetValue(layer, out string? feature)) CompareSampled(feature, shape, values);
@@ -129,7 +136,8 @@ public sealed class GoldenVerification
         for (int i = 0; i < count; i++)
         {
             Span<float> latent = latents.AsSpan(i * style, style);
-            if (isRelative) Latents.Relative(executor.Basis, source.Appearance, source.Motion, start, codes.AsSpan(i * motion, motion), 1, latent);
+            if (isRelative)
+                Latents.Relative(executor.Basis, source.Appearance, source.Motion, start, codes.AsSpan(i * motion, motion), 1, latent);
             else Latents.Absolute(executor.Basis, source.Appearance, source.Motion, codes.AsSpan(i * motion, motion), 1, latent);
         }
         executor.Synthesize(source, latents, count, frames);
@@ -137,10 +145,12 @@ public sealed class GoldenVerification
         executor.Synthesize(source, latents.AsSpan((count - 1) * style), 1, new float[picture]);
         executor.Tap = null;
 
-        foreach (string name in _golden.Tensors.Keys.Where(key => key.StartsWith("manipulate.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        foreach (string name in _golden.Tensors.Keys.Where(key => key.StartsWith("manipulate.", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal))
         {
             float[] displacement = new float[motion], latent = new float[style], frame = new float[picture];
-            if (!int.TryParse(name.AsSpan("manipulate.".Length), CultureInfo.InvariantCulture, out int direction) || direction < 0 || direction >= motion)
+            if (!int.TryParse(name.AsSpan("manipulate.".Length), CultureInfo.InvariantCulture, out int direction) || direction < 0
+                || direction >= motion)
                 throw new WeightsException($"{_golden.Name}: tensor '{name}' names no motion direction");
             displacement[direction] = (float)Number(_golden, $"{name}.delta");
             Latents.Manipulate(executor.Basis, source.Appearance, source.Motion, displacement, latent);
@@ -149,7 +159,9 @@ public sealed class GoldenVerification
         }
         // Last, so that a report that stops early has no verdict.
         Compare("frames", frames);
-        if (_expected.Count > 0) throw new WeightsException($"{_golden.Name}: the network has nothing that corresponds to '{_expected.Order(StringComparer.Ordinal).First()}'");
+        if (_expected.Count > 0)
+            throw new WeightsException(
+                $"{_golden.Name}: the network has nothing that corresponds to '{_expected.Order(StringComparer.Ordinal).First()}'");
     }
 
     private void Compare(string name, ReadOnlySpan<float> actual)
@@ -167,7 +179,8 @@ public sealed class GoldenVerification
         step = step < 2 ? 1 : step | 1;
         float[] sample = new float[(actual.Length + step - 1) / step];
         for (int i = 0; i < sample.Length; i++) sample[i] = actual[i * step];
-        if (_golden.Tensors.ContainsKey($"{name}.shape") && !_golden.Read($"{name}.shape").AsSpan().SequenceEqual([.. shape.ToArray().Select(extent => (float)extent)]))
+        if (_golden.Tensors.ContainsKey($"{name}.shape") && !_golden.Read($"{name}.shape").AsSpan()
+            .SequenceEqual([.. shape.ToArray().Select(extent => (float)extent)]))
             sample = [];
         Compare(name, sample);
         Compare($"{name}.meanstd", MeanAndDeviation(actual));
@@ -201,7 +214,10 @@ public sealed class GoldenVerification
         IReadOnlyList<int> actual = _golden.Tensors[name].Shape;
         bool matches = actual.Count == shape.Length;
         for (int axis = 0; matches && axis < shape.Length; axis++) matches = shape[axis] < 0 || shape[axis] == actual[axis];
-        if (!matches || values.Length == 0) throw new WeightsException($"{_golden.Name}: tensor '{name}' has shape [{string.Join(", ", actual)}], which are no pictures of the size in the metadata");
+        if (!matches || values.Length == 0)
+            throw new WeightsException(
+                $"{_golden.Name}: tensor '{name}' has shape [{string.Join(", ", actual)}], which are no pictures of the size in the " +
+                "metadata");
         int size = shape[^2], pixels = size * size;
         float[] planar = new float[values.Length];
         for (int i = 0; i < values.Length; i++)
@@ -213,7 +229,8 @@ public sealed class GoldenVerification
     }
 
     private static double Number(ITensorSource golden, string key) =>
-        golden.Metadata.TryGetValue(key, out string? text) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+        golden.Metadata.TryGetValue(key, out string? text)
+            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
             ? value
             : throw new WeightsException($"{golden.Name}: not a reference file: its metadata has no number '{key}'");
 }

@@ -24,18 +24,24 @@ public sealed partial record ModelArchitecture
         if (levels == 0) throw new WeightsException($"{source.Name}: not a LIA generator: there are no flow layers (dec.to_flows.*)");
         int size = 4 << levels;
         if (size is < SmallestSize or > LargestSize)
-            throw new WeightsException($"{source.Name}: its {levels} flow layers make a picture size of {size}; sizes from {SmallestSize} to {LargestSize} are supported");
+            throw new WeightsException(
+                $"{source.Name}: its {levels} flow layers make a picture size of {size}; sizes from {SmallestSize} to {LargestSize} are " +
+                "supported");
 
         int style = Extent("the style length", ("dec.direction.weight", 2, 0), ("enc.fc.0.weight", 2, 0), ("enc.fc.1.bias", 1, 0));
-        int motion = Extent("the number of motion directions", ("dec.direction.weight", 2, 1), ("enc.fc.4.weight", 2, 0), ("enc.fc.4.bias", 1, 0));
+        int motion =
+            Extent("the number of motion directions", ("dec.direction.weight", 2, 1), ("enc.fc.4.weight", 2, 0), ("enc.fc.4.bias", 1, 0));
         ImmutableArray<int>.Builder channels = ImmutableArray.CreateBuilder<int>(levels + 1);
-        channels.Add(Extent("the channels at 4x4", ("dec.input.input", 4, 1), ("dec.conv1.activate.bias", 4, 1), ("dec.to_rgb1.conv.0.weight", 4, 1)));
+        channels.Add(Extent("the channels at 4x4", ("dec.input.input", 4, 1), ("dec.conv1.activate.bias", 4, 1),
+            ("dec.to_rgb1.conv.0.weight", 4, 1)));
         for (int level = 0; level < levels; level++)
         {
             channels.Add(Extent($"the channels at {8 << level}x{8 << level}",
-                ($"dec.to_flows.{level}.conv.weight", 5, 2), ($"dec.to_rgbs.{level}.conv.0.weight", 4, 1), ($"dec.convs.{2 * level}.activate.bias", 4, 1)));
+                ($"dec.to_flows.{level}.conv.weight", 5, 2), ($"dec.to_rgbs.{level}.conv.0.weight", 4, 1),
+                ($"dec.convs.{2 * level}.activate.bias", 4, 1)));
         }
-        if (motion > style) throw new WeightsException($"{source.Name}: {motion} motion directions are more than the code's {style} entries");
+        if (motion > style)
+            throw new WeightsException($"{source.Name}: {motion} motion directions are more than the code's {style} entries");
         return new(size, style, motion, channels.ToImmutable());
 
         int Extent(string what, params ReadOnlySpan<(string Name, int Rank, int Axis)> witnesses)
@@ -43,9 +49,12 @@ public sealed partial record ModelArchitecture
             List<int> found = [];
             foreach ((string name, int rank, int axis) in witnesses)
             {
-                if (source.Tensors.TryGetValue(name, out TensorInfo? tensor) && tensor.Shape.Count == rank && tensor.Shape[axis] > 0) found.Add(tensor.Shape[axis]);
+                if (source.Tensors.TryGetValue(name, out TensorInfo? tensor) && tensor.Shape.Count == rank && tensor.Shape[axis] > 0)
+                    found.Add(tensor.Shape[axis]);
             }
-            if (found.Count == 0) throw new WeightsException($"{source.Name}: not a LIA generator: {witnesses[0].Name}, which tells {what}, is missing or misshapen");
+            if (found.Count == 0)
+                throw new WeightsException(
+                    $"{source.Name}: not a LIA generator: {witnesses[0].Name}, which tells {what}, is missing or misshapen");
             return found.GroupBy(extent => extent).MaxBy(group => group.Count())!.Key;
         }
     }

@@ -2,7 +2,9 @@ namespace Lia.Weights;
 
 public sealed partial record ModelArchitecture
 {
-    /// <summary>Every tensor of a checkpoint with this architecture: the state dict of the official program's generator, in its order.</summary>
+    /// <summary>
+    /// Every tensor of a checkpoint with this architecture: the state dict of the official program's generator, in its order.
+    /// </summary>
     /// <remarks>
     /// <c>dec.to_rgb1.*</c> and the noise weights are there and unused at inference. The <c>.kernel</c> buffers hold the FIR kernel
     /// (<see cref="FirKernel"/>).
@@ -87,7 +89,9 @@ public sealed partial record ModelArchitecture
     /// <param name="name">A tensor's name.</param>
     public static bool IsFirKernel(string name) => name.EndsWith(".kernel", StringComparison.Ordinal);
 
-    /// <summary>The values of a <c>.kernel</c> tensor: outer([1,3,3,1], [1,3,3,1]) / 64, times 4 where it follows an upsampling by 2.</summary>
+    /// <summary>
+    /// The values of a <c>.kernel</c> tensor: outer([1,3,3,1], [1,3,3,1]) / 64, times 4 where it follows an upsampling by 2.
+    /// </summary>
     /// <param name="name">The tensor's name; upsampling kernels end in <c>.upsample.kernel</c> or <c>.blur.kernel</c>.</param>
     /// <returns>16 values, row-major.</returns>
     public static float[] FirKernel(string name)

@@ -16,7 +16,8 @@ public sealed partial record ModelArchitecture(int Size, int Style, int Motion, 
     /// <summary>Whether two architectures have the same extents.</summary>
     /// <param name="other">The other.</param>
     public bool Equals(ModelArchitecture? other) =>
-        other is not null && Size == other.Size && Style == other.Style && Motion == other.Motion && Channels.AsSpan().SequenceEqual(other.Channels.AsSpan());
+        other is not null && Size == other.Size && Style == other.Style && Motion == other.Motion && Channels.AsSpan()
+            .SequenceEqual(other.Channels.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Size, Style, Motion, Channels.Length);

@@ -60,7 +60,8 @@ public sealed class SyntheticCheckpoint : ITensorSource
     /// <inheritdoc/>
     public void CopyBytesTo(string name, Span<byte> destination)
     {
-        if (destination.Length % sizeof(float) != 0) throw new ArgumentException($"Tensor {name} takes a multiple of 4 bytes, the destination {destination.Length}.");
+        if (destination.Length % sizeof(float) != 0)
+            throw new ArgumentException($"Tensor {name} takes a multiple of 4 bytes, the destination {destination.Length}.");
         CopyTo(name, MemoryMarshal.Cast<byte, float>(destination));
     }
 

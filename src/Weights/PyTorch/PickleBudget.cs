@@ -1,9 +1,9 @@
 namespace Lia.Weights;
 
 /// <summary>
-/// What the pickles of one file may cost together. An operation takes at least one byte of the pickle and makes at most a few small objects (some 100 bytes),
-/// text takes two bytes of memory for each of its own, so that a pickle of n bytes costs at most some 130 n bytes of memory, whatever it says,
-/// and no more than about 160 MB in all.
+/// What the pickles of one file may cost together. An operation takes at least one byte of the pickle and makes at most a few small objects
+/// (some 100 bytes), text takes two bytes of memory for each of its own, so that a pickle of n bytes costs at most some 130 n bytes of
+/// memory, whatever it says, and no more than about 160 MB in all.
 /// </summary>
 internal sealed class PickleBudget(CancellationToken cancellation = default)
 {
@@ -16,7 +16,9 @@ internal sealed class PickleBudget(CancellationToken cancellation = default)
     /// <summary>Bytes of text, in UTF-8.</summary>
     public const int MostText = 16 << 20;
 
-    /// <summary>Characters of a class's name with its module, and of a storage's key: both are compared for every reference to them.</summary>
+    /// <summary>
+    /// Characters of a class's name with its module, and of a storage's key: both are compared for every reference to them.
+    /// </summary>
     public const int LongestName = 256;
 
     /// <summary>How deep values may nest; Python's own pickler stops near here.</summary>

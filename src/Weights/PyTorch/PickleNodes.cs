@@ -1,6 +1,8 @@
 namespace Lia.Weights;
 
-/// <summary>A value of a pickle. Nodes are inert: a class is a name, a call is a name with arguments, and nothing is ever constructed or called.</summary>
+/// <summary>
+/// A value of a pickle. Nodes are inert: a class is a name, a call is a name with arguments, and nothing is ever constructed or called.
+/// </summary>
 internal abstract class PickleNode
 {
     /// <summary>One more than the deepest value inside, as it was when it was put in.</summary>
@@ -99,7 +101,10 @@ internal sealed class PickleCall : PickleNode
     public string Function { get; }
     public IReadOnlyList<PickleNode> Arguments { get; }
 
-    /// <summary>The tensor that the call describes, as <see cref="TensorRecipe.From(PickleNode)"/> found it: references share it, as they share the call.</summary>
+    /// <summary>
+    /// The tensor that the call describes, as <see cref="TensorRecipe.From(PickleNode)"/> found it: references share it, as they share the
+    /// call.
+    /// </summary>
     public (bool IsKnown, TensorRecipe? Value) Recipe { get; set; }
 
     public override string Kind => $"an object made by {Text.Quote(Function)}";

@@ -9,10 +9,10 @@ namespace Lia.Weights;
 /// Parses one pickle (protocols 0 to 5) into inert nodes.
 /// </summary>
 /// <remarks>
-/// A pickle is a program for a stack machine whose GLOBAL, REDUCE, INST, OBJ, NEWOBJ and BUILD codes import modules and call functions. Here
-/// they only put names and arguments down. References share a value and never copy it, and no operation does more work than there are
-/// values that operations before it have put on the stack, or bytes in its own text: what parsing costs is in proportion to the pickle, and limited by
-/// <see cref="PickleBudget"/> beside.
+/// A pickle is a program for a stack machine whose GLOBAL, REDUCE, INST, OBJ, NEWOBJ and BUILD codes import modules and call functions.
+/// Here they only put names and arguments down. References share a value and never copy it, and no operation does more work than there are
+/// values that operations before it have put on the stack, or bytes in its own text: what parsing costs is in proportion to the pickle, and
+/// limited by <see cref="PickleBudget"/> beside.
 /// </remarks>
 internal ref struct PickleReader
 {
@@ -41,7 +41,8 @@ internal ref struct PickleReader
     /// <param name="budget">What the file's pickles together may cost; what this one costs is taken from it.</param>
     /// <exception cref="WeightsException">The pickle is cut off, malformed or over a limit.</exception>
     /// <exception cref="OperationCanceledException">The budget's token was signalled.</exception>
-    public static PickleNode Parse(ReadOnlySpan<byte> data, string file, out int length, List<PicklePersistent> persistent, PickleBudget budget)
+    public static PickleNode Parse(
+        ReadOnlySpan<byte> data, string file, out int length, List<PicklePersistent> persistent, PickleBudget budget)
     {
         PickleReader reader = new(data, file, persistent, budget);
         PickleNode result = reader.Run();
@@ -56,7 +57,8 @@ internal ref struct PickleReader
             char code = (char)Take(1)[0];
             if (code == '.') return Pop();
             Step(code);
-            if (_stack.Count > 0 && _stack[^1].Depth > PickleBudget.DeepestNesting) throw Broken($"values nest deeper than {PickleBudget.DeepestNesting}");
+            if (_stack.Count > 0 && _stack[^1].Depth > PickleBudget.DeepestNesting)
+                throw Broken($"values nest deeper than {PickleBudget.DeepestNesting}");
         }
         throw Broken($"there are more than {PickleBudget.MostOperations} operations");
     }
@@ -185,7 +187,8 @@ internal ref struct PickleReader
     {
         Expect(module is PickleString && name is PickleString, "a class is not named by two strings");
         (string first, string second) = (((PickleString)module).Value, ((PickleString)name).Value);
-        Expect(first.Length + second.Length <= PickleBudget.LongestName, $"the name of a class is longer than {PickleBudget.LongestName} characters");
+        Expect(first.Length + second.Length <= PickleBudget.LongestName,
+            $"the name of a class is longer than {PickleBudget.LongestName} characters");
         return new PickleGlobal(first, second);
     }
 
@@ -298,7 +301,8 @@ internal ref struct PickleReader
     {
         if (line.EndsWith("L"u8)) line = line[..^1];
         if (line.Length > 39) return PickleOpaque.Integer;
-        Expect(Int128.TryParse(line, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out Int128 value), "an integer is not a number");
+        Expect(Int128.TryParse(line, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out Int128 value),
+            "an integer is not a number");
         return new PickleInteger(value);
     }
 
@@ -321,7 +325,9 @@ internal ref struct PickleReader
 
     private readonly WeightsException Broken(string what) => new($"{_file}: broken pickle at byte {_position}: {what}");
 
-    /// <summary>Spreads memo indices by a number that differs from process to process: a file cannot choose indices that fall together.</summary>
+    /// <summary>
+    /// Spreads memo indices by a number that differs from process to process: a file cannot choose indices that fall together.
+    /// </summary>
     private sealed class MemoComparer : IEqualityComparer<uint>
     {
         public static readonly MemoComparer Instance = new();

@@ -7,8 +7,8 @@ namespace Lia.Weights;
 /// </summary>
 /// <remarks>
 /// The tensors are those under <c>gen</c>, where the official training program keeps the generator; without <c>gen</c> those at the top
-/// level; failing that those of the only dictionary of tensors one level down (<see cref="Location"/> tells which). Other values, among them objects of
-/// unknown classes, are skipped (<see cref="Skipped"/>). Contiguous tensors are read straight from the mapped file.
+/// level; failing that those of the only dictionary of tensors one level down (<see cref="Location"/> tells which). Other values, among
+/// them objects of unknown classes, are skipped (<see cref="Skipped"/>). Contiguous tensors are read straight from the mapped file.
 /// The file must not be shortened while it is open.
 /// </remarks>
 public sealed class PyTorchCheckpoint : ITensorSource
@@ -30,7 +30,8 @@ public sealed class PyTorchCheckpoint : ITensorSource
     /// <summary>Opens a checkpoint and checks it completely.</summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellation">Stops it.</param>
-    /// <exception cref="WeightsException">The file is absent, damaged, hostile or holds no dictionary of tensors; the message says which.</exception>
+    /// <exception cref="WeightsException">The file is absent, damaged, hostile or holds no dictionary of tensors; the message says
+    /// which.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
     public PyTorchCheckpoint(string path, CancellationToken cancellation = default) : this(new MappedFile(path), cancellation) { }
 
@@ -64,8 +65,8 @@ public sealed class PyTorchCheckpoint : ITensorSource
     /// <summary>The key of the dictionary the tensors were found in, for example <c>gen</c>; empty for the top level.</summary>
     public string Location { get; private set; } = "";
 
-    /// <summary>Entries beside the tensors in their dictionary that are no tensors, or tensors of a type that is not read; each name once, the middle of long
-    /// ones left out.</summary>
+    /// <summary>Entries beside the tensors in their dictionary that are no tensors, or tensors of a type that is not read; each name once,
+    /// the middle of long ones left out.</summary>
     public IReadOnlyList<string> Skipped { get; private set; } = [];
 
     /// <inheritdoc/>
@@ -87,7 +88,8 @@ public sealed class PyTorchCheckpoint : ITensorSource
     public void CopyBytesTo(string name, Span<byte> destination)
     {
         if (!_recipes.TryGetValue(name, out TensorRecipe? recipe)) throw TensorSourceExtensions.Missing(this, name);
-        if (recipe.ByteLength != destination.Length) throw new ArgumentException($"Tensor {name} takes {recipe.ByteLength} bytes, the destination {destination.Length}.");
+        if (recipe.ByteLength != destination.Length)
+            throw new ArgumentException($"Tensor {name} takes {recipe.ByteLength} bytes, the destination {destination.Length}.");
         if (recipe.IsContiguous) Contiguous(recipe).CopyTo(destination);
         else recipe.Gather(Storage(recipe), destination);
     }
@@ -120,13 +122,15 @@ public sealed class PyTorchCheckpoint : ITensorSource
             throw Broken("its byte order is not little-endian");
         }
         ZipMember pickle = members[pickles[0]];
-        if (pickle.Length > PickleBudget.LongestPickle) throw Broken($"its pickle has {pickle.Length} bytes, at most {PickleBudget.LongestPickle} are read");
+        if (pickle.Length > PickleBudget.LongestPickle)
+            throw Broken($"its pickle has {pickle.Length} bytes, at most {PickleBudget.LongestPickle} are read");
         List<PicklePersistent> persistent = [];
         PickleNode root = PickleReader.Parse(_file.Slice(pickle.Offset, (int)pickle.Length), Name, out _, persistent, _budget);
 
         foreach (StorageReference storage in References(persistent).Values)
         {
-            if (!members.TryGetValue($"{folder}data/{storage.Key}", out ZipMember member)) throw Broken($"storage {Text.Quote(storage.Key)} is not in the archive");
+            if (!members.TryGetValue($"{folder}data/{storage.Key}", out ZipMember member))
+                throw Broken($"storage {Text.Quote(storage.Key)} is not in the archive");
             if (storage.Type is { } type && member.Length != storage.Count * type.Size)
                 throw Broken($"storage {Text.Quote(storage.Key)} claims {storage.Count * type.Size} bytes and has {member.Length}");
             _storages.Add(storage.Key, (member.Offset, member.Length));
@@ -134,29 +138,36 @@ public sealed class PyTorchCheckpoint : ITensorSource
         return root;
     }
 
-    /// <summary>The stream format: magic, version, system, object and storage keys as five pickles, then a count and the raw data of each storage.</summary>
+    /// <summary>
+    /// The stream format: magic, version, system, object and storage keys as five pickles, then a count and the raw data of each storage.
+    /// </summary>
     private PickleNode ReadLegacy()
     {
         long position = 0;
         List<PicklePersistent> persistent = [];
-        if (Next() is not PickleInteger { Value: var magic } || magic != Magic) throw Broken("it is a pickle, and not one written by torch.save");
+        if (Next() is not PickleInteger { Value: var magic } || magic != Magic)
+            throw Broken("it is a pickle, and not one written by torch.save");
         if (Next() is not PickleInteger { Value: var version } || version != 1001) throw Broken("its protocol version is not 1001");
         if (Next() is not PickleDictionary system) throw Broken("its system description is missing");
-        if (system["little_endian"] is not PickleInteger { Value: var little } || little != 1) throw Broken("its byte order is not little-endian");
+        if (system["little_endian"] is not PickleInteger { Value: var little } || little != 1)
+            throw Broken("its byte order is not little-endian");
         PickleNode root = Next();
         if (Next() is not PickleSequence { Items: var keys }) throw Broken("its list of storages is missing");
 
         Dictionary<string, StorageReference> references = References(persistent);
         foreach (PickleNode node in keys)
         {
-            if (node is not PickleString { Value: var key } || !references.Remove(key, out StorageReference storage)) throw Broken("its list of storages names one that is not used, or one twice");
-            if (storage.Type is not { } type) throw Broken($"storage {Text.Quote(key)} is of the unknown class {Text.Quote(storage.Class)}");
+            if (node is not PickleString { Value: var key } || !references.Remove(key, out StorageReference storage))
+                throw Broken("its list of storages names one that is not used, or one twice");
+            if (storage.Type is not { } type)
+                throw Broken($"storage {Text.Quote(key)} is of the unknown class {Text.Quote(storage.Class)}");
             if (_file.Length - position < 8) throw Broken($"it ends before storage {Text.Quote(key)} (truncated?)");
             long count = BinaryPrimitives.ReadInt64LittleEndian(_file.Slice(position, 8));
             position += 8;
             if (count != storage.Count) throw Broken($"storage {Text.Quote(key)} claims {storage.Count} elements and has {count}");
             long length = count * type.Size;
-            if (length > _file.Length - position) throw Broken($"storage {Text.Quote(key)} claims {length} bytes and {_file.Length - position} are left (truncated?)");
+            if (length > _file.Length - position)
+                throw Broken($"storage {Text.Quote(key)} claims {length} bytes and {_file.Length - position} are left (truncated?)");
             _storages.Add(key, (position, length));
             position += length;
         }
@@ -180,15 +191,18 @@ public sealed class PyTorchCheckpoint : ITensorSource
         foreach (PicklePersistent node in persistent)
         {
             _budget.Cancellation.ThrowIfCancellationRequested();
-            if (StorageReference.From(node) is not { } storage) throw Broken("a persistent reference in its pickle does not describe a storage");
-            if (!references.TryAdd(storage.Key, storage) && references[storage.Key] != storage) throw Broken($"storage {Text.Quote(storage.Key)} is described in two ways");
+            if (StorageReference.From(node) is not { } storage)
+                throw Broken("a persistent reference in its pickle does not describe a storage");
+            if (!references.TryAdd(storage.Key, storage) && references[storage.Key] != storage)
+                throw Broken($"storage {Text.Quote(storage.Key)} is described in two ways");
         }
         return references;
     }
 
     private PickleDictionary FindState(PickleNode root)
     {
-        if (root is not PickleDictionary top) throw Broken($"it holds {root.Kind} and not a dictionary; save the state_dict() of the generator");
+        if (root is not PickleDictionary top)
+            throw Broken($"it holds {root.Kind} and not a dictionary; save the state_dict() of the generator");
         if (top["gen"] is PickleDictionary gen)
         {
             Location = "gen";
@@ -202,7 +216,9 @@ public sealed class PyTorchCheckpoint : ITensorSource
             .Select(item => (((PickleString)item.Key).Value, (PickleDictionary)item.Value))];
         if (candidates.Length == 0) throw Broken("it holds no tensors under 'gen', at the top level or one level down");
         if (candidates.Length > 1)
-            throw Broken($"it has no 'gen', and {candidates.Length} other entries hold tensors: {string.Join(", ", candidates.Take(5).Select(candidate => Text.Quote(candidate.Key)))}");
+            throw Broken(
+                $"it has no 'gen', and {candidates.Length} other entries hold tensors: " +
+                $"{string.Join(", ", candidates.Take(5).Select(candidate => Text.Quote(candidate.Key)))}");
         Location = candidates[0].Key;
         return candidates[0].Value;
 
@@ -210,7 +226,8 @@ public sealed class PyTorchCheckpoint : ITensorSource
         {
             if (searched.TryGetValue(dictionary, out bool holds)) return holds;
             _budget.Cancellation.ThrowIfCancellationRequested();
-            return searched[dictionary] = dictionary.Items.Any(item => item.Key is PickleString && TensorRecipe.From(item.Value) is not null);
+            return searched[dictionary] =
+                dictionary.Items.Any(item => item.Key is PickleString && TensorRecipe.From(item.Value) is not null);
         }
     }
 
@@ -226,15 +243,21 @@ public sealed class PyTorchCheckpoint : ITensorSource
                 skipped.Add(keyNode is PickleString text ? Text.Shorten(text.Value) : "a key that is no text");
                 continue;
             }
-            if (key.Length > LongestTensorName) throw Broken($"tensor {Text.Quote(key)}: its name has {key.Length} characters, at most {LongestTensorName} are read");
+            if (key.Length > LongestTensorName)
+                throw Broken($"tensor {Text.Quote(key)}: its name has {key.Length} characters, at most {LongestTensorName} are read");
             string quoted = Text.Quote(key);
-            if (recipe.ByteLength is not { } length || length > int.MaxValue) throw Broken($"tensor {quoted}: shape {Text.Shape(recipe.Shape)} is too large");
+            if (recipe.ByteLength is not { } length || length > int.MaxValue)
+                throw Broken($"tensor {quoted}: shape {Text.Shape(recipe.Shape)} is too large");
             long storageLength = _storages[recipe.Storage.Key].Length;
-            if (storageLength > int.MaxValue && !recipe.IsContiguous) throw Broken($"tensor {quoted} is a view of a storage of more than 2 GiB");
+            if (storageLength > int.MaxValue && !recipe.IsContiguous)
+                throw Broken($"tensor {quoted} is a view of a storage of more than 2 GiB");
             if (!recipe.FitsIn(storageLength))
-                throw Broken($"tensor {quoted}: shape {Text.Shape(recipe.Shape)}, strides [{string.Join(", ", recipe.Strides)}] and offset {recipe.Offset} reach past its storage of {storageLength} bytes");
+                throw Broken(
+                    $"tensor {quoted}: shape {Text.Shape(recipe.Shape)}, strides [{string.Join(", ", recipe.Strides)}] and offset " +
+                    $"{recipe.Offset} reach past its storage of {storageLength} bytes");
             total += length;
-            if (total > (Int128)_file.Length * MostRepetition) throw Broken($"its tensors repeat their elements to more than {MostRepetition} times the file's length");
+            if (total > (Int128)_file.Length * MostRepetition)
+                throw Broken($"its tensors repeat their elements to more than {MostRepetition} times the file's length");
             TensorInfo info = new(key, recipe.Type.DType!.Value, recipe.Shape);
             if (!_tensors.TryAdd(key, info)) throw Broken($"tensor {quoted} occurs twice");
             _recipes.Add(key, recipe);

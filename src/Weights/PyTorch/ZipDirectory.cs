@@ -57,11 +57,13 @@ internal sealed class ZipDirectory
         {
             ReadOnlySpan<byte> locator = _file.Slice(locatorPosition, Zip64LocatorLength);
             ulong recordPosition = UInt64(locator, 8);
-            Expect(recordPosition <= (ulong)locatorPosition && (ulong)locatorPosition - recordPosition >= Zip64EndLength, "the zip64 locator points nowhere");
+            Expect(recordPosition <= (ulong)locatorPosition && (ulong)locatorPosition - recordPosition >= Zip64EndLength,
+                "the zip64 locator points nowhere");
             ReadOnlySpan<byte> record = _file.Slice((long)recordPosition, Zip64EndLength);
             Expect(UInt32(record, 0) == Zip64EndSignature, "the zip64 locator points at something else than an end record");
             (ulong count64, ulong length64, ulong start64) = (UInt64(record, 32), UInt64(record, 40), UInt64(record, 48));
-            bool agree = (count is ushort.MaxValue || count == count64) && (length is uint.MaxValue || length == length64) && (start is uint.MaxValue || start == start64);
+            bool agree = (count is ushort.MaxValue || count == count64) && (length is uint.MaxValue || length == length64)
+                && (start is uint.MaxValue || start == start64);
             Expect(agree, "its two end records contradict each other");
             (count, length, start, limit) = (count64, length64, start64, (long)recordPosition);
         }
@@ -91,7 +93,8 @@ internal sealed class ZipDirectory
             (ulong stored, ulong plain, ulong local) = (UInt32(entry, 20), UInt32(entry, 24), UInt32(entry, 42));
             ReadZip64(_file.Slice(position + CentralLength + nameLength, extraLength), quoted, ref plain, ref stored, ref local);
             Expect(stored == plain, $"member {quoted} is stored and its two sizes differ");
-            Expect(local <= (ulong)start && (ulong)start - local >= LocalLength, $"the local header of member {quoted} lies outside the file");
+            Expect(local <= (ulong)start && (ulong)start - local >= LocalLength,
+                $"the local header of member {quoted} lies outside the file");
             ReadOnlySpan<byte> header = _file.Slice((long)local, LocalLength);
             Expect(UInt32(header, 0) == LocalSignature, $"member {quoted} has no local header");
             ulong data = local + LocalLength + (ulong)(UInt16(header, 26) + UInt16(header, 28));

@@ -102,7 +102,8 @@ internal sealed partial class ReplacingFile : IDisposable
     private T Guard<T>(Func<T> step)
     {
         try { return step(); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException) { throw Failed(e); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+            { throw Failed(e); }
     }
 
     private WeightsException Failed(Exception e)

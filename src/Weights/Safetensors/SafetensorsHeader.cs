@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Lia.Weights;
 
-/// <summary>Where a tensor's bytes lie: <paramref name="Begin"/> and <paramref name="End"/> count from the first byte after the header.</summary>
+/// <summary>
+/// Where a tensor's bytes lie: <paramref name="Begin"/> and <paramref name="End"/> count from the first byte after the header.
+/// </summary>
 internal readonly record struct SafetensorsEntry(TensorInfo Info, long Begin, long End);
 
 /// <summary>
@@ -49,12 +51,14 @@ internal sealed class SafetensorsHeader
     /// <exception cref="WeightsException">There is no room for the header, or it is too long.</exception>
     public static int ReadLength(ReadOnlySpan<byte> start, long fileLength, string file)
     {
-        if (fileLength < 8 || start.Length < 8) throw new WeightsException($"{file}: {fileLength} bytes are too few for a safetensors file");
+        if (fileLength < 8 || start.Length < 8)
+            throw new WeightsException($"{file}: {fileLength} bytes are too few for a safetensors file");
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (length > LongestHeader)
             throw new WeightsException($"{file}: the safetensors header claims {length} bytes, at most {LongestHeader} are allowed");
         if ((long)length > fileLength - 8)
-            throw new WeightsException($"{file}: the safetensors header claims {length} bytes and the file ends after {fileLength - 8} (truncated?)");
+            throw new WeightsException(
+                $"{file}: the safetensors header claims {length} bytes and the file ends after {fileLength - 8} (truncated?)");
         return (int)length;
     }
 
@@ -126,9 +130,13 @@ internal sealed class SafetensorsHeader
         (long begin, long end) = offsets.Value;
         if (begin > end) throw Broken($"tensor {Text.Quote(name)} ends at {end}, before it begins at {begin}");
         if (ByteLength(type.Value, shape) is not { } expected)
-            throw Broken($"tensor {Text.Quote(name)}: shape {Text.Shape(shape)} of {type.Value.SafetensorsName()} is not a whole number of bytes, or too large");
+            throw Broken(
+                $"tensor {Text.Quote(name)}: shape {Text.Shape(shape)} of {type.Value.SafetensorsName()} is not a whole number of " +
+                "bytes, or too large");
         if (expected != end - begin)
-            throw Broken($"tensor {Text.Quote(name)}: shape {Text.Shape(shape)} of {type.Value.SafetensorsName()} takes {expected} bytes, its offsets hold {end - begin}");
+            throw Broken(
+                $"tensor {Text.Quote(name)}: shape {Text.Shape(shape)} of {type.Value.SafetensorsName()} takes {expected} bytes, its " +
+                $"offsets hold {end - begin}");
         _entries.Add(new(new(name, type.Value, shape.ToArray()), begin, end));
     }
 
@@ -165,7 +173,9 @@ internal sealed class SafetensorsHeader
         return good ? (begin, end) : throw Broken($"the data_offsets of {Text.Quote(name)} are not two integers from 0 to {long.MaxValue}");
     }
 
-    /// <summary>Sorted by where they begin, tensors must touch: each begins where the one before ended, the last ends with the file.</summary>
+    /// <summary>
+    /// Sorted by where they begin, tensors must touch: each begins where the one before ended, the last ends with the file.
+    /// </summary>
     private void CheckTiling(long dataLength)
     {
         SafetensorsEntry[] sorted = [.. _entries];
@@ -174,14 +184,18 @@ internal sealed class SafetensorsHeader
         foreach ((TensorInfo info, long begin, long end) in sorted)
         {
             if (begin != covered)
-                throw Broken($"tensor {Text.Quote(info.Name)} begins at {begin}, {(begin < covered ? "inside the tensor before it, which ends" : "leaving a hole after")} at {covered}");
+                throw Broken(
+                    $"tensor {Text.Quote(info.Name)} begins at {begin}, " +
+                    $"{(begin < covered ? "inside the tensor before it, which ends" : "leaving a hole after")} at {covered}");
             covered = end;
         }
         if (covered > dataLength) throw Broken($"the tensors take {covered} bytes and the file holds {dataLength} (truncated?)");
         if (covered < dataLength) throw Broken($"{dataLength - covered} bytes at the end of the file belong to no tensor");
     }
 
-    /// <summary>Bytes of a tensor, or null when their number or that of the elements overflows, in any part of the product, or bits are left over.</summary>
+    /// <summary>
+    /// Bytes of a tensor, or null when their number or that of the elements overflows, in any part of the product, or bits are left over.
+    /// </summary>
     internal static long? ByteLength(DType type, IReadOnlyList<int> shape)
     {
         Int128 elements = 1, bits = type.BitSize();

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Lia.Weights;
 
-/// <summary>Writes safetensors files: header padded to 8 bytes, tensors by falling element size and then by name, so that all are aligned.</summary>
+/// <summary>
+/// Writes safetensors files: header padded to 8 bytes, tensors by falling element size and then by name, so that all are aligned.
+/// </summary>
 public static class SafetensorsWriter
 {
     /// <summary>Writes every tensor of a checkpoint.</summary>
@@ -14,12 +16,16 @@ public static class SafetensorsWriter
     /// <param name="floats">The type floating-point tensors are rounded to (to nearest, ties to even); null keeps every type.
     /// One of <see cref="DType.Float32"/>, <see cref="DType.Float16"/>, <see cref="DType.BFloat16"/>.</param>
     /// <param name="cancellation">Stops between tensors; nothing is left behind.</param>
-    /// <exception cref="WeightsException">A value does not fit the type asked for, a tensor cannot be read, or the file cannot be written.</exception>
+    /// <exception cref="WeightsException">A value does not fit the type asked for, a tensor cannot be read, or the file cannot be
+    /// written.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
     public static void Write(
-        string path, ITensorSource source, IReadOnlyDictionary<string, string> metadata, DType? floats = null, CancellationToken cancellation = default)
+        string path, ITensorSource source, IReadOnlyDictionary<string, string> metadata, DType? floats = null,
+        CancellationToken cancellation = default)
     {
-        List<TensorInfo> tensors = [.. source.Tensors.Values.Select(tensor => floats is { } type && tensor.DType.IsFloat() ? tensor with { DType = type } : tensor)];
+        List<TensorInfo> tensors =
+            [.. source.Tensors.Values.Select(
+            tensor => floats is { } type && tensor.DType.IsFloat() ? tensor with { DType = type } : tensor)];
         Write(path, tensors, metadata, Fill);
 
         void Fill(TensorInfo tensor, Span<byte> destination)
@@ -34,7 +40,9 @@ public static class SafetensorsWriter
             source.CopyTo(tensor.Name, values);
             int lost = TensorConversion.FromSingle(tensor.DType, values, destination);
             if (lost >= 0)
-                throw new WeightsException($"{source.Name}: tensor {Text.Quote(tensor.Name)} holds {values[lost]} at element {lost}, too large for {tensor.DType.SafetensorsName()}");
+                throw new WeightsException(
+                    $"{source.Name}: tensor {Text.Quote(tensor.Name)} holds {values[lost]} at element {lost}, too large for " +
+                    $"{tensor.DType.SafetensorsName()}");
         }
     }
 
@@ -47,7 +55,8 @@ public static class SafetensorsWriter
     /// <exception cref="WeightsException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<TensorInfo> tensors, IReadOnlyDictionary<string, string> metadata, FillTensor fill)
     {
-        TensorInfo[] sorted = [.. tensors.OrderByDescending(tensor => tensor.DType.BitSize()).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
+        TensorInfo[] sorted = [.. tensors.OrderByDescending(tensor => tensor.DType.BitSize())
+            .ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
         byte[] header = Header(sorted, metadata);
         using ReplacingFile file = new(path);
         file.Write(header);
@@ -78,16 +87,20 @@ public static class SafetensorsWriter
             if (metadata.Count > 0)
             {
                 json.WriteStartObject("__metadata__");
-                foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal)) json.WriteString(key, value);
+                foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+                    json.WriteString(key, value);
                 json.WriteEndObject();
             }
             HashSet<string> names = ["__metadata__"];
             long offset = 0;
             foreach (TensorInfo tensor in tensors)
             {
-                if (!names.Add(tensor.Name)) throw new ArgumentException($"The tensor name {Text.Quote(tensor.Name)} occurs twice or is reserved.");
+                if (!names.Add(tensor.Name))
+                    throw new ArgumentException($"The tensor name {Text.Quote(tensor.Name)} occurs twice or is reserved.");
                 long length = SafetensorsHeader.ByteLength(tensor.DType, tensor.Shape)
-                    ?? throw new ArgumentException($"Tensor {Text.Quote(tensor.Name)} of shape {Text.Shape(tensor.Shape)} is not a whole number of bytes, or too large.");
+                    ?? throw new ArgumentException(
+                        $"Tensor {Text.Quote(tensor.Name)} of shape {Text.Shape(tensor.Shape)} is not a whole number of bytes, or too " +
+                        "large.");
                 json.WriteStartObject(tensor.Name);
                 json.WriteString("dtype", tensor.DType.SafetensorsName());
                 json.WriteStartArray("shape");

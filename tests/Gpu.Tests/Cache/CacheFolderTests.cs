@@ -91,7 +91,9 @@ public sealed class CacheFolderTests : IDisposable
         Assert.Null(folder.Find("mine"));
     }
 
-    /// <summary>Objects share nothing but the folder, as processes do. A reader sees one writer's content or the other's, never parts of both.</summary>
+    /// <summary>
+    /// Objects share nothing but the folder, as processes do. A reader sees one writer's content or the other's, never parts of both.
+    /// </summary>
     [Fact]
     public async Task Writers_readers_and_somebody_who_deletes_the_folder_do_not_disturb_each_other()
     {
@@ -156,7 +158,8 @@ public sealed class CacheFolderTests : IDisposable
         const int Each = 1000;
         CacheFolder folder = Folder(mostBytes: 5 * Each);
         Directory.CreateDirectory(FolderPath);
-        string[] strangers = [.. new[] { "notes.txt", "tuning.kernel", new string('g', 40) + ".kernel" }.Select(name => Path.Combine(FolderPath, name))];
+        string[] strangers =
+            [.. new[] { "notes.txt", "tuning.kernel", new string('g', 40) + ".kernel" }.Select(name => Path.Combine(FolderPath, name))];
         foreach (string stranger in strangers)
         {
             File.WriteAllBytes(stranger, new byte[10 * Each]);
@@ -182,7 +185,8 @@ public sealed class CacheFolderTests : IDisposable
     {
         CacheFolder folder = Folder();
         folder.Store("a", Content(1));
-        string old = Path.Combine(FolderPath, $".{Path.GetFileName(folder.PathOf("x"))}.0123.part"), young = old.Replace("0123", "4567", StringComparison.Ordinal);
+        string old = Path.Combine(FolderPath, $".{Path.GetFileName(folder.PathOf("x"))}.0123.part"),
+            young = old.Replace("0123", "4567", StringComparison.Ordinal);
         File.WriteAllText(old, "half");
         File.WriteAllText(young, "half");
         File.SetLastWriteTimeUtc(old, DateTime.UtcNow.AddHours(-2));
@@ -234,8 +238,10 @@ public sealed class CacheFolderTests : IDisposable
     {
         Folder().Store("a", Content(1));
         // Only the administrator can give a folder away.
-        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess, "It takes the administrator to give a folder away.");
-        using (Process chown = Process.Start("chown", ["12345", FolderPath])) await chown.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess,
+            "It takes the administrator to give a folder away.");
+        using (Process chown = Process.Start("chown", ["12345", FolderPath]))
+            await chown.WaitForExitAsync(TestContext.Current.CancellationToken);
         CacheFolder folder = Folder();
         Assert.Null(folder.Find("a"));
         folder.Store("b", Content(2));

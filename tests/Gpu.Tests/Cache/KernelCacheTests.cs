@@ -43,9 +43,11 @@ public sealed class KernelCacheTests : IDisposable
     {
         foreach ((MethodInfo method, _) in CatalogTests.Kernels().Where(kernel => kernel.MinSm <= Target.Sm))
         {
-            CompiledKernel written = KernelCompiler.Compile(method, Target), read = KernelFormat.Read(KernelFormat.Write(written), method, Target)!;
+            CompiledKernel written = KernelCompiler.Compile(method, Target),
+                read = KernelFormat.Read(KernelFormat.Write(written), method, Target)!;
             Assert.Equal(written.Parameters, read.Parameters);
-            foreach (PropertyInfo property in typeof(CompiledKernel).GetProperties().Where(property => property.Name != nameof(CompiledKernel.Parameters)))
+            foreach (PropertyInfo property in typeof(CompiledKernel).GetProperties()
+                .Where(property => property.Name != nameof(CompiledKernel.Parameters)))
                 Assert.Equal(property.GetValue(written), property.GetValue(read));
         }
     }
@@ -222,7 +224,8 @@ public sealed class KernelCacheTests : IDisposable
     [Fact]
     public void Machine_code_belongs_to_a_driver_a_device_and_the_exact_PTX()
     {
-        CompiledKernel scale = KernelCompiler.Compile(Method(nameof(Scale)), Target), other = KernelCompiler.Compile(Method(nameof(Generic), typeof(int)), Target);
+        CompiledKernel scale = KernelCompiler.Compile(Method(nameof(Scale)), Target),
+            other = KernelCompiler.Compile(Method(nameof(Generic), typeof(int)), Target);
         KernelCache cache = Cache();
         Assert.Null(cache.MachineCode(scale, "driver 1, device 1"));
         cache.KeepMachineCode(scale, "driver 1, device 1", [1, 2, 3]);
@@ -252,7 +255,8 @@ public sealed class KernelCacheTests : IDisposable
     [InlineData(false, null, null, "", null)]
     [InlineData(true, "/local", "/var/cache/u", "/home/u", "/local/lia-native/kernels")]
     [InlineData(true, "", null, "/home/u", null)]
-    public void The_default_folder_follows_the_systems_convention(bool isWindows, string? localData, string? xdgCache, string? home, string? expected) =>
+    public void The_default_folder_follows_the_systems_convention(
+        bool isWindows, string? localData, string? xdgCache, string? home, string? expected) =>
         Assert.Equal(expected, KernelCache.DefaultFolder(isWindows, localData, xdgCache, home)?.Replace('\\', '/'));
 
     [Fact]

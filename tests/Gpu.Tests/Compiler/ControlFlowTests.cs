@@ -133,7 +133,8 @@ public class ControlFlowTests
         public int Apply(Pair<int> x)
         {
             int biggest = x.A > x.B ? x.A : x.B;
-            return (x.A < 0 ? x.B < 0 ? 1 : 2 : x.B < 0 ? 3 : x.A == 0 ? 4 : 5) + biggest * (x.A > 10 ? 3 : x.B) + Twice(x.A > 3 ? x.A : -x.A, x.B > 2 ? 1 : 0);
+            return (x.A < 0 ? x.B < 0 ? 1 : 2 : x.B < 0 ? 3 : x.A == 0 ? 4 : 5) + biggest * (x.A > 10 ? 3 : x.B)
+                + Twice(x.A > 3 ? x.A : -x.A, x.B > 2 ? 1 : 0);
         }
 
         private static int Twice(int a, int b) => a + a + b;
@@ -350,7 +351,8 @@ public class ControlFlowTests
     [Fact] public void Mutable_and_nested_structs() => Differential.IntPairs<MutableStructs>();
     [Fact] public void References_to_locals_and_fields() => Differential.IntPairs<References>();
     [Fact] public void Tuples_returned_and_swapped() => Differential.IntPairs<Tuples>();
-    [Fact] public void Operators_and_conversions_of_structs() => Differential.Run<Operators, Pair<float>, float>(Differential.Pairs([0f, 0.5f, -0.75f, 0.1f, -1.25f]));
+    [Fact] public void Operators_and_conversions_of_structs() =>
+        Differential.Run<Operators, Pair<float>, float>(Differential.Pairs([0f, 0.5f, -0.75f, 0.1f, -1.25f]));
     [Fact] public void Local_functions_capturing_a_local() => Differential.IntPairs<LocalFunctions>();
     [Fact] public void Generic_constants_and_static_members_of_one_type() => Differential.IntPairs<Generics<Small>>();
     [Fact] public void Generic_constants_and_static_members_of_another() => Differential.IntPairs<Generics<Large>>();

@@ -3,7 +3,9 @@ using Lia.PtxEmulator;
 
 namespace Lia.Gpu.Tests.Compiler;
 
-/// <summary>Threads that work together: barriers after divergence, shuffles of every type, local arrays in memory, and the order of memory accesses.</summary>
+/// <summary>
+/// Threads that work together: barriers after divergence, shuffles of every type, local arrays in memory, and the order of memory accesses.
+/// </summary>
 public class CooperationTests
 {
     private static void ReverseAfterDivergence(ArrayView<int> a)
@@ -70,12 +72,15 @@ public class CooperationTests
         bool right = other.L == ((long)(lane ^ 5) << 33) + (lane ^ 5) && other.D == (lane ^ 5) + 0.5 && other.F == (lane ^ 5) * 2f
             && other.H == (Half)((lane ^ 5) * 0.25f) && other.B == (byte)((lane ^ 5) + 230) && first.D == 3.5;
         int down = Warp.ShuffleDown(lane, 4), up = Warp.ShuffleUp(lane, 4);
-        a[lane] = (right ? 1000 : 0) + down * 32 + up + (Intrinsics.VoteAny(lane == 31) ? 10000 : 0) + (Intrinsics.VoteAll(lane < 31) ? 20000 : 0) + IntrinsicMath.PopCount(Intrinsics.Ballot(lane % 3 == 0)) * 100000;
+        a[lane] = (right ? 1000 : 0) + down * 32 + up + (Intrinsics.VoteAny(lane == 31) ? 10000 : 0)
+            + (Intrinsics.VoteAll(lane < 31) ? 20000 : 0) + IntrinsicMath.PopCount(Intrinsics.Ballot(lane % 3 == 0)) * 100000;
     }
 
     [Fact]
     public void Shuffles_carry_values_of_every_type() =>
-        Assert.Equal(Enumerable.Range(0, 32).Select(static i => 1000 + (i + 4 < 32 ? i + 4 : i) * 32 + (i >= 4 ? i - 4 : i) + 10000 + 11 * 100000), Run(ShuffleStruct, new int[32], 32));
+        Assert.Equal(Enumerable.Range(0, 32)
+            .Select(static i => 1000 + (i + 4 < 32 ? i + 4 : i) * 32 + (i >= 4 ? i - 4 : i) + 10000 + 11 * 100000),
+            Run(ShuffleStruct, new int[32], 32));
 
     private static void LocalArray(ArrayView<int> a)
     {
@@ -130,7 +135,8 @@ public class CooperationTests
 
     [Fact]
     public void Threads_know_their_place_in_the_grid() =>
-        Assert.Equal(Enumerable.Range(0, 50).Select(static i => i / 32 * 1000 + i % 32 + 200 + 320), Run(GridOfTwo, new int[50], 32, groups: 2));
+        Assert.Equal(Enumerable.Range(0, 50)
+            .Select(static i => i / 32 * 1000 + i % 32 + 200 + 320), Run(GridOfTwo, new int[50], 32, groups: 2));
 
     private static int[] Run(Action<ArrayView<int>> kernel, int[] content, int threads, int groups = 1)
     {

@@ -30,7 +30,8 @@ public class DocumentationTests
     public void The_worked_example_is_what_the_compiler_writes()
     {
         string document = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "kernel-compiler.md"));
-        MethodInfo kernel = typeof(DocumentationTests).GetMethod(nameof(Mean), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(typeof(Three));
+        MethodInfo kernel = typeof(DocumentationTests)
+            .GetMethod(nameof(Mean), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(typeof(Three));
         Assert.Contains(KernelCompiler.Compile(kernel, new CompileTarget(80)).Ptx.Trim(), document.ReplaceLineEndings("\n"));
     }
 
@@ -38,7 +39,9 @@ public class DocumentationTests
     public void Every_pass_is_described()
     {
         string document = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "kernel-compiler.md"));
-        string[] passes = [.. typeof(Function).Assembly.GetTypes().Where(static t => t.Namespace == "Lia.Gpu.Compiler.Passes" && !t.IsNested && t.GetMethod("Run", BindingFlags.Static | BindingFlags.Public) is not null).Select(static t => t.Name)];
+        string[] passes = [.. typeof(Function).Assembly.GetTypes()
+            .Where(static t => t.Namespace == "Lia.Gpu.Compiler.Passes" && !t.IsNested
+            && t.GetMethod("Run", BindingFlags.Static | BindingFlags.Public) is not null).Select(static t => t.Name)];
         Assert.NotEmpty(passes);
         Assert.All(passes, pass => Assert.Contains($"`{pass}`", document));
     }

@@ -94,7 +94,8 @@ public class GeneratedCodeTests
 
     private record struct Holder(int Before, Quad Quad);
 
-    private static void CopyUnalignedQuads(Index1D i, ArrayView<Holder> source, ArrayView<Holder> target) => target[i].Quad = source[i].Quad;
+    private static void CopyUnalignedQuads(Index1D i, ArrayView<Holder> source, ArrayView<Holder> target) =>
+        target[i].Quad = source[i].Quad;
 
     [Fact]
     public void Structs_that_may_be_unaligned_are_copied_field_by_field()
@@ -104,7 +105,8 @@ public class GeneratedCodeTests
         Assert.Equal(4, Count(ptx, "st.global"));
     }
 
-    private static void ReadOnce(Index1D i, ArrayView<Float4> source, ArrayView<Float4> target) => target[i] = Intrinsics.LoadNonCoherent(ref source[i]);
+    private static void ReadOnce(Index1D i, ArrayView<Float4> source, ArrayView<Float4> target) =>
+        target[i] = Intrinsics.LoadNonCoherent(ref source[i]);
 
     [Fact]
     public void Read_only_loads_take_the_non_coherent_path() => Assert.Contains("ld.global.nc.v4.f32", Of(ReadOnce));
@@ -122,15 +124,18 @@ public class GeneratedCodeTests
             for (int i = 0; i < 2; i++)
             {
                 int chunk = (lane / 16 + step) ^ (lane & 7);
-                Intrinsics.LdMatrixX4(ref shared[(lane % 16 + i * 16) * 64 + chunk * 8], out left[i * 4], out left[i * 4 + 1], out left[i * 4 + 2], out left[i * 4 + 3]);
-                Intrinsics.LdMatrixX4Trans(ref shared[(lane % 16 + i * 16 + 32) * 64 + chunk * 8], out right[i * 4], out right[i * 4 + 1], out right[i * 4 + 2], out right[i * 4 + 3]);
+                Intrinsics.LdMatrixX4(ref shared[(lane % 16 + i * 16) * 64 + chunk * 8], out left[i * 4], out left[i * 4 + 1],
+                    out left[i * 4 + 2], out left[i * 4 + 3]);
+                Intrinsics.LdMatrixX4Trans(ref shared[(lane % 16 + i * 16 + 32) * 64 + chunk * 8], out right[i * 4], out right[i * 4 + 1],
+                    out right[i * 4 + 2], out right[i * 4 + 3]);
             }
             for (int i = 0; i < 2; i++)
             {
                 for (int j = 0; j < 4; j++)
                 {
                     int d = (i * 4 + j) * 4;
-                    Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[i * 4], left[i * 4 + 1], left[i * 4 + 2], left[i * 4 + 3], right[j * 2], right[j * 2 + 1]);
+                    Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[i * 4], left[i * 4 + 1],
+                        left[i * 4 + 2], left[i * 4 + 3], right[j * 2], right[j * 2 + 1]);
                 }
             }
         }
@@ -145,7 +150,8 @@ public class GeneratedCodeTests
         string loop = Loop(ptx);
         Assert.Equal(8, Count(loop, "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"));
         Assert.Equal(4, Count(loop, "ldmatrix"));
-        // The fragments go from one instruction to the next without moves: the only ones carry the 32 sums and the counter to the next iteration.
+        // The fragments go from one instruction to the next without moves: the only ones carry the 32 sums and the counter to the next
+        // iteration.
         Assert.InRange(Count(loop, "mov"), 0, 33);
     }
 

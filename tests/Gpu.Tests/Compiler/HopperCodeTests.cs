@@ -50,7 +50,8 @@ public class HopperCodeTests
         Assert.Equal(0, Count(loop, "mov.f32"));
         Assert.DoesNotContain(".local", ptx);
         // One register each in all products: the text of the operand is the same.
-        string[] accumulators = [.. Lines(loop).Where(l => l.Contains("m64n128k16", StringComparison.Ordinal)).Select(l => l[l.IndexOf('{')..(l.IndexOf('}') + 1)])];
+        string[] accumulators = [.. Lines(loop).Where(l => l.Contains("m64n128k16", StringComparison.Ordinal))
+            .Select(l => l[l.IndexOf('{')..(l.IndexOf('}') + 1)])];
         Assert.Single(accumulators.Distinct());
         Assert.Equal(64, accumulators[0].Split(',').Distinct().Count());
         // Before the loop they are set, behind it they are stored: nothing else.
@@ -63,8 +64,10 @@ public class HopperCodeTests
         string ptx = Hopper(Pipeline);
         Assert.StartsWith(".version 8.3\n.target sm_90a\n", ptx);
         Assert.Contains(".extern .shared .align 1024 .b8 dynamic_shared[];", ptx);
-        Assert.Matches(@"wgmma\.mma_async\.sync\.aligned\.m64n128k16\.f32\.f16\.f16 \{(%f\d+, ){63}%f\d+\}, %rd\d+, %rd\d+, 1, 1, 1, 0, 0;", ptx);
-        Assert.Matches(@"wgmma\.mma_async\.sync\.aligned\.m64n64k16\.f32\.f16\.f16 \{(%f\d+, ){31}%f\d+\}, %rd\d+, %rd\d+, %p\d+, 1, 1, 0, 0;", ptx);
+        Assert.Matches(
+            @"wgmma\.mma_async\.sync\.aligned\.m64n128k16\.f32\.f16\.f16 \{(%f\d+, ){63}%f\d+\}, %rd\d+, %rd\d+, 1, 1, 1, 0, 0;", ptx);
+        Assert.Matches(
+            @"wgmma\.mma_async\.sync\.aligned\.m64n64k16\.f32\.f16\.f16 \{(%f\d+, ){31}%f\d+\}, %rd\d+, %rd\d+, %p\d+, 1, 1, 0, 0;", ptx);
         Assert.Matches(@"mbarrier\.try_wait\.parity\.shared::cta\.b64 %p\d+, \[%r\d+\], %r\d+;", ptx);
         Assert.Matches(@"mbarrier\.arrive\.shared::cta\.b64 _, \[%r\d+\+8\];", ptx);
     }
@@ -164,7 +167,8 @@ public class HopperCodeTests
     public void Results_are_read_behind_the_wait()
     {
         string[] lines = [.. Lines(Hopper(ReadBehindTheWait))];
-        Assert.True(Array.FindIndex(lines, l => l.StartsWith("mul.rn.f32", StringComparison.Ordinal)) > Array.IndexOf(lines, "wgmma.wait_group.sync.aligned 0;"));
+        Assert.True(Array.FindIndex(lines, l => l.StartsWith("mul.rn.f32", StringComparison.Ordinal))
+            > Array.IndexOf(lines, "wgmma.wait_group.sync.aligned 0;"));
     }
 
     private interface ITile
@@ -224,7 +228,9 @@ public class HopperCodeTests
         Assert.Matches(@"mbarrier\.init\.shared::cta\.b64 \[%r\d+\], %r\d+;", ptx);
         Assert.Contains("fence.mbarrier_init.release.cluster;", ptx);
         Assert.Matches(@"mbarrier\.arrive\.expect_tx\.shared::cta\.b64 _, \[%r\d+\], %r\d+;", ptx);
-        Assert.Matches(@"cp\.async\.bulk\.tensor\.4d\.shared::cluster\.global\.tile\.mbarrier::complete_tx::bytes \[%r\d+\], \[%rd\d+, \{%r\d+, %r\d+, %r\d+, %r\d+\}\], \[%r\d+\];", ptx);
+        Assert.Matches(
+            @"cp\.async\.bulk\.tensor\.4d\.shared::cluster\.global\.tile\.mbarrier::complete_tx::bytes " +
+            @"\[%r\d+\], \[%rd\d+, \{%r\d+, %r\d+, %r\d+, %r\d+\}\], \[%r\d+\];", ptx);
         Assert.Contains("fence.proxy.async.shared::cta;", ptx);
         Assert.Contains("griddepcontrol.wait;", ptx);
         Assert.Contains("griddepcontrol.launch_dependents;", ptx);
@@ -242,9 +248,12 @@ public class HopperCodeTests
     [Fact]
     public void Other_targets_refuse_products_or_never_see_them()
     {
-        Assert.Contains("needs sm_90a, which only that architecture has, the target is sm_90:", Assert.Throws<KernelCompilationException>(() => Of(KeptContent)).Message);
-        Assert.Contains("needs sm_90, the target is sm_89", Assert.Throws<KernelCompilationException>(() => Of(Tiles, new CompileTarget(89))).Message);
-        Assert.Contains("needs PTX 8.3, the target has 8.0", Assert.Throws<KernelCompilationException>(() => Of(Tiles, new CompileTarget(90, true, 8, 0))).Message);
+        Assert.Contains("needs sm_90a, which only that architecture has, the target is sm_90:",
+            Assert.Throws<KernelCompilationException>(() => Of(KeptContent)).Message);
+        Assert.Contains("needs sm_90, the target is sm_89",
+            Assert.Throws<KernelCompilationException>(() => Of(Tiles, new CompileTarget(89))).Message);
+        Assert.Contains("needs PTX 8.3, the target has 8.0",
+            Assert.Throws<KernelCompilationException>(() => Of(Tiles, new CompileTarget(90, true, 8, 0))).Message);
         Assert.Equal(1, Count(Hopper(Guarded), "setmaxnreg"));
         Assert.Equal(0, Count(Of(Guarded), "setmaxnreg"));
         Assert.Equal(0, Count(Of(Guarded, new CompileTarget(75)), "setmaxnreg"));

@@ -9,14 +9,18 @@ internal static partial class PtxText
 {
     public static string Of(Delegate kernel, CompileTarget? target = null) => Compile(kernel, target).Ptx;
 
-    public static CompiledKernel Compile(Delegate kernel, CompileTarget? target = null) => KernelCompiler.Compile(kernel.Method, target ?? new CompileTarget(90));
+    public static CompiledKernel Compile(Delegate kernel, CompileTarget? target = null) =>
+        KernelCompiler.Compile(kernel.Method, target ?? new CompileTarget(90));
 
     /// <summary>How many instructions start with an opcode, counted as `ld.local` counts `ld.local.f32`.</summary>
     public static int Count(string ptx, string opcode) =>
-        Lines(ptx).Count(line => line == opcode || line.StartsWith(opcode + ".", StringComparison.Ordinal) || line.StartsWith(opcode + " ", StringComparison.Ordinal));
+        Lines(ptx)
+            .Count(line => line == opcode || line.StartsWith(opcode + ".", StringComparison.Ordinal)
+            || line.StartsWith(opcode + " ", StringComparison.Ordinal));
 
     /// <summary>Instructions without indentation and predicates.</summary>
-    public static IEnumerable<string> Lines(string ptx) => ptx.Split('\n').Select(static l => Predicate().Replace(l.Trim(), "")).Where(static l => l.EndsWith(';'));
+    public static IEnumerable<string> Lines(string ptx) =>
+        ptx.Split('\n').Select(static l => Predicate().Replace(l.Trim(), "")).Where(static l => l.EndsWith(';'));
 
     /// <summary>The instructions between the first label that is branched back to and that branch.</summary>
     public static string Loop(string ptx)

@@ -176,14 +176,17 @@ public class RefusalTests
     [Fact]
     public void Targets_that_do_not_exist_are_refused()
     {
-        Assert.Contains("older than sm_75", Assert.Throws<KernelCompilationException>(() => Compile(nameof(AsyncCopy), new CompileTarget(70))).Message);
-        Assert.Contains("needs PTX 8.0", Assert.Throws<KernelCompilationException>(() => Compile(nameof(AsyncCopy), new CompileTarget(90, true))).Message);
+        Assert.Contains("older than sm_75",
+            Assert.Throws<KernelCompilationException>(() => Compile(nameof(AsyncCopy), new CompileTarget(70))).Message);
+        Assert.Contains("needs PTX 8.0",
+            Assert.Throws<KernelCompilationException>(() => Compile(nameof(AsyncCopy), new CompileTarget(90, true))).Message);
     }
 
     [Fact]
     public void Device_functions_throw_on_the_host()
     {
-        Assert.Contains("Ballot exists on the device only", Assert.Throws<InvalidOperationException>(() => Intrinsics.Ballot(true)).Message);
+        Assert.Contains("Ballot exists on the device only",
+            Assert.Throws<InvalidOperationException>(() => Intrinsics.Ballot(true)).Message);
         Assert.Throws<InvalidOperationException>(() => SwizzledSharedMemory.GetDynamic<int>());
     }
 

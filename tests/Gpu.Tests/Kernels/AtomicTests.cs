@@ -39,7 +39,8 @@ public class AtomicTests
     }
 
     [TestKernel]
-    internal static void Extremes(Index1D index, ArrayView<int> values, ArrayView<int> ints, ArrayView<ulong> longs, ArrayView<float> floats, ArrayView<int> tickets)
+    internal static void Extremes(
+        Index1D index, ArrayView<int> values, ArrayView<int> ints, ArrayView<ulong> longs, ArrayView<float> floats, ArrayView<int> tickets)
     {
         int value = values[index];
         Atomic.Max(ref ints[0], value);
@@ -68,12 +69,15 @@ public class AtomicTests
             tickets.MemSetToZero();
             loader.Load<Action<Index1D, ArrayView<int>, ArrayView<int>, ArrayView<ulong>, ArrayView<float>, ArrayView<int>>>(Extremes)(
                 500, input.View, ints.View, longs.View, floats.View, tickets.View);
-            return (double[])[.. ints.GetAsArray1D().Select(i => (double)i), .. longs.GetAsArray1D().Select(l => (double)l), floats.GetAsArray1D()[0], tickets.GetAsArray1D().Sum()];
+            return (double[])[.. ints.GetAsArray1D().Select(i => (double)i), .. longs.GetAsArray1D()
+                .Select(l => (double)l), floats.GetAsArray1D()[0], tickets.GetAsArray1D().Sum()];
         });
         Assert.Equal(
             [
-                values.Max(), values.Min(), values.Aggregate(0, (a, b) => a | b), values.Aggregate(-1, (a, b) => a & b), values.Aggregate(0, (a, b) => a ^ b), 500,
-                values.Aggregate(0UL, (a, b) => a + ((ulong)(uint)b << 20)), values.Max(v => (ulong)(uint)v << 20), values.Sum(v => v & 0xff), 500,
+                values.Max(), values.Min(), values.Aggregate(0, (a, b) => a | b), values.Aggregate(-1, (a, b) => a & b),
+                values.Aggregate(0, (a, b) => a ^ b), 500,
+                values.Aggregate(0UL, (a, b) => a + ((ulong)(uint)b << 20)), values.Max(v => (ulong)(uint)v << 20),
+                values.Sum(v => v & 0xff), 500,
             ],
             result);
     }

@@ -36,7 +36,8 @@ public class CatalogTests(ITestOutputHelper output)
             CompiledKernel compiled = KernelCompiler.Compile(kernel, new CompileTarget(90, true, 8, 3));
             Assert.Contains(".target sm_90a", compiled.Ptx);
             if (directory is not null)
-                File.WriteAllText(Path.Combine(Directory.CreateDirectory(directory).FullName, $"{compiled.EntryPoint}.sm_90a.ptx"), compiled.Ptx);
+                File.WriteAllText(Path.Combine(Directory.CreateDirectory(directory).FullName, $"{compiled.EntryPoint}.sm_90a.ptx"),
+                    compiled.Ptx);
         }
     }
 

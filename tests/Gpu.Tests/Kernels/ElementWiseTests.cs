@@ -7,7 +7,8 @@ namespace Lia.Gpu.Tests.Kernels;
 public class ElementWiseTests
 {
     [TestKernel]
-    internal static void Axpy(Index1D index, float factor, ArrayView<float> x, ArrayView<float> y) => y[index] = factor * x[index] + y[index];
+    internal static void Axpy(Index1D index, float factor, ArrayView<float> x, ArrayView<float> y) =>
+        y[index] = factor * x[index] + y[index];
 
     [TestKernel]
     internal static void AxpyInSteps(float factor, ArrayView<float> x, ArrayView<float> y)
@@ -79,7 +80,8 @@ public class ElementWiseTests
     }
 
     [TestKernel]
-    internal static void IntegerMix(Index1D index, ArrayView<int> a, ArrayView<int> b, ArrayView<long> result) => result[index] = Integers(a[index], b[index]);
+    internal static void IntegerMix(Index1D index, ArrayView<int> a, ArrayView<int> b, ArrayView<long> result) =>
+        result[index] = Integers(a[index], b[index]);
 
     [Theory, EveryAccelerator]
     public void Integer_arithmetic_is_that_of_the_host(string device)
@@ -101,7 +103,8 @@ public class ElementWiseTests
     internal static double Doubles(double a, double b) => (a * b + a) / (b * b + 1.5) - Math.Abs(a - b);
 
     [TestKernel]
-    internal static void DoubleMix(Index1D index, ArrayView<double> a, ArrayView<double> b, ArrayView<double> result) => result[index] = Doubles(a[index], b[index]);
+    internal static void DoubleMix(Index1D index, ArrayView<double> a, ArrayView<double> b, ArrayView<double> result) =>
+        result[index] = Doubles(a[index], b[index]);
 
     [Theory, EveryAccelerator]
     public void Double_arithmetic_is_that_of_the_host(string device)
@@ -112,7 +115,8 @@ public class ElementWiseTests
             using var ba = loader.Allocate1D(a);
             using var bb = loader.Allocate1D(b);
             using var br = loader.Allocate1D<double>(200);
-            loader.Load<Action<Index1D, ArrayView<double>, ArrayView<double>, ArrayView<double>>>(DoubleMix)(200, ba.View, bb.View, br.View);
+            loader.Load<Action<Index1D, ArrayView<double>, ArrayView<double>, ArrayView<double>>>(DoubleMix)(200, ba.View, bb.View,
+                br.View);
             return br.GetAsArray1D();
         });
         Assert.Equal(a.Zip(b, Doubles), result);
@@ -124,11 +128,13 @@ public class ElementWiseTests
         float root = XMath.Sqrt(XMath.Abs(a));
         float rounded = XMath.Floor(a * 10f) + XMath.Ceiling(b * 10f) + XMath.Round(a * 7f) + XMath.Truncate(b * 9f);
         int cut = (int)(a * 100f);
-        return XMath.Max(quotient, root) + XMath.Min(rounded, cut) + Intrinsics.CopySign(XMath.Rcp(b + 3f), a) + Intrinsics.Fma(a, b, quotient);
+        return XMath.Max(quotient, root) + XMath.Min(rounded, cut) + Intrinsics.CopySign(XMath.Rcp(b + 3f), a)
+            + Intrinsics.Fma(a, b, quotient);
     }
 
     [TestKernel]
-    internal static void FloatMix(Index1D index, ArrayView<float> a, ArrayView<float> b, ArrayView<float> result) => result[index] = Floats(a[index], b[index]);
+    internal static void FloatMix(Index1D index, ArrayView<float> a, ArrayView<float> b, ArrayView<float> result) =>
+        result[index] = Floats(a[index], b[index]);
 
     [Theory, EveryAccelerator]
     public void Correctly_rounded_float_functions_are_those_of_the_host(string device)

@@ -60,7 +60,8 @@ public class FloatFunctionTests
             void Within(string name, int function, double truth, double relative = 0, double absolute = 0)
             {
                 double error = Math.Abs(y[function * n + i] - truth);
-                Assert.True(error <= relative * Math.Abs(truth) + absolute, $"{name}({x[i]:R}): {y[function * n + i]:R} is {error:g3} from {truth:R}");
+                Assert.True(error <= relative * Math.Abs(truth) + absolute,
+                    $"{name}({x[i]:R}): {y[function * n + i]:R} is {error:g3} from {truth:R}");
             }
         }
     }

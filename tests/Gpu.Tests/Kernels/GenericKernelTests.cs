@@ -60,7 +60,8 @@ public class GenericKernelTests
             loader.Load<Action<Index1D, ArrayView<float>, ArrayView<float>>>(Filter<TShape>)(n, input.View, output.View);
             return output.GetAsArray1D();
         });
-        Assert.Equal(Enumerable.Range(0, n).Select(i => Enumerable.Range(0, shape.Taps).Sum(tap => source[i + tap] * shape.Weight(tap))), result);
+        Assert.Equal(Enumerable.Range(0, n)
+            .Select(i => Enumerable.Range(0, shape.Taps).Sum(tap => source[i + tap] * shape.Weight(tap))), result);
     }
 
     internal interface IOperator

@@ -25,7 +25,8 @@ public class HalfTests
     }
 
     [TestKernel(80)]
-    internal static void Narrow(Index1D index, ArrayView<float> source, ArrayView<Half> halves, ArrayView<BFloat16> brains, ArrayView<uint> pairs)
+    internal static void Narrow(Index1D index, ArrayView<float> source, ArrayView<Half> halves, ArrayView<BFloat16> brains,
+        ArrayView<uint> pairs)
     {
         float value = source[index];
         halves[index] = (Half)value;
@@ -40,9 +41,11 @@ public class HalfTests
         var random = new Random(6);
         float[] values =
         [
-            .. Enumerable.Range(0, 4000).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue))).Where(float.IsFinite),
+            .. Enumerable.Range(0, 4000).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))
+                .Where(float.IsFinite),
             .. Enumerable.Range(0, 500).Select(i => BitConverter.Int32BitsToSingle((0x38801000 + (i << 16)) | ((i & 1) << 13))),
-            0f, -0f, 65504f, 65519.996f, 65520f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, 5.9604645e-8f, 2.9802322e-8f, 2.9802326e-8f,
+            0f, -0f, 65504f, 65519.996f, 65520f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, 5.9604645e-8f,
+            2.9802322e-8f, 2.9802326e-8f,
         ];
         int n = values.Length;
         uint[] result = RunExact(device, loader =>
@@ -51,8 +54,10 @@ public class HalfTests
             using var halves = loader.Allocate1D<Half>(n);
             using var brains = loader.Allocate1D<BFloat16>(n);
             using var pairs = loader.Allocate1D<uint>(n);
-            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<Half>, ArrayView<BFloat16>, ArrayView<uint>>>(Narrow)(n, input.View, halves.View, brains.View, pairs.View);
-            return (uint[])[.. halves.GetAsArray1D().Select(h => (uint)Interop.FloatAsInt(h)), .. brains.GetAsArray1D().Select(b => (uint)b.RawValue), .. pairs.GetAsArray1D()];
+            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<Half>, ArrayView<BFloat16>, ArrayView<uint>>>(Narrow)(n, input.View,
+                halves.View, brains.View, pairs.View);
+            return (uint[])[.. halves.GetAsArray1D().Select(h => (uint)Interop.FloatAsInt(h)), .. brains.GetAsArray1D()
+                .Select(b => (uint)b.RawValue), .. pairs.GetAsArray1D()];
         });
         for (int i = 0; i < n; i++)
         {
@@ -81,13 +86,15 @@ public class HalfTests
     public void Half_arithmetic_rounds_once(string device)
     {
         const int Count = 700;
-        Half[] a = [.. RandomFloats(Count).Select(x => Intrinsics.ToHalf(x * 8f))], b = [.. RandomFloats(Count, 2).Select(x => Intrinsics.ToHalf(x * 300f + 1f))];
+        Half[] a = [.. RandomFloats(Count).Select(x => Intrinsics.ToHalf(x * 8f))],
+            b = [.. RandomFloats(Count, 2).Select(x => Intrinsics.ToHalf(x * 300f + 1f))];
         Half[] result = RunExact(device, loader =>
         {
             using var ba = loader.Allocate1D(a);
             using var bb = loader.Allocate1D(b);
             using var br = loader.Allocate1D<Half>(6 * Count);
-            loader.Load<Action<Index1D, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int>>(Arithmetic)(Count, ba.View, bb.View, br.View, Count);
+            loader.Load<Action<Index1D, ArrayView<Half>, ArrayView<Half>, ArrayView<Half>, int>>(Arithmetic)(Count, ba.View, bb.View,
+                br.View, Count);
             return br.GetAsArray1D();
         });
         for (int i = 0; i < Count; i++)

@@ -9,7 +9,8 @@ public class HopperCopyTests
 {
     /// <summary>Loads a box of four dimensions and writes it out in the order of its elements.</summary>
     [TestKernel(90)]
-    internal static void LoadBox(ArrayView<TensorMap> map, ArrayView<ushort> target, int channel, int x, int y, int picture, int elements, int span)
+    internal static void LoadBox(ArrayView<TensorMap> map, ArrayView<ushort> target, int channel, int x, int y, int picture, int elements,
+        int span)
     {
         ArrayView<ushort> tile = SwizzledSharedMemory.GetDynamic<ushort>();
         ArrayView<ulong> barrier = SharedMemory.Allocate<ulong>(1);
@@ -52,7 +53,8 @@ public class HopperCopyTests
     }
 
     [Theory, MemberData(nameof(Boxes))]
-    public void A_box_is_what_indexing_gives_with_zeros_outside(string device, TensorSwizzle swizzle, int row, int stride, int x, int y, int picture)
+    public void A_box_is_what_indexing_gives_with_zeros_outside(
+        string device, TensorSwizzle swizzle, int row, int stride, int x, int y, int picture)
     {
         // 2 pictures of 9 x 13 pixels of 80 channels, from channel 40 on: the box may reach over the last one.
         const int Channels = 80, Width = 13, Height = 9, Pictures = 2, Channel = 40;
@@ -92,7 +94,8 @@ public class HopperCopyTests
             using var target = loader.Allocate1D<ushort>(elements);
             int span = swizzle switch { TensorSwizzle.None => 0, TensorSwizzle.Bytes32 => 32, TensorSwizzle.Bytes64 => 64, _ => 128 };
             loader.Load<Action<KernelConfig, ArrayView<TensorMap>, ArrayView<ushort>, int, int, int, int, int, int>>(LoadBox)(
-                (1, 64, SharedMemoryConfig.RequestDynamic<ushort>(elements)), map.View, target.View, Channel, x, y, picture, elements, span);
+                (1, 64, SharedMemoryConfig.RequestDynamic<ushort>(elements)), map.View, target.View, Channel, x, y, picture, elements,
+                span);
             return target.GetAsArray1D();
         });
         Assert.Equal(expected, result);

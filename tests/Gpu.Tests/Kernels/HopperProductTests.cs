@@ -4,8 +4,8 @@ using static Lia.Gpu.Tests.TestAccelerators;
 namespace Lia.Gpu.Tests.Kernels;
 
 /// <summary>
-/// A matrix product as Hopper wants it, C = A B with A (m x k) and B (k x n, stored column by column) of halves: one thread starts the copies of tiles into a ring of
-/// stages, warpgroups multiply what has arrived. Small integers make every sum exact.
+/// A matrix product as Hopper wants it, C = A B with A (m x k) and B (k x n, stored column by column) of halves: one thread starts the
+/// copies of tiles into a ring of stages, warpgroups multiply what has arrived. Small integers make every sum exact.
 /// <code>
 /// producer:  wait empty[s] -> expect bytes -> load A, load B ---> full[s]
 /// consumers: wait full[s] -> fence, 4 products, commit, wait ---> arrive empty[s]
@@ -72,7 +72,8 @@ public class HopperProductTests
 
     [TestKernel(90, typeof(Wide)), TestKernel(90, typeof(Narrow)), TestKernel(90, typeof(Slim)), TestKernel(90, typeof(Broad))]
     [LaunchBounds(384, 1)]
-    internal static void Multiply<TTile>(ArrayView<TensorMap> maps, ArrayView<float> c, int rows, int columns, int depth) where TTile : struct, ITile
+    internal static void Multiply<TTile>(ArrayView<TensorMap> maps, ArrayView<float> c, int rows, int columns, int depth)
+        where TTile : struct, ITile
     {
         ArrayView<Half> tiles = SwizzledSharedMemory.GetDynamic<Half>();
         ArrayView<ulong> full = SharedMemory.Allocate<ulong>(TTile.Stages), empty = SharedMemory.Allocate<ulong>(TTile.Stages);
@@ -107,7 +108,8 @@ public class HopperProductTests
     // Every tile starts at a multiple of 1024 bytes.
     internal static int StageLength<TTile>() where TTile : struct, ITile => TileA<TTile>() + (TileB<TTile>() + 511) / 512 * 512;
 
-    private static void Load<TTile>(ArrayView<TensorMap> maps, ArrayView<Half> tiles, ArrayView<ulong> full, ArrayView<ulong> empty, int steps) where TTile : struct, ITile
+    private static void Load<TTile>(ArrayView<TensorMap> maps, ArrayView<Half> tiles, ArrayView<ulong> full, ArrayView<ulong> empty,
+        int steps) where TTile : struct, ITile
     {
         Intrinsics.TensorMapAcquire(ref maps[0]);
         Intrinsics.TensorMapAcquire(ref maps[1]);
@@ -125,7 +127,8 @@ public class HopperProductTests
         }
     }
 
-    private static void Compute<TTile>(ArrayView<Half> tiles, ArrayView<ulong> full, ArrayView<ulong> empty, ArrayView<float> c, int rows, int columns, int steps, int warpgroup)
+    private static void Compute<TTile>(ArrayView<Half> tiles, ArrayView<ulong> full, ArrayView<ulong> empty, ArrayView<float> c, int rows,
+        int columns, int steps, int warpgroup)
         where TTile : struct, ITile
     {
         ArrayView<float> d = LocalMemory.Allocate<float>(TTile.Columns / 2);
@@ -139,7 +142,8 @@ public class HopperProductTests
             ulong a = Intrinsics.MatrixDescriptor(tile + (uint)(warpgroup * 64 * TTile.RowBytes), TTile.RowBytes);
             ulong b = Intrinsics.MatrixDescriptor(tile + (uint)(TileA<TTile>() * 2), TTile.RowBytes);
             Intrinsics.WgmmaFence(TTile.Columns, ref d[0]);
-            for (int k = 0; k < TTile.RowBytes / 32; k++) Intrinsics.Wgmma(TTile.Columns, ref d[0], a + (ulong)(2 * k), b + (ulong)(2 * k), true);
+            for (int k = 0; k < TTile.RowBytes / 32; k++)
+                Intrinsics.Wgmma(TTile.Columns, ref d[0], a + (ulong)(2 * k), b + (ulong)(2 * k), true);
             Intrinsics.WgmmaCommitGroup();
             Intrinsics.WgmmaWait(TTile.Columns, ref d[0], 0);
             if (Group.IdxX % 128 == 0) Intrinsics.MBarrierArrive(ref empty[stage]);
@@ -180,8 +184,10 @@ public class HopperProductTests
         using var left = loader.Allocate1D(Array.ConvertAll(a, x => (Half)x));
         using var right = loader.Allocate1D(Array.ConvertAll(b, x => (Half)x));
         using var c = loader.Allocate1D<float>(m * n);
-        TensorSwizzle swizzle = TTile.RowBytes switch { 128 => TensorSwizzle.Bytes128, 64 => TensorSwizzle.Bytes64, _ => TensorSwizzle.Bytes32 };
-        TensorMap Map(MemoryBuffer1D<Half, Stride1D.Dense> matrix, int rows, int tileRows) => loader.EncodeTensorMap(new TensorMapDescription
+        TensorSwizzle swizzle = TTile.RowBytes switch
+            { 128 => TensorSwizzle.Bytes128, 64 => TensorSwizzle.Bytes64, _ => TensorSwizzle.Bytes32 };
+        TensorMap Map(MemoryBuffer1D<Half, Stride1D.Dense> matrix, int rows, int tileRows) =>
+            loader.EncodeTensorMap(new TensorMapDescription
         {
             Address = matrix.NativePtr,
             Dimensions = [k, rows],
@@ -192,7 +198,8 @@ public class HopperProductTests
         using var maps = loader.Allocate1D(new[] { Map(left, m, TTile.Consumers * 64), Map(right, n, TTile.Columns) });
         var launch = loader.Load<Action<KernelConfig, ArrayView<TensorMap>, ArrayView<float>, int, int, int>>(Multiply<TTile>);
         var grid = new Index3D((n + TTile.Columns - 1) / TTile.Columns, (m + TTile.Consumers * 64 - 1) / (TTile.Consumers * 64), 1);
-        launch((grid, new Index3D((TTile.Consumers + 1) * 128, 1, 1), SharedMemoryConfig.RequestDynamic<Half>(TTile.Stages * StageLength<TTile>())), maps.View, c.View, m, n, k);
+        launch((grid, new Index3D((TTile.Consumers + 1) * 128, 1, 1),
+            SharedMemoryConfig.RequestDynamic<Half>(TTile.Stages * StageLength<TTile>())), maps.View, c.View, m, n, k);
         return c.GetAsArray1D();
     }
 

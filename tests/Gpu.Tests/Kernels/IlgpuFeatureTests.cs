@@ -8,7 +8,10 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Gpu.Tests.Kernels;
 
-/// <summary>What the kernels of ILGPU's samples use, a kernel a feature: the table of docs/ilgpu.md. What has a meaning computes the right thing, the rest is refused with what to write instead.</summary>
+/// <summary>
+/// What the kernels of ILGPU's samples use, a kernel a feature: the table of docs/ilgpu.md. What has a meaning computes the right thing,
+/// the rest is refused with what to write instead.
+/// </summary>
 public class IlgpuFeatureTests
 {
     private const int Threads = 64;
@@ -38,7 +41,8 @@ public class IlgpuFeatureTests
     public void It_is_refused_with_what_to_write_instead(string kernel, string expected)
     {
         MethodInfo method = typeof(IlgpuFeatureTests).GetMethod(kernel, BindingFlags.NonPublic | BindingFlags.Static)!;
-        Assert.Contains(expected, Assert.Throws<KernelCompilationException>(() => KernelCompiler.Compile(method, new CompileTarget(80))).Message);
+        Assert.Contains(expected,
+            Assert.Throws<KernelCompilationException>(() => KernelCompiler.Compile(method, new CompileTarget(80))).Message);
     }
 
     private static void PlaneIndex(Index2D index, ArrayView<int> a) => a[index.X] = index.Y;
@@ -82,7 +86,8 @@ public class IlgpuFeatureTests
         a[i] = local[0];
     }
 
-    private static void ScanWithBoundaries(ArrayView<int> a) => a[0] = GroupExtensions.ExclusiveScanWithBoundaries<int, AddInt32>(a[0], out _);
+    private static void ScanWithBoundaries(ArrayView<int> a) =>
+        a[0] = GroupExtensions.ExclusiveScanWithBoundaries<int, AddInt32>(a[0], out _);
 
     private static void OffsetOf(Index1D i, ArrayView<int> a) => a[i] = Interop.OffsetOf<Buffered>(nameof(Buffered.After));
 
@@ -104,7 +109,8 @@ public class IlgpuFeatureTests
         result[6 * Threads + i] = WarpExtensions.AllReduce<int, MaxInt32>(value);
         result[7 * Threads + i] = WarpExtensions.ExclusiveScan<int, AddInt32>(value);
         result[8 * Threads + i] = WarpExtensions.InclusiveScan<int, AddInt32>(value);
-        result[9 * Threads + i] = Grid.GlobalLinearIndex + (int)Grid.LongGlobalIndex.X + (Warp.IsLastLane ? 1000 : 0) + (Group.IsLastThread ? 10000 : 0);
+        result[9 * Threads + i] = Grid.GlobalLinearIndex + (int)Grid.LongGlobalIndex.X + (Warp.IsLastLane ? 1000 : 0)
+            + (Group.IsLastThread ? 10000 : 0);
     }
 
     [Theory, EveryAccelerator]
@@ -114,7 +120,8 @@ public class IlgpuFeatureTests
         int[] result = RunExact(device, loader =>
         {
             using var buffer = loader.Allocate1D<int>(10 * Threads);
-            loader.Load<Action<KernelConfig, ArrayView<int>, SpecializedValue<int>>>(Cooperation)((1, Threads), buffer.View, SpecializedValue.New(Scale));
+            loader.Load<Action<KernelConfig, ArrayView<int>, SpecializedValue<int>>>(Cooperation)((1, Threads), buffer.View,
+                SpecializedValue.New(Scale));
             return buffer.GetAsArray1D();
         });
         int[] values = [.. Enumerable.Range(1, Threads).Select(static i => i * Scale)];
@@ -129,7 +136,8 @@ public class IlgpuFeatureTests
         Each(8, i => values[(i / 32 * 32)..(i + 1)].Sum());
         Each(9, i => 2 * i + (i % 32 == 31 ? 1000 : 0) + (i == Threads - 1 ? 10000 : 0));
 
-        void Each(int row, Func<int, int> expected) => Assert.Equal(Enumerable.Range(0, Threads).Select(expected), result[(row * Threads)..((row + 1) * Threads)]);
+        void Each(int row, Func<int, int> expected) =>
+            Assert.Equal(Enumerable.Range(0, Threads).Select(expected), result[(row * Threads)..((row + 1) * Threads)]);
     }
 
     private readonly struct Product : IAtomicOperation<double>

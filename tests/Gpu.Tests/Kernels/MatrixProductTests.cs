@@ -4,7 +4,9 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Gpu.Tests.Kernels;
 
-/// <summary>The kernels the benchmark times, at the smallest sizes that exercise their pipelines. Small integers make every sum exact.</summary>
+/// <summary>
+/// The kernels the benchmark times, at the smallest sizes that exercise their pipelines. Small integers make every sum exact.
+/// </summary>
 public class MatrixProductTests
 {
     [Theory, EveryAccelerator]
@@ -34,7 +36,8 @@ public class MatrixProductTests
         ProductIs(device, 128, 256, 128, x => (Half)x, HalfProduct.Load<WideTile>);
 
     private static void ProductIs<T>(
-        string device, int m, int n, int k, Func<float, T> convert, Func<KernelLoader, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int>> load)
+        string device, int m, int n, int k, Func<float, T> convert,
+        Func<KernelLoader, Action<AcceleratorStream, ArrayView<T>, ArrayView<T>, ArrayView<T>, int, int, int>> load)
         where T : unmanaged
     {
         // Products below 9 and at most 320 of them: a sum below 2048 in magnitude is exact in half precision too.

@@ -41,7 +41,8 @@ public class SharedMemoryTests
             using var input = loader.Allocate1D(source);
             using var output = loader.Allocate1D<float>(Height * Width);
             KernelConfig config = (new Index2D((Width + Tile - 1) / Tile, (Height + Tile - 1) / Tile), new Index2D(Tile, Rows));
-            loader.Load<Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int>>(Transpose)(config, input.View, output.View, Height, Width);
+            loader.Load<Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int>>(Transpose)(config, input.View, output.View,
+                Height, Width);
             return output.GetAsArray1D();
         });
         for (int y = 0; y < Height; y++)
@@ -74,7 +75,8 @@ public class SharedMemoryTests
         int[] result = RunExact(device, loader =>
         {
             using var buffer = loader.Allocate1D(values);
-            loader.Load<Action<KernelConfig, ArrayView<int>, int>>(Reverse)((1, 256, SharedMemoryConfig.RequestDynamic<int>(length)), buffer.View, length);
+            loader.Load<Action<KernelConfig, ArrayView<int>, int>>(Reverse)((1, 256, SharedMemoryConfig.RequestDynamic<int>(length)),
+                buffer.View, length);
             return buffer.GetAsArray1D();
         });
         Assert.Equal(values.Reverse(), result);
@@ -88,7 +90,8 @@ public class SharedMemoryTests
             using var buffer = loader.Allocate1D<int>(1);
             int bytes = loader.Properties.MaxSharedBytesPerGroup + 4;
             var reverse = loader.Load<Action<KernelConfig, ArrayView<int>, int>>(Reverse);
-            return Assert.Throws<ArgumentException>(() => reverse((1, 32, SharedMemoryConfig.RequestDynamic<byte>(bytes)), buffer.View, 1)).Message;
+            return Assert.Throws<ArgumentException>(
+                () => reverse((1, 32, SharedMemoryConfig.RequestDynamic<byte>(bytes)), buffer.View, 1)).Message;
         });
         Assert.Contains("bytes are left for dynamic shared memory", message);
     }

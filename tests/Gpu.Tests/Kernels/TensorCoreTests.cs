@@ -94,7 +94,8 @@ public class TensorCoreTests
     [Theory, EveryAccelerator]
     public void A_warp_multiplies_tf32(string device) => ProductIs<float>(device, MultiplyTf32, x => x);
 
-    private static void ProductIs<T>(string device, Action<ArrayView<T>, ArrayView<T>, ArrayView<float>> kernel, Func<float, T> convert) where T : unmanaged
+    private static void ProductIs<T>(string device, Action<ArrayView<T>, ArrayView<T>, ArrayView<float>> kernel, Func<float, T> convert)
+        where T : unmanaged
     {
         float[] a = RandomIntegers(16 * 16, 60), b = RandomIntegers(16 * 8, 60, seed: 2);
         float[] result = RunExact(device, loader =>

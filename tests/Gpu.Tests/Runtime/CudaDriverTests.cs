@@ -68,11 +68,14 @@ public class CudaDriverTests
     {
         var e = new CudaException("cuMemcpyHtoDAsync", 1, "CUDA_ERROR_INVALID_VALUE", "invalid argument", "64 bytes");
         Assert.Equal("cuMemcpyHtoDAsync: CUDA_ERROR_INVALID_VALUE (1), invalid argument: 64 bytes", e.Message);
-        Assert.EndsWith("until the process ends", new CudaException("cuStreamSynchronize", 700, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered", null).Message);
+        Assert.EndsWith("until the process ends",
+            new CudaException("cuStreamSynchronize", 700, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered",
+            null).Message);
     }
 
     [Theory]
-    [InlineData(75, 13000, "sm_75 (PTX 7.8)"), InlineData(86, 13000, "sm_86 (PTX 7.8)"), InlineData(88, 13000, "sm_87 (PTX 7.8)"), InlineData(89, 13000, "sm_89 (PTX 7.8)")]
+    [InlineData(75, 13000, "sm_75 (PTX 7.8)"), InlineData(86, 13000, "sm_86 (PTX 7.8)"), InlineData(88, 13000, "sm_87 (PTX 7.8)"),
+        InlineData(89, 13000, "sm_89 (PTX 7.8)")]
     [InlineData(90, 13000, "sm_90a (PTX 8.3)"), InlineData(90, 12020, "sm_90a (PTX 8.0)"), InlineData(90, 11080, "sm_90 (PTX 7.8)")]
     [InlineData(100, 13000, "sm_90 (PTX 7.8)"), InlineData(120, 13000, "sm_90 (PTX 7.8)")]
     public void Kernels_are_compiled_for_the_newest_architecture_that_the_device_runs(int device, int driver, string target) =>

@@ -4,7 +4,9 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Gpu.Tests.Runtime;
 
-/// <summary>Arguments arrive as they were passed, whatever their number, size and alignment, and impossible launches are refused in words.</summary>
+/// <summary>
+/// Arguments arrive as they were passed, whatever their number, size and alignment, and impossible launches are refused in words.
+/// </summary>
 public class LauncherTests
 {
     internal struct Mixed
@@ -41,9 +43,12 @@ public class LauncherTests
         double[] result = RunExact(device, loader =>
         {
             using var output = loader.Allocate1D<double>(14);
-            var launch = loader.Load<Action<KernelConfig, ArrayView<double>, byte, double, sbyte, long, short, float, Half, Mixed, ushort, uint, ulong>>(Twelve);
+            var launch =
+                loader.Load<Action<
+                    KernelConfig, ArrayView<double>, byte, double, sbyte, long, short, float, Half, Mixed, ushort, uint, ulong>>(Twelve);
             var mixed = new Mixed { Small = 200, Wide = -1.5, Narrow = (Half)0.5f, Whole = -7 };
-            launch((1, 1), output.View, 250, Math.PI, -3, long.MinValue + 1024, -30000, 1.25f, (Half)3f, mixed, 65000, 4000000000, 1UL << 60);
+            launch((1, 1), output.View, 250, Math.PI, -3, long.MinValue + 1024, -30000, 1.25f, (Half)3f, mixed, 65000, 4000000000,
+                1UL << 60);
             return output.GetAsArray1D();
         });
         Assert.Equal([250, Math.PI, -3, long.MinValue + 1024, -30000, 1.25, 3, 200, -1.5, 0.5, -7, 65000, 4000000000, 1UL << 60], result);
@@ -52,7 +57,8 @@ public class LauncherTests
     [TestKernel]
     internal static void Shape(ArrayView<int> result)
     {
-        if (Grid.IdxX == Grid.DimX - 1 && Grid.IdxY == Grid.DimY - 1 && Grid.IdxZ == Grid.DimZ - 1 && Group.LinearIndex == Group.DimX * Group.DimY * Group.DimZ - 1)
+        if (Grid.IdxX == Grid.DimX - 1 && Grid.IdxY == Grid.DimY - 1 && Grid.IdxZ == Grid.DimZ - 1
+            && Group.LinearIndex == Group.DimX * Group.DimY * Group.DimZ - 1)
         {
             result[0] = Grid.DimX;
             result[1] = Grid.DimY;
@@ -112,7 +118,8 @@ public class LauncherTests
     {
         Run(device, loader =>
         {
-            Assert.Contains("its launcher takes an Index1D", Assert.Throws<ArgumentException>(() => loader.Load<Action<KernelConfig, Index1D, ArrayView<int>, int>>(Mark)).Message);
+            Assert.Contains("its launcher takes an Index1D",
+                Assert.Throws<ArgumentException>(() => loader.Load<Action<KernelConfig, Index1D, ArrayView<int>, int>>(Mark)).Message);
             return 0;
         });
     }
@@ -125,7 +132,8 @@ public class LauncherTests
         {
             using var buffer = loader.Allocate1D<int>(1);
             var mark = loader.Load<Action<AcceleratorStream, Index1D, ArrayView<int>, int>>(Mark);
-            Assert.Contains("the stream is of", Assert.Throws<ArgumentException>(() => mark(other.Accelerator.DefaultStream, 1, buffer.View, 1)).Message);
+            Assert.Contains("the stream is of",
+                Assert.Throws<ArgumentException>(() => mark(other.Accelerator.DefaultStream, 1, buffer.View, 1)).Message);
             return 0;
         });
     }

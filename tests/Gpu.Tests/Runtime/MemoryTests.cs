@@ -106,7 +106,8 @@ public class MemoryTests
         KernelLoader loader = Open(device);
         using var buffer = loader.Allocate1D<int>(1);
 #if DEBUG
-        Assert.Contains(nameof(A_loader_disposed_before_its_buffers_says_in_debug_builds_where_they_were_made), Assert.Throws<InvalidOperationException>(loader.Dispose).Message);
+        Assert.Contains(nameof(A_loader_disposed_before_its_buffers_says_in_debug_builds_where_they_were_made),
+            Assert.Throws<InvalidOperationException>(loader.Dispose).Message);
 #else
         loader.Dispose();
         Assert.True(buffer.IsDisposed); // with its accelerator

@@ -8,7 +8,8 @@ namespace Lia.Gpu.Tests.Runtime;
 public class StreamTests
 {
     [TestKernel]
-    internal static void AffineStep(Index1D index, ArrayView<int> values, int factor, int offset) => values[index] = values[index] * factor + offset;
+    internal static void AffineStep(Index1D index, ArrayView<int> values, int factor, int offset) =>
+        values[index] = values[index] * factor + offset;
 
     [Theory, EveryAccelerator]
     public void Work_in_a_stream_runs_in_order(string device)
@@ -132,7 +133,8 @@ public class StreamTests
                 using AcceleratorStream stream = loader.CreateStream();
                 using var buffer = loader.Allocate1D<int>(300);
                 buffer.View.CopyFromCPU(stream, values);
-                loader.Load<Action<AcceleratorStream, Index1D, ArrayView<int>, int, int>>(AffineStep)(stream, 300, buffer.View, worker + 1, worker);
+                loader.Load<Action<AcceleratorStream, Index1D, ArrayView<int>, int, int>>(AffineStep)(stream, 300, buffer.View, worker + 1,
+                    worker);
                 var result = new int[300];
                 buffer.View.CopyToCPU(stream, result);
                 Assert.Equal(values.Select(v => v * (worker + 1) + worker), result);

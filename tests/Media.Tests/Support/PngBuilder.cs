@@ -23,8 +23,8 @@ internal sealed class PngBuilder
         return this;
     }
 
-    public PngBuilder Header(int width, int height, int depth, int colour, bool interlaced = false) =>
-        Chunk("IHDR", [.. Word(width), .. Word(height), (byte)depth, (byte)colour, 0, 0, interlaced ? (byte)1 : (byte)0]);
+    public PngBuilder Header(int width, int height, int depth, int color, bool interlaced = false) =>
+        Chunk("IHDR", [.. Word(width), .. Word(height), (byte)depth, (byte)color, 0, 0, interlaced ? (byte)1 : (byte)0]);
 
     public PngBuilder Animation(int frames) => Chunk("acTL", [.. Word(frames), 0, 0, 0, 0]);
 
@@ -33,7 +33,8 @@ internal sealed class PngBuilder
             (byte)(delay >> 8), (byte)delay, (byte)(unit >> 8), (byte)unit, (byte)disposal, (byte)blend]);
 
     /// <summary>Image data in two chunks, so that readers must join them.</summary>
-    public PngBuilder Data(byte[] compressed) => Chunk("IDAT", compressed.AsSpan(0, compressed.Length / 3)).Chunk("IDAT", compressed.AsSpan(compressed.Length / 3));
+    public PngBuilder Data(byte[] compressed) =>
+        Chunk("IDAT", compressed.AsSpan(0, compressed.Length / 3)).Chunk("IDAT", compressed.AsSpan(compressed.Length / 3));
 
     public PngBuilder FrameData(byte[] compressed) => Chunk("fdAT", [.. Word(_sequence++), .. compressed]);
 
@@ -86,7 +87,8 @@ internal sealed class PngBuilder
         for (int i = 0; i < row.Length; i++)
         {
             int a = i < distance ? 0 : row[i - distance], b = up[i], c = i < distance ? 0 : up[i - distance], p = a + b - c;
-            int nearest = Math.Abs(p - a) <= Math.Abs(p - b) && Math.Abs(p - a) <= Math.Abs(p - c) ? a : Math.Abs(p - b) <= Math.Abs(p - c) ? b : c;
+            int nearest = Math.Abs(p - a) <= Math.Abs(p - b) && Math.Abs(p - a) <= Math.Abs(p - c) ? a : Math.Abs(p - b) <= Math.Abs(p - c)
+                ? b : c;
             result[i] = (byte)(row[i] - filter switch { 0 => 0, 1 => a, 2 => b, 3 => (a + b) / 2, _ => nearest });
         }
         return result;

@@ -28,7 +28,7 @@ internal static class RawVideo
     }
 
     /// <summary>The colour of a pixel in real numbers, by the formulas of BT.601.</summary>
-    public static double[] Colour(double y, double cb, double cr, bool isFull)
+    public static double[] Color(double y, double cb, double cr, bool isFull)
     {
         (y, cb, cr) = isFull ? (y / 255, (cb - 128) / 255, (cr - 128) / 255) : ((y - 16) / 219, (cb - 128) / 224, (cr - 128) / 224);
         double red = y + 2 * (1 - 0.299) * cr, blue = y + 2 * (1 - 0.114) * cb, green = (y - 0.299 * red - 0.114 * blue) / 0.587;

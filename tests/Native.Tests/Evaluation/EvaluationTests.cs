@@ -4,7 +4,8 @@ using Lia.Weights;
 
 namespace Lia.Tests.Evaluation;
 
-/// <summary>Reconstruction of clips. The fake network's frame is half the source plus, in each colour, what the driving frame has on average more than the first, plus the first's average.</summary>
+/// <summary>Reconstruction of clips. The fake network's frame is half the source plus, in each colour, what the driving frame has on
+/// average more than the first, plus the first's average.</summary>
 public sealed class EvaluationTests : IDisposable
 {
     private static readonly RgbImage[] Frames = [.. Enumerable.Range(0, 5).Select(i => Pictures.Noise(64, 64, i))];
@@ -18,10 +19,10 @@ public sealed class EvaluationTests : IDisposable
     [InlineData(2, 4)]
     public void The_first_frame_is_the_source_and_every_frame_is_compared_with_its_reconstruction(int first, int end)
     {
-        using Animator animator = new FakeExecutor(64).Animator();
+        using Animator animator = new FakeExecutor(64).Animator(batch: 2);
         RgbImage[] truth = Frames[first..end];
-        RgbImage[] results = [.. animator.Animate(truth[0], truth)];
-        ClipScores scores = animator.Evaluate(Frames, null, new() { Frames = first..end, Batch = 2 });
+        RgbImage[] results = [.. animator.All(truth[0], truth)];
+        ClipScores scores = animator.Evaluate(Frames, null, new() { Frames = first..end });
         Assert.Equal(truth.Length, scores.Frames);
         Assert.Equal(Mean(ImageMetrics.L1), scores.L1, 1e-12);
         Assert.Equal(Mean(ImageMetrics.Psnr), scores.Psnr, 1e-9);
@@ -49,8 +50,10 @@ public sealed class EvaluationTests : IDisposable
     {
         using Animator animator = new FakeExecutor(64).Animator();
         ClipScores plain = animator.Evaluate(Frames);
-        Assert.Equal(plain, animator.Evaluate(Frames, null, new() { MotionStrength = 3, Normalization = Normalization.MinMax, SideBySide = true, Dump = _folder["dump.safetensors"] }));
-        Assert.Equal(plain, animator.Evaluate(Frames, null, new() { Mode = MotionMode.Absolute })); // the source is the start: both modes are wa + Q alpha
+        Assert.Equal(plain, animator.Evaluate(Frames, null,
+            new() { MotionStrength = 3, Normalization = Normalization.MinMax, SideBySide = true, Dump = _folder["dump.safetensors"] }));
+        // the source is the start: both modes are wa + Q alpha
+        Assert.Equal(plain, animator.Evaluate(Frames, null, new() { Mode = MotionMode.Absolute }));
         Assert.Empty(_folder.Entries);
     }
 
@@ -59,8 +62,10 @@ public sealed class EvaluationTests : IDisposable
     {
         string clip = Clip("a", 0);
         using Animator animator = new FakeExecutor(64).Animator();
-        Assert.Equal($"{clip}: it has 3 frames, so none from frame 3 on.", Assert.Throws<MediaException>(() => animator.Evaluate(clip, null, new() { Frames = 3.. })).Message);
-        Assert.Equal("the frames: there is no frame in it.", Assert.Throws<MediaException>(() => animator.Evaluate([])).Message);
+        Assert.Equal($"{clip}: it has 3 frames, so none from frame 3 on.",
+            Assert.Throws<MediaException>(() => animator.Evaluate(clip, null, new() { Frames = 3.. })).Message);
+        Assert.Equal("the driving frames: there is no frame in it.",
+            Assert.Throws<MediaException>(() => animator.Evaluate(Array.Empty<RgbImage>())).Message);
         Assert.Equal(3, animator.Evaluate(clip).Frames);
     }
 
@@ -77,7 +82,8 @@ public sealed class EvaluationTests : IDisposable
         Directory.CreateDirectory(_folder["large"]);
         for (int i = 0; i < large.Length; i++) large[i].Save(_folder[$"large/{i}.png"]);
         PixelBox moving = MotionFraming.Find(_folder["large"]);
-        Assert.Equal(animator.Evaluate(large, null, new() { DrivingCrop = moving }), animator.Evaluate(_folder["large"], null, new() { AutoDrivingCrop = true }));
+        Assert.Equal(animator.Evaluate(large, null, new() { DrivingCrop = moving }),
+            animator.Evaluate(_folder["large"], null, new() { AutoDrivingCrop = true }));
         Assert.Throws<ArgumentException>(() => animator.Evaluate(large, null, new() { AutoDrivingCrop = true }));
     }
 
@@ -86,7 +92,7 @@ public sealed class EvaluationTests : IDisposable
     {
         RgbImage black = new(64, 64); // -1: half of it plus its mean is out of range, which is black again
         using Animator animator = new FakeExecutor(64).Animator();
-        Assert.Equal(new ClipScores(2, 0, 100, 1, 1, null), animator.Evaluate([black, black]));
+        Assert.Equal(new ClipScores(2, 0, 100, 1, 1, null), animator.Evaluate(new[] { black, black }));
     }
 
     [Fact]
@@ -136,15 +142,16 @@ public sealed class EvaluationTests : IDisposable
         string report = _folder["report.json"], clip = Clip("a", 0);
         using Animator animator = new FakeExecutor(64).Animator();
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3);
-        using Animator other = new(weights, new AnimationOptions { Device = Device.Cpu });
+        using Animator other = new(new ModelOptions { Weights = weights, Device = Device.Cpu });
         animator.EvaluateEach([clip], report);
         string before = File.ReadAllText(report);
         Refused("another model", () => other.EvaluateEach([clip], report));
         Refused("relative motion, not absolute", () => animator.EvaluateEach([clip], report, null, new() { Mode = MotionMode.Absolute }));
         Refused("the fit crop, not pad", () => animator.EvaluateEach([clip], report, null, new() { Fit = Fit.Pad }));
-        Refused("the driving crop none, not 0,0,32,32", () => animator.EvaluateEach([clip], report, null, new() { DrivingCrop = new(0, 0, 32, 32) }));
+        Refused("the driving crop none, not 0,0,32,32", () =>
+            animator.EvaluateEach([clip], report, null, new() { DrivingCrop = new(0, 0, 32, 32) }));
         Refused("the frames 0..^0, not 0..2", () => animator.EvaluateEach([clip], report, null, new() { Frames = ..2 }));
-        using Animator exact = new FakeExecutor(64).Animator(new AnimationOptions { Precision = Precision.Exact });
+        using Animator exact = new FakeExecutor(64).Animator(precision: Precision.Exact);
         Refused("the precision auto, not exact", () => exact.EvaluateEach([clip], report));
         Assert.Equal(before, File.ReadAllText(report));
 
@@ -173,7 +180,8 @@ public sealed class EvaluationTests : IDisposable
         using CancellationTokenSource cancellation = new();
         int batches = 0;
         using Animator animator = new FakeExecutor(64) { BeforeSynthesis = _ => { if (++batches == 5) cancellation.Cancel(); } }.Animator();
-        Assert.ThrowsAny<OperationCanceledException>(() => animator.EvaluateEach([Clip("a", 0), Clip("b", 10)], report, cancellationToken: cancellation.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            animator.EvaluateEach([Clip("a", 0), Clip("b", 10)], report, cancellationToken: cancellation.Token));
         Assert.Equal(["a"], EvaluationReport.Load(report).Clips.Select(clip => Path.GetFileName(clip.Clip)));
     }
 
@@ -190,8 +198,10 @@ public sealed class EvaluationTests : IDisposable
         Assert.Equal(["b.MP4", "take2", "take10"], Clips.Find([root + "/"]).Select(Path.GetFileName));
         Assert.Equal([_folder["set/take2"]], Clips.Find([_folder["set/take2/"], _folder["set/take2"]]));
         Assert.Equal([_folder["set/notes.txt"]], Clips.Find([_folder["set/notes.txt"]]));
-        Assert.Equal($"{_folder["set/empty"]}: there is no clip in the folder.", Assert.Throws<MediaException>(() => Clips.Find([_folder["set/empty"]])).Message);
-        Assert.Equal($"{_folder["none"]}: there is no such file or folder.", Assert.Throws<MediaException>(() => Clips.Find([_folder["none"]])).Message);
+        Assert.Equal($"{_folder["set/empty"]}: there is no clip in the folder.",
+            Assert.Throws<MediaException>(() => Clips.Find([_folder["set/empty"]])).Message);
+        Assert.Equal($"{_folder["none"]}: there is no such file or folder.",
+            Assert.Throws<MediaException>(() => Clips.Find([_folder["none"]])).Message);
     }
 
     /// <summary>A folder with three frames.</summary>

@@ -121,14 +121,16 @@ public sealed class LpipsTests : IDisposable
         return weights;
 
         void Add(string name, double scale, double least, params int[] shape) =>
-            weights[name] = (shape, [.. Enumerable.Range(0, shape.Aggregate(1, (product, extent) => product * extent)).Select(_ => (float)(scale * (least + (1 - least) * random.NextDouble())))]);
+            weights[name] = (shape, [.. Enumerable.Range(0, shape.Aggregate(1, (product, extent) => product * extent)).Select(_ =>
+                (float)(scale * (least + (1 - least) * random.NextDouble())))]);
     }
 
     private string Write(string name, IEnumerable<KeyValuePair<string, (int[] Shape, float[] Values)>> weights)
     {
         string path = _folder[$"{name}.safetensors"];
         Dictionary<string, (int[] Shape, float[] Values)> known = new(weights);
-        SafetensorsWriter.Write(path, known.Select(tensor => new TensorInfo(tensor.Key, DType.Float32, tensor.Value.Shape)), new Dictionary<string, string>(),
+        SafetensorsWriter.Write(path, known.Select(tensor => new TensorInfo(tensor.Key, DType.Float32, tensor.Value.Shape)),
+            new Dictionary<string, string>(),
             (tensor, bytes) => MemoryMarshal.AsBytes(known[tensor.Name].Values.AsSpan()).CopyTo(bytes));
         return path;
     }

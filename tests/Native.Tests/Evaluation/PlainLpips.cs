@@ -7,7 +7,8 @@ internal static class PlainLpips
     {
         double[,,] x = Input(a), y = Input(b);
         double distance = 0;
-        (string Layer, int Stride, int Padding, bool IsPooled)[] layers = [("0", 4, 2, false), ("3", 1, 2, true), ("6", 1, 1, true), ("8", 1, 1, false), ("10", 1, 1, false)];
+        (string Layer, int Stride, int Padding, bool IsPooled)[] layers = [("0", 4, 2, false), ("3", 1, 2, true), ("6", 1, 1, true),
+            ("8", 1, 1, false), ("10", 1, 1, false)];
         for (int i = 0; i < layers.Length; i++)
         {
             (string layer, int stride, int padding, bool isPooled) = layers[i];
@@ -21,7 +22,8 @@ internal static class PlainLpips
                 for (int s = 0; s < x.GetLength(2); s++)
                 {
                     double lengthX = Length(x, r, s), lengthY = Length(y, r, s);
-                    for (int c = 0; c < x.GetLength(0); c++) sum += linear[c] * Math.Pow(x[c, r, s] / (lengthX + 1e-10) - y[c, r, s] / (lengthY + 1e-10), 2);
+                    for (int c = 0; c < x.GetLength(0); c++)
+                        sum += linear[c] * Math.Pow(x[c, r, s] / (lengthX + 1e-10) - y[c, r, s] / (lengthY + 1e-10), 2);
                 }
             }
             distance += sum / (x.GetLength(1) * x.GetLength(2));
@@ -29,19 +31,22 @@ internal static class PlainLpips
         return distance;
     }
 
-    private static double Length(double[,,] x, int r, int s) => Math.Sqrt(Enumerable.Range(0, x.GetLength(0)).Sum(c => x[c, r, s] * x[c, r, s]));
+    private static double Length(double[,,] x, int r, int s) =>
+        Math.Sqrt(Enumerable.Range(0, x.GetLength(0)).Sum(c => x[c, r, s] * x[c, r, s]));
 
     private static double[,,] Input(RgbImage image)
     {
         // Rounded to float32, as in tools/lpips-golden/make.py.
         float[] shift = [-0.030f, -0.088f, -0.188f], scale = [0.458f, 0.448f, 0.450f];
-        return Make(3, image.Height, image.Width, (c, y, x) => (image.Pixels[3 * (y * image.Width + x) + c] / 255.0 * 2 - 1 - shift[c]) / scale[c]);
+        return Make(3, image.Height, image.Width, (c, y, x) =>
+            (image.Pixels[3 * (y * image.Width + x) + c] / 255.0 * 2 - 1 - shift[c]) / scale[c]);
     }
 
     private static double[,,] Convolve(double[,,] input, float[] filters, int[] shape, float[] bias, int stride, int padding)
     {
         int kernel = shape[2];
-        return Make(shape[0], (input.GetLength(1) + 2 * padding - kernel) / stride + 1, (input.GetLength(2) + 2 * padding - kernel) / stride + 1, (o, y, x) =>
+        return Make(shape[0], (input.GetLength(1) + 2 * padding - kernel) / stride + 1,
+            (input.GetLength(2) + 2 * padding - kernel) / stride + 1, (o, y, x) =>
         {
             double sum = bias[o];
             for (int c = 0; c < shape[1]; c++)

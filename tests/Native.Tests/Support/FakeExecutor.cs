@@ -1,13 +1,15 @@
 using System.Collections.Immutable;
 using Lia.Network;
-using Lia.Pipeline;
+using Lia.Loading;
 using Lia.Weights;
 
 namespace Lia.Tests;
 
 /// <summary>
-/// A network whose result can be foretold: a picture's motion code is its mean red, green and blue, Q is the identity, the appearance code is
-/// zero, and a frame is half the source plus the latent in each colour. In absolute mode a frame is therefore the source tinted by the driving frame.
+/// A network whose result can be foretold: a picture's motion code is its mean red, green and blue, Q is the identity, the appearance code
+/// is
+/// zero, and a frame is half the source plus the latent in each colour. In absolute mode a frame is therefore the source tinted by the
+/// driving frame.
 /// </summary>
 internal sealed class FakeExecutor : IExecutor
 {
@@ -48,10 +50,6 @@ internal sealed class FakeExecutor : IExecutor
 
     public TapHandler? Tap { get; set; }
 
-    /// <summary>An animator on this executor.</summary>
-    public Animator Animator(AnimationOptions? options = null) =>
-        new(new LoadedModel(this, MotionMode.Relative, "fake model", new(Fingerprint)), options ?? new AnimationOptions());
-
     public EncodedSource EncodeSource(ReadOnlySpan<float> image)
     {
         float[] code = new float[3];
@@ -91,7 +89,8 @@ internal sealed class FakeExecutor : IExecutor
         _frames += count;
     }
 
-    public Exception? Explain(Exception failure) => failure is RawFailure ? new NotSupportedException($"the fake device failed: {failure.Message}", failure) : null;
+    public Exception? Explain(Exception failure) =>
+        failure is RawFailure ? new NotSupportedException($"the fake device failed: {failure.Message}", failure) : null;
 
     public void Dispose() => IsDisposed = true;
 

@@ -1,14 +1,14 @@
-using Lia.Imaging;
 using Lia.Network;
-using Lia.Pipeline;
+using Lia.Loading;
 using Lia.Weights;
 
 namespace Lia.Tests;
 
 /// <summary>
-/// <see cref="FakeExecutor"/> behind pipes: a batch is computed when it is received, so that what reaches a file out of turn, or from a buffer that was overwritten meanwhile, shows.
+/// <see cref="FakeExecutor"/> behind pipes: a batch is computed when it is received, so that what reaches a file out of turn, or from a
+/// buffer that was overwritten meanwhile, shows.
 /// </summary>
-internal sealed class FakePixelExecutor(int size) : IPixelExecutor
+internal sealed class FakePixelExecutor(int size) : IExecutor
 {
     private readonly FakeExecutor _inner = new(size);
 
@@ -34,8 +34,6 @@ internal sealed class FakePixelExecutor(int size) : IPixelExecutor
     public MotionBasis Basis => _inner.Basis;
 
     public TapHandler? Tap { get; set; }
-
-    public Animator Animator() => new(new LoadedModel(this, MotionMode.Relative, "fake model", new(FakeExecutor.Fingerprint)), new AnimationOptions());
 
     public EncodedSource EncodeSource(ReadOnlySpan<float> image) => new Source(_inner.EncodeSource(image));
 
@@ -111,7 +109,8 @@ internal sealed class FakePixelExecutor(int size) : IPixelExecutor
         public void Submit(ReadOnlySpan<byte[]> pictures)
         {
             float[] planes = new float[pictures.Length * pictures[0].Length];
-            for (int i = 0; i < pictures.Length; i++) Planes.FromPixels(pictures[i], planes.AsSpan(i * pictures[i].Length, pictures[i].Length));
+            for (int i = 0; i < pictures.Length; i++)
+                Planes.FromPixels(pictures[i], planes.AsSpan(i * pictures[i].Length, pictures[i].Length));
             Enqueue(planes, pictures.Length);
         }
 
@@ -122,7 +121,8 @@ internal sealed class FakePixelExecutor(int size) : IPixelExecutor
         }
     }
 
-    private sealed class PicturePipe(FakePixelExecutor owner, int batch) : Pipe<(EncodedSource Source, float[] Latents)>(owner, batch), IPicturePipe
+    private sealed class PicturePipe(FakePixelExecutor owner, int batch)
+        : Pipe<(EncodedSource Source, float[] Latents)>(owner, batch), IPicturePipe
     {
         public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count) => Enqueue((source, latents.ToArray()), count);
 
@@ -133,7 +133,8 @@ internal sealed class FakePixelExecutor(int size) : IPixelExecutor
             float[] frames = new float[pictures.Length * values];
             Assert.False(((Source)source).IsDisposed);
             Owner._inner.Synthesize(((Source)source).Inner, latents, pictures.Length, frames);
-            for (int i = 0; i < pictures.Length; i++) new ColourMap(-1, 1).ToPixels(frames.AsSpan(i * values, values), size, pictures[i], 3 * size);
+            for (int i = 0; i < pictures.Length; i++)
+                new ColorMap(-1, 1).ToPixels(frames.AsSpan(i * values, values), size, pictures[i], 3 * size);
             Owner.PipedFrames += pictures.Length;
             Times += new PixelPipeTimes(default, TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(4));
             return Owner.Poison >= first && Owner.Poison < Owner.PipedFrames ? Owner.Poison - first : -1;

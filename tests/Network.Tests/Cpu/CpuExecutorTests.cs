@@ -38,7 +38,8 @@ public class CpuExecutorTests
     public void Every_vector_width_reproduces_the_reference_file(SimdLevel level)
     {
         using SafetensorsFile golden = Golden.Open("net64");
-        VerificationReport report = GoldenVerification.Run(golden, (weights, architecture) => new CpuExecutor(weights, architecture, new() { Simd = level }));
+        VerificationReport report =
+            GoldenVerification.Run(golden, (weights, architecture) => new CpuExecutor(weights, architecture, new() { Simd = level }));
         Assert.All(report.Rows, row => Assert.True(row.IsWithin, $"{row.Name}: {row.Error:E2}, limit {row.Limit:E2}"));
     }
 
@@ -83,7 +84,8 @@ public class CpuExecutorTests
     {
         using SyntheticCheckpoint weights = new(Narrow, 7);
         using CpuExecutor executor = new(weights, Narrow);
-        float[] latent = Noise(Narrow.Style, 5), first = new float[3 * 64 * 64], second = new float[first.Length], again = new float[first.Length];
+        float[] latent = Noise(Narrow.Style, 5), first = new float[3 * 64 * 64], second = new float[first.Length],
+            again = new float[first.Length];
         using EncodedSource a = executor.EncodeSource(Picture(Narrow, 1)), b = executor.EncodeSource(Picture(Narrow, 2));
         executor.Synthesize(a, latent, 1, first);
         executor.Synthesize(b, latent, 1, second);
@@ -118,7 +120,8 @@ public class CpuExecutorTests
         const string Name = "dec.convs.3.conv.weight";
         WeightsException missing = Assert.Throws<WeightsException>(() => new CpuExecutor(new AlteredWeights(weights, Name, null), Narrow));
         Assert.Contains(Name, missing.Message, StringComparison.Ordinal);
-        WeightsException misshapen = Assert.Throws<WeightsException>(() => new CpuExecutor(new AlteredWeights(weights, Name, [1, 16, 8, 3, 3]), Narrow));
+        WeightsException misshapen =
+            Assert.Throws<WeightsException>(() => new CpuExecutor(new AlteredWeights(weights, Name, [1, 16, 8, 3, 3]), Narrow));
         Assert.Contains(Name, misshapen.Message, StringComparison.Ordinal);
         Assert.Contains("[1, 16, 8, 3, 3]", misshapen.Message, StringComparison.Ordinal);
     }
@@ -138,7 +141,8 @@ public class CpuExecutorTests
         ReferenceNetwork network = new(weights, Odd);
         float[] picture = Picture(Odd, 1);
         (double[] appearance, Tensor[] features) = network.Encode(Tensor.From(3, 64, 64, (c, y, x) => picture[(c * 64 + y) * 64 + x]));
-        return (appearance, network.Motion(appearance), network.Decode([.. Noise(Odd.Style, 2).Select(value => (double)value)], features).ToFloats());
+        return (appearance, network.Motion(appearance), network.Decode([.. Noise(Odd.Style, 2).Select(value => (double)value)], features)
+            .ToFloats());
     });
 
     private static float[] Run(SyntheticCheckpoint weights, ModelArchitecture architecture, int threads)
@@ -180,7 +184,8 @@ public class CpuExecutorTests
 
         public void Dispose() { }
 
-        private static ImmutableDictionary<string, TensorInfo> Alter(IReadOnlyDictionary<string, TensorInfo> tensors, string name, int[]? shape)
+        private static ImmutableDictionary<string, TensorInfo> Alter(
+            IReadOnlyDictionary<string, TensorInfo> tensors, string name, int[]? shape)
         {
             ImmutableDictionary<string, TensorInfo> others = tensors.ToImmutableDictionary().Remove(name);
             return shape == null ? others : others.Add(name, new(name, DType.Float32, shape));

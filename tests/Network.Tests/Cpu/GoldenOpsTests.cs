@@ -16,7 +16,8 @@ public unsafe class GoldenOpsTests
     {
         ["blur_down1"] = (rig, x) => rig.Builder.Blur("blur", x, x.Height - 1, x.Width - 1, step: 1, padding: 1),
         ["blur_down3"] = (rig, x) => rig.Builder.Blur("blur", x, x.Height + 1, x.Width + 1, step: 1, padding: 2),
-        ["blur_up"] = (rig, x) => rig.Builder.Blur("blur", x, x.Height - 1, x.Width - 1, step: 1, padding: 1, rig.Builder.Linear(x.Channels, 4f / 64)),
+        ["blur_up"] = (rig, x) =>
+            rig.Builder.Blur("blur", x, x.Height - 1, x.Width - 1, step: 1, padding: 1, rig.Builder.Linear(x.Channels, 4f / 64)),
         ["downsample"] = (rig, x) => rig.Builder.Blur("blur", x, x.Height / 2, x.Width / 2, step: 2, padding: 1),
         ["equal_conv1"] = (rig, x) => Convolution(rig, x, "", 1, 0, Resampling.None, activated: false, bias: "bias"),
         ["equal_conv3"] = (rig, x) => Convolution(rig, x, "", 3, 1, Resampling.None, activated: false, bias: "bias"),
@@ -24,7 +25,9 @@ public unsafe class GoldenOpsTests
         ["conv_layer"] = (rig, x) => Convolution(rig, x, "0.", 3, 1, Resampling.None, activated: true, bias: "1.bias"),
         ["conv_layer_down"] = (rig, x) => Convolution(rig, x, "1.", 3, 0, Resampling.Down, activated: true, bias: "2.bias"),
         ["conv_skip_down"] = (rig, x) => Convolution(rig, x, "1.", 1, 0, Resampling.Down, activated: false),
-        ["res_block"] = (rig, x) => ForwardPass.Residual(Encoder.CreateBlock("block", rig.Parameters, x.Height, x.Channels, rig.Shape("out0")[1]), rig.Builder, x, feature: -1),
+        ["res_block"] = (rig, x) =>
+            ForwardPass.Residual(Encoder.CreateBlock("block", rig.Parameters, x.Height, x.Channels, rig.Shape("out0")[1]), rig.Builder, x,
+            feature: -1),
     };
 
     /// <summary>Blocks of a picture and a style.</summary>
@@ -39,11 +42,14 @@ public unsafe class GoldenOpsTests
     };
 
     private static readonly string[] Others =
-        ["equal_linear", "equal_linear_lrmul", "upsample", "grid_sample", "direction", "to_flow", "to_flow_first", "to_rgb", "to_rgb_first"];
+        ["equal_linear", "equal_linear_lrmul", "upsample", "grid_sample", "direction", "to_flow", "to_flow_first", "to_rgb",
+            "to_rgb_first"];
 
     public static TheoryData<string, SimdLevel> Cases(string kind)
     {
-        IEnumerable<string> names = kind switch { "map" => Maps.Keys, "modulated" => Modulated.Keys, _ => Others.Where(name => name.StartsWith(kind, StringComparison.Ordinal)) };
+        IEnumerable<string> names = kind switch
+            { "map" => Maps.Keys, "modulated" => Modulated.Keys,
+            _ => Others.Where(name => name.StartsWith(kind, StringComparison.Ordinal)) };
         TheoryData<string, SimdLevel> cases = [];
         foreach (string name in names)
         {
@@ -56,7 +62,8 @@ public unsafe class GoldenOpsTests
     public void Every_block_of_the_reference_is_tested()
     {
         using SafetensorsFile ops = Golden.Open("ops");
-        Assert.Equal(ops.Tensors.Keys.Select(name => name.Split('.')[0]).Distinct().Order(), Maps.Keys.Concat(Modulated.Keys).Concat(Others).Order());
+        Assert.Equal(ops.Tensors.Keys.Select(name => name.Split('.')[0]).Distinct().Order(), Maps.Keys.Concat(Modulated.Keys).Concat(Others)
+            .Order());
     }
 
     [Theory]
@@ -87,7 +94,8 @@ public unsafe class GoldenOpsTests
         int inputs = input.Channels, outputs = rig.Shape("out0")[1], features = rig.Shape("in1")[1];
         StyledConvolutionLayer layer = styled
             ? Synthesis.CreateStyled("layer", rig.Parameters, inputs, outputs, features, resampling)
-            : new("layer", Synthesis.CreateModulated("layer", rig.Parameters, inputs, outputs, features, kernel, resampling, demodulated), "");
+            : new("layer", Synthesis.CreateModulated("layer", rig.Parameters, inputs, outputs, features, kernel, resampling,
+                demodulated), "");
         float* latent = rig.VectorFor("in1");
         float* style = rig.Builder.Linear(layer.Convolution.Modulation, latent);
         rig.Plan.Add(new ScaleStep(rig.Context, "modulation", input, style));
@@ -153,7 +161,8 @@ public unsafe class GoldenOpsTests
         using SafetensorsFile ops = Golden.Open("ops");
         using OpRig rig = new(ops, name, level);
         FeatureMap x = rig.MapFor("in0", border: 0), feature = rig.MapFor("in2", border: 0), blended = rig.MapFor("out1", border: 1);
-        FeatureMap? previous = name == "to_flow" ? rig.Context.Arena.Reserve(ThreeChannels.Map(rig.Shape("in3")[2], rig.Shape("in3")[3])) : null;
+        FeatureMap? previous = name == "to_flow" ? rig.Context.Arena.Reserve(ThreeChannels.Map(rig.Shape("in3")[2], rig.Shape("in3")[3]))
+            : null;
         FeatureMap flow = rig.Context.Arena.Reserve(ThreeChannels.Map(x.Height, x.Width));
         ToFlowLayer layer = Synthesis.CreateToFlow("layer", $"{rig.Parameters}m.", x.Channels, rig.Shape("in1")[1]);
         float* latent = rig.VectorFor("in1");
@@ -185,9 +194,11 @@ public unsafe class GoldenOpsTests
         using SafetensorsFile ops = Golden.Open("ops");
         using OpRig rig = new(ops, name, level);
         FeatureMap x = rig.MapFor("in0", border: 0);
-        FeatureMap? previous = name == "to_rgb" ? rig.Context.Arena.Reserve(ThreeChannels.Map(rig.Shape("in1")[2], rig.Shape("in1")[3])) : null;
+        FeatureMap? previous = name == "to_rgb" ? rig.Context.Arena.Reserve(ThreeChannels.Map(rig.Shape("in1")[2], rig.Shape("in1")[3]))
+            : null;
         FeatureMap rgb = rig.Context.Arena.Reserve(ThreeChannels.Map(x.Height, x.Width));
-        rig.Plan.Add(new ToRgbStep(rig.Context, new(rig.Context, ops, Synthesis.CreateToRgb("layer", rig.Parameters, x.Channels), previous, rgb), x));
+        rig.Plan.Add(new ToRgbStep(rig.Context,
+            new(rig.Context, ops, Synthesis.CreateToRgb("layer", rig.Parameters, x.Channels), previous, rgb), x));
         rig.Context.Commit();
         for (int i = 0; i < 2; i++)
         {

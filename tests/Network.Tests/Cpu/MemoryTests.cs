@@ -75,7 +75,8 @@ public class MemoryTests
         }
         arena.Commit();
         Assert.NotEmpty(together);
-        Assert.All(together, pair => Assert.True(pair.Item1.Memory + pair.Item1.Length <= pair.Item2.Memory || pair.Item2.Memory + pair.Item2.Length <= pair.Item1.Memory));
+        Assert.All(together, pair => Assert.True(
+            pair.Item1.Memory + pair.Item1.Length <= pair.Item2.Memory || pair.Item2.Memory + pair.Item2.Length <= pair.Item1.Memory));
         Assert.True(arena.Bytes < total / 5);
     }
 }

@@ -4,7 +4,9 @@ using Lia.Weights;
 
 namespace Lia.Network.Tests.Cpu;
 
-/// <summary>Runs one building block of the executor on the inputs of a reference file, sample by sample, and compares its outputs.</summary>
+/// <summary>
+/// Runs one building block of the executor on the inputs of a reference file, sample by sample, and compares its outputs.
+/// </summary>
 internal sealed unsafe class OpRig : IDisposable
 {
     public const double Tolerance = 1e-5;

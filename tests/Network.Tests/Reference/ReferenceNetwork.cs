@@ -3,8 +3,8 @@ using Lia.Weights;
 namespace Lia.Network.Tests.Reference;
 
 /// <summary>
-/// The network in double, written as the definition reads: zeros are inserted, kernels are flipped, nothing is folded or fused. The truth for
-/// widths that the reference files do not have. Slow.
+/// The network in double, written as the definition reads: zeros are inserted, kernels are flipped, nothing is folded or fused. The truth
+/// for widths that the reference files do not have. Slow.
 /// </summary>
 internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture architecture)
 {
@@ -21,9 +21,11 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
         {
             string name = $"{Net}.{block}";
             Tensor inner = Activate(Convolve(x, Weight($"{name}.conv1.0.weight"), 1, 1), Weight($"{name}.conv1.1.bias"));
-            inner = Activate(Convolve(UpFirDown(inner, 1, 1, 2, 2, 1), Weight($"{name}.conv2.1.weight"), 2, 0), Weight($"{name}.conv2.2.bias"));
+            inner = Activate(Convolve(UpFirDown(inner, 1, 1, 2, 2, 1), Weight($"{name}.conv2.1.weight"), 2, 0),
+                Weight($"{name}.conv2.2.bias"));
             Tensor skip = Convolve(UpFirDown(x, 1, 1, 1, 1, 1), Weight($"{name}.skip.1.weight"), 2, 0);
-            x = Tensor.From(inner.Channels, inner.Height, inner.Width, (c, y, column) => (inner[c, y, column] + skip[c, y, column]) / Math.Sqrt(2));
+            x = Tensor.From(inner.Channels, inner.Height, inner.Width,
+                (c, y, column) => (inner[c, y, column] + skip[c, y, column]) / Math.Sqrt(2));
             if (x.Height >= 8) features.Add(x);
         }
         Tensor code = Convolve(x, Weight($"{Net}.{Levels + 1}.weight"), 1, 0);
@@ -81,7 +83,8 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
                 + fy * ((1 - fx) * feature[c, top + 1, left] + fx * feature[c, top + 1, left + 1]);
             return sample * Mask(y, column);
         });
-        return (warped, Tensor.From(x.Channels, size, size, (c, y, column) => warped[c, y, column] + x[c, y, column] * (1 - Mask(y, column))));
+        return (warped, Tensor.From(x.Channels, size, size,
+            (c, y, column) => warped[c, y, column] + x[c, y, column] * (1 - Mask(y, column))));
 
         double Mask(int y, int column) => 1 / (1 + Math.Exp(-flow[2, y, column]));
     }
@@ -150,7 +153,8 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
                 for (int i = 0; i < kernel; i++)
                 {
                     for (int j = 0; j < kernel; j++)
-                        sum += weight[((o * x.Channels + c) * kernel + i) * kernel + j] * x[c, y * step + i - padding, column * step + j - padding];
+                        sum += weight[((o * x.Channels + c) * kernel + i) * kernel + j]
+                            * x[c, y * step + i - padding, column * step + j - padding];
                 }
             }
             return sum;
@@ -170,7 +174,8 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
             for (int tap = 0; tap < 16; tap++)
             {
                 int row = y * down + tap / 4 - padBefore, place = column * down + tap % 4 - padBefore;
-                if (row >= 0 && place >= 0 && row % up == 0 && place % up == 0) sum += taps[tap / 4] * taps[tap % 4] * gain / 64 * x[c, row / up, place / up];
+                if (row >= 0 && place >= 0 && row % up == 0 && place % up == 0)
+                    sum += taps[tap / 4] * taps[tap % 4] * gain / 64 * x[c, row / up, place / up];
             }
             return sum;
         });

@@ -3,8 +3,8 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator.Decode;
 
 /// <summary>
-/// The accumulators of products that an instruction other than a product reads or writes. Accumulators are numbered through the program, so that all
-/// other registers cost nothing.
+/// The accumulators of products that an instruction other than a product reads or writes. Accumulators are numbered through the program, so
+/// that all other registers cost nothing.
 /// </summary>
 internal sealed class AccumulatorUse(int[] registers)
 {
@@ -86,11 +86,13 @@ internal sealed class AccumulatorState(string[] names)
         foreach (int register in op.Accumulators)
         {
             if (_touched[register])
-                throw warp.Fault(EmulationErrorKind.MissingProductFence, null, $"{names[register]} was read or written after the last wgmma.fence");
+                throw warp.Fault(EmulationErrorKind.MissingProductFence, null,
+                    $"{names[register]} was read or written after the last wgmma.fence");
             if (_inFlight[register] is { } other && !other.Accumulators.AsSpan().SequenceEqual(op.Accumulators))
             {
                 throw warp.Fault(EmulationErrorKind.ProductInFlight, null,
-                    $"{names[register]} is an accumulator of the product in line {other.Syntax.Line} too, which has others beside it and was not waited for");
+                    $"{names[register]} is an accumulator of the product in line {other.Syntax.Line} too, which has others beside it " +
+                        "and was not waited for");
             }
             _inFlight[register] = op;
             _product[register] = number;

@@ -26,7 +26,8 @@ internal sealed class ControlFlowGraph
             if (last.Flow == Flow.Branch && !next.Contains(BlockOf(last.Target))) next.Add(BlockOf(last.Target));
             Successors[b] = [.. next];
         }
-        Predecessors = [.. Enumerable.Range(0, Count).Select(b => Enumerable.Range(0, Count).Where(p => Successors[p].Contains(b)).ToArray())];
+        Predecessors = [.. Enumerable.Range(0, Count)
+            .Select(b => Enumerable.Range(0, Count).Where(p => Successors[p].Contains(b)).ToArray())];
     }
 
     public int Count { get; }
@@ -40,9 +41,9 @@ internal sealed class ControlFlowGraph
     public int End(Op[] program, int block) => block + 1 < Count ? _starts[block + 1] : program.Length;
 
     /// <summary>
-    /// Gives every guarded branch the start of its block's immediate post-dominator. The last exit of the text counts as the way out; sides that leave the
-    /// kernel earlier (<c>if (i &gt;= n) return;</c>) do not take part, so that the others still meet as early as they can. This choice affects speed and which
-    /// lanes reach a warp-wide instruction together, never results.
+    /// Gives every guarded branch the start of its block's immediate post-dominator. The last exit of the text counts as the way out; sides
+    /// that leave the kernel earlier (<c>if (i &gt;= n) return;</c>) do not take part, so that the others still meet as early as they can.
+    /// This choice affects speed and which lanes reach a warp-wide instruction together, never results.
     /// </summary>
     public void SetReconvergence(Op[] program)
     {

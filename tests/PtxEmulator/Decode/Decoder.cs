@@ -12,7 +12,8 @@ internal static class Decoder
     private static Dictionary<string, Func<InstructionReader, Op?>> Families()
     {
         var families = new Dictionary<string, Func<InstructionReader, Op?>>(StringComparer.Ordinal);
-        Add(Arithmetic, "add", "sub", "mul", "mad", "fma", "div", "rem", "abs", "neg", "min", "max", "rcp", "sqrt", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh", "copysign", "testp");
+        Add(Arithmetic, "add", "sub", "mul", "mad", "fma", "div", "rem", "abs", "neg", "min", "max", "rcp", "sqrt", "rsqrt", "ex2", "lg2",
+            "sin", "cos", "tanh", "copysign", "testp");
         Add(BitInstructions.Decode, "and", "or", "xor", "not", "shl", "shr", "bfe", "bfi", "prmt", "lop3", "popc", "clz", "brev", "shf");
         Add(ComparisonInstructions.Decode, "setp");
         Add(MoveInstructions.Decode, "mov", "selp");
@@ -48,7 +49,8 @@ internal static class Decoder
     public static Op Decode(InstructionReader reader)
     {
         InstructionSyntax syntax = reader.Syntax;
-        if (!s_families.TryGetValue(syntax.Opcode, out Func<InstructionReader, Op?>? family)) throw reader.Error($"instruction '{syntax.Opcode}' is not known");
+        if (!s_families.TryGetValue(syntax.Opcode, out Func<InstructionReader, Op?>? family))
+            throw reader.Error($"instruction '{syntax.Opcode}' is not known");
         Op op = family(reader) ?? throw reader.Error($"instruction '{syntax.Opcode}' is not known with these modifiers");
         reader.Finish();
         op.Syntax = syntax;
@@ -61,7 +63,8 @@ internal static class Decoder
         EntrySyntax entry = scope.Entry;
         List<InstructionSyntax> instructions = entry.Instructions;
         if (instructions.Count == 0 || instructions[^1] is not { Opcode: "ret" or "exit" or "bra" or "trap", Guard: null })
-            throw new PtxSyntaxException(instructions.Count == 0 ? entry.Line : instructions[^1].Line, $"the body of {entry.Name} does not end with ret");
+            throw new PtxSyntaxException(instructions.Count == 0 ? entry.Line : instructions[^1].Line,
+                $"the body of {entry.Name} does not end with ret");
         foreach ((string label, int index) in entry.Labels)
         {
             if (index == instructions.Count) throw new PtxSyntaxException(entry.Line, $"label {label} has no instruction behind it");
@@ -78,7 +81,8 @@ internal static class Decoder
             definitions[i] = reader.Definitions;
             guards[i] = -1;
             if (instructions[i].Guard is not string guard) continue;
-            if (!scope.Layout.TryGet(guard, out Register predicate) || predicate.Type != PtxType.Pred) throw reader.Error($"'{guard}' is not a predicate");
+            if (!scope.Layout.TryGet(guard, out Register predicate) || predicate.Type != PtxType.Pred)
+                throw reader.Error($"'{guard}' is not a predicate");
             program[i].Guard = predicate.Offset;
             program[i].GuardNegated = instructions[i].GuardNegated;
             guards[i] = predicate.Id;

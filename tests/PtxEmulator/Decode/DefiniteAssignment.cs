@@ -4,13 +4,14 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator.Decode;
 
 /// <summary>
-/// Finds the reads of registers that are not certainly preceded by a write. Only those registers are followed at run time (which lanes have written them);
-/// all others cost nothing.
+/// Finds the reads of registers that are not certainly preceded by a write. Only those registers are followed at run time (which lanes have
+/// written them); all others cost nothing.
 /// </summary>
 internal static class DefiniteAssignment
 {
     /// <summary>Marks the instructions concerned; returns the number of followed registers.</summary>
-    public static int Instrument(Op[] program, int[] guards, List<int>[] uses, List<int>[] definitions, ControlFlowGraph graph, RegisterLayout layout)
+    public static int Instrument(Op[] program, int[] guards, List<int>[] uses, List<int>[] definitions, ControlFlowGraph graph,
+        RegisterLayout layout)
     {
         int registers = layout.RegisterCount;
         var atEnd = new BitArray?[graph.Count];   // null: not reached yet, that is, everything
@@ -51,7 +52,8 @@ internal static class DefiniteAssignment
             int[] reads = [.. uses[i].Where(followed.ContainsKey).Select(u => followed[u]).Distinct()];
             int[] writes = [.. definitions[i].Where(followed.ContainsKey).Select(u => followed[u]).Distinct()];
             int guard = guards[i] >= 0 && followed.TryGetValue(guards[i], out int g) ? g : -1;
-            if (guard >= 0 || reads.Length > 0 || writes.Length > 0) program[i].Following = new FollowedRegisters(guard, reads, writes, names);
+            if (guard >= 0 || reads.Length > 0 || writes.Length > 0)
+                program[i].Following = new FollowedRegisters(guard, reads, writes, names);
         }
         return followed.Count;
     }
@@ -97,6 +99,7 @@ internal sealed class FollowedRegisters(int guard, int[] reads, int[] writes, st
     {
         uint missing = mask & ~warp.Written[register];
         if (missing != 0)
-            throw warp.Fault(EmulationErrorKind.UninitializedRegister, Warp.FirstLane(missing), $"reads {names[register]}, which this thread has not written");
+            throw warp.Fault(EmulationErrorKind.UninitializedRegister, Warp.FirstLane(missing),
+                $"reads {names[register]}, which this thread has not written");
     }
 }

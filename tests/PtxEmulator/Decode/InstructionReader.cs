@@ -22,8 +22,8 @@ internal readonly record struct AddressOperand(int Slot, bool Is64, long Offset)
 internal readonly record struct PredicateOperand(int Slot, bool Negated);
 
 /// <summary>
-/// Hands an instruction's modifiers and operands to its decoder, in the order of the PTX manual's grammar, and refuses whatever is left over or
-/// of the wrong type. It also notes which registers are read and written.
+/// Hands an instruction's modifiers and operands to its decoder, in the order of the PTX manual's grammar, and refuses whatever is left
+/// over or of the wrong type. It also notes which registers are read and written.
 /// </summary>
 internal sealed class InstructionReader(DecodeScope scope, InstructionSyntax syntax)
 {
@@ -164,7 +164,8 @@ internal sealed class InstructionReader(DecodeScope scope, InstructionSyntax syn
         Operand operand = this[index];
         if (operand.Kind == OperandKind.Integer && operand.Integer is 0 or 1)
             return new PredicateOperand(scope.Layout.Constant((ulong)operand.Integer, 1), false);
-        if (operand.Kind != OperandKind.Register || !scope.Layout.TryGet(operand.Name!, out Register register) || register.Type != PtxType.Pred)
+        if (operand.Kind != OperandKind.Register || !scope.Layout.TryGet(operand.Name!, out Register register)
+            || register.Type != PtxType.Pred)
             throw Error($"'{operand.Text}' is not a predicate");
         Uses.Add(register.Id);
         return new PredicateOperand(register.Offset, operand.Negated);
@@ -184,7 +185,9 @@ internal sealed class InstructionReader(DecodeScope scope, InstructionSyntax syn
         return elements.Length == count ? elements : throw Error($"'{operand.Text}' must have {count} elements");
     }
 
-    /// <summary><c>[register+offset]</c>, <c>[variable+offset]</c> or <c>[number]</c>; a variable must live in the instruction's space.</summary>
+    /// <summary>
+    /// <c>[register+offset]</c>, <c>[variable+offset]</c> or <c>[number]</c>; a variable must live in the instruction's space.
+    /// </summary>
     public AddressOperand Address(int index, StateSpace space)
     {
         if (this[index].Coordinates is not null) throw Error($"'{this[index].Text}' has coordinates, which only a tensor map takes");
@@ -207,7 +210,8 @@ internal sealed class InstructionReader(DecodeScope scope, InstructionSyntax syn
         if (scope.Layout.TryGet(operand.Name, out Register register))
         {
             if (register.Type.Size() is not (4 or 8) || register.Type.IsFloat()) throw Error($"{operand.Name} cannot hold an address");
-            if (register.Type.Size() == 4 && space is StateSpace.Global or StateSpace.Generic) throw Error($"{operand.Name}: a global or generic address has 64 bits");
+            if (register.Type.Size() == 4 && space is StateSpace.Global or StateSpace.Generic)
+                throw Error($"{operand.Name}: a global or generic address has 64 bits");
             Uses.Add(register.Id);
             return new AddressOperand(register.Offset, register.Type.Size() == 8, operand.Integer);
         }

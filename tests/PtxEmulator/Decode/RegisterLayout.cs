@@ -27,7 +27,8 @@ internal sealed class RegisterLayout
         ["%ctaid.x"] = SpecialRegister.CtaidX, ["%ctaid.y"] = SpecialRegister.CtaidY, ["%ctaid.z"] = SpecialRegister.CtaidZ,
         ["%nctaid.x"] = SpecialRegister.NctaidX, ["%nctaid.y"] = SpecialRegister.NctaidY, ["%nctaid.z"] = SpecialRegister.NctaidZ,
         ["%laneid"] = SpecialRegister.LaneId, ["%warpid"] = SpecialRegister.WarpId, ["%nwarpid"] = SpecialRegister.NwarpId,
-        ["%lanemask_eq"] = SpecialRegister.LaneMaskEq, ["%lanemask_lt"] = SpecialRegister.LaneMaskLt, ["%lanemask_le"] = SpecialRegister.LaneMaskLe,
+        ["%lanemask_eq"] = SpecialRegister.LaneMaskEq, ["%lanemask_lt"] = SpecialRegister.LaneMaskLt,
+        ["%lanemask_le"] = SpecialRegister.LaneMaskLe,
         ["%lanemask_gt"] = SpecialRegister.LaneMaskGt, ["%lanemask_ge"] = SpecialRegister.LaneMaskGe,
         ["%dynamic_smem_size"] = SpecialRegister.DynamicSharedSize, ["%total_smem_size"] = SpecialRegister.TotalSharedSize,
     };

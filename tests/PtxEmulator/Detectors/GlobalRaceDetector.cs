@@ -4,8 +4,9 @@ using Lia.PtxEmulator.Memory;
 namespace Lia.PtxEmulator.Detectors;
 
 /// <summary>
-/// Finds bytes of global memory that two blocks of one launch use, at least one of them writing, without atomics or volatile accesses on both sides. Nothing orders two blocks of a launch
-/// here: a kernel that synchronises blocks by flags is right to be reported and must be run without this detector.
+/// Finds bytes of global memory that two blocks of one launch use, at least one of them writing, without atomics or volatile accesses on
+/// both sides. Nothing orders two blocks of a launch here: a kernel that synchronises blocks by flags is right to be reported and must be
+/// run without this detector.
 /// </summary>
 internal sealed class GlobalRaceDetector
 {
@@ -31,7 +32,8 @@ internal sealed class GlobalRaceDetector
             for (ulong i = offset; i < offset + (ulong)bytes; i++)
             {
                 int writer = shadow.Writer[i];
-                if (writer != 0 && Math.Abs(writer) != me) throw Race(warp, lane, allocation.Base + i, "reads", "written", Math.Abs(writer));
+                if (writer != 0 && Math.Abs(writer) != me)
+                    throw Race(warp, lane, allocation.Base + i, "reads", "written", Math.Abs(writer));
                 ref int reader = ref shadow.Reader[i];
                 reader = reader == 0 || reader == me ? me : Many;
             }

@@ -6,18 +6,21 @@ namespace Lia.PtxEmulator.Detectors;
 /// <summary>
 /// Finds unordered accesses of two threads of a block to the same byte of shared memory, at least one of them a write.
 /// <para>
-/// What orders accesses: program order of one thread; a block barrier between (bar.sync and the like), for the threads that took part in it; and within a warp
-/// a <c>bar.warp.sync</c> whose member mask names both lanes. Nothing else does: warps are not assumed to run in lockstep, and shuffles, votes and mma, although
-/// they converge the lanes, order no memory (PTX ISA). Two atomic or volatile accesses never race with each other.
+/// What orders accesses: program order of one thread; a block barrier between (bar.sync and the like), for the threads that took part in
+/// it; and within a warp a <c>bar.warp.sync</c> whose member mask names both lanes. Nothing else does: warps are not assumed to run in
+/// lockstep, and shuffles, votes and mma, although they converge the lanes, order no memory (PTX ISA). Two atomic or volatile accesses
+/// never race with each other.
 /// </para>
 /// <para>
-/// An arrival at an mbarrier orders what its warp did before for those who wait for the phase; a copy's bytes are written where it was issued, and heard of with the phase they complete. Both
-/// count for the whole warp: that the lanes of a warp are ordered among themselves is not checked across an arrival.
+/// An arrival at an mbarrier orders what its warp did before for those who wait for the phase; a copy's bytes are written where it was
+/// issued, and heard of with the phase they complete. Both count for the whole warp: that the lanes of a warp are ordered among themselves
+/// is not checked across an arrival.
 /// </para>
 /// <para>
-/// Barriers are followed with vector clocks: a warp counts its barriers, and a barrier tells every participant the counts of the others. Each word of shared memory
-/// remembers its last writer and up to two reading warps; a word accessed in parts keeps that record for each byte from then on.
-/// A third reader is dropped only while two others stand in the same place, so with barriers of the whole block nothing is missed.
+/// Barriers are followed with vector clocks: a warp counts its barriers, and a barrier tells every participant the counts of the others.
+/// Each word of shared memory remembers its last writer and up to two reading warps; a word accessed in parts keeps that record for each
+/// byte from then on. A third reader is dropped only while two others stand in the same place, so with barriers of the whole block nothing
+/// is missed.
 /// </para>
 /// </summary>
 internal sealed class SharedRaceDetector(int warps, int sharedBytes)
@@ -35,8 +38,9 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
     private readonly bool[] _split = new bool[(sharedBytes + 3) / 4];
     private readonly int _words = (sharedBytes + 3) / 4;
 
-    // A warp's clock is one more than its barriers so far; it runs on from block to block, so that old records need no clearing (and 0 means none).
-    // _heard[w][v]: what warp v did up to this clock is ordered before what warp w does now; for v = w that is everything before its own last barrier.
+    // A warp's clock is one more than its barriers so far; it runs on from block to block, so that old records need no clearing (and 0
+    // means none). _heard[w][v]: what warp v did up to this clock is ordered before what warp w does now; for v = w that is everything
+    // before its own last barrier.
     private readonly uint[][] _heard = [.. Enumerable.Range(0, warps).Select(_ => new uint[warps])];
     private readonly List<uint>[] _warpSyncs = [.. Enumerable.Range(0, warps).Select(_ => new List<uint>())];
 
@@ -129,7 +133,8 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
         ref Record record = ref _records[index];
         int w = warp.Index;
         uint[] heard = _heard[w];
-        if (record.WriteClock > heard[record.WriteWarp]) CheckWriter(warp, lane, index, strong, EmulationErrorKind.SharedReadWriteRace, "reads");
+        if (record.WriteClock > heard[record.WriteWarp])
+            CheckWriter(warp, lane, index, strong, EmulationErrorKind.SharedReadWriteRace, "reads");
 
         // Volatile reads race with plain writes, which the next one after the write finds; they need not be remembered.
         if (strong) return;
@@ -179,8 +184,10 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
         ref Record record = ref _records[index];
         int w = warp.Index;
         uint[] heard = _heard[w];
-        if (record.WriteClock > heard[record.WriteWarp]) CheckWriter(warp, lane, index, strong, EmulationErrorKind.SharedWriteWriteRace, "writes");
-        if (record.ReadClock > heard[record.ReadWarp] || record.SecondReadClock > heard[record.SecondReadWarp]) CheckReaders(warp, lane, index, heard);
+        if (record.WriteClock > heard[record.WriteWarp])
+            CheckWriter(warp, lane, index, strong, EmulationErrorKind.SharedWriteWriteRace, "writes");
+        if (record.ReadClock > heard[record.ReadWarp] || record.SecondReadClock > heard[record.SecondReadWarp])
+            CheckReaders(warp, lane, index, heard);
         record.WriteWarp = (byte)w;
         record.WriteLane = (byte)lane;
         record.WriteClock = heard[w] + 1;
@@ -216,7 +223,8 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
             }
         }
         if (record.SecondReadClock > heard[record.SecondReadWarp] && record.SecondReadWarp != w)
-            throw Race(warp, lane, index, EmulationErrorKind.SharedReadWriteRace, "writes", "read", record.SecondReadPc, record.SecondReadWarp, null);
+            throw Race(warp, lane, index, EmulationErrorKind.SharedReadWriteRace, "writes", "read", record.SecondReadPc,
+                record.SecondReadWarp, null);
     }
 
     // Newest first: the last one nearly always names all lanes.
@@ -230,11 +238,13 @@ internal sealed class SharedRaceDetector(int warps, int sharedBytes)
         return false;
     }
 
-    private EmulationException Race(Warp warp, int lane, int index, EmulationErrorKind kind, string does, string did, int pc, int otherWarp, int? otherLane)
+    private EmulationException Race(Warp warp, int lane, int index, EmulationErrorKind kind, string does, string did, int pc, int otherWarp,
+        int? otherLane)
     {
         int address = index < _words ? index * 4 : index - _words;
         string who = otherLane is int l ? $"thread {(otherWarp * 32) + l}" : $"warp {otherWarp}";
         int line = warp.Block.Launch.Entry.Program[pc].Syntax.Line;
-        return warp.Fault(kind, lane, $"{does} shared byte {address}, which {who} has {did} (line {line}) with no barrier between", (ulong)address);
+        return warp.Fault(kind, lane, $"{does} shared byte {address}, which {who} has {did} (line {line}) with no barrier between",
+            (ulong)address);
     }
 }

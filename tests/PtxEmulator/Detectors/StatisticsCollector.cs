@@ -19,8 +19,9 @@ internal sealed unsafe class StatisticsCollector(int instructions)
     public long[] Executed { get; } = new long[instructions];
 
     /// <summary>
-    /// A shared-memory request. The 32 banks are 4 bytes wide; lanes that read the same word share it. 8-byte accesses go by half warps and 16-byte accesses by
-    /// quarter warps, so that these need at least 2 and 4 wavefronts. Each phase takes as many wavefronts as the busiest bank has different words.
+    /// A shared-memory request. The 32 banks are 4 bytes wide; lanes that read the same word share it. 8-byte accesses go by half warps and
+    /// 16-byte accesses by quarter warps, so that these need at least 2 and 4 wavefronts. Each phase takes as many wavefronts as the
+    /// busiest bank has different words.
     /// </summary>
     public void AddShared(Traffic kind, ulong* addresses, uint mask, int bytes)
     {
@@ -93,7 +94,8 @@ internal sealed unsafe class StatisticsCollector(int instructions)
             if (i < 0) seen[sectors++] = sector;
         }
         ref GlobalTraffic traffic = ref _global[(int)kind];
-        traffic = new GlobalTraffic(traffic.Requests + 1, traffic.Bytes + (System.Numerics.BitOperations.PopCount(mask) * bytes), traffic.Sectors + sectors);
+        traffic = new GlobalTraffic(traffic.Requests + 1, traffic.Bytes + (System.Numerics.BitOperations.PopCount(mask) * bytes),
+            traffic.Sectors + sectors);
     }
 
     /// <summary>The sum of what several threads counted.</summary>
@@ -124,7 +126,8 @@ internal sealed unsafe class StatisticsCollector(int instructions)
                     Traffic kind => Name(kind),
                 };
                 SharedTraffic s = shared.GetValueOrDefault(name);
-                shared[name] = new SharedTraffic(s.Requests + t.Requests, s.Bytes + t.Bytes, s.Wavefronts + t.Wavefronts, s.ExtraWavefronts + t.ExtraWavefronts);
+                shared[name] = new SharedTraffic(s.Requests + t.Requests, s.Bytes + t.Bytes, s.Wavefronts + t.Wavefronts,
+                    s.ExtraWavefronts + t.ExtraWavefronts);
             }
             for (int i = 0; i < part._global.Length; i++)
             {

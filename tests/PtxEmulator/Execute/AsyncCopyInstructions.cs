@@ -7,7 +7,9 @@ using static Lia.PtxEmulator.Parser.PtxType;
 
 namespace Lia.PtxEmulator.Execute;
 
-/// <summary>cp.async from global to shared memory, its commit groups and waits. See <see cref="AsyncCopies"/> for when the data arrives.</summary>
+/// <summary>
+/// cp.async from global to shared memory, its commit groups and waits. See <see cref="AsyncCopies"/> for when the data arrives.
+/// </summary>
 internal static class AsyncCopyInstructions
 {
     public static Op? Decode(InstructionReader r)
@@ -21,7 +23,8 @@ internal static class AsyncCopyInstructions
             case "wait_all": return new WaitGroup(null);
             case "wait_group":
                 long newest = r.Immediate(0);
-                return newest is >= 0 and <= int.MaxValue ? new WaitGroup((uint)newest) : throw r.Error("the number of groups must not be negative");
+                return newest is >= 0 and <= int.MaxValue ? new WaitGroup((uint)newest)
+                    : throw r.Error("the number of groups must not be negative");
             case "cg": return Copy(r, bypassesL1: true);
             default: return Copy(r, bypassesL1: false);
         }
@@ -34,7 +37,8 @@ internal static class AsyncCopyInstructions
         r.TakeAny("L2::64B", "L2::128B", "L2::256B");
         AddressOperand destination = r.Address(0, StateSpace.Shared), source = r.Address(1, StateSpace.Global);
         long bytes = r.Immediate(2);
-        if (bytes is not (4 or 8 or 16) || (bypassesL1 && bytes != 16)) throw r.Error(bypassesL1 ? ".cg copies 16 bytes" : "copies 4, 8 or 16 bytes");
+        if (bytes is not (4 or 8 or 16) || (bypassesL1 && bytes != 16))
+            throw r.Error(bypassesL1 ? ".cg copies 16 bytes" : "copies 4, 8 or 16 bytes");
         int? sourceBytes = r.OperandCount > 3 ? r.Source(3, U32) : null;
         return new CopyOp(destination, source, (int)bytes, sourceBytes);
     }
@@ -79,10 +83,12 @@ internal static class AsyncCopyInstructions
         {
             if (size == bytes)
             {
-                new ReadOnlySpan<byte>(GlobalSpace.Read(warp, lane, address, bytes, strong: false, ref _hint), bytes).CopyTo(new Span<byte>(data, bytes));
+                new ReadOnlySpan<byte>(GlobalSpace.Read(warp, lane, address, bytes, strong: false, ref _hint), bytes)
+                    .CopyTo(new Span<byte>(data, bytes));
                 return;
             }
-            if ((address & (ulong)(bytes - 1)) != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"copies {bytes} bytes from global memory", address);
+            if ((address & (ulong)(bytes - 1)) != 0)
+                throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"copies {bytes} bytes from global memory", address);
             for (int i = 0; i < size; i++) data[i] = *GlobalSpace.Read(warp, lane, address + (ulong)i, 1, strong: false, ref _hint);
         }
     }

@@ -8,8 +8,8 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// atom and red: and or xor cas exch add inc dec min max. The lanes of a warp take effect in ascending order (PTX promises none). atom.add.f32 on global memory
-/// flushes subnormal operands and results to zero and on shared memory keeps them, as the PTX manual states.
+/// atom and red: and or xor cas exch add inc dec min max. The lanes of a warp take effect in ascending order (PTX promises none).
+/// atom.add.f32 on global memory flushes subnormal operands and results to zero and on shared memory keeps them, as the PTX manual states.
 /// </summary>
 internal static class AtomicInstructions
 {
@@ -19,8 +19,11 @@ internal static class AtomicInstructions
         r.TakeAny("relaxed", "acquire", "release", "acq_rel");
         r.TakeAny("cta", "gpu", "sys");
         StateSpace space = MemoryInstructions.TakeSpace(r);
+        string[] operations = returns ? ["and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"] : ["and", "or", "xor", "add", "inc", "dec", "min", "max"];
+        string? operation = null;
+        if (space == StateSpace.Generic && (operation = r.TakeAny(operations)) is not null) space = MemoryInstructions.TakeSpace(r); // ILGPU's order, which the assembler takes too
         if (space is not (StateSpace.Global or StateSpace.Shared or StateSpace.Generic)) throw r.Error($"there are no atomics on .{MemoryInstructions.InstructionSpace(space)}");
-        string operation = r.Require(returns ? ["and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"] : ["and", "or", "xor", "add", "inc", "dec", "min", "max"]);
+        operation ??= r.Require(operations);
         bool noFlush = operation == "add" && r.Take("noftz");
         PtxType type = operation switch
         {
@@ -39,7 +42,8 @@ internal static class AtomicInstructions
         bool flushes = space != StateSpace.Shared;
         return type switch
         {
-            F32 => Create<float>(space, d, address, b, c, flushes ? static (x, y, _) => Flush(Flush(x) + Flush(y)) : static (x, y, _) => x + y),
+            F32 => Create<float>(space, d, address, b, c,
+                flushes ? static (x, y, _) => Flush(Flush(x) + Flush(y)) : static (x, y, _) => x + y),
             F64 => Create<double>(space, d, address, b, c, static (x, y, _) => x + y),
             F16x2 => Create<uint>(space, d, address, b, c, AddPairs<HalfValue>),
             BF16x2 => Create<uint>(space, d, address, b, c, AddPairs<BFloatValue>),
@@ -55,7 +59,8 @@ internal static class AtomicInstructions
         };
     }
 
-    private static Op Create<T>(StateSpace space, int? d, AddressOperand address, int b, int c, Func<T, T, T, T> function) where T : unmanaged => space switch
+    private static Op Create<T>(StateSpace space, int? d, AddressOperand address, int b, int c, Func<T, T, T, T> function)
+        where T : unmanaged => space switch
     {
         StateSpace.Global => new AtomicOp<T, GlobalSpace>(d, address, b, c, function, space),
         StateSpace.Shared => new AtomicOp<T, SharedSpace>(d, address, b, c, function, space),
@@ -80,11 +85,13 @@ internal static class AtomicInstructions
     {
         return Add((ushort)x, (ushort)y) | ((uint)Add((ushort)(x >> 16), (ushort)(y >> 16)) << 16);
 
-        static ushort Add(ushort a, ushort b) => T.FromDouble(HalfInstructions.FusedToOdd(T.ToDouble(a), 1, T.ToDouble(b)), Rounding.NearestEven);
+        static ushort Add(ushort a, ushort b) =>
+            T.FromDouble(HalfInstructions.FusedToOdd(T.ToDouble(a), 1, T.ToDouble(b)), Rounding.NearestEven);
     }
 }
 
-internal sealed unsafe class AtomicOp<T, TSpace>(int? d, AddressOperand address, int b, int c, Func<T, T, T, T> function, StateSpace space) : Op
+internal sealed unsafe class AtomicOp<T, TSpace>(
+    int? d, AddressOperand address, int b, int c, Func<T, T, T, T> function, StateSpace space) : Op
     where T : unmanaged where TSpace : struct, ISpace
 {
     private Allocation? _hint;

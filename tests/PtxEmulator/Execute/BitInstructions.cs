@@ -106,14 +106,16 @@ internal static class BitInstructions
     private static Op Insert(InstructionReader r)
     {
         PtxType type = r.TakeType(B32, B64);
-        int d = r.Destination(0, type), a = r.Source(1, type), b = r.Source(2, type), position = r.Source(3, U32), length = r.Source(4, U32);
+        int d = r.Destination(0, type), a = r.Source(1, type), b = r.Source(2, type), position = r.Source(3, U32),
+            length = r.Source(4, U32);
         return new InsertField(d, a, b, position, length, type.Size());
     }
 
     private static Op Permute(InstructionReader r)
     {
         r.TakeType(B32);
-        return new Ternary<uint, uint, uint, uint, PermuteBytes>(r.Destination(0, B32), r.Source(1, B32), r.Source(2, B32), r.Source(3, B32));
+        return new Ternary<uint, uint, uint, uint, PermuteBytes>(r.Destination(0, B32), r.Source(1, B32), r.Source(2, B32),
+            r.Source(3, B32));
     }
 
     private static Op Lop3(InstructionReader r)

@@ -4,8 +4,8 @@ using Lia.PtxEmulator.Parser;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// The 16 barriers of a block. A barrier without a thread count is met by the whole block at one and the same instruction; one with a count opens when that many
-/// threads (whole warps) have come.
+/// The 16 barriers of a block. A barrier without a thread count is met by the whole block at one and the same instruction; one with a count
+/// opens when that many threads (whole warps) have come.
 /// </summary>
 internal sealed class BlockBarriers(BlockExecutor block)
 {
@@ -26,9 +26,12 @@ internal sealed class BlockBarriers(BlockExecutor block)
         if (here.Count < expected) return;
         foreach (Waiting waiting in here)
         {
-            if (waiting.Threads != last.Threads) throw Divergence(waiting, $"waits for {waiting.Threads} threads where another warp waits for {last.Threads} (line {last.Op.Syntax.Line})");
+            if (waiting.Threads != last.Threads)
+                throw Divergence(waiting,
+                    $"waits for {waiting.Threads} threads where another warp waits for {last.Threads} (line {last.Op.Syntax.Line})");
             if (last.Threads != 0) continue;
-            if (waiting.Op != last.Op) throw Divergence(waiting, $"waits here while warp {last.Warp.Index} waits at line {last.Op.Syntax.Line}");
+            if (waiting.Op != last.Op)
+                throw Divergence(waiting, $"waits here while warp {last.Warp.Index} waits at line {last.Op.Syntax.Line}");
             if (waiting.Warp.Exited != 0) throw Divergence(waiting, $"lanes 0x{waiting.Warp.Exited:X8} have exited while the others wait");
         }
         last.Op.Complete([.. here.Select(w => w.Warp)]);
@@ -72,12 +75,14 @@ internal sealed unsafe class BarrierOp : Op
     public override void Execute(Warp warp, uint mask)
     {
         if (mask != warp.Live)
-            throw warp.Fault(EmulationErrorKind.BarrierDivergence, null, $"lanes 0x{mask:X8} wait at a barrier that lanes 0x{warp.Live & ~mask:X8} do not reach with them");
+            throw warp.Fault(EmulationErrorKind.BarrierDivergence, null,
+                $"lanes 0x{mask:X8} wait at a barrier that lanes 0x{warp.Live & ~mask:X8} do not reach with them");
         uint barrier = ((uint*)(warp.Registers + BarrierSlot))[Warp.FirstLane(mask)];
         uint threads = ThreadsSlot < 0 ? 0 : ((uint*)(warp.Registers + ThreadsSlot))[Warp.FirstLane(mask)];
         if (barrier > 15) throw warp.Fault(EmulationErrorKind.BarrierDivergence, null, $"barrier {barrier} does not exist; there are 16");
         if (ThreadsSlot >= 0 && (threads == 0 || threads % 32 != 0 || threads > warp.Block.Warps.Count * 32))
-            throw warp.Fault(EmulationErrorKind.BarrierDivergence, null, $"{threads} threads cannot meet in a block of {warp.Block.Warps.Count} warps; whole warps are counted");
+            throw warp.Fault(EmulationErrorKind.BarrierDivergence, null,
+                $"{threads} threads cannot meet in a block of {warp.Block.Warps.Count} warps; whole warps are counted");
         warp.Block.Barriers.Arrive(warp, this, barrier, threads);
     }
 

@@ -29,8 +29,8 @@ internal sealed class Launch
 }
 
 /// <summary>
-/// Runs blocks of a launch one after the other, on one thread; its warps and memories are reused from block to block. The warps of a block take turns in order (or in an order
-/// shuffled by a seed), each until it reaches a barrier, ends, or has used its turn.
+/// Runs blocks of a launch one after the other, on one thread; its warps and memories are reused from block to block. The warps of a block
+/// take turns in order (or in an order shuffled by a seed), each until it reaches a barrier, ends, or has used its turn.
 /// </summary>
 internal sealed unsafe class BlockExecutor : IDisposable
 {
@@ -50,8 +50,10 @@ internal sealed unsafe class BlockExecutor : IDisposable
         Statistics = new StatisticsCollector(launch.Entry.Program.Length);
         int warps = (int)((launch.BlockSize.Count + 31) / 32);
         byte[] state = launch.Entry.SharedState(launch.DynamicSharedBytes);
-        SharedRaceDetector? races = launch.Options.DetectSharedRaces && state.Length > 0 ? new SharedRaceDetector(warps, state.Length) : null;
-        AsyncProxy? proxy = Array.Exists(launch.Entry.Program, op => op.ReadsByAsyncProxy) ? new AsyncProxy(state.Length, warps * 32) : null;
+        SharedRaceDetector? races = launch.Options.DetectSharedRaces && state.Length > 0 ? new SharedRaceDetector(warps, state.Length)
+            : null;
+        AsyncProxy? proxy = Array.Exists(launch.Entry.Program, op => op.ReadsByAsyncProxy) ? new AsyncProxy(state.Length, warps * 32)
+            : null;
         Shared = new SharedMemory(state, races, proxy);
         Barriers = new BlockBarriers(this);
         MBarriers = new MBarriers(this);
@@ -149,7 +151,8 @@ internal sealed unsafe class BlockExecutor : IDisposable
             _ => $"warp {w.Index} waits in line {w.FailedWait!.Syntax.Line} for {w.FailedWait.Describe(w)}",
         });
         Warp first = Array.Find(_warps, w => w.IsStalled) ?? _warps[0];
-        return Fault(EmulationErrorKind.Deadlock, first.FailedWait, null, $"warp {first.Index}", $"no warp can go on: {string.Join("; ", all)}", null);
+        return Fault(EmulationErrorKind.Deadlock, first.FailedWait, null, $"warp {first.Index}",
+            $"no warp can go on: {string.Join("; ", all)}", null);
     }
 
     private void FillLaunchRegisters()

@@ -5,7 +5,9 @@ using static Lia.PtxEmulator.Parser.PtxType;
 
 namespace Lia.PtxEmulator.Execute;
 
-/// <summary>cp.async.bulk.tensor from global to shared memory, and the proxy fences. See <see cref="TileLoads"/> for when the data arrives.</summary>
+/// <summary>
+/// cp.async.bulk.tensor from global to shared memory, and the proxy fences. See <see cref="TileLoads"/> for when the data arrives.
+/// </summary>
 internal static unsafe class BulkCopyInstructions
 {
     /// <summary>Behind <c>cp.async.bulk</c>.</summary>
@@ -51,8 +53,10 @@ internal static unsafe class BulkCopyInstructions
         byte[] bytes = new byte[Lia.Gpu.Runtime.TensorMap.Bytes];
         Allocation? hint = null;
         for (int i = 0; i < bytes.Length; i += 16)
-            new ReadOnlySpan<byte>(GlobalSpace.Read(warp, lane, address + (ulong)i, 16, strong: false, ref hint), 16).CopyTo(bytes.AsSpan(i));
-        return EmulatedTensorMap.Decode(bytes) ?? throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, "there is no tensor map at this address", address);
+            new ReadOnlySpan<byte>(GlobalSpace.Read(warp, lane, address + (ulong)i, 16, strong: false, ref hint), 16)
+                .CopyTo(bytes.AsSpan(i));
+        return EmulatedTensorMap.Decode(bytes)
+            ?? throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, "there is no tensor map at this address", address);
     }
 
     private static ulong Lane(Warp warp, AddressOperand operand, int lane)
@@ -70,14 +74,17 @@ internal static unsafe class BulkCopyInstructions
                 int lane = Warp.FirstLane(mask);
                 MBarrier counter = warp.Block.MBarriers.Find(warp, lane, Lane(warp, barrier, lane));
                 if (!counter.Fenced)
-                    throw warp.Fault(EmulationErrorKind.MissingProxyFence, lane, "the barrier was initialized without a fence.mbarrier_init behind it", counter.Address);
+                    throw warp.Fault(EmulationErrorKind.MissingProxyFence, lane,
+                        "the barrier was initialized without a fence.mbarrier_init behind it", counter.Address);
                 ulong target = Lane(warp, destination, lane);
                 EmulatedTensorMap tensor = ReadMap(warp, lane, Lane(warp, map, lane));
                 if (tensor.Rank != coordinates.Length)
-                    throw warp.Fault(EmulationErrorKind.InvalidOperand, lane, $"the tensor map has {tensor.Rank} dimensions, the instruction {coordinates.Length}");
+                    throw warp.Fault(EmulationErrorKind.InvalidOperand, lane,
+                        $"the tensor map has {tensor.Rank} dimensions, the instruction {coordinates.Length}");
                 int alignment = Math.Max(128, 8 * tensor.SwizzleSpan);
                 if (target % (ulong)alignment != 0)
-                    throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"a tile with a swizzle of {tensor.SwizzleSpan} bytes lies at a multiple of {alignment}", target);
+                    throw warp.Fault(EmulationErrorKind.Misaligned, lane,
+                        $"a tile with a swizzle of {tensor.SwizzleSpan} bytes lies at a multiple of {alignment}", target);
                 int[] from = [.. coordinates.Select(slot => ((int*)(warp.Registers + slot))[lane])];
                 warp.Block.TileLoads.Issue(warp, lane, Syntax.Line, tensor, from, target, counter);
             }

@@ -6,14 +6,17 @@ using static Lia.PtxEmulator.Parser.PtxType;
 
 namespace Lia.PtxEmulator.Execute;
 
-/// <summary>setp: comparisons into predicates. Ordered comparisons are false when an operand is NaN, unordered ones (equ, neu, ltu ...) true.</summary>
+/// <summary>
+/// setp: comparisons into predicates. Ordered comparisons are false when an operand is NaN, unordered ones (equ, neu, ltu ...) true.
+/// </summary>
 internal static class ComparisonInstructions
 {
     public static Op? Decode(InstructionReader r) => r.Syntax.Opcode == "setp" ? Compare(r) : null;
 
     private static Op Compare(InstructionReader r)
     {
-        string comparison = r.Require("eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan");
+        string comparison =
+            r.Require("eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan");
         string? combine = r.TakeAny("and", "or", "xor");
         PtxType type = r.TakeType(B16, B32, B64, U16, U32, U64, S16, S32, S64, F16, F16x2, BF16, F32, F64);
         bool known = comparison switch
@@ -46,13 +49,15 @@ internal static class ComparisonInstructions
         };
     }
 
-    private static Op Half<T>(InstructionReader r, string comparison, int p, int? q, int a, int b, string? combine, PredicateOperand? c) where T : struct, ISmallFloat
+    private static Op Half<T>(InstructionReader r, string comparison, int p, int? q, int a, int b, string? combine, PredicateOperand? c)
+        where T : struct, ISmallFloat
     {
         if (typeof(T) == typeof(BFloatValue)) r.RequireSm(90);
         return new SetPredicateSmall<T>(comparison, p, q, a, b, combine, c);
     }
 
-    private static Op Create<T>(string comparison, int p, int? q, int a, int b, string? combine, PredicateOperand? c) where T : unmanaged => comparison switch
+    private static Op Create<T>(string comparison, int p, int? q, int a, int b, string? combine, PredicateOperand? c)
+        where T : unmanaged => comparison switch
     {
         "eq" => new SetPredicate<T, Equal<T>>(p, q, a, b, combine, c),
         "ne" => new SetPredicate<T, OrderedNotEqual<T>>(p, q, a, b, combine, c),
@@ -120,7 +125,8 @@ internal static class ComparisonInstructions
         }
     }
 
-    private sealed unsafe class SetPredicateSmall<T>(string comparison, int p, int? q, int a, int b, string? combine, PredicateOperand? c) : Op where T : struct, ISmallFloat
+    private sealed unsafe class SetPredicateSmall<T>(string comparison, int p, int? q, int a, int b, string? combine, PredicateOperand? c)
+        : Op where T : struct, ISmallFloat
     {
         public override void Execute(Warp warp, uint mask)
         {

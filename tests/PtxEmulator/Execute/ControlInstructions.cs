@@ -21,7 +21,8 @@ internal static class ControlInstructions
     {
         r.Take("uni");
         Operand label = r[0];
-        if (label.Kind != OperandKind.Symbol || !r.Scope.Entry.Labels.TryGetValue(label.Name!, out int target)) throw r.Error($"label '{label.Text}' is not defined");
+        if (label.Kind != OperandKind.Symbol || !r.Scope.Entry.Labels.TryGetValue(label.Name!, out int target))
+            throw r.Error($"label '{label.Text}' is not defined");
         return new ControlOp(Flow.Branch) { Target = target };
     }
 
@@ -78,7 +79,8 @@ internal static class ControlInstructions
 
     private sealed class TrapOp : Op
     {
-        public override void Execute(Warp warp, uint mask) => throw warp.Fault(EmulationErrorKind.Trap, Warp.FirstLane(mask), "executed trap");
+        public override void Execute(Warp warp, uint mask) =>
+            throw warp.Fault(EmulationErrorKind.Trap, Warp.FirstLane(mask), "executed trap");
     }
 
     private sealed unsafe class WarpBarrier(int members) : Op

@@ -5,8 +5,8 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// cvt between all types. Every source is exact as a double or a 64-bit integer, and the result is rounded once. Floating point to integer saturates; NaN becomes 0, or
-/// the bit pattern 1 &lt;&lt; (width - 1) where the manual says so (64-bit source or destination).
+/// cvt between all types. Every source is exact as a double or a 64-bit integer, and the result is rounded once. Floating point to integer
+/// saturates; NaN becomes 0, or the bit pattern 1 &lt;&lt; (width - 1) where the manual says so (64-bit source or destination).
 /// </summary>
 internal static class ConvertInstructions
 {
@@ -22,7 +22,8 @@ internal static class ConvertInstructions
             if (from != F32 || to is not (F16 or F16x2 or BF16 or BF16x2)) throw r.Error(".relu is for .f16 and .bf16 from .f32");
         }
         if (to is F16x2 or BF16x2) return Pack(r, rounding, relu, saturate, to, from);
-        if (to.Size() == 0 || from.Size() == 0 || to.IsBits() || from.IsBits() || from is F16x2 or BF16x2 or TF32) throw r.Error("there is no such conversion");
+        if (to.Size() == 0 || from.Size() == 0 || to.IsBits() || from.IsBits() || from is F16x2 or BF16x2 or TF32)
+            throw r.Error("there is no such conversion");
         CheckRounding(r, rounding, to, from);
 
         int d = r.Destination(r[0], to, wider: !to.IsFloat());
@@ -138,8 +139,8 @@ internal static class ConvertInstructions
         };
     }
 
-    // An integer as a double that rounds to any smaller format as the integer itself would: where 53 bits do not hold it, the lost bits stick to the last one.
-    // For .f64 the conversion itself rounds to nearest even.
+    // An integer as a double that rounds to any smaller format as the integer itself would: where 53 bits do not hold it, the lost bits
+    // stick to the last one. For .f64 the conversion itself rounds to nearest even.
     private static double Exact(PtxType from, ulong bits, PtxType to)
     {
         ulong value = Extend(bits, from, 8);
@@ -191,7 +192,8 @@ internal static class ConvertInstructions
             for (; mask != 0; mask &= mask - 1)
             {
                 int lane = Warp.FirstLane(mask);
-                ((uint*)(warp.Registers + d))[lane] = (round(((float*)(warp.Registers + a))[lane]) << 16) | round(((float*)(warp.Registers + b))[lane]);
+                ((uint*)(warp.Registers + d))[lane] =
+                    (round(((float*)(warp.Registers + a))[lane]) << 16) | round(((float*)(warp.Registers + b))[lane]);
             }
         }
     }

@@ -8,9 +8,10 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// Single and double precision: add sub mul fma div rcp sqrt min max abs neg copysign are exact to the bit (round to nearest even; a single-precision NaN result is 0x7FFFFFFF, as on devices). The approximate
-/// instructions (.approx, .full: div rcp sqrt rsqrt ex2 lg2 sin cos tanh) are computed in double precision and rounded once: closer to the truth than a device, so
-/// results that depend on them agree with a device only within the error that the PTX manual states.
+/// Single and double precision: add sub mul fma div rcp sqrt min max abs neg copysign are exact to the bit (round to nearest even; a
+/// single-precision NaN result is 0x7FFFFFFF, as on devices). The approximate instructions (.approx, .full: div rcp sqrt rsqrt ex2 lg2 sin
+/// cos tanh) are computed in double precision and rounded once: closer to the truth than a device, so results that depend on them agree
+/// with a device only within the error that the PTX manual states.
 /// </summary>
 internal static class FloatInstructions
 {
@@ -220,17 +221,20 @@ internal static class FloatInstructions
 
     private readonly struct FusedSingle : ISimdTernary<float>
     {
-        public static Vector256<float> Invoke(Vector256<float> a, Vector256<float> b, Vector256<float> c) => CanonicalNaN(Vector256.FusedMultiplyAdd(a, b, c));
+        public static Vector256<float> Invoke(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+            CanonicalNaN(Vector256.FusedMultiplyAdd(a, b, c));
     }
 
     private readonly struct FusedSaturated : ISimdTernary<float>
     {
-        public static Vector256<float> Invoke(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Clamp(Vector256.FusedMultiplyAdd(a, b, c));
+        public static Vector256<float> Invoke(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+            Clamp(Vector256.FusedMultiplyAdd(a, b, c));
     }
 
     private readonly struct FusedDouble : ISimdTernary<double>
     {
-        public static Vector256<double> Invoke(Vector256<double> a, Vector256<double> b, Vector256<double> c) => Vector256.FusedMultiplyAdd(a, b, c);
+        public static Vector256<double> Invoke(Vector256<double> a, Vector256<double> b, Vector256<double> c) =>
+            Vector256.FusedMultiplyAdd(a, b, c);
     }
 
     // A NaN operand loses against a number; -0 is less than +0.
@@ -266,7 +270,8 @@ internal static class FloatInstructions
 
     private readonly struct SignOfFirst<T> : ISimdBinary<T> where T : IFloatingPointIeee754<T>
     {
-        public static Vector256<T> Invoke(Vector256<T> a, Vector256<T> b) => Vector256.ConditionalSelect(Vector256.Create(T.NegativeZero), a, b);
+        public static Vector256<T> Invoke(Vector256<T> a, Vector256<T> b) =>
+            Vector256.ConditionalSelect(Vector256.Create(T.NegativeZero), a, b);
     }
 
     private readonly struct ReciprocalSingle : ISimdUnary<float>

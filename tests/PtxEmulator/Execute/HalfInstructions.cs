@@ -6,8 +6,9 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// Arithmetic on f16, bf16 and their packed pairs: add sub mul fma min max abs neg, exact with one rounding to nearest even (NaN results are 0x7FFF), and the approximations ex2 and tanh,
-/// computed in double precision and rounded once. Intermediate results are doubles, in which sums and products of these formats are exact.
+/// Arithmetic on f16, bf16 and their packed pairs: add sub mul fma min max abs neg, exact with one rounding to nearest even (NaN results
+/// are 0x7FFF), and the approximations ex2 and tanh, computed in double precision and rounded once. Intermediate results are doubles, in
+/// which sums and products of these formats are exact.
 /// </summary>
 internal static class HalfInstructions
 {
@@ -35,7 +36,8 @@ internal static class HalfInstructions
             : Create<HalfValue>(r, opcode, type, saturates, clampsBelow, propagates);
     }
 
-    private static Op? Create<T>(InstructionReader r, string opcode, PtxType type, bool saturates, bool clampsBelow, bool propagates) where T : struct, ISmallFloat
+    private static Op? Create<T>(InstructionReader r, string opcode, PtxType type, bool saturates, bool clampsBelow, bool propagates)
+        where T : struct, ISmallFloat
     {
         int d = r.Destination(0, type), a = r.Source(1, type), elements = type.Size() / 2;
         switch (opcode)
@@ -54,15 +56,17 @@ internal static class HalfInstructions
             ("add", true) => new SmallBinary<T, Saturate<Add>>(d, a, b, elements),
             ("sub", true) => new SmallBinary<T, Saturate<Subtract>>(d, a, b, elements),
             ("mul", true) => new SmallBinary<T, Saturate<Multiply>>(d, a, b, elements),
-            ("min", _) => propagates ? new SmallBinary<T, Minimum>(d, a, b, elements) : new SmallBinary<T, MinimumNumber>(d, a, b, elements),
-            ("max", _) => propagates ? new SmallBinary<T, Maximum>(d, a, b, elements) : new SmallBinary<T, MaximumNumber>(d, a, b, elements),
+            ("min", _) => propagates ? new SmallBinary<T, Minimum>(d, a, b, elements)
+                : new SmallBinary<T, MinimumNumber>(d, a, b, elements),
+            ("max", _) => propagates ? new SmallBinary<T, Maximum>(d, a, b, elements)
+                : new SmallBinary<T, MaximumNumber>(d, a, b, elements),
             ("fma", _) => new SmallFused<T>(d, a, b, r.Source(3, type), elements, saturates, clampsBelow),
             _ => null,
         };
     }
 
-    /// <summary>a * b + c so that one more rounding, to a format of at most 24 bits, gives the correctly rounded result: where the sum of the exact product and c does not fit a
-    /// double, its last bit is made odd ("rounding to odd").</summary>
+    /// <summary>a * b + c so that one more rounding, to a format of at most 24 bits, gives the correctly rounded result: where the sum of
+    /// the exact product and c does not fit a double, its last bit is made odd ("rounding to odd").</summary>
     public static double FusedToOdd(double a, double b, double c)
     {
         double product = a * b;
@@ -82,12 +86,14 @@ internal static class HalfInstructions
             for (; mask != 0; mask &= mask - 1)
             {
                 int lane = BitOperations.TrailingZeroCount(mask);
-                for (int i = lane * elements; i < (lane + 1) * elements; i++) z[i] = T.FromDouble(function(T.ToDouble(x[i])), Rounding.NearestEven);
+                for (int i = lane * elements; i < (lane + 1) * elements; i++)
+                    z[i] = T.FromDouble(function(T.ToDouble(x[i])), Rounding.NearestEven);
             }
         }
     }
 
-    private sealed unsafe class SmallBinary<T, TOp>(int d, int a, int b, int elements) : Op where T : struct, ISmallFloat where TOp : struct, IBinary<double, double, double>
+    private sealed unsafe class SmallBinary<T, TOp>(int d, int a, int b, int elements) : Op where T : struct, ISmallFloat
+        where TOp : struct, IBinary<double, double, double>
     {
         public override void Execute(Warp warp, uint mask)
         {
@@ -101,11 +107,13 @@ internal static class HalfInstructions
         }
     }
 
-    private sealed unsafe class SmallFused<T>(int d, int a, int b, int c, int elements, bool saturates, bool clampsBelow) : Op where T : struct, ISmallFloat
+    private sealed unsafe class SmallFused<T>(int d, int a, int b, int c, int elements, bool saturates, bool clampsBelow) : Op
+        where T : struct, ISmallFloat
     {
         public override void Execute(Warp warp, uint mask)
         {
-            ushort* x = (ushort*)(warp.Registers + a), y = (ushort*)(warp.Registers + b), v = (ushort*)(warp.Registers + c), z = (ushort*)(warp.Registers + d);
+            ushort* x = (ushort*)(warp.Registers + a), y = (ushort*)(warp.Registers + b), v = (ushort*)(warp.Registers + c),
+                z = (ushort*)(warp.Registers + d);
             for (; mask != 0; mask &= mask - 1)
             {
                 int lane = BitOperations.TrailingZeroCount(mask);

@@ -7,8 +7,8 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// Integer arithmetic: add sub mul mad div rem abs neg min max, and the carry-less rest. Results wrap around. Division by zero gives all ones and a remainder by
-/// zero the dividend (PTX leaves both unspecified; this is what devices do).
+/// Integer arithmetic: add sub mul mad div rem abs neg min max, and the carry-less rest. Results wrap around. Division by zero gives all
+/// ones and a remainder by zero the dividend (PTX leaves both unspecified; this is what devices do).
 /// </summary>
 internal static class IntegerInstructions
 {

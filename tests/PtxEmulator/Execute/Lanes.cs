@@ -50,7 +50,8 @@ internal static class LaneMask
         uint bits = mask >> lane;
         if (Unsafe.SizeOf<T>() == 2)
         {
-            Vector256<ushort> select = Vector256.Create((ushort)1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
+            Vector256<ushort> select =
+                Vector256.Create((ushort)1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
             return Vector256.Equals(Vector256.Create((ushort)bits) & select, select).As<ushort, T>();
         }
         if (Unsafe.SizeOf<T>() == 4)

@@ -3,7 +3,9 @@ using Lia.PtxEmulator.Parser;
 
 namespace Lia.PtxEmulator.Execute;
 
-/// <summary>What steers the hardware and computes nothing: setmaxnreg, griddepcontrol (launches never overlap here) and prefetch.tensormap.</summary>
+/// <summary>
+/// What steers the hardware and computes nothing: setmaxnreg, griddepcontrol (launches never overlap here) and prefetch.tensormap.
+/// </summary>
 internal static class LaunchControlInstructions
 {
     public static Op? Decode(InstructionReader r)
@@ -18,7 +20,8 @@ internal static class LaunchControlInstructions
                 r.Require("aligned");
                 r.TakeType(PtxType.U32);
                 long count = r.Immediate(0);
-                return count is >= 24 and <= 256 && count % 8 == 0 ? new SetRegisters() : throw r.Error("a thread has a multiple of 8 registers from 24 to 256");
+                return count is >= 24 and <= 256 && count % 8 == 0 ? new SetRegisters()
+                    : throw r.Error("a thread has a multiple of 8 registers from 24 to 256");
             case "griddepcontrol":
                 r.Require("wait", "launch_dependents");
                 return new NoOperation();

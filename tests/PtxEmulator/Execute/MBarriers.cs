@@ -44,7 +44,8 @@ internal sealed class MBarrier(ulong address, int arrivals)
     }
 
     public override string ToString() =>
-        $"the mbarrier at shared byte {Address}, whose phase {Phase} (parity {Phase & 1}) lacks {Pending} of {Expected} arrivals and {Bytes} bytes";
+        $"the mbarrier at shared byte {Address}, whose phase {Phase} (parity {Phase & 1}) lacks {Pending} of {Expected} arrivals and " +
+            $"{Bytes} bytes";
 
     private void Join(uint[]? clock)
     {
@@ -78,8 +79,11 @@ internal sealed unsafe class MBarriers(BlockExecutor block)
 
     public void Init(Warp warp, int lane, ulong address, int arrivals)
     {
-        if (_barriers.ContainsKey(address)) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, "initializes an mbarrier again", address);
-        if (arrivals is < 1 or > MostArrivals) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"initializes an mbarrier for {arrivals} arrivals; 1 to {MostArrivals} are possible", address);
+        if (_barriers.ContainsKey(address))
+            throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, "initializes an mbarrier again", address);
+        if (arrivals is < 1 or > MostArrivals)
+            throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane,
+                $"initializes an mbarrier for {arrivals} arrivals; 1 to {MostArrivals} are possible", address);
         Allocation? none = null;
         SharedSpace.Write(warp, lane, address, sizeof(ulong), strong: false, ref none);
         new Span<byte>(block.Shared.State + address, sizeof(ulong)).Fill(ByteState.Barrier);
@@ -163,12 +167,14 @@ internal static unsafe class MBarrierInstructions
             {
                 int lane = Warp.FirstLane(mask);
                 MBarrier barrier = warp.Block.MBarriers.Find(warp, lane, warp.Addresses[lane]);
-                if (barrier.Pending == 0) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"arrives once too often at {barrier}", barrier.Address);
+                if (barrier.Pending == 0)
+                    throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"arrives once too often at {barrier}", barrier.Address);
                 if (bytes is int slot)
                 {
                     int expected = ((int*)(warp.Registers + slot))[lane];
                     if (expected is < 0 or > MostBytes || barrier.Bytes + expected > MostBytes)
-                        throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"expects {expected} bytes at {barrier}; at most {MostBytes} are possible", barrier.Address);
+                        throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane,
+                            $"expects {expected} bytes at {barrier}; at most {MostBytes} are possible", barrier.Address);
                     barrier.Expect(expected);
                 }
                 barrier.Arrive(clock);
@@ -187,7 +193,9 @@ internal static unsafe class MBarrierInstructions
                 int lane = Warp.FirstLane(rest);
                 MBarrier barrier = warp.Block.MBarriers.Find(warp, lane, warp.Addresses[lane]);
                 uint wanted = ((uint*)(warp.Registers + parity))[lane];
-                if (wanted > 1) throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"waits for a phase of parity {wanted}; there are 0 and 1", barrier.Address);
+                if (wanted > 1)
+                    throw warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"waits for a phase of parity {wanted}; there are 0 and 1",
+                        barrier.Address);
                 if ((barrier.Phase & 1) == wanted) continue;
                 passed |= 1u << lane;
                 if (barrier.Heard is { } heard) warp.Block.Shared.Races!.Acquire(warp.Index, heard);

@@ -9,12 +9,14 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// ldmatrix, stmatrix and mma.sync. With g = lane / 4 and t = lane % 4 the fragments of the PTX manual are, for 16-bit operands and an 8 x 8 tile, elements (g, 2t) and
-/// (g, 2t + 1) in one register: a register's 32 lanes, read as 64 consecutive 16-bit values, are the tile in row-major order. A is tiles (0,0) (1,0) (0,1) (1,1) of its 16 rows and k
-/// columns; B is tiles of k, transposed (column by column); C and D hold (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
+/// ldmatrix, stmatrix and mma.sync. With g = lane / 4 and t = lane % 4 the fragments of the PTX manual are, for 16-bit operands and an 8 x
+/// 8 tile, elements (g, 2t) and (g, 2t + 1) in one register: a register's 32 lanes, read as 64 consecutive 16-bit values, are the tile in
+/// row-major order. A is tiles (0,0) (1,0) (0,1) (1,1) of its 16 rows and k columns; B is tiles of k, transposed (column by column); C and
+/// D hold (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
 /// <para>
-/// D = A B + C is computed with exact products summed in double precision in the order c, k = 0, 1, ..., and rounded once to float. Tensor cores sum with fewer bits and in another order:
-/// results agree exactly only when every partial sum is exact (small integers), otherwise within a few units of the last place of the largest term.
+/// D = A B + C is computed with exact products summed in double precision in the order c, k = 0, 1, ..., and rounded once to float. Tensor
+/// cores sum with fewer bits and in another order: results agree exactly only when every partial sum is exact (small integers), otherwise
+/// within a few units of the last place of the largest term.
 /// </para>
 /// </summary>
 internal static class MatrixInstructions
@@ -117,7 +119,8 @@ internal static class MatrixInstructions
                 {
                     int lane = (matrix * 8) + row;
                     ushort* elements = (ushort*)SharedSpace.Write(warp, lane, warp.Addresses[lane], 16, strong: false, ref none);
-                    for (int column = 0; column < 8; column++) elements[column] = transposes ? tile[(column * 8) + row] : tile[(row * 8) + column];
+                    for (int column = 0; column < 8; column++)
+                        elements[column] = transposes ? tile[(column * 8) + row] : tile[(row * 8) + column];
                 }
             }
             uint lanes = sources.Length == 4 ? LaneMask.Full : (1u << (8 * sources.Length)) - 1;
@@ -144,7 +147,8 @@ internal static class MatrixInstructions
             if (type == TF32) Unpack32(registers, left, right);
             else Unpack16(registers, left, right);
 
-            float* c0 = (float*)(registers + c[0]), c1 = (float*)(registers + c[1]), c2 = (float*)(registers + c[2]), c3 = (float*)(registers + c[3]);
+            float* c0 = (float*)(registers + c[0]), c1 = (float*)(registers + c[1]), c2 = (float*)(registers + c[2]),
+                c3 = (float*)(registers + c[3]);
             float* sums = stackalloc float[16 * 8];
             for (int row = 0; row < 16; row++)
             {
@@ -152,10 +156,12 @@ internal static class MatrixInstructions
                 Vector512<double> sum = Vector512.Create(even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], (double)odd[3]);
                 float* x = left + (row * k);
                 // A product of these formats is exact in double, so a fused multiply-add rounds as an addition.
-                for (int i = 0; i < k; i++) sum = Vector512.FusedMultiplyAdd(Vector512.Create((double)x[i]), Vector512.Load(right + (i * 8)), sum);
+                for (int i = 0; i < k; i++)
+                    sum = Vector512.FusedMultiplyAdd(Vector512.Create((double)x[i]), Vector512.Load(right + (i * 8)), sum);
                 Vector256.Narrow(sum.GetLower(), sum.GetUpper()).Store(sums + (row * 8));
             }
-            float* d0 = (float*)(registers + d[0]), d1 = (float*)(registers + d[1]), d2 = (float*)(registers + d[2]), d3 = (float*)(registers + d[3]);
+            float* d0 = (float*)(registers + d[0]), d1 = (float*)(registers + d[1]), d2 = (float*)(registers + d[2]),
+                d3 = (float*)(registers + d[3]);
             for (int lane = 0; lane < 32; lane++)
             {
                 int at = (lane / 4 * 8) + (lane % 4 * 2);
@@ -186,7 +192,8 @@ internal static class MatrixInstructions
             }
         }
 
-        // tf32, one element a register: a0 (g, t), a1 (g + 8, t), a2 (g, t + 4), a3 (g + 8, t + 4); b0 (t, g), b1 (t + 4, g). The low 13 bits are ignored.
+        // tf32, one element a register: a0 (g, t), a1 (g + 8, t), a2 (g, t + 4), a3 (g + 8, t + 4); b0 (t, g), b1 (t + 4, g). The low 13
+        // bits are ignored.
         private void Unpack32(byte* registers, float* left, double* right)
         {
             for (int lane = 0; lane < 32; lane++)
@@ -220,7 +227,8 @@ internal static class MatrixInstructions
             }
         }
 
-        // The half's exponent and mantissa, moved to a float's place, give the value times 2^-112, subnormals included; infinity and NaN get their exponent by hand.
+        // The half's exponent and mantissa, moved to a float's place, give the value times 2^-112, subnormals included; infinity and NaN
+        // get their exponent by hand.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static Vector256<float> WidenHalf(Vector256<uint> half)
         {

@@ -9,8 +9,8 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// ld, st, cvta and fences. Memory is sequentially consistent here, so acquire, release and fences order nothing further; volatile, relaxed, acquire and
-/// release accesses are "strong": two of them never race.
+/// ld, st, cvta and fences. Memory is sequentially consistent here, so acquire, release and fences order nothing further; volatile,
+/// relaxed, acquire and release accesses are "strong": two of them never race.
 /// </summary>
 internal static class MemoryInstructions
 {
@@ -24,7 +24,8 @@ internal static class MemoryInstructions
     };
 
     /// <summary>The optional state space of an address; nothing means generic.</summary>
-    public static StateSpace TakeSpace(InstructionReader r) => r.TakeAny("global", "shared", "shared::cta", "local", "const", "param") switch
+    public static StateSpace TakeSpace(InstructionReader r) =>
+        r.TakeAny("global", "shared", "shared::cta", "local", "const", "param") switch
     {
         "global" => StateSpace.Global,
         "shared" or "shared::cta" => StateSpace.Shared,
@@ -50,7 +51,8 @@ internal static class MemoryInstructions
         PtxType type = r.TakeType(B8, B16, B32, B64, U8, U16, U32, U64, S8, S16, S32, S64, F32, F64);
         CheckVector(r, count, type);
         Operand[] elements = r.Elements(0, count);
-        if (elements.Any(e => r.RegisterType(e) != r.RegisterType(elements[0]))) throw r.Error("the registers of a vector must have one type");
+        if (elements.Any(e => r.RegisterType(e) != r.RegisterType(elements[0])))
+            throw r.Error("the registers of a vector must have one type");
         int[] d = [.. elements.Select(e => r.Destination(e, type, wider: true))];
         if (d.Distinct().Count() != d.Length) throw r.Error("a register occurs twice in the destination");
         int registerSize = r.RegisterType(elements[0])!.Value.Size();
@@ -93,7 +95,8 @@ internal static class MemoryInstructions
             throw r.Error("a parameter is read by its name and a constant offset");
         VariableSyntax parameter = r.Scope.Entry.Parameters.First(p => p.Name == operand.Name);
         long end = address.Offset - symbol.Address + (type.Size() * d.Length);
-        if (address.Offset < symbol.Address || end > parameter.Bytes) throw r.Error($"reads outside the {parameter.Bytes} bytes of {parameter.Name}");
+        if (address.Offset < symbol.Address || end > parameter.Bytes)
+            throw r.Error($"reads outside the {parameter.Bytes} bytes of {parameter.Name}");
         if (address.Offset % (type.Size() * d.Length) != 0) throw r.Error($"offset {operand.Integer} of {parameter.Name} is not aligned");
         return new LoadParameter(d, (int)address.Offset, type.Size(), type.IsSigned(), registerSize);
     }

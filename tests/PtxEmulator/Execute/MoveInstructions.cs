@@ -40,9 +40,11 @@ internal static class MoveInstructions
     /// <summary>The address of a variable (plus the base of its window when a generic address is wanted).</summary>
     public static Op SymbolAddress(InstructionReader r, int d, int size, ulong window, StateSpace? space)
     {
-        if (!r.Scope.Symbols.TryGetValue(r[1].Name!, out (StateSpace Space, long Address) symbol)) throw r.Error($"'{r[1].Name}' is not declared");
+        if (!r.Scope.Symbols.TryGetValue(r[1].Name!, out (StateSpace Space, long Address) symbol))
+            throw r.Error($"'{r[1].Name}' is not declared");
         if (symbol.Space == StateSpace.Param) throw r.Error("the address of a parameter cannot be taken");
-        if (space is StateSpace s && s != symbol.Space) throw r.Error($"{r[1].Name} is a .{MemoryInstructions.InstructionSpace(symbol.Space)} variable");
+        if (space is StateSpace s && s != symbol.Space)
+            throw r.Error($"{r[1].Name} is a .{MemoryInstructions.InstructionSpace(symbol.Space)} variable");
         if (size < 4) throw r.Error("an address has 32 or 64 bits");
         return Copy(d, r.Scope.Layout.Constant((ulong)symbol.Address + window, size), size);
     }
@@ -60,7 +62,8 @@ internal static class MoveInstructions
         bool packs = r[1].Kind == OperandKind.Vector;
         if (packs && r[0].Kind == OperandKind.Vector) throw r.Error("only one side can be a vector");
         Operand[] elements = r[packs ? 1 : 0].Elements;
-        if (!type.IsBits() || elements.Length is not (2 or 4) || type.Size() % elements.Length != 0) throw r.Error("packs 2 or 4 equal parts of .b32 or .b64");
+        if (!type.IsBits() || elements.Length is not (2 or 4) || type.Size() % elements.Length != 0)
+            throw r.Error("packs 2 or 4 equal parts of .b32 or .b64");
         PtxType part = (type.Size() / elements.Length) switch { 2 => B16, 4 => B32, _ => throw r.Error("parts have 16 or 32 bits") };
         if (packs)
         {
@@ -111,7 +114,8 @@ internal static class MoveInstructions
             T* x = (T*)(warp.Registers + a), y = (T*)(warp.Registers + b), z = (T*)(warp.Registers + d);
             for (int lane = 0; lane < 32; lane += Vector256<T>.Count)
             {
-                Vector256<T> value = Vector256.ConditionalSelect(LaneMask.Expand<T>(chosen, lane), Vector256.Load(x + lane), Vector256.Load(y + lane));
+                Vector256<T> value =
+                    Vector256.ConditionalSelect(LaneMask.Expand<T>(chosen, lane), Vector256.Load(x + lane), Vector256.Load(y + lane));
                 LaneMask.Store(value, z, mask, lane);
             }
         }
@@ -125,7 +129,8 @@ internal static class MoveInstructions
             {
                 int lane = BitOperations.TrailingZeroCount(mask);
                 ulong bits = 0;
-                for (int i = parts.Length - 1; i >= 0; i--) bits = (bits << (partSize * 8)) | LaneBits.Read(warp.Registers + parts[i], lane, partSize);
+                for (int i = parts.Length - 1; i >= 0; i--)
+                    bits = (bits << (partSize * 8)) | LaneBits.Read(warp.Registers + parts[i], lane, partSize);
                 LaneBits.Write(warp.Registers + d, lane, size, bits);
             }
         }

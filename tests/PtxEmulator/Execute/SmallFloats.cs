@@ -76,7 +76,8 @@ internal sealed class FloatFormat(int mantissaBits, int exponentBits)
         ulong result = ((ulong)field << mantissaBits) + kept;
         if (result < infinity) return sign | (uint)result;
         // Overflow: rounding towards zero, or away from the infinity in question, stops at the largest number.
-        bool toInfinity = rounding is Rounding.NearestEven or Rounding.NearestAway || (rounding == Rounding.Down && negative) || (rounding == Rounding.Up && !negative);
+        bool toInfinity = rounding is Rounding.NearestEven or Rounding.NearestAway || (rounding == Rounding.Down && negative)
+            || (rounding == Rounding.Up && !negative);
         return sign | (toInfinity ? infinity : infinity - 1);
     }
 }

@@ -10,8 +10,8 @@ namespace Lia.PtxEmulator.Execute;
 internal enum WarpStatus : byte { Runnable, AtBarrier, Done }
 
 /// <summary>
-/// 32 lanes, their registers and where they are in the program. Lanes that part at a branch run one side after the other and meet again at the branch's immediate
-/// post-dominator: a stack holds the sides that wait.
+/// 32 lanes, their registers and where they are in the program. Lanes that part at a branch run one side after the other and meet again at
+/// the branch's immediate post-dominator: a stack holds the sides that wait.
 /// </summary>
 internal sealed unsafe class Warp : IDisposable
 {
@@ -124,7 +124,8 @@ internal sealed unsafe class Warp : IDisposable
         _turn = quota;
         Steps += quota - RunUntilStop(quota);
         if (Steps > _budget)
-            throw Fault(EmulationErrorKind.StepBudgetExceeded, null, $"the warp ran more than {_budget} instructions: a loop that does not end, or a wait for something that never comes");
+            throw Fault(EmulationErrorKind.StepBudgetExceeded, null,
+                $"the warp ran more than {_budget} instructions: a loop that does not end, or a wait for something that never comes");
     }
 
     // Returns what is left of the quota.
@@ -253,7 +254,8 @@ internal sealed unsafe class Warp : IDisposable
     {
         if (_depth == _stack.Length)
         {
-            if (_depth >= MaximumDepth) throw Fault(EmulationErrorKind.WarpDivergence, null, "the lanes of the warp keep parting and never meet again");
+            if (_depth >= MaximumDepth)
+                throw Fault(EmulationErrorKind.WarpDivergence, null, "the lanes of the warp keep parting and never meet again");
             Array.Resize(ref _stack, _depth * 2);
         }
         _stack[_depth++] = new Frame { Pc = pc, Reconverge = reconverge, Mask = mask };
@@ -299,17 +301,20 @@ internal sealed unsafe class Warp : IDisposable
     public void RequireMembers(uint executing, uint members, int lane)
     {
         if ((members >> lane & 1) == 0)
-            throw Fault(EmulationErrorKind.WarpDivergence, lane, $"executes the instruction although member mask 0x{members:X8} does not name it");
+            throw Fault(EmulationErrorKind.WarpDivergence, lane,
+                $"executes the instruction although member mask 0x{members:X8} does not name it");
         uint missing = members & Live & ~executing;
         if (missing != 0)
-            throw Fault(EmulationErrorKind.WarpDivergence, lane, $"member mask 0x{members:X8} names lanes 0x{missing:X8}, which are not here");
+            throw Fault(EmulationErrorKind.WarpDivergence, lane,
+                $"member mask 0x{members:X8} names lanes 0x{missing:X8}, which are not here");
     }
 
     /// <summary>Instructions marked .aligned: every lane that has not exited must be here.</summary>
     public void RequireConverged(uint executing)
     {
         if (executing != Live)
-            throw Fault(EmulationErrorKind.WarpDivergence, null, $"lanes 0x{Live & ~executing:X8} are not here; the instruction needs the whole warp");
+            throw Fault(EmulationErrorKind.WarpDivergence, null,
+                $"lanes 0x{Live & ~executing:X8} are not here; the instruction needs the whole warp");
     }
 
     public static int FirstLane(uint mask) => BitOperations.TrailingZeroCount(mask);

@@ -6,8 +6,8 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// Exchange between the lanes of a warp: shfl.sync, vote.sync, redux.sync, activemask. The lanes named by the member mask must execute the instruction
-/// together (exited ones aside); a shuffle that is in range but reads a lane that does not take part is an error.
+/// Exchange between the lanes of a warp: shfl.sync, vote.sync, redux.sync, activemask. The lanes named by the member mask must execute the
+/// instruction together (exited ones aside); a shuffle that is in range but reads a lane that does not take part is an error.
 /// </summary>
 internal static class WarpInstructions
 {
@@ -87,7 +87,8 @@ internal static class WarpInstructions
                 {
                     inRange |= 1u << lane;
                     if ((mask >> from & 1) == 0)
-                        throw warp.Fault(EmulationErrorKind.InactiveLaneRead, lane, $"reads lane {from}, which does not take part in the shuffle");
+                        throw warp.Fault(EmulationErrorKind.InactiveLaneRead, lane,
+                            $"reads lane {from}, which does not take part in the shuffle");
                 }
                 destination[lane] = values[from];
             }
@@ -119,7 +120,8 @@ internal static class WarpInstructions
     {
         public override void Execute(Warp warp, uint mask)
         {
-            uint* values = (uint*)(warp.Registers + a), destination = (uint*)(warp.Registers + d), member = (uint*)(warp.Registers + members);
+            uint* values = (uint*)(warp.Registers + a), destination = (uint*)(warp.Registers + d),
+                member = (uint*)(warp.Registers + members);
             uint* results = stackalloc uint[32];
             for (uint rest = mask; rest != 0; rest &= rest - 1)
             {
@@ -142,7 +144,8 @@ internal static class WarpInstructions
                 }
                 results[lane] = result;
             }
-            for (uint rest = mask; rest != 0; rest &= rest - 1) destination[BitOperations.TrailingZeroCount(rest)] = results[BitOperations.TrailingZeroCount(rest)];
+            for (uint rest = mask; rest != 0; rest &= rest - 1)
+                destination[BitOperations.TrailingZeroCount(rest)] = results[BitOperations.TrailingZeroCount(rest)];
         }
     }
 

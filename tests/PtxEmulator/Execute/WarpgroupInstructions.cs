@@ -8,9 +8,10 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// wgmma of halves into floats, both operands in shared memory with k innermost. With g = lane / 4 and t = lane % 4, warp w of the four holds rows 16w + g and 16w + g + 8 of D: registers
-/// 4j and 4j + 1 are columns 8j + 2t and 8j + 2t + 1 of the first, 4j + 2 and 4j + 3 of the second. Products are exact, sums are rounded to float in the order of k: exact for small
-/// integers, otherwise within a few units of the last place of the largest term of what the hardware gives.
+/// wgmma of halves into floats, both operands in shared memory with k innermost. With g = lane / 4 and t = lane % 4, warp w of the four
+/// holds rows 16w + g and 16w + g + 8 of D: registers 4j and 4j + 1 are columns 8j + 2t and 8j + 2t + 1 of the first, 4j + 2 and 4j + 3 of
+/// the second. Products are exact, sums are rounded to float in the order of k: exact for small integers, otherwise within a few units of
+/// the last place of the largest term of what the hardware gives.
 /// </summary>
 internal static class WarpgroupInstructions
 {
@@ -54,7 +55,8 @@ internal static class WarpgroupInstructions
         warp.RequireConverged(mask);
         if (mask != LaneMask.Full) throw warp.Fault(EmulationErrorKind.WarpDivergence, null, $"needs 32 lanes, only 0x{mask:X8} exist");
         if (warp.Block.Warps.Count < (warp.Index / 4 * 4) + 4)
-            throw warp.Fault(EmulationErrorKind.WarpDivergence, null, $"needs a warpgroup of four warps, the block has {warp.Block.Warps.Count}");
+            throw warp.Fault(EmulationErrorKind.WarpDivergence, null,
+                $"needs a warpgroup of four warps, the block has {warp.Block.Warps.Count}");
         return warp.Block.Warpgroups[warp.Index / 4];
     }
 
@@ -75,7 +77,8 @@ internal static class WarpgroupInstructions
         {
             Warpgroup group = Group(warp, mask);
             uint adds = warp.Predicate(accumulates);
-            if (adds is not (0 or LaneMask.Full)) throw warp.Fault(EmulationErrorKind.InvalidOperand, null, "scale-d differs between lanes");
+            if (adds is not (0 or LaneMask.Full))
+                throw warp.Fault(EmulationErrorKind.InvalidOperand, null, "scale-d differs between lanes");
             group.Issue(warp, this, Uniform(warp, a, "a-desc"), Uniform(warp, b, "b-desc"), adds != 0);
         }
 
@@ -112,7 +115,8 @@ internal static class WarpgroupInstructions
                     {
                         var x = Vector256.Create(left[(row * 16) + k]);
                         for (int column = 0; column < n; column += 8)
-                            Vector256.FusedMultiplyAdd(x, Vector256.Load(factors + (k * n) + column), Vector256.Load(sum + column)).Store(sum + column);
+                            Vector256.FusedMultiplyAdd(x, Vector256.Load(factors + (k * n) + column), Vector256.Load(sum + column))
+                                .Store(sum + column);
                     }
                 }
                 for (int column = 0; column < n; column++)
@@ -137,15 +141,16 @@ internal static class WarpgroupInstructions
 
     private sealed class WaitGroupOp(int newest) : WaitOp
     {
-        public override WaitOutcome Try(Warp warp, uint mask) => Group(warp, mask).Wait(warp, newest) ? WaitOutcome.Passed : WaitOutcome.Blocked;
+        public override WaitOutcome Try(Warp warp, uint mask) =>
+            Group(warp, mask).Wait(warp, newest) ? WaitOutcome.Passed : WaitOutcome.Blocked;
 
         public override string Describe(Warp warp) => warp.Block.Warpgroups[warp.Index / 4].Describe();
     }
 }
 
 /// <summary>
-/// Four warps that multiply together. A product runs when all four have issued it; it ends, for each warp, at the wait that covers its group. From issue to the first such wait
-/// nobody may write its operands.
+/// Four warps that multiply together. A product runs when all four have issued it; it ends, for each warp, at the wait that covers its
+/// group. From issue to the first such wait nobody may write its operands.
 /// </summary>
 internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
 {
@@ -182,10 +187,12 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
         if (product.Op != op)
         {
             throw warp.Fault(EmulationErrorKind.WarpDivergence, null,
-                $"the warps of warpgroup {index} execute different products: its product {number} was in line {product.Op.Syntax.Line} for another warp");
+                $"the warps of warpgroup {index} execute different products: its product {number} was in line {product.Op.Syntax.Line} " +
+                    "for another warp");
         }
         if (product.A != a || product.B != b || product.Adds != adds)
-            throw warp.Fault(EmulationErrorKind.InvalidOperand, null, $"descriptors or scale-d differ between the warps of warpgroup {index}");
+            throw warp.Fault(EmulationErrorKind.InvalidOperand, null,
+                $"descriptors or scale-d differ between the warps of warpgroup {index}");
         if (block.Shared.Races is { } races)
         {
             // The last of the four reads for all; then each has released what it did up to here.
@@ -224,7 +231,8 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
     {
         int member = warp.Index % 4;
         if (_ended[member] == _issued[member]) return;
-        throw warp.Fault(EmulationErrorKind.ProductInFlight, null, $"exits without a wait for the product in line {_products[_ended[member]].Op.Syntax.Line}");
+        throw warp.Fault(EmulationErrorKind.ProductInFlight, null,
+            $"exits without a wait for the product in line {_products[_ended[member]].Op.Syntax.Line}");
     }
 
     public string Describe() =>
@@ -239,7 +247,8 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
         product.Op.Multiply(warps, left, right, product.Adds);
     }
 
-    // Matrix descriptor: address / 16 in bits 0-13, leading offset / 16 in 16-29, stride offset / 16 in 32-45, base offset in 49-51, swizzle in 62-63.
+    // Matrix descriptor: address / 16 in bits 0-13, leading offset / 16 in 16-29, stride offset / 16 in 32-45, base offset in 49-51,
+    // swizzle in 62-63.
     private void ReadOperand(Warp warp, Product product, string name, ulong descriptor, float[] into)
     {
         ulong start = (descriptor & 0x3FFF) << 4, leading = (descriptor >> 16 & 0x3FFF) << 4, stride = (descriptor >> 32 & 0x3FFF) << 4;
@@ -250,7 +259,8 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
         if (span > 0 && (start % (ulong)span) + 32 > (ulong)span)
             throw Invalid($"starts at byte {start % (ulong)span} of a row of {span}: 32 bytes do not fit");
         if (span > 0 && (start / (ulong)span % 8 != 0 || stride % pattern != 0))
-            throw Invalid($"starts at shared byte {start} with {stride} bytes between eight rows; a swizzle of {span} bytes repeats every {pattern}");
+            throw Invalid(
+                $"starts at shared byte {start} with {stride} bytes between eight rows; a swizzle of {span} bytes repeats every {pattern}");
 
         SharedMemory shared = block.Shared;
         int rows = into.Length / 16;
@@ -283,6 +293,7 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
             shared.Proxy!.Add(reading);
         }
 
-        EmulationException Invalid(string problem) => warp.Fault(EmulationErrorKind.InvalidOperand, null, $"the descriptor of {name} {problem}");
+        EmulationException Invalid(string problem) =>
+            warp.Fault(EmulationErrorKind.InvalidOperand, null, $"the descriptor of {name} {problem}");
     }
 }

@@ -3,8 +3,9 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator.Memory;
 
 /// <summary>
-/// The cp.async copies of a warp that have not arrived. The bytes are read when the copy is issued and reach shared memory at the wait that covers them;
-/// until then the destination is in state <see cref="ByteState.Pending"/>, whose every access is an error. Commit groups are counted per thread.
+/// The cp.async copies of a warp that have not arrived. The bytes are read when the copy is issued and reach shared memory at the wait that
+/// covers them; until then the destination is in state <see cref="ByteState.Pending"/>, whose every access is an error. Commit groups are
+/// counted per thread.
 /// </summary>
 internal sealed unsafe class AsyncCopies
 {
@@ -37,7 +38,9 @@ internal sealed unsafe class AsyncCopies
         for (; mask != 0; mask &= mask - 1) _committed[Warp.FirstLane(mask)]++;
     }
 
-    /// <summary>Completes all groups but the newest <paramref name="newest"/> committed ones; null completes everything, committed or not.</summary>
+    /// <summary>
+    /// Completes all groups but the newest <paramref name="newest"/> committed ones; null completes everything, committed or not.
+    /// </summary>
     public void Wait(Warp warp, uint mask, uint? newest)
     {
         SharedMemory shared = warp.Block.Shared;

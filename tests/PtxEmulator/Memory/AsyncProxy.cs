@@ -3,8 +3,8 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator.Memory;
 
 /// <summary>
-/// Shared memory as products see it. What a thread writes reaches them only behind that thread's fence.proxy.async; and while they read, nobody may
-/// write. Each word remembers its last writer.
+/// Shared memory as products see it. What a thread writes reaches them only behind that thread's fence.proxy.async; and while they read,
+/// nobody may write. Each word remembers its last writer.
 /// </summary>
 internal sealed class AsyncProxy(int bytes, int threads)
 {
@@ -29,7 +29,8 @@ internal sealed class AsyncProxy(int bytes, int threads)
     {
         if (_readings.Count > 0) RequireFree(warp, lane, address, address + (ulong)count, "writes");
         int thread = (warp.Index * 32) + lane;
-        for (ulong word = address >> 2; word <= (address + (ulong)count - 1) >> 2; word++) _writers[word] = ((ushort)(thread + 1), _fences[thread], warp.Pc);
+        for (ulong word = address >> 2; word <= (address + (ulong)count - 1) >> 2; word++)
+            _writers[word] = ((ushort)(thread + 1), _fences[thread], warp.Pc);
     }
 
     /// <summary>The copy engine has written.</summary>
@@ -43,7 +44,8 @@ internal sealed class AsyncProxy(int bytes, int threads)
             (ushort thread, uint fences, int pc) = _writers[word];
             if (thread == 0 || _fences[thread - 1] != fences) continue;
             throw warp.Fault(EmulationErrorKind.MissingProxyFence, null,
-                $"reads shared byte {word * 4}, which thread {thread - 1} has written (line {warp.Block.Launch.Entry.Program[pc].Syntax.Line}) without a fence.proxy.async behind it", word * 4);
+                $"reads shared byte {word * 4}, which thread {thread - 1} has written (line " +
+                    $"{warp.Block.Launch.Entry.Program[pc].Syntax.Line}) without a fence.proxy.async behind it", word * 4);
         }
     }
 
@@ -58,7 +60,8 @@ internal sealed class AsyncProxy(int bytes, int threads)
         {
             if (reading.Start >= end || start >= reading.End) continue;
             throw warp.Fault(EmulationErrorKind.ProductInFlight, lane,
-                $"{does} shared bytes {Math.Max(start, reading.Start)} to {Math.Min(end, reading.End) - 1}, which a product in line {reading.Line}, not waited for, still reads", Math.Max(start, reading.Start));
+                $"{does} shared bytes {Math.Max(start, reading.Start)} to {Math.Min(end, reading.End) - 1}, which a product in line " +
+                    $"{reading.Line}, not waited for, still reads", Math.Max(start, reading.Start));
         }
     }
 }

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Lia.PtxEmulator.Memory;
 
-/// <summary>What is known of a byte of memory. Readable bytes are exactly those in state 1, writable ones those in states 0 and 1.</summary>
+/// <summary>
+/// What is known of a byte of memory. Readable bytes are exactly those in state 1, writable ones those in states 0 and 1.
+/// </summary>
 internal static unsafe class ByteState
 {
     public const byte Uninitialized = 0;

@@ -3,8 +3,8 @@ using Lia.PtxEmulator.Memory;
 namespace Lia.PtxEmulator;
 
 /// <summary>
-/// The device's global memory. Allocations are 256-byte aligned, lie apart with guard gaps between, start uninitialized, and an address is never used
-/// twice, so that an access out of bounds or after a free is always recognized. Thread-safe.
+/// The device's global memory. Allocations are 256-byte aligned, lie apart with guard gaps between, start uninitialized, and an address is
+/// never used twice, so that an access out of bounds or after a free is always recognized. Thread-safe.
 /// </summary>
 public sealed unsafe class EmulatedMemory : IDisposable
 {
@@ -44,7 +44,8 @@ public sealed unsafe class EmulatedMemory : IDisposable
         lock (_lock)
         {
             Allocation? allocation = Find(address);
-            if (allocation is null || allocation.Base != address) throw new ArgumentException($"0x{address:X} was not allocated", nameof(address));
+            if (allocation is null || allocation.Base != address)
+                throw new ArgumentException($"0x{address:X} was not allocated", nameof(address));
             if (allocation.Freed) throw new ArgumentException($"0x{address:X} was freed before", nameof(address));
             allocation.Dispose();
         }
@@ -67,7 +68,9 @@ public sealed unsafe class EmulatedMemory : IDisposable
         Allocation allocation = Require(address, destination.Length);
         ulong offset = address - allocation.Base;
         int bad = new ReadOnlySpan<byte>(allocation.State + offset, destination.Length).IndexOfAnyExcept(ByteState.Initialized);
-        if (bad >= 0) throw new InvalidOperationException($"the host reads 0x{address + (ulong)bad:X} (byte {bad} of {destination.Length}), which nobody wrote");
+        if (bad >= 0)
+            throw new InvalidOperationException(
+                $"the host reads 0x{address + (ulong)bad:X} (byte {bad} of {destination.Length}), which nobody wrote");
         new ReadOnlySpan<byte>(allocation.Data + offset, destination.Length).CopyTo(destination);
     }
 

@@ -4,8 +4,8 @@ using Lia.PtxEmulator.Execute;
 namespace Lia.PtxEmulator.Memory;
 
 /// <summary>
-/// A state space: turns an address of a lane into a pointer after every check (alignment, bounds, life time, initialized, races), or throws.
-/// <paramref name="hint"/> of each method belongs to the instruction: the allocation it touched last.
+/// A state space: turns an address of a lane into a pointer after every check (alignment, bounds, life time, initialized, races), or
+/// throws. <paramref name="hint"/> of each method belongs to the instruction: the allocation it touched last.
 /// </summary>
 internal unsafe interface ISpace
 {
@@ -30,7 +30,8 @@ internal readonly unsafe struct GlobalSpace : ISpace
         Allocation allocation = Locate(warp, lane, address, bytes, "reads", ref hint);
         ulong offset = address - allocation.Base;
         if (!ByteState.Readable(allocation.State + offset, bytes))
-            throw warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"reads {bytes} bytes of global memory that are not all written", address);
+            throw warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"reads {bytes} bytes of global memory that are not all written",
+                address);
         warp.Block.Launch.GlobalRaces?.Read(warp, lane, allocation, offset, bytes, strong);
         return allocation.Data + offset;
     }
@@ -49,27 +50,33 @@ internal readonly unsafe struct GlobalSpace : ISpace
     private static Allocation Locate(Warp warp, int lane, ulong address, int bytes, string does, ref Allocation? hint)
     {
         Allocation? allocation = hint;
-        if (allocation is null || address - allocation.Base > allocation.Bytes - (ulong)bytes || allocation.Bytes < (ulong)bytes || allocation.Freed)
+        if (allocation is null || address - allocation.Base > allocation.Bytes - (ulong)bytes || allocation.Bytes < (ulong)bytes
+            || allocation.Freed)
         {
             allocation = Search(warp, lane, address, bytes, does);
             hint = allocation;
         }
-        if ((address & (ulong)(bytes - 1)) != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{does} {bytes} bytes of global memory", address);
+        if ((address & (ulong)(bytes - 1)) != 0)
+            throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{does} {bytes} bytes of global memory", address);
         return allocation;
     }
 
     private static Allocation Search(Warp warp, int lane, ulong address, int bytes, string does)
     {
         Allocation? allocation = warp.Block.Launch.Memory.Find(address);
-        if (allocation is null) throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"{does} {bytes} bytes of global memory where nothing was ever allocated", address);
+        if (allocation is null)
+            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane,
+                $"{does} {bytes} bytes of global memory where nothing was ever allocated", address);
         ulong offset = address - allocation.Base;
         if (offset + (ulong)bytes > allocation.Bytes)
         {
             throw warp.Fault(EmulationErrorKind.OutOfBounds, lane,
-                $"{does} {bytes} bytes of global memory at offset {offset} of the nearest allocation before, which has {allocation.Bytes} bytes", address);
+                $"{does} {bytes} bytes of global memory at offset {offset} of the nearest allocation before, which has " +
+                    $"{allocation.Bytes} bytes", address);
         }
         return allocation.Freed
-            ? throw warp.Fault(EmulationErrorKind.UseAfterFree, lane, $"{does} {bytes} bytes at offset {offset} of an allocation of {allocation.Bytes} bytes that was freed", address)
+            ? throw warp.Fault(EmulationErrorKind.UseAfterFree, lane,
+                $"{does} {bytes} bytes at offset {offset} of an allocation of {allocation.Bytes} bytes that was freed", address)
             : allocation;
     }
 }
@@ -102,20 +109,26 @@ internal readonly unsafe struct SharedSpace : ISpace
     private static void Check(Warp warp, SharedMemory shared, int lane, ulong address, int bytes, string does)
     {
         if (address > shared.Bytes || shared.Bytes - address < (ulong)bytes)
-            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"{does} {bytes} bytes of shared memory, which has {shared.Bytes} bytes", address);
-        if ((address & (ulong)(bytes - 1)) != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{does} {bytes} bytes of shared memory", address);
+            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"{does} {bytes} bytes of shared memory, which has {shared.Bytes} bytes",
+                address);
+        if ((address & (ulong)(bytes - 1)) != 0)
+            throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{does} {bytes} bytes of shared memory", address);
     }
 
     public static EmulationException Refuse(Warp warp, SharedMemory shared, int lane, ulong address, int bytes, string does)
     {
         var states = new ReadOnlySpan<byte>(shared.State + address, bytes);
         if (states.Contains(ByteState.RedZone))
-            return warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"{does} {bytes} bytes of shared memory between two variables", address);
+            return warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"{does} {bytes} bytes of shared memory between two variables",
+                address);
         if (states.Contains(ByteState.Barrier))
-            return warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"{does} {bytes} bytes of shared memory that hold an mbarrier", address);
+            return warp.Fault(EmulationErrorKind.BarrierMisuse, lane, $"{does} {bytes} bytes of shared memory that hold an mbarrier",
+                address);
         if (states.Contains(ByteState.Pending))
-            return warp.Fault(EmulationErrorKind.MissingAsyncCopyWait, lane, $"{does} {bytes} bytes of shared memory that an asynchronous copy, not yet waited for, will write", address);
-        return warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"{does} {bytes} bytes of shared memory that are not all written", address);
+            return warp.Fault(EmulationErrorKind.MissingAsyncCopyWait, lane,
+                $"{does} {bytes} bytes of shared memory that an asynchronous copy, not yet waited for, will write", address);
+        return warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"{does} {bytes} bytes of shared memory that are not all written",
+            address);
     }
 }
 
@@ -125,7 +138,8 @@ internal readonly unsafe struct LocalSpace : ISpace
     {
         nuint offset = Check(warp, lane, address, bytes, "reads");
         if (!ByteState.Readable(warp.Local.State + offset, bytes))
-            throw warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"reads {bytes} bytes of local memory that are not all written", address);
+            throw warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"reads {bytes} bytes of local memory that are not all written",
+                address);
         return warp.Local.Data + offset;
     }
 
@@ -140,8 +154,10 @@ internal readonly unsafe struct LocalSpace : ISpace
     {
         LocalMemoryOfWarp local = warp.Local;
         if (address > local.Bytes || local.Bytes - address < (ulong)bytes)
-            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"{does} {bytes} bytes of local memory, of which the thread has {local.Bytes}", address);
-        if ((address & (ulong)(bytes - 1)) != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{does} {bytes} bytes of local memory", address);
+            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane,
+                $"{does} {bytes} bytes of local memory, of which the thread has {local.Bytes}", address);
+        if ((address & (ulong)(bytes - 1)) != 0)
+            throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{does} {bytes} bytes of local memory", address);
         return (nuint)address + ((nuint)lane * (nuint)local.Stride);
     }
 }
@@ -152,8 +168,10 @@ internal readonly unsafe struct ConstSpace : ISpace
     {
         Allocation constants = warp.Block.Launch.Entry.Constants;
         if (address > constants.Bytes || constants.Bytes - address < (ulong)bytes)
-            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"reads {bytes} bytes of constant memory, of which the module has {constants.Bytes}", address);
-        if ((address & (ulong)(bytes - 1)) != 0) throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"reads {bytes} bytes of constant memory", address);
+            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane,
+                $"reads {bytes} bytes of constant memory, of which the module has {constants.Bytes}", address);
+        if ((address & (ulong)(bytes - 1)) != 0)
+            throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"reads {bytes} bytes of constant memory", address);
         return constants.Data + address;
     }
 
@@ -165,15 +183,19 @@ internal readonly unsafe struct GenericSpace : ISpace
 {
     public static byte* Read(Warp warp, int lane, ulong address, int bytes, bool strong, ref Allocation? hint)
     {
-        if (address - GenericWindows.Shared < GenericWindows.Size) return SharedSpace.Read(warp, lane, address - GenericWindows.Shared, bytes, strong, ref hint);
-        if (address - GenericWindows.Local < GenericWindows.Size) return LocalSpace.Read(warp, lane, address - GenericWindows.Local, bytes, strong, ref hint);
+        if (address - GenericWindows.Shared < GenericWindows.Size)
+            return SharedSpace.Read(warp, lane, address - GenericWindows.Shared, bytes, strong, ref hint);
+        if (address - GenericWindows.Local < GenericWindows.Size)
+            return LocalSpace.Read(warp, lane, address - GenericWindows.Local, bytes, strong, ref hint);
         return GlobalSpace.Read(warp, lane, address, bytes, strong, ref hint);
     }
 
     public static byte* Write(Warp warp, int lane, ulong address, int bytes, bool strong, ref Allocation? hint)
     {
-        if (address - GenericWindows.Shared < GenericWindows.Size) return SharedSpace.Write(warp, lane, address - GenericWindows.Shared, bytes, strong, ref hint);
-        if (address - GenericWindows.Local < GenericWindows.Size) return LocalSpace.Write(warp, lane, address - GenericWindows.Local, bytes, strong, ref hint);
+        if (address - GenericWindows.Shared < GenericWindows.Size)
+            return SharedSpace.Write(warp, lane, address - GenericWindows.Shared, bytes, strong, ref hint);
+        if (address - GenericWindows.Local < GenericWindows.Size)
+            return LocalSpace.Write(warp, lane, address - GenericWindows.Local, bytes, strong, ref hint);
         return GlobalSpace.Write(warp, lane, address, bytes, strong, ref hint);
     }
 }

@@ -5,13 +5,17 @@ namespace Lia.PtxEmulator.Memory;
 /// <summary>The elements of a tile in global memory.</summary>
 internal static unsafe class Tiles
 {
-    /// <summary>Reads a tile as it would be without swizzle: a run of elements that follow each other in both memories at a time. What is outside the tensor stays zero.</summary>
+    /// <summary>
+    /// Reads a tile as it would be without swizzle: a run of elements that follow each other in both memories at a time. What is outside
+    /// the tensor stays zero.
+    /// </summary>
     public static byte[] Read(Warp warp, int lane, EmulatedTensorMap map, ReadOnlySpan<int> coordinates)
     {
         byte[] tile = new byte[map.TileBytes];
         long first = Math.Max(0, coordinates[0]), end = Math.Min(map.Dimensions[0], (long)coordinates[0] + map.Box[0]);
         if (first >= end) return tile;
-        int rowBytes = map.Box[0] * map.ElementBytes, before = (int)(first - coordinates[0]) * map.ElementBytes, bytes = (int)(end - first) * map.ElementBytes;
+        int rowBytes = map.Box[0] * map.ElementBytes, before = (int)(first - coordinates[0]) * map.ElementBytes,
+            bytes = (int)(end - first) * map.ElementBytes;
         Span<int> index = stackalloc int[map.Rank];
         index.Clear();
         for (int row = 0; ; row++)
@@ -35,7 +39,8 @@ internal static unsafe class Tiles
     {
         (Allocation allocation, ulong start) = Locate(warp, lane, address, run.Length);
         if (new ReadOnlySpan<byte>(allocation.State + start, run.Length).IndexOfAnyExcept(ByteState.Initialized) is >= 0 and int bad)
-            throw warp.Fault(EmulationErrorKind.UninitializedRead, lane, $"copies {run.Length} bytes of global memory that are not all written", address + (ulong)bad);
+            throw warp.Fault(EmulationErrorKind.UninitializedRead, lane,
+                $"copies {run.Length} bytes of global memory that are not all written", address + (ulong)bad);
         warp.Block.Launch.GlobalRaces?.Read(warp, lane, allocation, start, run.Length, strong: false);
         new ReadOnlySpan<byte>(allocation.Data + start, run.Length).CopyTo(run);
     }
@@ -44,7 +49,8 @@ internal static unsafe class Tiles
     {
         Allocation? allocation = warp.Block.Launch.Memory.Find(address);
         if (allocation is null || address - allocation.Base + (ulong)bytes > allocation.Bytes)
-            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"the tensor map reaches outside its allocation: reads {bytes} bytes", address);
+            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"the tensor map reaches outside its allocation: reads {bytes} bytes",
+                address);
         return allocation.Freed
             ? throw warp.Fault(EmulationErrorKind.UseAfterFree, lane, $"reads {bytes} bytes of a tensor that was freed", address)
             : (allocation, address - allocation.Base);
@@ -52,8 +58,8 @@ internal static unsafe class Tiles
 }
 
 /// <summary>
-/// The loads of tiles of a block that have not arrived. Global memory is read when a load is issued; the tile appears in shared memory, and its bytes are counted on the barrier, when
-/// no warp can go on without. Until then every access to it is an error.
+/// The loads of tiles of a block that have not arrived. Global memory is read when a load is issued; the tile appears in shared memory, and
+/// its bytes are counted on the barrier, when no warp can go on without. Until then every access to it is an error.
 /// </summary>
 internal sealed unsafe class TileLoads(BlockExecutor block)
 {
@@ -63,12 +69,14 @@ internal sealed unsafe class TileLoads(BlockExecutor block)
 
     public void Reset() => _pending.Clear();
 
-    public void Issue(Warp warp, int lane, int line, EmulatedTensorMap map, ReadOnlySpan<int> coordinates, ulong destination, MBarrier barrier)
+    public void Issue(Warp warp, int lane, int line, EmulatedTensorMap map, ReadOnlySpan<int> coordinates, ulong destination,
+        MBarrier barrier)
     {
         SharedMemory shared = block.Shared;
         byte[] tile = Tiles.Read(warp, lane, map, coordinates);
         if (destination + (ulong)tile.Length > shared.Bytes)
-            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane, $"copies a tile of {tile.Length} bytes to shared memory, which has {shared.Bytes} bytes", destination);
+            throw warp.Fault(EmulationErrorKind.OutOfBounds, lane,
+                $"copies a tile of {tile.Length} bytes to shared memory, which has {shared.Bytes} bytes", destination);
         shared.Proxy?.RequireFree(warp, lane, destination, destination + (ulong)tile.Length, "overwrites");
         for (int i = 0; i < tile.Length; i += 16)
         {

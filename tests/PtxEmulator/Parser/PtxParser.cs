@@ -4,7 +4,7 @@ namespace Lia.PtxEmulator.Parser;
 
 /// <summary>
 /// Reads the textbook PTX a compiler emits: module directives, entries, flat bodies of declarations, labels and instructions.
-/// What it does not know is an error with its line; nothing is skipped except debug lines (.file, .loc) and .pragma.
+/// What it does not know is an error with its line; nothing is skipped except debug lines (.file, .loc), .pragma and functions that nothing calls.
 /// </summary>
 internal sealed class PtxParser
 {
@@ -37,6 +37,7 @@ internal sealed class PtxParser
                     break;
                 case ".visible" or ".weak": break;
                 case ".entry": module.Entries.Add(ParseEntry()); break;
+                case ".func": SkipFunction(); break;
                 case ".extern" or ".shared" or ".const":
                     module.Variables.AddRange(ParseVariables(token));
                     break;
@@ -47,6 +48,19 @@ internal sealed class PtxParser
         if (module.VersionMajor == 0) throw new PtxSyntaxException(1, ".version is missing");
         if (module.Sm == 0) throw new PtxSyntaxException(1, ".target is missing");
         return module;
+    }
+
+    // Nothing can call it, since calls are not known: ILGPU's compiler leaves a function behind for each intrinsic that it has put in place.
+    private void SkipFunction()
+    {
+        while (!Current.Is("{"))
+        {
+            if (Current.Kind == TokenKind.End || Next().Is(";")) return;
+        }
+        while (!Next().Is("}"))
+        {
+            if (Current.Kind == TokenKind.End) throw Error(Current, "the body of a function is not closed");
+        }
     }
 
     private void ParseVersion(ModuleSyntax module)
@@ -206,7 +220,8 @@ internal sealed class PtxParser
         if (bytes < initial.Length) throw Error(name, $"{name.Text} has more initial values than elements");
         Array.Resize(ref initial, space == StateSpace.Const ? (int)bytes : 0);
         if (alignment == 0) alignment = type.Size();
-        if (!System.Numerics.BitOperations.IsPow2(alignment)) throw Error(name, $"{name.Text}: alignment {alignment} is not a power of two");
+        if (!System.Numerics.BitOperations.IsPow2(alignment))
+            throw Error(name, $"{name.Text}: alignment {alignment} is not a power of two");
         return new VariableSyntax(name.Line, space, type, name.Text, alignment, bytes) { IsDynamic = isDynamic, Initial = initial };
     }
 
@@ -221,7 +236,8 @@ internal sealed class PtxParser
             {
                 OperandKind.Integer => (ulong)value.Integer,
                 OperandKind.Float when type == PtxType.F64 => BitConverter.DoubleToUInt64Bits(value.Float),
-                OperandKind.Float when type is PtxType.F32 or PtxType.B32 => value.SingleBits ?? BitConverter.SingleToUInt32Bits((float)value.Float),
+                OperandKind.Float when type is PtxType.F32 or PtxType.B32 =>
+                    value.SingleBits ?? BitConverter.SingleToUInt32Bits((float)value.Float),
                 _ => throw Error(Current, $"'{value.Text}' cannot initialize .{type}"),
             };
             for (int i = 0; i < type.Size(); i++) bytes.Add((byte)(bits >> (8 * i)));
@@ -351,7 +367,8 @@ internal sealed class PtxParser
     private long Integer()
     {
         Token token = Next();
-        if (token.Kind != TokenKind.Number || !TryParseInteger(token.Text, out ulong value)) throw Error(token, $"expected an integer, found '{token.Text}'");
+        if (token.Kind != TokenKind.Number || !TryParseInteger(token.Text, out ulong value))
+            throw Error(token, $"expected an integer, found '{token.Text}'");
         return (long)value;
     }
 

@@ -47,8 +47,8 @@ internal static class PtxTypes
 
     /// <summary>
     /// PTX ISA, "Operand Type Checking": an operand must have the instruction's size and a compatible type. Untyped bits agree with
-    /// everything, signed and unsigned integers with each other, floating point only with itself. Packed and alternate floating-point formats
-    /// (f16x2, bf16, bf16x2, tf32) live in untyped registers.
+    /// everything, signed and unsigned integers with each other, floating point only with itself. Packed and alternate floating-point
+    /// formats (f16x2, bf16, bf16x2, tf32) live in untyped registers.
     /// </summary>
     public static bool Accepts(this PtxType instruction, PtxType register)
     {

@@ -7,7 +7,9 @@ internal enum OperandKind : byte { Register, Integer, Float, Symbol, Address, Ve
 /// <summary>One operand as written. Only the members of its kind are set.</summary>
 internal sealed record Operand(OperandKind Kind, string Text)
 {
-    /// <summary>Register, special register, variable or label name; the base of an address (null when the address is a plain number).</summary>
+    /// <summary>
+    /// Register, special register, variable or label name; the base of an address (null when the address is a plain number).
+    /// </summary>
     public string? Name { get; init; }
 
     /// <summary>An integer's value, or an address's offset.</summary>

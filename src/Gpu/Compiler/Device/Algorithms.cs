@@ -6,7 +6,8 @@ namespace Lia.Gpu.Compiler.Device;
 internal static class WarpExtensions
 {
     /// <summary>The reduction of all lanes, in every lane (in ILGPU's first lane at least).</summary>
-    public static T Reduce<T, TReduction>(T value) where T : unmanaged where TReduction : struct, IScanReduceOperation<T> => AllReduce<T, TReduction>(value);
+    public static T Reduce<T, TReduction>(T value) where T : unmanaged
+        where TReduction : struct, IScanReduceOperation<T> => AllReduce<T, TReduction>(value);
 
     /// <summary>The reduction of all lanes, in every lane.</summary>
     public static T AllReduce<T, TReduction>(T value) where T : unmanaged where TReduction : struct, IScanReduceOperation<T>
@@ -36,11 +37,14 @@ internal static class WarpExtensions
     }
 }
 
-/// <summary>Reductions and scans over a group of whole warps, in the order of the linear index, which all its threads must reach. Device only.</summary>
+/// <summary>
+/// Reductions and scans over a group of whole warps, in the order of the linear index, which all its threads must reach. Device only.
+/// </summary>
 internal static class GroupExtensions
 {
     /// <summary>The reduction of all threads, in every thread (in ILGPU's first at least).</summary>
-    public static T Reduce<T, TReduction>(T value) where T : unmanaged where TReduction : struct, IScanReduceOperation<T> => AllReduce<T, TReduction>(value);
+    public static T Reduce<T, TReduction>(T value) where T : unmanaged
+        where TReduction : struct, IScanReduceOperation<T> => AllReduce<T, TReduction>(value);
 
     /// <summary>The reduction of all threads, in every thread.</summary>
     public static T AllReduce<T, TReduction>(T value) where T : unmanaged where TReduction : struct, IScanReduceOperation<T>
@@ -57,11 +61,13 @@ internal static class GroupExtensions
 
     /// <summary>The reduction of this thread and those before.</summary>
     public static T InclusiveScan<T, TScanOperation>(T value) where T : unmanaged where TScanOperation : struct, IScanReduceOperation<T> =>
-        default(TScanOperation).Apply(Before<T, TScanOperation>(WarpExtensions.AllReduce<T, TScanOperation>(value)), WarpExtensions.InclusiveScan<T, TScanOperation>(value));
+        default(TScanOperation).Apply(Before<T, TScanOperation>(WarpExtensions.AllReduce<T, TScanOperation>(value)),
+            WarpExtensions.InclusiveScan<T, TScanOperation>(value));
 
     /// <summary>The reduction of the threads before; the identity in the first.</summary>
     public static T ExclusiveScan<T, TScanOperation>(T value) where T : unmanaged where TScanOperation : struct, IScanReduceOperation<T> =>
-        default(TScanOperation).Apply(Before<T, TScanOperation>(WarpExtensions.AllReduce<T, TScanOperation>(value)), WarpExtensions.ExclusiveScan<T, TScanOperation>(value));
+        default(TScanOperation).Apply(Before<T, TScanOperation>(WarpExtensions.AllReduce<T, TScanOperation>(value)),
+            WarpExtensions.ExclusiveScan<T, TScanOperation>(value));
 
     private static int Warps => Group.DimX * Group.DimY * Group.DimZ / Warp.WarpSize;
 

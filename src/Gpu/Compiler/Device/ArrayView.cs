@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Lia.Gpu.Compiler.Device;
 
 /// <summary>
-/// ILGPU's view on the device: an address and a length, 16 bytes. Indices are not checked (the emulator checks every access). An int index must be
-/// computed without overflow: the compiler widens index arithmetic to 64 bits.
+/// ILGPU's view on the device: an address and a length, 16 bytes. Indices are not checked (the emulator checks every access). An int index
+/// must be computed without overflow: the compiler widens index arithmetic to 64 bits.
 /// </summary>
 /// <typeparam name="T">A blittable element type.</typeparam>
 internal readonly struct ArrayView<T> where T : unmanaged

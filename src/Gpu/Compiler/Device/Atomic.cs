@@ -1,8 +1,8 @@
 namespace Lia.Gpu.Compiler.Device;
 
 /// <summary>
-/// Indivisible read-modify-write operations on global or shared memory (`atom`, or `red` when the result is not used), relaxed and at device
-/// scope. Device only.
+/// Indivisible read-modify-write operations on global or shared memory (`atom`, or `red` when the result is not used), relaxed and at
+/// device scope. Device only.
 /// </summary>
 internal static class Atomic
 {
@@ -159,7 +159,8 @@ internal static class Atomic
     public static double CompareExchange(ref double target, double compare, double value) => throw DeviceOnly.Error();
 
     /// <summary>Any operation as a loop over a compare and exchange; returns what was there before.</summary>
-    public static T MakeAtomic<T, TOperation, TCompareExchangeOperation>(ref T target, T value, TOperation operation, TCompareExchangeOperation compareExchange)
+    public static T MakeAtomic<T, TOperation, TCompareExchangeOperation>(
+        ref T target, T value, TOperation operation, TCompareExchangeOperation compareExchange)
         where T : unmanaged
         where TOperation : struct, ILGPU.AtomicOperations.IAtomicOperation<T>
         where TCompareExchangeOperation : struct, ILGPU.AtomicOperations.ICompareExchangeOperation<T>

@@ -1,6 +1,9 @@
 namespace Lia.Gpu.Compiler.Device;
 
-/// <summary>ILGPU's 16-bit float (IEEE binary16) on the device: +, - and * are one f16 instruction each; every operator gives the float32 result rounded to nearest even.</summary>
+/// <summary>
+/// ILGPU's 16-bit float (IEEE binary16) on the device: +, - and * are one f16 instruction each; every operator gives the float32 result
+/// rounded to nearest even.
+/// </summary>
 #pragma warning disable CS0660, CS0661 // compared in kernels only
 internal readonly struct Half
 {

@@ -4,8 +4,8 @@ namespace Lia.Gpu.Compiler.Device;
 internal static class SharedMemory
 {
     /// <summary>
-    /// <paramref name="length"/> elements (a compile-time constant), aligned to 16 bytes. Every call in the source is an allocation of its own;
-    /// at most 48 KiB in all: take more from <see cref="GetDynamic{T}"/>.
+    /// <paramref name="length"/> elements (a compile-time constant), aligned to 16 bytes. Every call in the source is an allocation of its
+    /// own; at most 48 KiB in all: take more from <see cref="GetDynamic{T}"/>.
     /// </summary>
     [Builtin(Builtin.SharedAllocate)]
     public static ArrayView<T> Allocate<T>(int length) where T : unmanaged => throw DeviceOnly.Error();
@@ -36,8 +36,8 @@ internal static class SwizzledSharedMemory
 internal static class LocalMemory
 {
     /// <summary>
-    /// <paramref name="length"/> elements (a compile-time constant), undefined at first. When every index is constant after unrolling, the elements live
-    /// in registers; otherwise in (slow) local memory.
+    /// <paramref name="length"/> elements (a compile-time constant), undefined at first. When every index is constant after unrolling, the
+    /// elements live in registers; otherwise in (slow) local memory.
     /// </summary>
     [Builtin(Builtin.LocalAllocate)]
     public static ArrayView<T> Allocate<T>(int length) where T : unmanaged => throw DeviceOnly.Error();

@@ -1,6 +1,8 @@
 namespace Lia.Gpu.Compiler.Device;
 
-/// <summary>An argument that ILGPU's own compiler makes a constant, at a compilation for each value. Here it is an argument like any other.</summary>
+/// <summary>
+/// An argument that ILGPU's own compiler makes a constant, at a compilation for each value. Here it is an argument like any other.
+/// </summary>
 internal readonly struct SpecializedValue<T> where T : unmanaged, IEquatable<T>
 {
     private readonly T _value;

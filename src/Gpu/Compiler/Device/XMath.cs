@@ -56,8 +56,8 @@ internal static class XMath
     public static float Exp2(float value) => Intrinsics.Ex2Approx(value);
 
     /// <summary>
-    /// e^value; relative error at most 3 * 2^-23 where the result is a normal number. value * log2(e) is split into a rounded product and its remainder, so that the error
-    /// does not grow with the value.
+    /// e^value; relative error at most 3 * 2^-23 where the result is a normal number. value * log2(e) is split into a rounded product and
+    /// its remainder, so that the error does not grow with the value.
     /// </summary>
     public static float Exp(float value)
     {
@@ -73,7 +73,9 @@ internal static class XMath
         return float.IsNaN(value) ? value : result;
     }
 
-    /// <summary>log2(value); absolute error at most 2^-22 for values in [0.5, 2], relative error at most 2^-22 elsewhere (`lg2.approx.f32`).</summary>
+    /// <summary>
+    /// log2(value); absolute error at most 2^-22 for values in [0.5, 2], relative error at most 2^-22 elsewhere (`lg2.approx.f32`).
+    /// </summary>
     public static float Log2(float value) => Intrinsics.Lg2Approx(value);
 
     /// <summary>ln(value); <see cref="Log2"/> times ln 2, with one more rounding.</summary>

@@ -69,6 +69,7 @@ internal sealed class DeviceMethod
     private static MemoryType Scalar(Type type)
     {
         TypeLayout? layout = TypeLayout.Of(type);
-        return layout is { Leaves.Length: 1 } ? layout.Leaves[0].Type : throw new InvalidOperationException($"{type} does not fit one register");
+        return layout is { Leaves.Length: 1 } ? layout.Leaves[0].Type
+            : throw new InvalidOperationException($"{type} does not fit one register");
     }
 }

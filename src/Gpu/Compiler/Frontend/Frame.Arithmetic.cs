@@ -41,7 +41,8 @@ internal sealed partial class Importer
             Push(_builder.Emit(Op.BoolToInt, IRType.I32, _builder.Compare(comparison, left, right)));
         }
 
-        private Value AsPredicate(Value value) => value.Type == IRType.Pred ? value : _builder.Compare(Comparison.Ne, value, _function.Const(value.Type, 0));
+        private Value AsPredicate(Value value) =>
+            value.Type == IRType.Pred ? value : _builder.Compare(Comparison.Ne, value, _function.Const(value.Type, 0));
 
         private static Comparison BranchComparison(ILOpCode op) => op switch
         {

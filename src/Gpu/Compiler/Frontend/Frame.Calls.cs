@@ -19,7 +19,8 @@ internal sealed partial class Importer
             }
             else if (method.DeclaringType is { IsInterface: true } || (isVirtual && method.IsVirtual && !method.DeclaringType!.IsValueType))
             {
-                throw Refuse($"a virtual call of {method.DeclaringType?.Name}.{method.Name}: use a generic method with a struct type parameter");
+                throw Refuse(
+                    $"a virtual call of {method.DeclaringType?.Name}.{method.Name}: use a generic method with a struct type parameter");
             }
 
             ParameterInfo[] parameters = method.GetParameters();
@@ -30,7 +31,8 @@ internal sealed partial class Importer
             {
                 if (values[i].Type is not null || values[i].Token is not null) continue;
                 Type type = parameters[i - self].ParameterType;
-                if (TypeLayout.Of(type) is { IsScalar: true } layout) values[i] = new StackValue(importer.Coerce(values[i].Scalar, layout.Leaves[0].Type.Register()));
+                if (TypeLayout.Of(type) is { IsScalar: true } layout)
+                    values[i] = new StackValue(importer.Coerce(values[i].Scalar, layout.Leaves[0].Type.Register()));
             }
 
             Type result = (method as MethodInfo)?.ReturnType ?? typeof(void);
@@ -41,7 +43,9 @@ internal sealed partial class Importer
         private StackValue Invoke(MethodBase method, StackValue[] values)
         {
             method = IlgpuMeaning.Of(method)
-                ?? throw Refuse($"{method.DeclaringType?.Name}.{method.Name} of ILGPU has no meaning to this compiler: {IlgpuMeaning.Alternative(method)}");
+                ?? throw Refuse(
+                    $"{method.DeclaringType?.Name}.{method.Name} of ILGPU has no meaning to this compiler: " +
+                    $"{IlgpuMeaning.Alternative(method)}");
             if (method.Module == typeof(Intrinsics).Module && DeviceMethod.Of(method) is { } device)
                 return device.Template is { } template ? Template(device, template, values) : BuiltIn(device.Builtin, method, values);
             if (method.Module == typeof(object).Module)
@@ -65,7 +69,8 @@ internal sealed partial class Importer
             ParameterInfo[] parameters = constructor.GetParameters();
             var values = new StackValue[parameters.Length + 1];
             for (int i = values.Length - 1; i >= 1; i--) values[i] = PopAny();
-            if (IlgpuMeaning.Of(constructor) is null) throw Refuse($"new {type.Name} of ILGPU: it is made on the host and passed to the kernel");
+            if (IlgpuMeaning.Of(constructor) is null)
+                throw Refuse($"new {type.Name} of ILGPU: it is made on the host and passed to the kernel");
             TypeLayout layout = LayoutOf(type);
             Value address = importer.NewSlot(type.Name, layout.Size);
             importer.StoreZero(layout, address);
@@ -89,20 +94,25 @@ internal sealed partial class Importer
                 if (target is null || target.DeclaringType!.IsInterface) break;
                 return method.IsGenericMethod ? target.MakeGenericMethod(method.GetGenericArguments()) : target;
             }
-            throw Refuse($"{type.Name} does not implement {contract.Name}.{method.Name} itself: default interface members are not supported");
+            throw Refuse(
+                $"{type.Name} does not implement {contract.Name}.{method.Name} itself: default interface members are not supported");
         }
 
         private StackValue Template(DeviceMethod device, PtxAttribute template, StackValue[] values)
         {
             if (importer._target.Sm < template.MinSm)
-                throw Refuse($"{device.Name} needs sm_{template.MinSm}, the target is {importer._target.Name}: branch on Intrinsics.TargetSm or compile for a newer target");
+                throw Refuse(
+                    $"{device.Name} needs sm_{template.MinSm}, the target is {importer._target.Name}: branch on Intrinsics.TargetSm or " +
+                    "compile for a newer target");
             if (template.ArchitectureSpecific && (importer._target.Sm != template.MinSm || !importer._target.ArchitectureSpecific))
             {
-                throw Refuse($"{device.Name} needs sm_{template.MinSm}a, which only that architecture has, the target is {importer._target.Name}: "
+                throw Refuse(
+                    $"{device.Name} needs sm_{template.MinSm}a, which only that architecture has, the target is {importer._target.Name}: "
                     + "branch on Intrinsics.TargetIsHopper or compile for a CompileTarget that is ArchitectureSpecific");
             }
             if (importer._target.PtxMajor * 10 + importer._target.PtxMinor < template.MinPtx)
-                throw Refuse($"{device.Name} needs PTX {template.MinPtx / 10}.{template.MinPtx % 10}, the target has {importer._target.PtxVersion}");
+                throw Refuse(
+                    $"{device.Name} needs PTX {template.MinPtx / 10}.{template.MinPtx % 10}, the target has {importer._target.PtxVersion}");
             var operands = new List<Value>();
             for (int i = 0; i < device.Parameters.Length; i++)
             {
@@ -124,7 +134,8 @@ internal sealed partial class Importer
                 }
             }
             // The first accumulator stands where the parameter does, the others follow all parameters: see PtxCall.Accumulator.
-            for (int k = 1; k < template.Accumulators; k++) operands.Add(_builder.Load(MemoryType.F32, importer.AddressPlus(values[0].Scalar, k * sizeof(float))));
+            for (int k = 1; k < template.Accumulators; k++)
+                operands.Add(_builder.Load(MemoryType.F32, importer.AddressPlus(values[0].Scalar, k * sizeof(float))));
             Value call = _function.NewValue(Op.Ptx, device.Results.Length == 1 ? device.Results[0] : IRType.Void, [.. operands]);
             call.Data = new PtxCall(template, device.Name, device.Results, Place);
             _builder.Append(call);
@@ -144,7 +155,8 @@ internal sealed partial class Importer
                 (DeviceMethod.Role role, MemoryType type) = device.Parameters[i];
                 if (role is DeviceMethod.Role.InOut or DeviceMethod.Role.Out) _builder.Store(type, values[i].Scalar, Result());
             }
-            for (int k = 0; k < template.Accumulators; k++) _builder.Store(MemoryType.F32, importer.AddressPlus(values[0].Scalar, k * sizeof(float)), Result());
+            for (int k = 0; k < template.Accumulators; k++)
+                _builder.Store(MemoryType.F32, importer.AddressPlus(values[0].Scalar, k * sizeof(float)), Result());
             return returned;
         }
 
@@ -157,13 +169,16 @@ internal sealed partial class Importer
                     Value scaled = _builder.Emit(Op.Mul, _builder.IndexExtend(values[1].Scalar), _function.Long(LayoutOf(types[0]).Size));
                     return new StackValue(_builder.Emit(Op.Add, values[0].Scalar, scaled));
                 case Builtin.ViewElementLong:
-                    return new StackValue(_builder.Emit(Op.Add, values[0].Scalar, _builder.Emit(Op.Mul, values[1].Scalar, _function.Long(LayoutOf(types[0]).Size))));
+                    return new StackValue(_builder.Emit(Op.Add, values[0].Scalar,
+                        _builder.Emit(Op.Mul, values[1].Scalar, _function.Long(LayoutOf(types[0]).Size))));
                 case Builtin.Offset:
                     return new StackValue(_builder.Emit(Op.Add, values[0].Scalar, _builder.Emit(
                         Op.Mul, _builder.IndexExtend(values[1].Scalar), _builder.IndexExtend(values[2].Scalar))));
                 case Builtin.OffsetLong:
-                    Value distance = values[1].Scalar is { Op: Op.SignExtend } widened && widened.Operands[0].Type == IRType.I32 ? _builder.IndexExtend(widened.Operands[0]) : values[1].Scalar;
-                    return new StackValue(_builder.Emit(Op.Add, values[0].Scalar, _builder.Emit(Op.Mul, distance, _builder.IndexExtend(values[2].Scalar))));
+                    Value distance = values[1].Scalar is { Op: Op.SignExtend } widened && widened.Operands[0].Type == IRType.I32
+                        ? _builder.IndexExtend(widened.Operands[0]) : values[1].Scalar;
+                    return new StackValue(_builder.Emit(Op.Add, values[0].Scalar,
+                        _builder.Emit(Op.Mul, distance, _builder.IndexExtend(values[2].Scalar))));
                 case Builtin.LocalAllocate:
                     Value array = _function.NewValue(Op.SlotAddress, IRType.I64, values[0].Scalar);
                     array.Data = new Slot("array") { ElementSize = LayoutOf(types[0]).Size, Place = Place };
@@ -171,13 +186,15 @@ internal sealed partial class Importer
                     return View(_builder.Append(array), values[0].Scalar, types[0]);
                 case Builtin.SharedAllocate:
                     Value shared = _function.NewValue(Op.SharedAddress, IRType.I64, values[0].Scalar);
-                    var symbol = new SharedSymbol($"shared{_function.Shared.Count}", isDynamic: false) { ElementSize = LayoutOf(types[0]).Size, Place = Place };
+                    var symbol = new SharedSymbol($"shared{_function.Shared.Count}", isDynamic: false)
+                        { ElementSize = LayoutOf(types[0]).Size, Place = Place };
                     _function.Shared.Add(symbol);
                     shared.Data = symbol;
                     shared.Space = AddressSpace.Shared;
                     return View(_builder.Append(shared), values[0].Scalar, types[0]);
                 case Builtin.SharedDynamic or Builtin.SharedDynamicSwizzled:
-                    if (!_function.Shared.Exists(static s => s.IsDynamic)) _function.Shared.Add(new SharedSymbol("dynamic_shared", isDynamic: true));
+                    if (!_function.Shared.Exists(static s => s.IsDynamic))
+                        _function.Shared.Add(new SharedSymbol("dynamic_shared", isDynamic: true));
                     Value all = _function.NewValue(Op.SharedAddress, IRType.I64);
                     SharedSymbol dynamic = _function.Shared.Find(static s => s.IsDynamic)!;
                     if (builtin == Builtin.SharedDynamicSwizzled) dynamic.Alignment = 1024;
@@ -227,7 +244,8 @@ internal sealed partial class Importer
                     return _builder.Emit(Op.Bitcast, IRType.F64, Shuffle(_builder.Emit(Op.Bitcast, IRType.I64, value), lane, kind));
                 case IRType.I64:
                     Value low = Shuffle(_builder.Emit(Op.Narrow, IRType.I32, value), lane, kind);
-                    Value high = Shuffle(_builder.Emit(Op.Narrow, IRType.I32, _builder.Emit(Op.ShrU, IRType.I64, value, _function.Int(32))), lane, kind);
+                    Value high = Shuffle(_builder.Emit(Op.Narrow, IRType.I32, _builder.Emit(Op.ShrU, IRType.I64, value, _function.Int(32))),
+                        lane, kind);
                     Value raised = _builder.Emit(Op.Shl, IRType.I64, _builder.Emit(Op.ZeroExtend, IRType.I64, high), _function.Int(32));
                     return _builder.Emit(Op.Or, raised, _builder.Emit(Op.ZeroExtend, IRType.I64, low));
                 default:

@@ -55,7 +55,8 @@ internal sealed partial class Importer
             {
                 case "Min" or "Max":
                     bool min = method.Name == "Min";
-                    Op op = (min, unsigned) switch { (true, false) => Op.Min, (true, true) => Op.MinU, (false, false) => Op.Max, _ => Op.MaxU };
+                    Op op = (min, unsigned) switch
+                        { (true, false) => Op.Min, (true, true) => Op.MinU, (false, false) => Op.Max, _ => Op.MaxU };
                     Value value = _builder.Emit(op, a, b!);
                     // The instruction prefers numbers; .NET's functions hand NaN on.
                     return isFloat ? _builder.Select(IsNaN(a), a, _builder.Select(IsNaN(b!), b!, value)) : value;
@@ -82,12 +83,15 @@ internal sealed partial class Importer
                 case "IsNaN" when isFloat:
                     return _builder.Emit(Op.BoolToInt, IRType.I32, IsNaN(a));
                 case "IsPositiveInfinity" when a.Type == IRType.F32:
-                    return _builder.Emit(Op.BoolToInt, IRType.I32, _builder.Compare(Comparison.Eq, a, _function.Float(float.PositiveInfinity)));
+                    return _builder.Emit(Op.BoolToInt, IRType.I32,
+                        _builder.Compare(Comparison.Eq, a, _function.Float(float.PositiveInfinity)));
                 case "IsInfinity" when a.Type == IRType.F32:
                     Value magnitude = _builder.Emit(Op.Abs, a.Type, a);
-                    return _builder.Emit(Op.BoolToInt, IRType.I32, _builder.Compare(Comparison.Eq, magnitude, _function.Float(float.PositiveInfinity)));
+                    return _builder.Emit(Op.BoolToInt, IRType.I32,
+                        _builder.Compare(Comparison.Eq, magnitude, _function.Float(float.PositiveInfinity)));
                 case "IsFinite" when a.Type == IRType.F32:
-                    return _builder.Emit(Op.BoolToInt, IRType.I32, _builder.Compare(Comparison.Lt, _builder.Emit(Op.Abs, a.Type, a), _function.Float(float.PositiveInfinity)));
+                    return _builder.Emit(Op.BoolToInt, IRType.I32,
+                        _builder.Compare(Comparison.Lt, _builder.Emit(Op.Abs, a.Type, a), _function.Float(float.PositiveInfinity)));
                 case "PopCount" or "LeadingZeroCount" or "TrailingZeroCount" when a.Type == IRType.I32:
                     return BitOperation(method.Name, a, b);
                 case "FusedMultiplyAdd" or "Exp" or "Log" or "Log2" or "Exp2" or "Tanh" or "Sin" or "Cos" or "Pow":

@@ -9,7 +9,8 @@ internal sealed partial class Importer
     /// <content>What each IL instruction means.</content>
     private sealed partial class Frame
     {
-        private const string NoDelegates = "delegates and lambdas: pass a struct that implements an interface as a type parameter, and call its method";
+        private const string NoDelegates =
+            "delegates and lambdas: pass a struct that implements an interface as a type parameter, and call its method";
 
         private Type? _constrained;
 
@@ -91,7 +92,8 @@ internal sealed partial class Importer
                     Arithmetic(Op.DivU);
                     return true;
                 case ILOpCode.Rem:
-                    if (_stack[^1].Scalar.Type.IsFloat()) throw Refuse("the remainder of floating point numbers: write x - XMath.Truncate(x / y) * y");
+                    if (_stack[^1].Scalar.Type.IsFloat())
+                        throw Refuse("the remainder of floating point numbers: write x - XMath.Truncate(x / y) * y");
                     Arithmetic(Op.Rem);
                     return true;
                 case ILOpCode.Rem_un:
@@ -235,18 +237,22 @@ internal sealed partial class Importer
                 case ILOpCode.Stfld:
                     FieldInfo assigned = code.ResolveField(i);
                     StackValue content = PopAny();
-                    importer.Store(LayoutOf(assigned.FieldType), importer.AddressPlus(Pop(), LayoutOf(assigned.DeclaringType!).Field(assigned).Offset), content);
+                    importer.Store(LayoutOf(assigned.FieldType),
+                        importer.AddressPlus(Pop(), LayoutOf(assigned.DeclaringType!).Field(assigned).Offset), content);
                     return true;
                 case ILOpCode.Ldsfld or ILOpCode.Ldsflda or ILOpCode.Stsfld:
                     FieldInfo field = code.ResolveField(i);
-                    if (i.Code == ILOpCode.Ldsfld && IlgpuMeaning.Of(field.DeclaringType!).GetProperty(field.Name, BindingFlags.Public | BindingFlags.Static) is { } constant)
+                    if (i.Code == ILOpCode.Ldsfld && IlgpuMeaning.Of(field.DeclaringType!)
+                        .GetProperty(field.Name, BindingFlags.Public | BindingFlags.Static) is { } constant)
                     {
                         Push(importer.Inline(constant.GetMethod!, [], Place));
                         return true;
                     }
                     // The compiler keeps a lambda's delegate in a field of a class of its own.
                     if (field.DeclaringType!.Name.StartsWith("<>c", StringComparison.Ordinal)) throw Refuse(NoDelegates);
-                    throw Refuse($"static field {field.DeclaringType?.Name}.{field.Name}: make it a const, pass it as a parameter, or put a table in a buffer");
+                    throw Refuse(
+                        $"static field {field.DeclaringType?.Name}.{field.Name}: make it a const, pass it as a parameter, or put a " +
+                        "table in a buffer");
 
                 case ILOpCode.Constrained:
                     _constrained = code.ResolveType(i);
@@ -273,7 +279,8 @@ internal sealed partial class Importer
         }
 
         private static string CheckedHint(ILOpCode op) =>
-            op.ToString().Contains("ovf", StringComparison.OrdinalIgnoreCase) ? ": arithmetic on the device is unchecked; write unchecked(...)" : "";
+            op.ToString().Contains("ovf", StringComparison.OrdinalIgnoreCase)
+                ? ": arithmetic on the device is unchecked; write unchecked(...)" : "";
 
         private void LoadArgument(int index)
         {

@@ -81,7 +81,8 @@ internal sealed partial class Importer
             _builder.At(_function.NewBlock());
             if (code.ReturnType == typeof(void)) return;
             TypeLayout layout = LayoutOf(code.ReturnType);
-            _returnValue = new StackValue([.. layout.Leaves.Select(l => _function.Undef(l.Type.Register()))], layout.IsScalar ? null : code.ReturnType);
+            _returnValue = new StackValue([.. layout.Leaves.Select(l => _function.Undef(l.Type.Register()))],
+                layout.IsScalar ? null : code.ReturnType);
         }
 
         private void ImportBlock(int index)

@@ -7,8 +7,9 @@ using ILGPU.Runtime;
 namespace Lia.Gpu.Compiler.Frontend;
 
 /// <summary>
-/// What the compiler takes ILGPU's members to mean: a type of ILGPU has a form in <c>Compiler/Device</c>, and a member of it means the member of the same name and signature there.
-/// Types whose own bodies are plain arithmetic are compiled as they are. Everything else of ILGPU is refused.
+/// What the compiler takes ILGPU's members to mean: a type of ILGPU has a form in <c>Compiler/Device</c>, and a member of it means the
+/// member of the same name and signature there. Types whose own bodies are plain arithmetic are compiled as they are. Everything else of
+/// ILGPU is refused.
 /// </summary>
 internal static class IlgpuMeaning
 {
@@ -35,7 +36,8 @@ internal static class IlgpuMeaning
 
     private static readonly HashSet<Type> s_plain =
     [
-        typeof(Index1D), typeof(Index2D), typeof(Index3D), typeof(LongIndex1D), typeof(LongIndex2D), typeof(LongIndex3D), typeof(Stride1D.Dense),
+        typeof(Index1D), typeof(Index2D), typeof(Index3D), typeof(LongIndex1D), typeof(LongIndex2D), typeof(LongIndex3D),
+        typeof(Stride1D.Dense),
     ];
 
     private static readonly Assembly[] s_assemblies = [typeof(ArrayView<>).Assembly, typeof(XMath).Assembly];
@@ -45,14 +47,17 @@ internal static class IlgpuMeaning
     /// <summary>The form of a type on the device; the type itself where it has no other.</summary>
     public static Type Of(Type type) => s_types.GetOrAdd(type, static t => Map(t));
 
-    /// <summary>What a method means on the device: itself where it is not ILGPU's or its body can be compiled; null where it has no meaning.</summary>
+    /// <summary>
+    /// What a method means on the device: itself where it is not ILGPU's or its body can be compiled; null where it has no meaning.
+    /// </summary>
     public static MethodBase? Of(MethodBase method) => s_methods.GetOrAdd(method, static m => Map(m));
 
     /// <summary>Whether a type is ILGPU's, and as it stands there has no layout that a device could be handed.</summary>
     public static bool IsForeign(Type type) => s_assemblies.Contains(type.Assembly) && !s_plain.Contains(type) && !IsOperation(type);
 
     /// <summary>ILGPU's operators of reductions, scans and atomics: structs without fields, of plain arithmetic.</summary>
-    private static bool IsOperation(Type type) => type.IsValueType && type.Namespace is "ILGPU.Algorithms.ScanReduceOperations" or "ILGPU.AtomicOperations";
+    private static bool IsOperation(Type type) =>
+        type.IsValueType && type.Namespace is "ILGPU.Algorithms.ScanReduceOperations" or "ILGPU.AtomicOperations";
 
     /// <summary>What to write in place of a member without a meaning.</summary>
     public static string Alternative(MethodBase method) => (method.DeclaringType?.Name, method.Name) switch
@@ -79,7 +84,8 @@ internal static class IlgpuMeaning
         if (type.IsPointer) return Of(type.GetElementType()!).MakePointerType();
         if (!type.IsGenericType) return s_forms.GetValueOrDefault(type, type);
         if (!s_forms.TryGetValue(type.GetGenericTypeDefinition(), out Type? form) || type.IsGenericTypeDefinition) return form ?? type;
-        if (form == typeof(Device.ArrayView1D<,>) && type.GetGenericArguments()[1] != typeof(Stride1D.Dense)) return type; // a view with gaps has no form
+        // a view with gaps has no form
+        if (form == typeof(Device.ArrayView1D<,>) && type.GetGenericArguments()[1] != typeof(Stride1D.Dense)) return type;
         return form.MakeGenericType([.. type.GetGenericArguments().Select(Of)]);
     }
 
@@ -94,10 +100,12 @@ internal static class IlgpuMeaning
         Type[] arguments = method.IsGenericMethod ? [.. method.GetGenericArguments().Select(Of)] : [];
         foreach (MethodInfo candidate in form.GetMethods(Any))
         {
-            if (candidate.Name != method.Name || candidate.IsStatic != method.IsStatic || candidate.GetGenericArguments().Length != arguments.Length) continue;
+            if (candidate.Name != method.Name || candidate.IsStatic != method.IsStatic
+                || candidate.GetGenericArguments().Length != arguments.Length) continue;
             MethodInfo closed = arguments.Length > 0 ? candidate.MakeGenericMethod(arguments) : candidate;
             // Conversions differ in what they return.
-            if (closed.ReturnType == Of(called.ReturnType) && closed.GetParameters().Select(static p => p.ParameterType).SequenceEqual(parameters)) return closed;
+            if (closed.ReturnType == Of(called.ReturnType) && closed.GetParameters().Select(static p => p.ParameterType)
+                .SequenceEqual(parameters)) return closed;
         }
         return null;
     }

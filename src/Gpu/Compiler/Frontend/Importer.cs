@@ -14,9 +14,9 @@ internal readonly record struct StackValue(Value[] Leaves, Type? Type = null, Ty
 }
 
 /// <summary>
-/// Turns a kernel's IL, with everything it calls inlined, into IR. Variables become <see cref="Slot"/>s in memory; the passes promote them. What cannot be
-/// compiled ends its block with a refusal, which counts only if the block is still reachable once constants are folded: so a generic kernel
-/// may hold `throw` in the arm of a switch that its type argument does not take.
+/// Turns a kernel's IL, with everything it calls inlined, into IR. Variables become <see cref="Slot"/>s in memory; the passes promote them.
+/// What cannot be compiled ends its block with a refusal, which counts only if the block is still reachable once constants are folded: so a
+/// generic kernel may hold `throw` in the arm of a switch that its type argument does not take.
 /// </summary>
 internal sealed partial class Importer
 {
@@ -43,7 +43,8 @@ internal sealed partial class Importer
     }
 
     /// <summary>Imports a kernel and lays out its parameters.</summary>
-    public static (Function Function, List<KernelParameter> Parameters, bool ImplicitlyGrouped) Import(MethodInfo kernel, CompileTarget target)
+    public static (Function Function, List<KernelParameter> Parameters, bool ImplicitlyGrouped) Import(
+        MethodInfo kernel, CompileTarget target)
     {
         var importer = new Importer(target);
         return importer.ImportKernel(kernel);
@@ -53,12 +54,15 @@ internal sealed partial class Importer
     {
         var place = new SourcePlace(kernel, -1);
         if (!kernel.IsStatic || kernel.ReturnType != typeof(void)) throw place.Refuse("a kernel is a static method that returns void");
-        if (kernel.ContainsGenericParameters) throw place.Refuse("a generic kernel must be closed: pass the method with its type arguments");
+        if (kernel.ContainsGenericParameters)
+            throw place.Refuse("a generic kernel must be closed: pass the method with its type arguments");
 
         ParameterInfo[] formal = kernel.GetParameters();
         // ILGPU would make such a parameter the thread's index; as a value it would be something else in silence.
         if (formal is [{ ParameterType: var first }, ..] && s_otherIndices.Contains(first))
-            throw place.Refuse($"its index {formal[0].Name} is a {first.Name}: take an Index1D i and the width, x = i % width, y = i / width, or launch groups with a KernelConfig and read Grid.GlobalIndex");
+            throw place.Refuse(
+                $"its index {formal[0].Name} is a {first.Name}: take an Index1D i and the width, x = i % width, y = i / width, or " +
+                "launch groups with a KernelConfig and read Grid.GlobalIndex");
         bool grouped = KernelCompiler.IsImplicitlyGrouped(kernel);
         var parameters = new List<KernelParameter>();
         var arguments = new StackValue[formal.Length];
@@ -68,15 +72,19 @@ internal sealed partial class Importer
         {
             Type type = formal[i].ParameterType;
             if (TypeLayout.IsReference(type) || TypeLayout.Of(type) is not { } layout)
-                throw place.Refuse($"parameter {formal[i].Name} is a {type.Name}: kernels take primitives, ArrayView<T> and structs of these{HintFor(type)}");
+                throw place.Refuse(
+                    $"parameter {formal[i].Name} is a {type.Name}: kernels take primitives, ArrayView<T> and structs of " +
+                    $"these{HintFor(type)}");
             arguments[i] = AddParameter(parameters, formal[i].Name ?? $"p{i}", type, layout);
         }
         Value? extent = grouped ? AddParameter(parameters, "extent", typeof(long), TypeLayout.Of(typeof(long))!).Scalar : null;
         _builder.At(_entry.Then!);
         if (extent is not null)
         {
-            // The last group reaches beyond the extent: its spare threads leave. The comparison is unsigned since group * size may pass 2^31 there.
-            MethodInfo globalIndex = typeof(Device.Grid).GetMethod(nameof(Device.Grid.LinearGlobalX), BindingFlags.NonPublic | BindingFlags.Static)!;
+            // The last group reaches beyond the extent: its spare threads leave. The comparison is unsigned since group * size may pass
+            // 2^31 there.
+            MethodInfo globalIndex = typeof(Device.Grid)
+                .GetMethod(nameof(Device.Grid.LinearGlobalX), BindingFlags.NonPublic | BindingFlags.Static)!;
             Value index = Inline(globalIndex, [], place).Scalar;
             Block body = _function.NewBlock(), leave = _function.NewBlock();
             leave.Exit = Exit.Return;
@@ -90,7 +98,8 @@ internal sealed partial class Importer
         return (_function, parameters, grouped);
     }
 
-    private static string HintFor(Type type) => type.Namespace == "ILGPU.Runtime" && type.Name.StartsWith("ArrayView", StringComparison.Ordinal)
+    private static string HintFor(Type type) =>
+        type.Namespace == "ILGPU.Runtime" && type.Name.StartsWith("ArrayView", StringComparison.Ordinal)
         ? "; of a view with strides pass BaseView and the stride as an int" : "";
 
     private StackValue AddParameter(List<KernelParameter> parameters, string name, Type type, TypeLayout layout)
@@ -120,7 +129,8 @@ internal sealed partial class Importer
         if (_callStack.Count >= MostInlined) throw place.Refuse("calls are nested too deeply");
         if (MethodCode.Of(method) is not { } code) throw place.Refuse($"{method.DeclaringType?.Name}.{method.Name} has no body to compile");
         if (code.Body.ExceptionHandlingClauses.Count > 0)
-            throw new SourcePlace(method, code.Body.ExceptionHandlingClauses[0].TryOffset).Refuse("try blocks (also of foreach, using and lock) do not exist on the device: write a plain loop");
+            throw new SourcePlace(method, code.Body.ExceptionHandlingClauses[0].TryOffset)
+                .Refuse("try blocks (also of foreach, using and lock) do not exist on the device: write a plain loop");
         _callStack.Add(method);
         try
         {

@@ -52,14 +52,16 @@ internal sealed class TypeLayout
     {
         if (Primitive(type) is { } primitive)
             return new(primitive.Size(), primitive.Size(), [new(0, primitive, type == typeof(nint) || IsReference(type))], isScalar: true);
-        if (!type.IsValueType || type.IsPrimitive || type.IsExplicitLayout || type.IsDefined(typeof(InlineArrayAttribute), false) || type.ContainsGenericParameters || type == typeof(decimal)
+        if (!type.IsValueType || type.IsPrimitive || type.IsExplicitLayout || type.IsDefined(typeof(InlineArrayAttribute), false)
+            || type.ContainsGenericParameters || type == typeof(decimal)
             || IlgpuMeaning.IsForeign(type)) return null;
 
         int offset = 0, alignment = 1;
         int pack = type.StructLayoutAttribute is { Pack: > 0 } attribute ? attribute.Pack : 8;
         var leaves = new List<Leaf>();
         var fields = new Dictionary<(Type, string), (int, int)>();
-        foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).OrderBy(static f => f.MetadataToken))
+        foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+            .OrderBy(static f => f.MetadataToken))
         {
             if (Of(field.FieldType) is not { } inner) return null;
             int fieldAlignment = Math.Min(inner.Alignment, pack);
@@ -77,7 +79,8 @@ internal sealed class TypeLayout
             Leaf element = leaves[0];
             for (int at = element.Type.Size(); at < size; at += element.Type.Size()) leaves.Add(element with { Offset = at });
         }
-        var layout = new TypeLayout(size, alignment, [.. leaves], isScalar: false) { IsVectorAligned = type.IsDefined(typeof(VectorAlignedAttribute), false) };
+        var layout = new TypeLayout(size, alignment, [.. leaves], isScalar: false)
+            { IsVectorAligned = type.IsDefined(typeof(VectorAlignedAttribute), false) };
         foreach ((var key, var place) in fields) layout._fields.Add(key, place);
         return layout;
     }

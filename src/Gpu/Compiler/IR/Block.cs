@@ -4,8 +4,8 @@ namespace Lia.Gpu.Compiler.IR;
 internal enum Exit : byte { None, Branch, Conditional, Return, Refuse }
 
 /// <summary>
-/// Straight-line code. Predecessors are kept in step with the terminators (phi operands follow their order); a block is at most once among the
-/// predecessors of another.
+/// Straight-line code. Predecessors are kept in step with the terminators (phi operands follow their order); a block is at most once among
+/// the predecessors of another.
 /// </summary>
 internal sealed class Block(int id)
 {
@@ -59,7 +59,9 @@ internal sealed class Block(int id)
         otherwise.Predecessors.Add(this);
     }
 
-    /// <summary>Removes the edge from <paramref name="predecessor"/>, with its phi operands. The predecessor's terminator is the caller's.</summary>
+    /// <summary>
+    /// Removes the edge from <paramref name="predecessor"/>, with its phi operands. The predecessor's terminator is the caller's.
+    /// </summary>
     public void RemovePredecessor(Block predecessor)
     {
         int index = Predecessors.IndexOf(predecessor);

@@ -23,7 +23,8 @@ internal static partial class Folding
             case Op.Not:
                 return type == IRType.Pred ? 1 - x : ~x;
             case Op.Abs:
-                return type switch { IRType.F32 => Bits(MathF.Abs(AsFloat(x))), IRType.F64 => Bits(Math.Abs(AsDouble(x))), _ => x < 0 ? -x : x };
+                return type switch
+                    { IRType.F32 => Bits(MathF.Abs(AsFloat(x))), IRType.F64 => Bits(Math.Abs(AsDouble(x))), _ => x < 0 ? -x : x };
             case Op.Sqrt:
                 return type == IRType.F32 ? Bits(MathF.Sqrt(AsFloat(x))) : Bits(Math.Sqrt(AsDouble(x)));
             case Op.Floor:
@@ -39,7 +40,8 @@ internal static partial class Folding
             case Op.LeadingZeros:
                 return a.Type == IRType.I32 ? BitOperations.LeadingZeroCount((uint)x) : BitOperations.LeadingZeroCount((ulong)x);
             case Op.Extend:
-                return (MemoryType)kind switch { MemoryType.I8 => (sbyte)x, MemoryType.U8 => (byte)x, MemoryType.I16 => (short)x, _ => (ushort)x };
+                return (MemoryType)kind switch
+                    { MemoryType.I8 => (sbyte)x, MemoryType.U8 => (byte)x, MemoryType.I16 => (short)x, _ => (ushort)x };
             case Op.SignExtend:
                 return (int)x;
             case Op.ZeroExtend:
@@ -137,7 +139,8 @@ internal static partial class Folding
     {
         if (a.Type.IsFloat())
         {
-            double x = a.Type == IRType.F32 ? AsFloat(a.Bits) : AsDouble(a.Bits), y = b.Type == IRType.F32 ? AsFloat(b.Bits) : AsDouble(b.Bits);
+            double x = a.Type == IRType.F32 ? AsFloat(a.Bits) : AsDouble(a.Bits), y = b.Type == IRType.F32 ? AsFloat(b.Bits)
+                : AsDouble(b.Bits);
             return comparison switch
             {
                 Comparison.Eq => x == y,

@@ -19,16 +19,19 @@ internal static partial class Folding
         {
             case 1:
                 if (operands[0].IsConst && Unary(op, type, kind, operands[0]) is { } bits) return f.Const(type, bits);
-                return operands[0].Op == Op.Undef && op != Op.Extend && op is not (Op.Load or Op.LoadVector or Op.SlotAddress or Op.SharedAddress or Op.Ptx)
+                return operands[0].Op == Op.Undef && op != Op.Extend
+                    && op is not (Op.Load or Op.LoadVector or Op.SlotAddress or Op.SharedAddress or Op.Ptx)
                     ? f.Const(type, 0)
                     : UnaryIdentity(b, op, type, kind, operands[0]);
             case 2 when op == Op.Compare:
                 return Compare(b, (Comparison)kind, operands);
             case 2:
-                if (operands[0].IsConst && !operands[1].IsConst && IsCommutative(op)) (operands[0], operands[1]) = (operands[1], operands[0]);
+                if (operands[0].IsConst && !operands[1].IsConst && IsCommutative(op))
+                    (operands[0], operands[1]) = (operands[1], operands[0]);
                 if (operands[0].IsConst && operands[1].IsConst && Binary(op, type, operands[0].Bits, operands[1].Bits) is { } result)
                     return f.Const(type, result);
-                return type.IsInteger() || type == IRType.Pred ? IntegerIdentity(b, op, type, operands) : FloatIdentity(b, op, type, operands);
+                return type.IsInteger() || type == IRType.Pred ? IntegerIdentity(b, op, type, operands)
+                    : FloatIdentity(b, op, type, operands);
             case 3 when op == Op.Select:
                 return Select(b, operands);
             default:
@@ -95,7 +98,8 @@ internal static partial class Folding
                     || (a.Memory is MemoryType.I8 && narrow is MemoryType.I16);
             case Op.And when a.Operands[1].IsConst:
                 long mask = a.Operands[1].Bits;
-                return mask >= 0 && mask <= narrow switch { MemoryType.U8 => 255, MemoryType.I8 => 127, MemoryType.U16 => 65535, _ => 32767 };
+                return mask >= 0 && mask <= narrow switch
+                    { MemoryType.U8 => 255, MemoryType.I8 => 127, MemoryType.U16 => 65535, _ => 32767 };
             default:
                 return false;
         }
@@ -116,7 +120,8 @@ internal static partial class Folding
         {
             if (o[1].IsConstant(1) && o[2].IsConstant(0)) return b.Emit(Op.BoolToInt, IRType.I32, o[0]);
             if (o[1].IsConstant(0) && o[2].IsConstant(1)) return b.Emit(Op.BoolToInt, IRType.I32, b.Emit(Op.Not, IRType.Pred, o[0]));
-            if (IsBool(o[1]) && IsBool(o[2])) return b.Emit(Op.BoolToInt, IRType.I32, b.Select(o[0], AsPredicate(b, o[1]), AsPredicate(b, o[2])));
+            if (IsBool(o[1]) && IsBool(o[2]))
+                return b.Emit(Op.BoolToInt, IRType.I32, b.Select(o[0], AsPredicate(b, o[1]), AsPredicate(b, o[2])));
         }
         return null;
     }
@@ -132,7 +137,8 @@ internal static partial class Folding
         if (o[0].IsConst) return b.Compare(comparison.Swap(), o[1], o[0]);
         bool isFloat = o[0].Type.IsFloat();
         if (o[0] == o[1] && !isFloat)
-            return f.Const(IRType.Pred, comparison is Comparison.Eq or Comparison.Le or Comparison.Ge or Comparison.LeU or Comparison.GeU ? 1 : 0);
+            return f.Const(IRType.Pred, comparison is Comparison.Eq or Comparison.Le or Comparison.Ge or Comparison.LeU or Comparison.GeU
+                ? 1 : 0);
         if (isFloat || !o[1].IsConst) return null;
 
         long c = o[1].Bits;
@@ -169,7 +175,8 @@ internal static partial class Folding
         double c = single ? BitConverter.Int32BitsToSingle((int)o[1].Bits) : BitConverter.Int64BitsToDouble(o[1].Bits);
         if (op is Op.Mul or Op.Div && c == 1) return o[0];
         // The reciprocal of a power of two is exact, and so is every product with it that a quotient would give.
-        if (op == Op.Div && single && MathF.Abs((float)c) is >= 1e-30f and <= 1e30f && BitOperations.IsPow2((uint)o[1].Bits & 0x7fffff | 0x800000))
+        if (op == Op.Div && single && MathF.Abs((float)c) is >= 1e-30f and <= 1e30f
+            && BitOperations.IsPow2((uint)o[1].Bits & 0x7fffff | 0x800000))
             return b.Emit(Op.Mul, o[0], b.Function.Float((float)(1 / c)));
         return null;
     }

@@ -11,7 +11,8 @@ internal static class Printer
         foreach (Block block in function.Blocks)
         {
             text.Append('B').Append(block.Id).Append(':');
-            if (block.Predecessors.Count > 0) text.Append("    ; from ").AppendJoin(", ", block.Predecessors.Select(static p => $"B{p.Id}"));
+            if (block.Predecessors.Count > 0)
+                text.Append("    ; from ").AppendJoin(", ", block.Predecessors.Select(static p => $"B{p.Id}"));
             text.Append('\n');
             foreach (Value phi in block.Phis) Line(text, phi);
             foreach (Value value in block.Body) Line(text, value);

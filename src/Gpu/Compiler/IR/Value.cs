@@ -50,7 +50,8 @@ internal sealed class Value(int id, Op op, IRType type, Value[] operands)
     public bool IsMemory => Op is Op.Load or Op.Store or Op.LoadVector or Op.StoreVector;
 
     /// <summary>Stays where it is and is kept even when nothing uses it.</summary>
-    public bool HasSideEffect => Op is Op.Store or Op.StoreVector or Op.Shuffle || (Op == Op.Ptx && Call.Intrinsic.Effect == PtxEffect.Writes);
+    public bool HasSideEffect => Op is Op.Store or Op.StoreVector or Op.Shuffle
+        || (Op == Op.Ptx && Call.Intrinsic.Effect == PtxEffect.Writes);
 
     /// <summary>Depends on its operands alone: may be merged with its equals and moved to where its operands are known.</summary>
     public bool IsPure => Op switch
@@ -74,7 +75,9 @@ internal sealed record PtxCall(PtxAttribute Intrinsic, string Name, ImmutableArr
     /// <summary>Whether every result is the new content of an accumulator, which an operand gives the old one of.</summary>
     public bool HasAccumulators => Intrinsic.Accumulators > 0;
 
-    /// <summary>The operand that goes in where a result comes out: the first stands in the parameters' order, the rest behind all parameters.</summary>
+    /// <summary>
+    /// The operand that goes in where a result comes out: the first stands in the parameters' order, the rest behind all parameters.
+    /// </summary>
     public Value Accumulator(Value call, int result) => call.Operands[result == 0 ? 0 : call.Operands.Length - Results.Length + result];
 }
 

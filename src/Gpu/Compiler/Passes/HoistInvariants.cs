@@ -2,7 +2,9 @@ using Lia.Gpu.Compiler.IR;
 
 namespace Lia.Gpu.Compiler.Passes;
 
-/// <summary>Moves pure operations whose operands do not change in a loop in front of it. Predicates stay: there are few registers for them.</summary>
+/// <summary>
+/// Moves pure operations whose operands do not change in a loop in front of it. Predicates stay: there are few registers for them.
+/// </summary>
 internal static class HoistInvariants
 {
     public static void Run(Function function)

@@ -3,8 +3,8 @@ using Lia.Gpu.Compiler.IR;
 namespace Lia.Gpu.Compiler.Passes;
 
 /// <summary>
-/// Finds the state space of every access from where its address comes: an allocation, or a kernel parameter. Shared addresses are then computed in 32
-/// bits: the shared window is small, and 32-bit arithmetic is half the registers.
+/// Finds the state space of every access from where its address comes: an allocation, or a kernel parameter. Shared addresses are then
+/// computed in 32 bits: the shared window is small, and 32-bit arithmetic is half the registers.
 /// </summary>
 internal static class InferSpaces
 {
@@ -60,7 +60,8 @@ internal static class InferSpaces
                 Op.SharedAddress => AddressSpace.Shared,
                 Op.Param => value.Space,
                 // A difference of addresses is a number.
-                Op.Sub => spaces.GetValueOrDefault(value.Operands[1]) == AddressSpace.None ? spaces.GetValueOrDefault(value.Operands[0]) : AddressSpace.None,
+                Op.Sub => spaces.GetValueOrDefault(value.Operands[1]) == AddressSpace.None ? spaces.GetValueOrDefault(value.Operands[0])
+                    : AddressSpace.None,
                 Op.Add or Op.Phi or Op.Select => value.Operands.Max(o => spaces.GetValueOrDefault(o)),
                 _ => AddressSpace.None,
             };
@@ -71,7 +72,8 @@ internal static class InferSpaces
                 {
                     AddressSpace other = spaces.GetValueOrDefault(operand);
                     if (other != AddressSpace.None && other != space)
-                        throw new KernelCompilationException(null, -1, null, 0, $"one reference or view is {other} on one way and {space} on another: give each its own variable");
+                        throw new KernelCompilationException(null, -1, null, 0,
+                            $"one reference or view is {other} on one way and {space} on another: give each its own variable");
                 }
             }
             spaces[value] = space;
@@ -118,7 +120,8 @@ internal static class InferSpaces
                     {
                         foreach (int i in Ptx.Template.Of(value.Call).Addresses)
                         {
-                            if (spaces.GetValueOrDefault(value.Operands[i]) == AddressSpace.Shared) value.Operands[i] = Narrow(value.Operands[i]);
+                            if (spaces.GetValueOrDefault(value.Operands[i]) == AddressSpace.Shared)
+                                value.Operands[i] = Narrow(value.Operands[i]);
                         }
                     }
                 }
@@ -130,7 +133,8 @@ internal static class InferSpaces
         }
 
         /// <summary>Operations whose low 32 bits are those of the operation on the low 32 bits of their operands.</summary>
-        private static bool Follows(Value value) => value.Op is Op.Add or Op.Sub or Op.Mul or Op.Phi or Op.Select or Op.And or Op.Or or Op.Xor;
+        private static bool Follows(Value value) =>
+            value.Op is Op.Add or Op.Sub or Op.Mul or Op.Phi or Op.Select or Op.And or Op.Or or Op.Xor;
 
         private Value Narrow(Value value) => value.IsConst ? function.Const(IRType.I32, value.Bits)
             : value.Op == Op.Undef ? function.Undef(IRType.I32)

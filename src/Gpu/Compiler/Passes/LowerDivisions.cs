@@ -3,7 +3,9 @@ using Lia.Gpu.Compiler.IR;
 
 namespace Lia.Gpu.Compiler.Passes;
 
-/// <summary>Division and remainder by constants as shifts, masks and multiplications; there is no division instruction in the hardware.</summary>
+/// <summary>
+/// Division and remainder by constants as shifts, masks and multiplications; there is no division instruction in the hardware.
+/// </summary>
 internal static class LowerDivisions
 {
     public static void Run(Function function)
@@ -29,7 +31,8 @@ internal static class LowerDivisions
     }
 
     private static bool IsCandidate(Value value) =>
-        value.Op is Op.Div or Op.DivU or Op.Rem or Op.RemU && value.Type.IsInteger() && value.Operands[1].IsConst && value.Operands[1].Bits > 0;
+        value.Op is Op.Div or Op.DivU or Op.Rem or Op.RemU && value.Type.IsInteger() && value.Operands[1].IsConst
+            && value.Operands[1].Bits > 0;
 
     private static Value? Lower(Builder b, Ranges ranges, Value value)
     {
@@ -60,7 +63,9 @@ internal static class LowerDivisions
         return remainder ? b.Emit(Op.Sub, x, b.Emit(Op.Mul, quotient, f.Int((int)d))) : quotient;
     }
 
-    /// <summary>x / d for 0 &lt;= x &lt; 2^31: floor(x * m / 2^(32+s)) with m = ceil(2^(32+s) / d), exact as m * d - 2^(32+s) &lt;= 2^(s+1).</summary>
+    /// <summary>
+    /// x / d for 0 &lt;= x &lt; 2^31: floor(x * m / 2^(32+s)) with m = ceil(2^(32+s) / d), exact as m * d - 2^(32+s) &lt;= 2^(s+1).
+    /// </summary>
     private static Value? UnsignedBelow31(Builder b, Value x, long d)
     {
         for (int s = 0; s < 32; s++)
@@ -88,7 +93,9 @@ internal static class LowerDivisions
         return null;
     }
 
-    /// <summary>Hacker's Delight, signed division by a constant of at least 2: a high product, a correction, and one more for negative x.</summary>
+    /// <summary>
+    /// Hacker's Delight, signed division by a constant of at least 2: a high product, a correction, and one more for negative x.
+    /// </summary>
     private static Value Signed(Builder b, Value x, long d)
     {
         Function f = b.Function;

@@ -4,8 +4,8 @@ using Lia.Gpu.Compiler.IR;
 namespace Lia.Gpu.Compiler.Passes;
 
 /// <summary>
-/// Common subexpressions: a pure operation that a dominating block has already computed is not computed again. Loads are merged within a block, as long as
-/// nothing in between writes memory that could be theirs.
+/// Common subexpressions: a pure operation that a dominating block has already computed is not computed again. Loads are merged within a
+/// block, as long as nothing in between writes memory that could be theirs.
 /// </summary>
 internal static class NumberValues
 {

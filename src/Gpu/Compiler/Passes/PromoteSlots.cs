@@ -3,8 +3,8 @@ using Lia.Gpu.Compiler.IR;
 namespace Lia.Gpu.Compiler.Passes;
 
 /// <summary>
-/// Local variables, structs and arrays to registers. A slot is split into its parts (each offset and size that is accessed) when every use is a
-/// load or store at a constant offset and no two parts overlap; each part then becomes values joined by phis.
+/// Local variables, structs and arrays to registers. A slot is split into its parts (each offset and size that is accessed) when every use
+/// is a load or store at a constant offset and no two parts overlap; each part then becomes values joined by phis.
 /// </summary>
 internal static class PromoteSlots
 {
@@ -55,7 +55,8 @@ internal static class PromoteSlots
         {
             foreach (Value value in block.Body)
             {
-                if (value.Op is not (Op.SlotAddress or Op.SharedAddress) || value.Operands.Length == 0 || !value.Operands[0].IsConst) continue;
+                if (value.Op is not (Op.SlotAddress or Op.SharedAddress) || value.Operands.Length == 0 || !value.Operands[0].IsConst)
+                    continue;
                 long length = value.Operands[0].Bits;
                 if (value.Data is Slot slot) slot.Size = length * slot.ElementSize;
                 else if (value.Data is SharedSymbol symbol) symbol.Size = length * symbol.ElementSize;
@@ -77,14 +78,16 @@ internal static class PromoteSlots
                         addresses[value] = (slot, 0);
                         if (!usages.ContainsKey(slot)) usages.Add(slot, new Usage());
                         break;
-                    case Op.Add when value.Operands[1].IsConst && addresses.TryGetValue(value.Operands[0], out (Slot Slot, long Offset) origin):
+                    case Op.Add when value.Operands[1].IsConst
+                        && addresses.TryGetValue(value.Operands[0], out (Slot Slot, long Offset) origin):
                         addresses[value] = (origin.Slot, origin.Offset + value.Operands[1].Bits);
                         break;
                     case Op.Load or Op.LoadVector or Op.Store or Op.StoreVector:
                         if (addresses.TryGetValue(value.Operands[0], out (Slot Slot, long Offset) place))
                         {
                             int width = Math.Max((int)value.Width, 1);
-                            for (int i = 0; i < width; i++) Access(usages[place.Slot], place.Offset + i * value.Memory.Size(), value.Memory);
+                            for (int i = 0; i < width; i++)
+                                Access(usages[place.Slot], place.Offset + i * value.Memory.Size(), value.Memory);
                         }
                         for (int i = 1; i < value.Operands.Length; i++) Escape(value.Operands[i], addresses, usages);
                         break;
@@ -243,7 +246,8 @@ internal static class PromoteSlots
                 int index = successor.Predecessors.IndexOf(block);
                 foreach (Value phi in successor.Phis)
                 {
-                    if (_phis.TryGetValue(phi, out Variable? variable)) phi.Operands[index] = _current[variable.Index] ?? function.Undef(phi.Type);
+                    if (_phis.TryGetValue(phi, out Variable? variable))
+                        phi.Operands[index] = _current[variable.Index] ?? function.Undef(phi.Type);
                 }
             }
         }

@@ -86,7 +86,9 @@ internal sealed class Ranges(Flow flow)
         }
     }
 
-    /// <summary>A phi whose every way in is known; a loop counter `start + k * step` is bounded by the comparison that keeps the loop going.</summary>
+    /// <summary>
+    /// A phi whose every way in is known; a loop counter `start + k * step` is bounded by the comparison that keeps the loop going.
+    /// </summary>
     private (long Low, long High) Counter(Value phi, int depth)
     {
         _known[phi] = s_all;
@@ -94,7 +96,8 @@ internal sealed class Ranges(Flow flow)
         (long Low, long High) range = (long.MaxValue, long.MinValue);
         foreach (Value operand in phi.Operands)
         {
-            if (operand.Op == Op.Add && operand.Operands[0] == phi && operand.Operands[1].IsConst && operand.Operands[1].Bits > 0 && step is null)
+            if (operand.Op == Op.Add && operand.Operands[0] == phi && operand.Operands[1].IsConst && operand.Operands[1].Bits > 0
+                && step is null)
             {
                 step = operand;
                 continue;

@@ -2,7 +2,9 @@ using Lia.Gpu.Compiler.IR;
 
 namespace Lia.Gpu.Compiler.Passes;
 
-/// <summary>Folds constants and identities through the whole function, decides constant branches, merges blocks and drops what is unused.</summary>
+/// <summary>
+/// Folds constants and identities through the whole function, decides constant branches, merges blocks and drops what is unused.
+/// </summary>
 internal static class Simplify
 {
     public static void Run(Function function)

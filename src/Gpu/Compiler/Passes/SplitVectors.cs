@@ -4,15 +4,16 @@ using Lia.Gpu.Compiler.IR;
 namespace Lia.Gpu.Compiler.Passes;
 
 /// <summary>
-/// Vector accesses to single ones: all that satisfy a condition, or those whose address is not provably a multiple of the whole. Views given to a kernel,
-/// and shared arrays, start at a multiple of 16.
+/// Vector accesses to single ones: all that satisfy a condition, or those whose address is not provably a multiple of the whole. Views
+/// given to a kernel, and shared arrays, start at a multiple of 16.
 /// </summary>
 internal static class SplitVectors
 {
     public static void Run(Function function)
     {
         var alignments = new Dictionary<Value, long>();
-        Split(function, value => value.NeedsProof && Alignment(value.Operands[0], alignments) < value.Width * value.Memory.Size(), static (_, _, _) => { });
+        Split(function, value => value.NeedsProof && Alignment(value.Operands[0], alignments) < value.Width * value.Memory.Size(),
+            static (_, _, _) => { });
     }
 
     /// <summary>Splits what the condition holds for, telling the address of each new access with the vector and the offset in it.</summary>

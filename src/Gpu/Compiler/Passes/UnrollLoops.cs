@@ -3,8 +3,9 @@ using Lia.Gpu.Compiler.IR;
 namespace Lia.Gpu.Compiler.Passes;
 
 /// <summary>
-/// Replaces a loop whose number of iterations is a constant by that many copies of its body. The number is found by executing the loop's exit
-/// condition, so any start, step and comparison will do. Values that live on behind the loop pass through slots, which promotion then removes.
+/// Replaces a loop whose number of iterations is a constant by that many copies of its body. The number is found by executing the loop's
+/// exit condition, so any start, step and comparison will do. Values that live on behind the loop pass through slots, which promotion then
+/// removes.
 /// </summary>
 internal static class UnrollLoops
 {
@@ -53,11 +54,14 @@ internal static class UnrollLoops
 
     private static Value Root(Value address)
     {
-        while (address.Op == Op.Add) address = address.Operands[0].Op is Op.Mul or Op.SignExtend ? address.Operands[1] : address.Operands[0];
+        while (address.Op == Op.Add)
+            address = address.Operands[0].Op is Op.Mul or Op.SignExtend ? address.Operands[1] : address.Operands[0];
         return address;
     }
 
-    /// <summary>How often the latch branches back, found by running the first exit condition that depends on constants and the loop alone.</summary>
+    /// <summary>
+    /// How often the latch branches back, found by running the first exit condition that depends on constants and the loop alone.
+    /// </summary>
     private static int? TripCount(Function function, Flow flow, Loop loop)
     {
         foreach (Block block in loop.Blocks.OrderBy(static b => b.Order))
@@ -237,7 +241,9 @@ internal static class UnrollLoops
 
         private Value Map(Value value) => _values.GetValueOrDefault(value, value);
 
-        /// <summary>Copies from <paramref name="start"/> on, back edges going to <paramref name="next"/>; returns the header phis' values there.</summary>
+        /// <summary>
+        /// Copies from <paramref name="start"/> on, back edges going to <paramref name="next"/>; returns the header phis' values there.
+        /// </summary>
         public Dictionary<Value, Value> Copy(Block start, Block next, Dictionary<Value, Value> incoming, int latchIndex)
         {
             foreach ((Value phi, Value value) in incoming) _values.Add(phi, value);
@@ -263,7 +269,8 @@ internal static class UnrollLoops
             }
             foreach ((Value twin, Value original) in phis)
             {
-                twin.Operands = [.. twin.Block!.Predecessors.Select(p => Map(original.Operands[original.Block!.Predecessors.IndexOf(_originals[p])]))];
+                twin.Operands =
+                    [.. twin.Block!.Predecessors.Select(p => Map(original.Operands[original.Block!.Predecessors.IndexOf(_originals[p])]))];
             }
             return loop.Header.Phis.ToDictionary(static phi => phi, phi => Map(phi.Operands[latchIndex]));
         }

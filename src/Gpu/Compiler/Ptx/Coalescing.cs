@@ -4,14 +4,14 @@ using Lia.Gpu.Compiler.IR;
 namespace Lia.Gpu.Compiler.Ptx;
 
 /// <summary>
-/// Gives the accumulators of asynchronous products one register from the first to the last instruction that touches them, around loops too: a move between
-/// two such instructions would touch a register in flight. Values that an instruction joins (an accumulator's old and new content) and values that a phi joins
-/// are merged unless their live ranges overlap. Functions without accumulators are left alone.
+/// Gives the accumulators of asynchronous products one register from the first to the last instruction that touches them, around loops too:
+/// a move between two such instructions would touch a register in flight. Values that an instruction joins (an accumulator's old and new
+/// content) and values that a phi joins are merged unless their live ranges overlap. Functions without accumulators are left alone.
 /// </summary>
 internal sealed class Coalescing
 {
-    // Positions in a block: phis, then twice the index of an instruction for what it reads, one more for what it computes. The new content of an accumulator
-    // counts as written one before the reads, since a move that fills its register stands before the instruction.
+    // Positions in a block: phis, then twice the index of an instruction for what it reads, one more for what it computes. The new content
+    // of an accumulator counts as written one before the reads, since a move that fills its register stands before the instruction.
     private const int PhiPosition = -2;
 
     private readonly Dictionary<Value, Value[]> _results = [];
@@ -58,7 +58,8 @@ internal sealed class Coalescing
             foreach (Value value in block.Body)
             {
                 if (value.Op == Op.Ptx && value.Call.HasAccumulators) _results.Add(value, new Value[value.Call.Results.Length]);
-                else if (value.Op == Op.Extract && _results.TryGetValue(value.Operands[0], out Value[]? results)) results[value.Bits] = value;
+                else if (value.Op == Op.Extract && _results.TryGetValue(value.Operands[0], out Value[]? results))
+                    results[value.Bits] = value;
             }
         }
         foreach ((Value call, Value[] results) in _results)
@@ -206,7 +207,9 @@ internal sealed class Coalescing
         _members[from] = null;
     }
 
-    /// <summary>In static single assignment form two live ranges overlap exactly when one value is live where the other is defined.</summary>
+    /// <summary>
+    /// In static single assignment form two live ranges overlap exactly when one value is live where the other is defined.
+    /// </summary>
     private bool Overlap(int a, int b) => IsLiveAtDefinition(a, b) || IsLiveAtDefinition(b, a);
 
     private bool IsLiveAtDefinition(int value, int other)

@@ -23,10 +23,12 @@ internal sealed partial class PtxEmitter
                 Line($"st.{Space(v)}.{MemoryName(v.Memory)} {Address(v)}, {Stored(v.Operands[1])};");
                 return;
             case Op.LoadVector:
-                Line($"ld.{Space(v)}{(v.NonCoherent ? ".nc" : "")}.v{v.Width}.{MemoryName(v.Memory)} {{{string.Join(", ", Results(v, v.Width, v.Memory.Register()))}}}, {Address(v)};");
+                Line($"ld.{Space(v)}{(v.NonCoherent ? ".nc" : "")}.v{v.Width}.{MemoryName(v.Memory)} " +
+                    $"{{{string.Join(", ", Results(v, v.Width, v.Memory.Register()))}}}, {Address(v)};");
                 return;
             case Op.StoreVector:
-                Line($"st.{Space(v)}.v{v.Width}.{MemoryName(v.Memory)} {Address(v)}, {{{string.Join(", ", v.Operands.Skip(1).Select(Register))}}};");
+                Line($"st.{Space(v)}.v{v.Width}.{MemoryName(v.Memory)} {Address(v)}, " +
+                    $"{{{string.Join(", ", v.Operands.Skip(1).Select(Register))}}};");
                 return;
             case Op.Param:
                 var parameter = (KernelParameter)v.Data!;
@@ -84,7 +86,8 @@ internal sealed partial class PtxEmitter
             case Op.LeadingZeros: return $"clz.b{Letter(v.Operands[0].Type)[1..]} {d}, {A()}";
             case Op.ReverseBits: return $"brev.{bits} {d}, {A()}";
             case Op.Compare: return Compare(v, d);
-            case Op.Select: return $"selp.{(isFloat ? t : bits)} {d}, {SelectOperand(v.Operands[1])}, {SelectOperand(v.Operands[2])}, {A()}";
+            case Op.Select: return $"selp.{(isFloat ? t : bits)} {d}, {SelectOperand(v.Operands[1])}, " +
+                $"{SelectOperand(v.Operands[2])}, {A()}";
             case Op.Extend: return v.Memory switch
             {
                 MemoryType.U8 => $"and.b32 {d}, {A()}, 255",
@@ -106,7 +109,8 @@ internal sealed partial class PtxEmitter
             case Op.HalfToBits: return $"cvt.u32.u16 {d}, {A()}";
             case Op.SlotAddress: return $"mov.b64 {d}, {Local(v)}";
             case Op.SharedAddress: return $"mov.{(v.Type == IRType.I32 ? "b32" : "b64")} {d}, {Shared(v)}";
-            case Op.Shuffle: return $"shfl.sync.{v.Kind switch { 0 => "idx", 1 => "up", 2 => "down", _ => "bfly" }}.b32 {d}, {Register(v.Operands[0])}, {A(1)}, {((ShuffleKind)v.Kind == ShuffleKind.Up ? 0 : 31)}, 0xffffffff";
+            case Op.Shuffle: return $"shfl.sync.{v.Kind switch { 0 => "idx", 1 => "up", 2 => "down", _ => "bfly" }}.b32 {d}, " +
+                $"{Register(v.Operands[0])}, {A(1)}, {((ShuffleKind)v.Kind == ShuffleKind.Up ? 0 : 31)}, 0xffffffff";
             default: throw new InvalidOperationException($"no instruction for {v.Op}");
         }
     }
@@ -192,7 +196,9 @@ internal sealed partial class PtxEmitter
     {
         var symbol = (SharedSymbol)v.Data!;
         if (symbol.Size < 0 && !symbol.IsDynamic)
-            throw symbol.Place!.Refuse("the length of a shared array must be a compile-time constant: use SharedMemory.GetDynamic<T>() for a length chosen at launch");
+            throw symbol.Place!.Refuse(
+                "the length of a shared array must be a compile-time constant: use SharedMemory.GetDynamic<T>() for a length chosen at " +
+                "launch");
         _shared[symbol] = symbol.Size;
         return symbol.Name;
     }
@@ -211,7 +217,8 @@ internal sealed partial class PtxEmitter
     private string Unsigned(Value v, int index)
     {
         Value operand = v.Operands[index];
-        return !operand.IsConst ? Operand(operand) : operand.Type == IRType.I32 ? ((uint)operand.Bits).ToString() : ((ulong)operand.Bits).ToString();
+        return !operand.IsConst ? Operand(operand) : operand.Type == IRType.I32 ? ((uint)operand.Bits).ToString()
+            : ((ulong)operand.Bits).ToString();
     }
 
     /// <summary>A register, where PTX takes no immediate.</summary>

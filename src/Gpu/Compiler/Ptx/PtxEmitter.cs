@@ -46,12 +46,15 @@ internal sealed partial class PtxEmitter
         foreach (SharedSymbol symbol in _function.Shared)
         {
             if (!_shared.TryGetValue(symbol, out long size)) continue;
-            module.Append(symbol.IsDynamic ? $".extern .shared .align {symbol.Alignment} .b8 {symbol.Name}[];\n" : $".shared .align 16 .b8 {symbol.Name}[{size}];\n");
+            module.Append(symbol.IsDynamic ? $".extern .shared .align {symbol.Alignment} .b8 {symbol.Name}[];\n"
+                : $".shared .align 16 .b8 {symbol.Name}[{size}];\n");
             isDynamic |= symbol.IsDynamic;
             if (symbol.IsDynamic) continue;
             staticShared = (staticShared + 15) / 16 * 16 + size;
             if (staticShared > MostStaticShared)
-                throw symbol.Place!.Refuse($"{staticShared} bytes of static shared memory, at most {MostStaticShared} are allowed: use SharedMemory.GetDynamic<T>()");
+                throw symbol.Place!.Refuse(
+                    $"{staticShared} bytes of static shared memory, at most {MostStaticShared} are allowed: use " +
+                    "SharedMemory.GetDynamic<T>()");
         }
         module.Append($".visible .entry {_name}(\n");
         for (int i = 0; i < _parameters.Count; i++)

@@ -1,7 +1,7 @@
 namespace Lia.Kernels.Convolution;
 
-/// <summary>A work item of an fp16 convolution: which part, which tile of pixels, which output channels. Channel tiles vary fastest, so that blocks which run
-/// together share their input in the cache.</summary>
+/// <summary>A work item of an fp16 convolution: which part, which tile of pixels, which output channels. Channel tiles vary fastest, so
+/// that blocks which run together share their input in the cache.</summary>
 internal struct ConvolutionItem
 {
     public int FirstStep, EndStep, Rows, Columns, Plane, Split;
@@ -34,8 +34,9 @@ internal struct ConvolutionItem
     }
 
     /// <summary>
-    /// Where a thread puts its pairs of channels: the pixel's octet of the tile's first channels, in pairs; the octets after it are <see cref="PairsPerOctet"/> apart.
-    /// The four lanes that share a pixel hold its octet, eight groups of four neighbouring pixels: a warp stores 128 bytes in one piece.
+    /// Where a thread puts its pairs of channels: the pixel's octet of the tile's first channels, in pairs; the octets after it are
+    /// <see cref="PairsPerOctet"/> apart. The four lanes that share a pixel hold its octet, eight groups of four neighbouring pixels: a
+    /// warp stores 128 bytes in one piece.
     /// </summary>
     public static int PairAt(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int channel)
     {
@@ -47,9 +48,11 @@ internal struct ConvolutionItem
     public static int PairsPerOctet(HalfConvolutionArguments a) => a.OutputPlanes * a.OutputHeight * a.OutputWidth * 4;
 
     /// <summary>
-    /// Stores channels <paramref name="channel"/> and the next of a pixel (sum X, Y) and, where it is inside, of the pixel below (Z, W): through the epilogue, or as partial sums.
+    /// Stores channels <paramref name="channel"/> and the next of a pixel (sum X, Y) and, where it is inside, of the pixel below (Z, W):
+    /// through the epilogue, or as partial sums.
     /// </summary>
-    public static void Store<TFormat>(HalfConvolutionArguments a, int parts, ConvolutionItem item, int frame, int pair, bool hasBelow, int channel, Float4 sum)
+    public static void Store<TFormat>(
+        HalfConvolutionArguments a, int parts, ConvolutionItem item, int frame, int pair, bool hasBelow, int channel, Float4 sum)
         where TFormat : struct, IMapFormat
     {
         int below = pair + a.OutputWidth * 4;

@@ -7,7 +7,8 @@ namespace Lia.Kernels.Convolution;
 /// <param name="Source">Which input, 0 or 1.</param>
 /// <param name="Plane">Plane of a phase-separated input.</param>
 /// <param name="Octet">First octet of channels.</param>
-/// <param name="Flags">What happens before the step: <see cref="LoadsTile"/>, <see cref="Activates"/>; from <see cref="MapShift"/> on the number of the input tile's shape.</param>
+/// <param name="Flags">What happens before the step: <see cref="LoadsTile"/>, <see cref="Activates"/>; from <see cref="MapShift"/> on the
+/// number of the input tile's shape.</param>
 /// <param name="OriginY">Row of the input that the tile starts at, relative to the tile's first output row.</param>
 /// <param name="OriginX">Column, likewise.</param>
 /// <param name="Halo">Rows (times 256) and columns that the input tile has more than the output tile.</param>
@@ -29,8 +30,8 @@ internal readonly record struct ConvolutionStep(int Source, int Plane, int Octet
 }
 
 /// <summary>
-/// A share of a convolution that blocks compute on their own: one phase of a transposed convolution, one part of a K that was cut, or all of it.
-/// One <see cref="Int4"/> as the kernels load it.
+/// A share of a convolution that blocks compute on their own: one phase of a transposed convolution, one part of a K that was cut, or all
+/// of it. One <see cref="Int4"/> as the kernels load it.
 /// </summary>
 /// <param name="FirstStep">Where its steps start.</param>
 /// <param name="EndStep">Where they end.</param>

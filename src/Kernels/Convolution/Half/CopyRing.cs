@@ -1,8 +1,9 @@
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
-/// A group's shared memory: the two rings of stages between the warp that copies (the producer) and the warpgroups that multiply (the consumers), input tiles and steps of weights. Every
-/// stage has a barrier that says full (one arrival, and the bytes of the copy) and one that says empty (an arrival of each warp that read it).
+/// A group's shared memory: the two rings of stages between the warp that copies (the producer) and the warpgroups that multiply (the
+/// consumers), input tiles and steps of weights. Every stage has a barrier that says full (one arrival, and the bytes of the copy) and one
+/// that says empty (an arrival of each warp that read it).
 /// </summary>
 internal struct CopyRing
 {

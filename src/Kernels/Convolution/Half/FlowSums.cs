@@ -16,8 +16,8 @@ internal struct FlowOperands
 }
 
 /// <summary>
-/// ToFlow at the end of a convolution: o[j] = sum over c of Wf[j, c] s[c] y[c] for the pixel whose channels four lanes hold. At the network's last level nothing else
-/// reads y, so it is never stored.
+/// ToFlow at the end of a convolution: o[j] = sum over c of Wf[j, c] s[c] y[c] for the pixel whose channels four lanes hold. At the
+/// network's last level nothing else reads y, so it is never stored.
 /// </summary>
 internal struct FlowSums
 {

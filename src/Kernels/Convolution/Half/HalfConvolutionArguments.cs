@@ -11,7 +11,10 @@ internal struct ConvolutionInput
     public int Octets, Planes, Height, Width;
 }
 
-/// <summary>What an fp16 convolution kernel is passed. The tile is a rectangle of blocks of 8 x 8 output pixels, or the same block of several frames.</summary>
+/// <summary>
+/// What an fp16 convolution kernel is passed. The tile is a rectangle of blocks of 8 x 8 output pixels, or the same block of several
+/// frames.
+/// </summary>
 internal struct HalfConvolutionArguments
 {
     public ConvolutionInput Input0, Input1;

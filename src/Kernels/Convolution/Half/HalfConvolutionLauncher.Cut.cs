@@ -9,12 +9,13 @@ namespace Lia.Kernels.Convolution;
 /// <param name="Splits">Parts of K.</param>
 internal readonly record struct ConvolutionCut(int TileN, int Blocks, int BlocksX, int BlocksY, int TileFrames, int Splits);
 
-/// <content>How a convolution is cut: tile, frames of a tile, parts of K. An estimate of the time decides; results differ only in the order of sums.</content>
+/// <content>How a convolution is cut: tile, frames of a tile, parts of K. An estimate of the time decides; results differ only in the order
+/// of sums.</content>
 internal sealed partial class HalfConvolutionLauncher
 {
     /// <summary>
-    /// How to cut a convolution for so many frames. More parts of K for fewer frames: results then differ in the order of additions. Not so with pairs of halves, whose K is cut by
-    /// <see cref="PairSplits"/>.
+    /// How to cut a convolution for so many frames. More parts of K for fewer frames: results then differ in the order of additions. Not so
+    /// with pairs of halves, whose K is cut by <see cref="PairSplits"/>.
     /// </summary>
     /// <param name="weights">The convolution.</param>
     /// <param name="output">Its output.</param>
@@ -26,11 +27,13 @@ internal sealed partial class HalfConvolutionLauncher
         ConvolutionCut best = default;
         double least = double.MaxValue;
         bool isPair = weights.Precision == WeightPrecision.Pair;
-        (int N, int Blocks)[] tiles = isPair ? WgmmaPairTiles(tileN) : IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)] : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)];
+        (int N, int Blocks)[] tiles = isPair ? WgmmaPairTiles(tileN) : IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)]
+            : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)];
         foreach ((int n, int blocks) in tiles)
         {
             if (isWhole && n != outputs) continue;
-            int mostSplits = isWhole ? 1 : isPair ? PairSplits(weights, output) : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits);
+            int mostSplits = isWhole ? 1 : isPair ? PairSplits(weights, output)
+                : Math.Min(8, IsFused(weights) ? weights.Chunks : weights.MostSplits);
             foreach (ConvolutionCut shape in Shapes(output, n, blocks))
             {
                 if (isPair && SharedBytes(weights, shape) > MostSharedBytes) continue;
@@ -45,8 +48,8 @@ internal sealed partial class HalfConvolutionLauncher
     }
 
     /// <summary>
-    /// Parts of K of a convolution of pairs: by the layer alone, so that a result is the same bits whatever frames are beside it and whatever the device. As many as keep a large device busy
-    /// with one small picture, no more than cost little with many.
+    /// Parts of K of a convolution of pairs: by the layer alone, so that a result is the same bits whatever frames are beside it and
+    /// whatever the device. As many as keep a large device busy with one small picture, no more than cost little with many.
     /// </summary>
     public static int PairSplits(HalfConvolutionWeights weights, HalfMap output)
     {
@@ -57,7 +60,8 @@ internal sealed partial class HalfConvolutionLauncher
         return splits;
     }
 
-    // The ways to lay out a tile's blocks: a square of them, or the same block of several frames, which wastes less where pictures end just behind a block.
+    // The ways to lay out a tile's blocks: a square of them, or the same block of several frames, which wastes less where pictures end just
+    // behind a block.
     private static IEnumerable<ConvolutionCut> Shapes(HalfMap output, int tileN, int blocks)
     {
         int x = output.Width > 8 ? 2 : 1, y = output.Height > 8 ? Math.Max(1, blocks / x) : 1;
@@ -78,7 +82,8 @@ internal sealed partial class HalfConvolutionLauncher
 
     private static int SharedBytes(HalfConvolutionWeights weights, ConvolutionCut cut)
     {
-        int stage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(cut.BlocksX, cut.BlocksY, cut.TileFrames, weights.Chunk, shape.Halo));
+        int stage = weights.TileShapes.Max(
+            shape => WgmmaConvolution.InputStage(cut.BlocksX, cut.BlocksY, cut.TileFrames, weights.Chunk, shape.Halo));
         IWgmmaTile tile = PairTile(cut);
         return 2 * (tile.InputStages * 2 * stage + tile.WeightStages * tile.N * weights.Chunk);
     }
@@ -90,7 +95,8 @@ internal sealed partial class HalfConvolutionLauncher
         _ => [(tileN, 4)],
     };
 
-    // Cycles, roughly: rounds of work items, each with its products or its weights, whichever takes longer, and a fixed cost; then the sum of the parts.
+    // Cycles, roughly: rounds of work items, each with its products or its weights, whichever takes longer, and a fixed cost; then the sum
+    // of the parts.
     private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
         int multiprocessors = loader.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
@@ -99,10 +105,12 @@ internal sealed partial class HalfConvolutionLauncher
         int places = multiprocessors * (isAlone ? 1 : 2);
         double rounds = Math.Ceiling((double)Items(weights, output, cut) / places);
         double steps = (double)weights.Steps.Count / (IsFused(weights) ? 1 : weights.PhaseStarts.Count) / cut.Splits;
-        // A step moves its weights from L2 (32 bytes a cycle) while it multiplies (8192 operations a cycle, shared by the groups that run together).
-        // Of pairs two steps move the weights of three.
-        double products = pixels * cut.TileN * weights.Chunk * (isPair ? 3.0 : 2.0) / 6500, weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
-        double item = steps * Math.Max(products, weightsIn) * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
+        // A step moves its weights from L2 (32 bytes a cycle) while it multiplies (8192 operations a cycle, shared by the groups that run
+        // together). Of pairs two steps move the weights of three.
+        double products = pixels * cut.TileN * weights.Chunk * (isPair ? 3.0 : 2.0) / 6500,
+            weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
+        double item = steps * Math.Max(products, weightsIn)
+            * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
         double reduction = cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (multiprocessors * 12);
         return rounds * item + reduction;
     }

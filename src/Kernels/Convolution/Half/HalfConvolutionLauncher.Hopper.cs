@@ -6,7 +6,8 @@ namespace Lia.Kernels.Convolution;
 /// <content>The kernels of Hopper and the tensor maps they read.</content>
 internal sealed partial class HalfConvolutionLauncher
 {
-    private KernelLaunch BindWgmma<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+    private KernelLaunch BindWgmma<TTile>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
         where TTile : struct, IWgmmaTile => weights.Chunk switch
         {
             64 => BindWgmma<TTile, Chunk64>(weights, operands, arguments, cut),
@@ -14,7 +15,8 @@ internal sealed partial class HalfConvolutionLauncher
             _ => BindWgmma<TTile, Chunk16>(weights, operands, arguments, cut),
         };
 
-    private KernelLaunch BindWgmma<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+    private KernelLaunch BindWgmma<TTile, TChunk>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
         {
@@ -22,7 +24,8 @@ internal sealed partial class HalfConvolutionLauncher
             EpilogueParts.Activation => BindWgmma<TTile, TChunk, ActivatedResult>(weights, operands, arguments, cut),
             EpilogueParts.Skip | EpilogueParts.Gain => BindWgmma<TTile, TChunk, SkipResult>(weights, operands, arguments, cut),
             EpilogueParts.Scale | EpilogueParts.Activation => BindWgmma<TTile, TChunk, StyledResult>(weights, operands, arguments, cut),
-            EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow => BindWgmma<TTile, TChunk, FlowResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow =>
+                BindWgmma<TTile, TChunk, FlowResult>(weights, operands, arguments, cut),
             _ => BindWgmma<TTile, TChunk, AnyResult>(weights, operands, arguments, cut),
         };
 
@@ -35,7 +38,8 @@ internal sealed partial class HalfConvolutionLauncher
         WgmmaConvolutionArguments all = TileArguments<TTile>(weights, operands, arguments, cut);
         int groups = Math.Min(arguments.Items, default(TTile).Groups * loader.Properties.Multiprocessors);
         KernelConfig config = new(
-            new Index1D(groups), new Index1D(WgmmaConvolution.Threads), SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
+            new Index1D(groups), new Index1D(WgmmaConvolution.Threads),
+            SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return default(TTile).Groups == 1
             ? KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
@@ -51,7 +55,8 @@ internal sealed partial class HalfConvolutionLauncher
         _ => default(WgmmaPair256x16),
     };
 
-    private KernelLaunch BindPair(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => PairTile(cut) switch
+    private KernelLaunch BindPair(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments,
+        ConvolutionCut cut) => PairTile(cut) switch
     {
         WgmmaPair128x128 => BindPair<WgmmaPair128x128>(weights, operands, arguments, cut),
         WgmmaPair256x64 => BindPair<WgmmaPair256x64>(weights, operands, arguments, cut),
@@ -60,7 +65,8 @@ internal sealed partial class HalfConvolutionLauncher
         _ => BindPair<WgmmaPair256x16>(weights, operands, arguments, cut),
     };
 
-    private KernelLaunch BindPair<TTile>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+    private KernelLaunch BindPair<TTile>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
         where TTile : struct, IWgmmaTile => weights.Chunk switch
         {
             64 => BindPair<TTile, Chunk64>(weights, operands, arguments, cut),
@@ -68,7 +74,8 @@ internal sealed partial class HalfConvolutionLauncher
             _ => BindPair<TTile, Chunk16>(weights, operands, arguments, cut),
         };
 
-    private KernelLaunch BindPair<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+    private KernelLaunch BindPair<TTile, TChunk>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
         {
@@ -77,7 +84,8 @@ internal sealed partial class HalfConvolutionLauncher
             EpilogueParts.Activation => BindPair<TTile, TChunk, ActivatedResult>(weights, operands, arguments, cut),
             EpilogueParts.Skip | EpilogueParts.Gain => BindPair<TTile, TChunk, SkipResult>(weights, operands, arguments, cut),
             EpilogueParts.Scale | EpilogueParts.Activation => BindPair<TTile, TChunk, StyledResult>(weights, operands, arguments, cut),
-            EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow => BindPair<TTile, TChunk, FlowResult>(weights, operands, arguments, cut),
+            EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow =>
+                BindPair<TTile, TChunk, FlowResult>(weights, operands, arguments, cut),
             _ => BindPair<TTile, TChunk, AnyResult>(weights, operands, arguments, cut),
         };
 
@@ -101,12 +109,16 @@ internal sealed partial class HalfConvolutionLauncher
         where TTile : struct, IWgmmaTile => new()
         {
             Convolution = arguments with { Steps = weights.WgmmaSteps(cut) },
-            InputMaps = _maps.Add(weights.TileShapes.Select(shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
+            InputMaps =
+                _maps.Add(weights.TileShapes.Select(
+                shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
             WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
-            InputStage = weights.TileShapes.Max(shape => WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo)),
+            InputStage = weights.TileShapes.Max(shape =>
+                WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo)),
         };
 
-    private KernelLaunch BindUp(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => (cut.TileN, weights.Chunk) switch
+    private KernelLaunch BindUp(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments,
+        ConvolutionCut cut) => (cut.TileN, weights.Chunk) switch
     {
         (64, 64) => BindUp<WgmmaUp64, Chunk64>(weights, operands, arguments),
         (64, 32) => BindUp<WgmmaUp64, Chunk32>(weights, operands, arguments),
@@ -119,7 +131,8 @@ internal sealed partial class HalfConvolutionLauncher
         _ => BindUp<WgmmaUp16, Chunk16>(weights, operands, arguments),
     };
 
-    private KernelLaunch BindUp<TTile, TChunk>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+    private KernelLaunch BindUp<TTile, TChunk>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
         {
@@ -128,7 +141,8 @@ internal sealed partial class HalfConvolutionLauncher
             _ => BindUp<TTile, TChunk, AnyResult>(weights, operands, arguments),
         };
 
-    private KernelLaunch BindUp<TTile, TChunk, TResult>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+    private KernelLaunch BindUp<TTile, TChunk, TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult

@@ -30,24 +30,29 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         : loader.Target.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
-    /// <summary>Whether a device's tensor cores multiply pairs of halves (<see cref="WeightPrecision.Pair"/>) by a kernel of ours.</summary>
+    /// <summary>
+    /// Whether a device's tensor cores multiply pairs of halves (<see cref="WeightPrecision.Pair"/>) by a kernel of ours.
+    /// </summary>
     public static bool MultipliesPairs(ConvolutionMachine machine) => machine == ConvolutionMachine.Hopper;
 
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
     public int MostChunk => machine == ConvolutionMachine.Hopper ? WgmmaConvolution.MostChunk : MmaConvolution.MostChunk;
 
     /// <summary>Whether a convolution's tile can hold all channels of its pixels, so that ToFlow's sums can be made at its end.</summary>
-    public bool CanEndInFlow(HalfConvolutionWeights weights) => machine == ConvolutionMachine.Hopper && weights.PaddedOutputs is 16 or 32 or 64 or 128;
+    public bool CanEndInFlow(HalfConvolutionWeights weights) =>
+        machine == ConvolutionMachine.Hopper && weights.PaddedOutputs is 16 or 32 or 64 or 128;
 
     /// <summary>Floats of partial sums.</summary>
-    public static long WorkspaceLength(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) => weights.PartialSums(cut.Splits) * (output.Length / output.Parts);
+    public static long WorkspaceLength(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) =>
+        weights.PartialSums(cut.Splits) * (output.Length / output.Parts);
 
     /// <summary>The launches that compute a convolution: one, or two when K is cut.</summary>
     /// <param name="weights">Packed for this machine.</param>
     /// <param name="operands">The arrays.</param>
     /// <param name="cut">From <see cref="Cut"/>.</param>
     /// <param name="workspace"><see cref="WorkspaceLength"/> floats.</param>
-    public KernelLaunch[] Prepare(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
+    public KernelLaunch[] Prepare(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
         // Warps sum their pixels' channels together: none may hold pixels outside.
         if (operands.Flow != null && operands.Output.Width % 8 != 0)
@@ -102,7 +107,8 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
 
     public void Dispose() => _maps.Dispose();
 
-    private KernelLaunch BindMma<TTile, TMachine>(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+    private KernelLaunch BindMma<TTile, TMachine>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
         where TTile : struct, IMmaTile
         where TMachine : struct, IMmaMachine
     {
@@ -115,10 +121,12 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             : KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
     }
 
-    private HalfConvolutionArguments Arguments(HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
+    private HalfConvolutionArguments Arguments(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, ConvolutionCut cut, ArrayView<float> workspace)
     {
         HalfMap output = operands.Output;
-        HalfEpilogue epilogue = operands.Epilogue with { Factor = weights.Factor, SecondFactor = weights.SecondFactor, Parts = Parts(weights, operands) };
+        HalfEpilogue epilogue = operands.Epilogue with
+            { Factor = weights.Factor, SecondFactor = weights.SecondFactor, Parts = Parts(weights, operands) };
         if (cut.Splits > 1) epilogue.Parts = EpilogueParts.Partial;
         (int x, int y, _) = Tiles(output, cut);
         return new()
@@ -151,28 +159,34 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         };
     }
 
-    private static ConvolutionInput InputOf(HalfMap map) => new() { View = map.View, Octets = map.Octets, Planes = map.StoredPlanes, Height = map.Height, Width = map.Width };
+    private static ConvolutionInput InputOf(HalfMap map) =>
+        new() { View = map.View, Octets = map.Octets, Planes = map.StoredPlanes, Height = map.Height, Width = map.Width };
 
     private static int Parts(HalfConvolutionWeights weights, HalfConvolutionOperands operands)
     {
         HalfEpilogue epilogue = operands.Epilogue;
         bool hasSkip = weights.Kind == HalfConvolutionKind.Down;
-        return (epilogue.Scale.Length != 0 ? EpilogueParts.Scale : 0) | (epilogue.Bias.Length != 0 && !hasSkip ? EpilogueParts.Activation : 0)
-            | (epilogue.NextStyle.Length != 0 ? EpilogueParts.Style : 0) | (hasSkip ? EpilogueParts.Skip : 0) | (epilogue.Gain != 1 ? EpilogueParts.Gain : 0)
+        return (epilogue.Scale.Length != 0 ? EpilogueParts.Scale : 0)
+            | (epilogue.Bias.Length != 0 && !hasSkip ? EpilogueParts.Activation : 0)
+            | (epilogue.NextStyle.Length != 0 ? EpilogueParts.Style : 0) | (hasSkip ? EpilogueParts.Skip : 0)
+                | (epilogue.Gain != 1 ? EpilogueParts.Gain : 0)
             | (operands.Flow != null ? EpilogueParts.Flow : 0);
     }
 
     private bool IsFused(HalfConvolutionWeights weights) =>
         machine == ConvolutionMachine.Hopper && weights.Kind == HalfConvolutionKind.Up && weights.Precision != WeightPrecision.Pair;
 
-    private IReadOnlyList<ConvolutionPart> Parts(HalfConvolutionWeights weights, int splits) => IsFused(weights) ? weights.ChunkParts(splits) : weights.Parts(splits);
+    private IReadOnlyList<ConvolutionPart> Parts(HalfConvolutionWeights weights, int splits) =>
+        IsFused(weights) ? weights.ChunkParts(splits) : weights.Parts(splits);
 
     // Operations without padding; every operand once.
     private static (double Operations, double Bytes) Cost(HalfConvolutionWeights weights, HalfConvolutionOperands operands)
     {
         HalfMap input = operands.Input, output = operands.Output;
         double inputs = (double)input.Frames * input.Height * input.Width, outputs = (double)output.Frames * output.Height * output.Width;
-        double products = weights.Kind == HalfConvolutionKind.Up ? 9 * inputs : outputs * (weights.Kernel * weights.Kernel + (operands.Skip != null ? 1 : 0));
-        return (2 * products * weights.Inputs * weights.Outputs, 2.0 * (input.Length + output.Length + (operands.Skip?.Length ?? 0)) + weights.Bytes);
+        double products = weights.Kind == HalfConvolutionKind.Up ? 9 * inputs
+            : outputs * (weights.Kernel * weights.Kernel + (operands.Skip != null ? 1 : 0));
+        return (2 * products * weights.Inputs * weights.Outputs,
+            2.0 * (input.Length + output.Length + (operands.Skip?.Length ?? 0)) + weights.Bytes);
     }
 }

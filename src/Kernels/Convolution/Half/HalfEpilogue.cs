@@ -27,7 +27,8 @@ internal static class EpilogueParts
 
 /// <summary>
 /// What an fp16 convolution's sums go through, in float32, two channels at a time:
-/// y = act(acc Factor d[frame, c] + b[c]) Gain s'[frame, c], or with a skip y = (act(acc Factor + b[c]) + skip SecondFactor) Gain. <see cref="Parts"/> says what there is.
+/// y = act(acc Factor d[frame, c] + b[c]) Gain s'[frame, c], or with a skip y = (act(acc Factor + b[c]) + skip SecondFactor) Gain.
+/// <see cref="Parts"/> says what there is.
 /// </summary>
 internal struct HalfEpilogue
 {

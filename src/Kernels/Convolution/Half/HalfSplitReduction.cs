@@ -32,8 +32,8 @@ internal struct PairSplitReductionArguments
 }
 
 /// <summary>
-/// The second half of an fp16 convolution whose K was cut: y = epilogue(part 0 + part 1 + ...), always in that order. A thread takes two channels of a pixel. Bound by
-/// bytes: (2 splits + 1) x the output.
+/// The second half of an fp16 convolution whose K was cut (split-K): y = epilogue(part 0 + part 1 + ...), always in that order. A thread
+/// takes two channels of a pixel. Bound by bytes: (2 splits + 1) x the output.
 /// </summary>
 internal static class HalfSplitReduction
 {
@@ -57,7 +57,8 @@ internal static class HalfSplitReduction
             int frame = octetOfAll / a.Octets;
             int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
             Float2 sum = Sum(a, pair, channel);
-            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum));
+            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(
+                HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum));
         }
     }
 
@@ -76,7 +77,8 @@ internal static class HalfSplitReduction
         {
             int frame = octetOfAll / a.Octets;
             int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
-            Float2 value = HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, Sum(a, pair, channel));
+            Float2 value = HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts,
+                Sum(a, pair, channel));
             HalfEpilogue.StorePair(a.Output.Cast<uint>(), pair + octetOfAll * a.PairsPerOctet, a.PairsPerOctet, value);
         }
     }
@@ -97,5 +99,6 @@ internal static class HalfSplitReduction
         return sum;
     }
 
-    private static Float2 At(HalfSplitReductionArguments a, int split, int pair) => a.Parts.SubView((long)split * a.Pairs * 2).Cast<Float2>()[pair];
+    private static Float2 At(HalfSplitReductionArguments a, int split, int pair) =>
+        a.Parts.SubView((long)split * a.Pairs * 2).Cast<Float2>()[pair];
 }

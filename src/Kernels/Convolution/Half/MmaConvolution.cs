@@ -1,7 +1,8 @@
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
-/// Convolution as an implicit matrix product with fp16 operands and float32 sums, on `mma.sync`: every GPU from Turing on.
+/// Convolution as an implicit GEMM with fp16 operands and float32 sums, on `mma.sync`: every GPU from Turing on. The mainloop keeps three
+/// stages in flight.
 /// <code>
 ///     y[p, o] = epilogue( sum over steps (tap t, chunk of channels)  x[p + t, chunk] * w[t, chunk, o] )
 ///
@@ -74,15 +75,19 @@ internal static class MmaConvolution
             fetchStage = fetchStage == Stages - 1 ? 0 : fetchStage + 1;
 
             Int4 first = a.Steps[2 * step], second = a.Steps[2 * step + 1];
-            if ((first.W & ConvolutionStep.Activates) != 0 && step > item.FirstStep) ActivateSums<TTile>(a, item.TileN * tileN + warpColumn, lane, sum);
+            if ((first.W & ConvolutionStep.Activates) != 0 && step > item.FirstStep)
+                ActivateSums<TTile>(a, item.TileN * tileN + warpColumn, lane, sum);
             if ((first.W & ConvolutionStep.LoadsTile) != 0) tile = tile == Stages - 1 ? 0 : tile + 1;
             int pitch = 8 * a.BlocksX + (second.Z & 255), rows = 8 * a.BlocksY + (second.Z >> 8);
             int plane = pitch * rows;
             int origin = blockFrame * (chunk >> 3) * plane + (blockRow * 8 + (second.W >> 8)) * pitch + blockColumn * 8 + (second.W & 255);
             // A lane addresses a row of each 8 x 8 matrix that ldmatrix loads: pixel (lane mod 8) of row (lane / 8) mod 2, octet lane / 16.
-            ArrayView<Half> x = inputs.SubView(tile * inputStage + (origin + (lane >> 4) * plane + ((lane >> 3) & 1) * pitch + (lane & 7)) * 8);
-            ArrayView<Half> w = weights.SubView(stage * weightStage + warpColumn * chunk + (lane >> 4) * (8 * chunk) + ((lane >> 3) & 1) * 64 + (lane & 7) * 8);
-            for (int k = 0; k < chunk >> 4; k++) Multiply<TTile, TMachine>(x.SubView(k * (2 * plane * 8)), pitch, w.SubView(k * 128), chunk, sum);
+            ArrayView<Half> x =
+                inputs.SubView(tile * inputStage + (origin + (lane >> 4) * plane + ((lane >> 3) & 1) * pitch + (lane & 7)) * 8);
+            ArrayView<Half> w = weights.SubView(
+                stage * weightStage + warpColumn * chunk + (lane >> 4) * (8 * chunk) + ((lane >> 3) & 1) * 64 + (lane & 7) * 8);
+            for (int k = 0; k < chunk >> 4; k++)
+                Multiply<TTile, TMachine>(x.SubView(k * (2 * plane * 8)), pitch, w.SubView(k * 128), chunk, sum);
             stage = stage == Stages - 1 ? 0 : stage + 1;
         }
 
@@ -99,7 +104,8 @@ internal static class MmaConvolution
                     if (row < item.Rows && channel < a.OutputOctets * 8)
                     {
                         ConvolutionItem.Store<OneHalf>(
-                            a, a.Epilogue.Parts, item, frame, ConvolutionItem.PairAt(a, item, frame, row, column, channel), row + 1 < item.Rows, channel,
+                            a, a.Epilogue.Parts, item, frame, ConvolutionItem.PairAt(a, item, frame, row, column, channel),
+                            row + 1 < item.Rows, channel,
                             new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]));
                     }
                 }
@@ -107,9 +113,11 @@ internal static class MmaConvolution
         }
     }
 
-    private static int InputStage(int blocksX, int blocksY, int tileFrames, int chunk) => (8 * blocksX + 2) * (8 * blocksY + 2) * tileFrames * chunk;
+    private static int InputStage(int blocksX, int blocksY, int tileFrames, int chunk) =>
+        (8 * blocksX + 2) * (8 * blocksY + 2) * tileFrames * chunk;
 
-    // Starts the copies of a step: its weights, and its input tile when the tap is the first of a chunk. Past the last step there is nothing to copy.
+    // Starts the copies of a step: its weights, and its input tile when the tap is the first of a chunk. Past the last step there is
+    // nothing to copy.
     private static void Fetch<TTile, TMachine>(
         HalfConvolutionArguments a, ConvolutionItem item, int chunk, int step, ref int tile, int stage,
         ArrayView<Half> inputs, int inputStage, ArrayView<Half> weights, int weightStage, int thread)
@@ -136,7 +144,8 @@ internal static class MmaConvolution
     }
 
     private static void FetchTile<TMachine>(
-        ConvolutionInput input, HalfConvolutionArguments a, ConvolutionItem item, int chunk, Int4 first, Int4 second, ArrayView<Half> to, int thread, int threads)
+        ConvolutionInput input, HalfConvolutionArguments a, ConvolutionItem item, int chunk, Int4 first, Int4 second, ArrayView<Half> to,
+        int thread, int threads)
         where TMachine : struct, IMmaMachine
     {
         int pitch = 8 * a.BlocksX + (second.Z & 255), rows = 8 * a.BlocksY + (second.Z >> 8), octets = chunk >> 3;
@@ -189,18 +198,21 @@ internal static class MmaConvolution
                 int d = (i * pieces + j) * 4, l = 4 * i, r = 2 * j;
                 if (default(TMachine).IsAmpere)
                 {
-                    Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l], left[l + 1], left[l + 2], left[l + 3], right[r], right[r + 1]);
+                    Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l], left[l + 1], left[l + 2],
+                        left[l + 3], right[r], right[r + 1]);
                 }
                 else
                 {
                     Intrinsics.MmaSyncF16K8(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l], left[l + 1], right[r]);
-                    Intrinsics.MmaSyncF16K8(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l + 2], left[l + 3], right[r + 1]);
+                    Intrinsics.MmaSyncF16K8(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[l + 2], left[l + 3],
+                        right[r + 1]);
                 }
             }
         }
     }
 
-    private static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, int lane, ArrayView<float> sum) where TTile : struct, IMmaTile
+    private static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, int lane, ArrayView<float> sum)
+        where TTile : struct, IMmaTile
     {
         int pieces = default(TTile).WarpN / 8;
         for (int i = 0; i < 4 * pieces; i++)

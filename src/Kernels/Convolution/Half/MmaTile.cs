@@ -1,6 +1,8 @@
 namespace Lia.Kernels.Convolution;
 
-/// <summary>The compile-time shape of a <see cref="MmaConvolution"/> block. A warp makes one block of 8 x 8 pixels for <see cref="WarpN"/> channels.</summary>
+/// <summary>
+/// The compile-time shape of a <see cref="MmaConvolution"/> block. A warp makes one block of 8 x 8 pixels for <see cref="WarpN"/> channels.
+/// </summary>
 internal interface IMmaTile
 {
     /// <summary>Blocks of 64 pixels: the warps along the pixels.</summary>
@@ -56,7 +58,9 @@ internal readonly struct Mma128x16 : IMmaTile
 /// <summary>How a <see cref="MmaConvolution"/> gets data into shared memory and multiplies it.</summary>
 internal interface IMmaMachine
 {
-    /// <summary>Copies run beside the products (sm_80 and up), which take 16 of K at once; else copies go through registers and products take 8.</summary>
+    /// <summary>
+    /// Copies run beside the products (sm_80 and up), which take 16 of K at once; else copies go through registers and products take 8.
+    /// </summary>
     bool IsAmpere { get; }
 }
 

@@ -4,8 +4,8 @@ using Lia.Gpu.Runtime;
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
-/// Tensor maps on the device, where the copy engine reads them: collected while launches are prepared, uploaded together. The copy engine caches maps by address, so what
-/// was forgotten is written over only after all other pages were.
+/// Tensor maps on the device, where the copy engine reads them: collected while launches are prepared, uploaded together. The copy engine
+/// caches maps by address, so what was forgotten is written over only after all other pages were.
 /// </summary>
 internal sealed class TensorMapTable(KernelLoader loader) : IDisposable
 {

@@ -1,21 +1,24 @@
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
-/// Convolution as an implicit matrix product on Hopper's `wgmma`, fed by the copy engine; same operands, steps and epilogue as <see cref="MmaConvolution"/>.
+/// Convolution as an implicit GEMM on Hopper's `wgmma`, fed by the copy engine (TMA): a persistent, warp-specialized kernel whose mainloop
+/// walks the same steps as <see cref="MmaConvolution"/>, with the same operands and epilogue.
 /// <code>
 ///     warp 8, one lane          ring of input tiles (chunk of channels, with halo)        warpgroups 0 and 1
 ///     for each work item          +----------+ +----------+                               for each work item
 ///       for each step             | chunk c  | | chunk c+1|   full / empty barriers         for each step
-///         copy a tile if new ---> +----------+ +----------+ -------------------------->       64 pixels x N x 16, Blocks x chunk / 16 times
-///         copy weights      ----> +---+---+---+---+---+                                       the step before is done: release its stage
-///                                 |   |   |   |   |   |  ring of weights, a step each       epilogue, from registers to global memory
-///                                 +---+---+---+---+---+
+///         copy a tile if new ---> +----------+ +----------+ -------------------------->       64 pixels x N x 16,
+///         copy weights      ----> +---+---+---+---+---+                                         Blocks x chunk / 16 times
+///                                 |   |   |   |   |   |  ring of weights, a step each         the step before is done: release its stage
+///                                 +---+---+---+---+---+                                     epilogue, from registers to global memory
 ///
-///     Neither operand is swizzled: in CHW8 the 8 pixels x 8 channels of a core matrix are 128 neighbouring bytes. A tap is the same tile with the
-///     start address moved by whole pixels (16 bytes); eight rows of a block are a pitch apart (stride), sixteen bytes of channels a plane (leading).
+///     Neither operand is swizzled: in CHW8 the 8 pixels x 8 channels of a core matrix are 128 neighboring bytes. A tap is the same tile
+///     with the start address moved by whole pixels (16 bytes); eight rows of a block are a pitch apart (stride), sixteen bytes of
+///     channels a plane (leading).
 /// </code>
-/// Groups are persistent: item i, i + grid, ...; the copies of the next item run beside the epilogue of this one. Bound by 2 M N K operations at the rate of
-/// wgmma; with the halo shared by nine taps a 256 x 128 tile moves 20 KB from L2 for 4.2 MFLOP, a third of what nine separate loads would.
+/// Groups are persistent: item i, i + grid, ...; the copies of the next item run beside the epilogue of this one. Bound by 2 M N K
+/// operations at the rate of wgmma; with the halo shared by nine taps a 256 x 128 tile moves 20 KB from L2 for 4.2 MFLOP, a third of what
+/// nine separate loads would.
 /// </summary>
 internal static class WgmmaConvolution
 {
@@ -97,7 +100,8 @@ internal static class WgmmaConvolution
                     Intrinsics.MBarrierArriveExpectTx(ref ring.InputFull[input.Stage], copy.TileBytes * default(TFormat).Parts);
                     Intrinsics.TmaLoad5D(
                         ref ring.Inputs[input.Stage * w.InputStage], ref w.InputMaps[copy.Map],
-                        item.Column * 8 + origin.Column, item.Row + origin.Row, copy.Plane, copy.Octet, item.Frame, ref ring.InputFull[input.Stage]);
+                        item.Column * 8 + origin.Column, item.Row + origin.Row, copy.Plane, copy.Octet, item.Frame,
+                        ref ring.InputFull[input.Stage]);
                     if (default(TFormat).Parts == 2)
                     {
                         Intrinsics.TmaLoad5D(
@@ -121,7 +125,8 @@ internal static class WgmmaConvolution
         }
     }
 
-    private static void CopyWeights<TTile, TChunk>(WgmmaConvolutionArguments w, ConvolutionItem item, int step, CopyRing ring, ref ulong full, int stage)
+    private static void CopyWeights<TTile, TChunk>(
+        WgmmaConvolutionArguments w, ConvolutionItem item, int step, CopyRing ring, ref ulong full, int stage)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
     {
@@ -140,7 +145,8 @@ internal static class WgmmaConvolution
         int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
         int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
         // In units of 16 bytes, as descriptors count.
-        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4), weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4),
+            weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         ArrayView<float> sum = LocalMemory.Allocate<float>(blocks * n / 2);
         RingPosition input = RingPosition.BeforeFirst, weight = default;
@@ -197,8 +203,11 @@ internal static class WgmmaConvolution
         }
     }
 
-    /// <summary>A warpgroup's products of a tap (a step's M x N x K): from <paramref name="start"/> in the input tile, into the sums.</summary>
-    public static void Products<TTile, TChunk>(int start, int blockOffset, int plane, int pitch, ulong weights, ArrayView<float> sum, bool adds)
+    /// <summary>
+    /// A warpgroup's products of a tap (a step's M x N x K): from <paramref name="start"/> in the input tile, into the sums.
+    /// </summary>
+    public static void Products<TTile, TChunk>(
+        int start, int blockOffset, int plane, int pitch, ulong weights, ArrayView<float> sum, bool adds)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
     {
@@ -207,7 +216,8 @@ internal static class WgmmaConvolution
         {
             ulong tile = Descriptor(start + b * blockOffset, plane, pitch);
             for (int k = 0; k < default(TChunk).Value >> 4; k++)
-                Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * plane), weights + (ulong)(uint)(k * 16), adds || k > 0);
+                Intrinsics.Wgmma(n, ref sum[b * n / 2], tile + (ulong)(uint)(k * 2 * plane), weights + (ulong)(uint)(k * 16),
+                    adds || k > 0);
         }
     }
 
@@ -242,8 +252,10 @@ internal static class WgmmaConvolution
             for (int j = 0; j < n / 8; j++)
             {
                 HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, parts, frame, channel + 8 * j);
-                upper = FlowSums.Add(a.Flow, upper, HalfEpilogue.Apply(terms, parts, new(sum[4 * j], sum[4 * j + 1])), frame, channel + 8 * j);
-                lower = FlowSums.Add(a.Flow, lower, HalfEpilogue.Apply(terms, parts, new(sum[4 * j + 2], sum[4 * j + 3])), frame, channel + 8 * j);
+                upper = FlowSums.Add(a.Flow, upper, HalfEpilogue.Apply(terms, parts, new(sum[4 * j], sum[4 * j + 1])), frame,
+                    channel + 8 * j);
+                lower = FlowSums.Add(a.Flow, lower, HalfEpilogue.Apply(terms, parts, new(sum[4 * j + 2], sum[4 * j + 3])), frame,
+                    channel + 8 * j);
             }
             FlowSums.Store(a, upper, frame, row, column, pair >> 1, true);
             FlowSums.Store(a, lower, frame, row + 1, column, pair >> 1, hasBelow);
@@ -253,7 +265,8 @@ internal static class WgmmaConvolution
             int at = ConvolutionItem.PairAt(a, item, frame, row, column, channel), step = ConvolutionItem.PairsPerOctet(a);
             for (int j = 0; j < n / 8; j++)
             {
-                ConvolutionItem.Store<TFormat>(a, parts, item, frame, at, hasBelow, channel + 8 * j, new(sum[4 * j], sum[4 * j + 1], sum[4 * j + 2], sum[4 * j + 3]));
+                ConvolutionItem.Store<TFormat>(a, parts, item, frame, at, hasBelow, channel + 8 * j,
+                    new(sum[4 * j], sum[4 * j + 1], sum[4 * j + 2], sum[4 * j + 3]));
                 at += step;
             }
         }
@@ -263,7 +276,8 @@ internal static class WgmmaConvolution
     public static ulong Descriptor(int start, int leading, int stride) => (uint)(start | leading << 16) | (ulong)(uint)stride << 32;
 
     /// <summary>Bias and activation before a skip is added to the sums.</summary>
-    public static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, ArrayView<float> sum) where TTile : struct, IWgmmaTile
+    public static void ActivateSums<TTile>(HalfConvolutionArguments a, int firstChannel, ArrayView<float> sum)
+        where TTile : struct, IWgmmaTile
     {
         int pairs = default(TTile).N / 8;
         for (int j = 0; j < pairs; j++)

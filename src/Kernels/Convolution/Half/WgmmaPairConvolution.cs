@@ -1,8 +1,8 @@
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
-/// Convolution of float32 accuracy on Hopper's `wgmma`: both operands are sums of two halves (<see cref="TwoHalves"/>), of whose four products three are made. Copies, rings, steps and
-/// epilogue are those of <see cref="WgmmaConvolution"/>.
+/// Convolution of float32 accuracy as an implicit GEMM on Hopper's `wgmma`: both operands are sums of two halves (<see cref="TwoHalves"/>),
+/// of whose four products three are made. Copies, rings, steps and epilogue are those of <see cref="WgmmaConvolution"/>.
 /// <code>
 ///     x = xh + xl,  w = wh + wl           22 bits each           x w = xh wl + xl wh + xh wh + (xl wl, 2^-22 of it: left out)
 ///
@@ -12,10 +12,10 @@ namespace Lia.Kernels.Convolution;
 ///       +------+ +------+                           p += xh wh
 ///                                              sum += p                      in float32, rounded to nearest
 /// </code>
-/// Tensor cores cut off what does not fit below their sum instead of rounding, a loss that always points to zero and grows with the length of the sum. So no more than one tap of
-/// one chunk is summed there, the small products first, while little can be cut off: what is lost is some 2^-24 of four sums of 16 products, whatever the layer's K. A sum's order
-/// depends on the weights' steps alone: not on the tile, nor on the frames beside it. Bound by 6 M N K operations at the rate of wgmma; one warpgroup adds up while the
-/// other's products run.
+/// Tensor cores cut off what does not fit below their sum instead of rounding, a loss that always points to zero and grows with the length
+/// of the sum. So no more than one tap of one chunk is summed there, the small products first, while little can be cut off: what is lost is
+/// some 2^-24 of four sums of 16 products, whatever the layer's K. A sum's order depends on the weights' steps alone: not on the tile, nor
+/// on the frames beside it. Bound by 6 M N K operations at the rate of wgmma; one warpgroup adds up while the other's products run.
 /// </summary>
 internal static class WgmmaPairConvolution
 {
@@ -47,7 +47,8 @@ internal static class WgmmaPairConvolution
         int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
         int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
         // In units of 16 bytes, as descriptors count.
-        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4), weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4),
+            weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         ArrayView<float> sum = LocalMemory.Allocate<float>(blocks * n / 2), products = LocalMemory.Allocate<float>(blocks * n / 2);
         for (int i = 0; i < blocks * n / 2; i++) products[i] = 0f;
@@ -73,7 +74,8 @@ internal static class WgmmaPairConvolution
                         input.Enter(default(TTile).InputStages);
                         Intrinsics.MBarrierWait(ref ring.InputFull[input.Stage], input.Parity);
                     }
-                    int high = inputAddress + input.Stage * (arguments.InputStage / 8) + tap.Shift + group * tap.GroupOffset, low = high + arguments.InputStage / 16;
+                    int high = inputAddress + input.Stage * (arguments.InputStage / 8) + tap.Shift + group * tap.GroupOffset,
+                        low = high + arguments.InputStage / 16;
                     RingPosition fine = weight;
                     weight.Advance(default(TTile).WeightStages);
                     RingPosition rough = weight;

@@ -1,8 +1,9 @@
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
-/// A <see cref="ConvolutionStep"/> as <see cref="WgmmaConvolution"/> reads it for one shape of tile: the host writes these (<see cref="HalfConvolutionWeights.WgmmaSteps"/>), the warp that
-/// copies reads the first two parts, the warpgroups that multiply the third. Each part is one load of 16 bytes.
+/// A <see cref="ConvolutionStep"/> as <see cref="WgmmaConvolution"/> reads it for one shape of tile: the host writes these
+/// (<see cref="HalfConvolutionWeights.WgmmaSteps"/>), the warp that copies reads the first two parts, the warpgroups that multiply the
+/// third. Each part is one load of 16 bytes.
 /// </summary>
 internal struct WgmmaStep
 {
@@ -14,7 +15,8 @@ internal struct WgmmaStep
 }
 
 /// <summary>Which part of the input the copy engine brings (TMA coordinates), if it does.</summary>
-/// <param name="flagsAndMap"><see cref="ConvolutionStep"/>'s flags; from <see cref="ConvolutionStep.MapShift"/> on the number of the tensor map.</param>
+/// <param name="flagsAndMap"><see cref="ConvolutionStep"/>'s flags; from <see cref="ConvolutionStep.MapShift"/> on the number of the tensor
+/// map.</param>
 /// <param name="plane">Plane of a phase-separated input.</param>
 /// <param name="octet">First octet of channels.</param>
 /// <param name="tileBytes">Bytes of one part of the tile.</param>

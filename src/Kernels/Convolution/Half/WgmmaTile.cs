@@ -1,6 +1,9 @@
 namespace Lia.Kernels.Convolution;
 
-/// <summary>The compile-time shape of a <see cref="WgmmaConvolution"/> block: two warpgroups, each with its own blocks of 8 x 8 pixels, and the same channels.</summary>
+/// <summary>
+/// The compile-time shape of a <see cref="WgmmaConvolution"/> block: two warpgroups, each with its own blocks of 8 x 8 pixels, and the same
+/// channels.
+/// </summary>
 internal interface IWgmmaTile
 {
     /// <summary>Blocks of 64 pixels of a warpgroup.</summary>
@@ -103,7 +106,10 @@ internal readonly struct Wgmma256x16 : IWgmmaTile
     public int Groups => 2;
 }
 
-/// <summary>128 pixels x 128 channels in <see cref="WgmmaPairConvolution"/>, whose sums and input tiles take twice the room: 64 sums a thread and 64 products.</summary>
+/// <summary>
+/// 128 pixels x 128 channels in <see cref="WgmmaPairConvolution"/>, whose sums and input tiles take twice the room: 64 sums a thread and 64
+/// products.
+/// </summary>
 internal readonly struct WgmmaPair128x128 : IWgmmaTile
 {
     public int Blocks => 1;

@@ -2,7 +2,9 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
 
-/// <summary>The compile-time shape of a <see cref="WgmmaUpConvolution"/> block: two warpgroups with one block of 8 x 8 input pixels each.</summary>
+/// <summary>
+/// The compile-time shape of a <see cref="WgmmaUpConvolution"/> block: two warpgroups with one block of 8 x 8 input pixels each.
+/// </summary>
 internal interface IWgmmaUpTile
 {
     /// <summary>Output channels.</summary>
@@ -42,19 +44,20 @@ internal struct WgmmaUpArguments
 }
 
 /// <summary>
-/// The transposed 3x3 convolution with stride 2 on `wgmma`, all four phases of the output from one input tile:
+/// The transposed 3x3 convolution with stride 2 as an implicit GEMM on `wgmma`, all four phases of the output from one input tile:
 /// <code>
 ///     out[2y + i, 2x + j] += w[i, j] x[y, x]           phase (oddY, oddX) of the output, at (y, x):
 ///
-///     input tile with a row above and a column left     (even, even): w[2,2] x[y-1,x-1] + w[2,0] x[y-1,x] + w[0,2] x[y,x-1] + w[0,0] x[y,x]
+///     input tile with a row above and a column left     (even, even): w[2,2] x[y-1,x-1] + w[2,0] x[y-1,x]
+///                                                                     + w[0,2] x[y,x-1] + w[0,0] x[y,x]
 ///       . . . . .                                       (even, odd):  w[2,1] x[y-1,x] + w[0,1] x[y,x]
 ///       . +-----+     nine steps a chunk, each into     (odd, even):  w[1,2] x[y,x-1] + w[1,0] x[y,x]
 ///       . | 8x8 |     the accumulators of one phase:    (odd, odd):   w[1,1] x[y,x]
 ///       . +-----+     neighbouring steps use others
 /// </code>
-/// Copies, barriers and layout are those of <see cref="WgmmaConvolution"/>. Four phases apart would load every input tile four times and end in four
-/// short sums. The output has a row and a column more than the input, which start blocks of their own where the input is whole blocks: there the
-/// taps that meet only zeros are left out, six of nine.
+/// Copies, barriers and layout are those of <see cref="WgmmaConvolution"/>. Four phases apart would load every input tile four times and
+/// end in four short sums. The output has a row and a column more than the input, which start blocks of their own where the input is whole
+/// blocks: there the taps that meet only zeros are left out, six of nine.
 /// </summary>
 internal static class WgmmaUpConvolution
 {
@@ -166,7 +169,8 @@ internal static class WgmmaUpConvolution
         }
     }
 
-    private static void CopyWeights<TTile, TChunk>(WgmmaUpArguments u, ConvolutionItem item, int c, int pass, int i, CopyRing ring, ref ulong full, int stage)
+    private static void CopyWeights<TTile, TChunk>(
+        WgmmaUpArguments u, ConvolutionItem item, int c, int pass, int i, CopyRing ring, ref ulong full, int stage)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
     {
@@ -189,7 +193,8 @@ internal static class WgmmaUpConvolution
         // Where this warpgroup's block lies: beside, below, or in the next frame.
         int line = block / a.BlocksX;
         int blockFrame = line / a.BlocksY, blockRow = (line - blockFrame * a.BlocksY) * 8, blockColumn = (block - line * a.BlocksX) * 8;
-        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4) + blockFrame * (plane * chunk / 8) + blockRow * pitch + blockColumn;
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4) + blockFrame * (plane * chunk / 8) + blockRow * pitch
+            + blockColumn;
         int weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
         ArrayView<float> sum = LocalMemory.Allocate<float>(Phases * sums);
         RingPosition input = default, weight = default;
@@ -213,7 +218,8 @@ internal static class WgmmaUpConvolution
                         Intrinsics.MBarrierWait(ref ring.WeightFull[weight.Stage], weight.Parity);
                         Intrinsics.WgmmaFence(n, ref sum[phase * sums]);
                         for (int k = 0; k < chunk >> 4; k++)
-                            Intrinsics.Wgmma(n, ref sum[phase * sums], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16), true);
+                            Intrinsics.Wgmma(n, ref sum[phase * sums], tile + (ulong)(uint)(k * 2 * plane), w + (ulong)(uint)(k * 16),
+                                true);
                         Intrinsics.WgmmaCommitGroup();
                         Intrinsics.WgmmaWaitGroup(1);
                         if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
@@ -233,7 +239,8 @@ internal static class WgmmaUpConvolution
                 Intrinsics.MBarrierArrive(ref ring.InputEmpty[freedInput]);
             }
 
-            int frame = item.Frame + blockFrame, row = item.Row + blockRow + 2 * ((Group.IdxX >> 5) & 3), column = item.Column + blockColumn + (lane >> 2);
+            int frame = item.Frame + blockFrame, row = item.Row + blockRow + 2 * ((Group.IdxX >> 5) & 3),
+                column = item.Column + blockColumn + (lane >> 2);
             for (int phase = 0; phase < Phases; phase++)
             {
                 item.Plane = phase;

@@ -20,7 +20,8 @@ internal sealed unsafe partial class CpuKernels<V>
     private static void Tile4(float** pixels, nint offset, nint depth, float* weights, float* sums, bool isFirst)
     {
         int n = V.Count;
-        float* a0 = pixels[0] + offset, a1 = pixels[1] + offset, a2 = pixels[2] + offset, a3 = pixels[3] + offset, a4 = pixels[4] + offset, a5 = pixels[5] + offset;
+        float* a0 = pixels[0] + offset, a1 = pixels[1] + offset, a2 = pixels[2] + offset, a3 = pixels[3] + offset, a4 = pixels[4] + offset,
+            a5 = pixels[5] + offset;
         V c00 = default, c01 = default, c02 = default, c03 = default;
         V c10 = default, c11 = default, c12 = default, c13 = default;
         V c20 = default, c21 = default, c22 = default, c23 = default;
@@ -42,17 +43,23 @@ internal sealed unsafe partial class CpuKernels<V>
             weights += 4 * n;
             V x;
             x = V.Broadcast(a0[k]);
-            c00 = V.MultiplyAdd(x, w0, c00); c01 = V.MultiplyAdd(x, w1, c01); c02 = V.MultiplyAdd(x, w2, c02); c03 = V.MultiplyAdd(x, w3, c03);
+            c00 = V.MultiplyAdd(x, w0, c00); c01 = V.MultiplyAdd(x, w1, c01); c02 = V.MultiplyAdd(x, w2, c02);
+            c03 = V.MultiplyAdd(x, w3, c03);
             x = V.Broadcast(a1[k]);
-            c10 = V.MultiplyAdd(x, w0, c10); c11 = V.MultiplyAdd(x, w1, c11); c12 = V.MultiplyAdd(x, w2, c12); c13 = V.MultiplyAdd(x, w3, c13);
+            c10 = V.MultiplyAdd(x, w0, c10); c11 = V.MultiplyAdd(x, w1, c11); c12 = V.MultiplyAdd(x, w2, c12);
+            c13 = V.MultiplyAdd(x, w3, c13);
             x = V.Broadcast(a2[k]);
-            c20 = V.MultiplyAdd(x, w0, c20); c21 = V.MultiplyAdd(x, w1, c21); c22 = V.MultiplyAdd(x, w2, c22); c23 = V.MultiplyAdd(x, w3, c23);
+            c20 = V.MultiplyAdd(x, w0, c20); c21 = V.MultiplyAdd(x, w1, c21); c22 = V.MultiplyAdd(x, w2, c22);
+            c23 = V.MultiplyAdd(x, w3, c23);
             x = V.Broadcast(a3[k]);
-            c30 = V.MultiplyAdd(x, w0, c30); c31 = V.MultiplyAdd(x, w1, c31); c32 = V.MultiplyAdd(x, w2, c32); c33 = V.MultiplyAdd(x, w3, c33);
+            c30 = V.MultiplyAdd(x, w0, c30); c31 = V.MultiplyAdd(x, w1, c31); c32 = V.MultiplyAdd(x, w2, c32);
+            c33 = V.MultiplyAdd(x, w3, c33);
             x = V.Broadcast(a4[k]);
-            c40 = V.MultiplyAdd(x, w0, c40); c41 = V.MultiplyAdd(x, w1, c41); c42 = V.MultiplyAdd(x, w2, c42); c43 = V.MultiplyAdd(x, w3, c43);
+            c40 = V.MultiplyAdd(x, w0, c40); c41 = V.MultiplyAdd(x, w1, c41); c42 = V.MultiplyAdd(x, w2, c42);
+            c43 = V.MultiplyAdd(x, w3, c43);
             x = V.Broadcast(a5[k]);
-            c50 = V.MultiplyAdd(x, w0, c50); c51 = V.MultiplyAdd(x, w1, c51); c52 = V.MultiplyAdd(x, w2, c52); c53 = V.MultiplyAdd(x, w3, c53);
+            c50 = V.MultiplyAdd(x, w0, c50); c51 = V.MultiplyAdd(x, w1, c51); c52 = V.MultiplyAdd(x, w2, c52);
+            c53 = V.MultiplyAdd(x, w3, c53);
         }
         c00.Store(sums + 0 * n); c01.Store(sums + 1 * n); c02.Store(sums + 2 * n); c03.Store(sums + 3 * n);
         c10.Store(sums + 4 * n); c11.Store(sums + 5 * n); c12.Store(sums + 6 * n); c13.Store(sums + 7 * n);
@@ -67,7 +74,8 @@ internal sealed unsafe partial class CpuKernels<V>
     private static void Tile2(float** pixels, nint offset, nint depth, float* weights, float* sums, bool isFirst)
     {
         int n = V.Count;
-        float* a0 = pixels[0] + offset, a1 = pixels[1] + offset, a2 = pixels[2] + offset, a3 = pixels[3] + offset, a4 = pixels[4] + offset, a5 = pixels[5] + offset;
+        float* a0 = pixels[0] + offset, a1 = pixels[1] + offset, a2 = pixels[2] + offset, a3 = pixels[3] + offset, a4 = pixels[4] + offset,
+            a5 = pixels[5] + offset;
         V c00 = default, c01 = default;
         V c10 = default, c11 = default;
         V c20 = default, c21 = default;
@@ -114,7 +122,8 @@ internal sealed unsafe partial class CpuKernels<V>
     private static void Tile1(float** pixels, nint offset, nint depth, float* weights, float* sums, bool isFirst)
     {
         int n = V.Count;
-        float* a0 = pixels[0] + offset, a1 = pixels[1] + offset, a2 = pixels[2] + offset, a3 = pixels[3] + offset, a4 = pixels[4] + offset, a5 = pixels[5] + offset;
+        float* a0 = pixels[0] + offset, a1 = pixels[1] + offset, a2 = pixels[2] + offset, a3 = pixels[3] + offset, a4 = pixels[4] + offset,
+            a5 = pixels[5] + offset;
         V c00 = default;
         V c10 = default;
         V c20 = default;

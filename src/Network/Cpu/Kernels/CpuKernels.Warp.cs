@@ -49,7 +49,8 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Sample(float* feature, int height, int width, int stride, nint rowStep, float x, float y, float factor, float* output)
+    public override void Sample(float* feature, int height, int width, int stride, nint rowStep, float x, float y, float factor,
+        float* output)
     {
         // Far outside all corners are zero; clamping keeps the conversion to int defined.
         float left = MathF.Floor(Math.Clamp(x, -2, width + 1)), top = MathF.Floor(Math.Clamp(y, -2, height + 1));

@@ -93,7 +93,8 @@ internal unsafe struct WarpArguments
 }
 
 /// <summary>
-/// The loops of the CPU executor, once per vector width. A call does a part small enough for the caches; the steps decide who does which part.
+/// The loops of the CPU executor, once per vector width. A call does a part small enough for the caches; the steps decide who does which
+/// part.
 /// </summary>
 internal abstract unsafe partial class CpuKernels
 {
@@ -139,10 +140,12 @@ internal abstract unsafe partial class CpuKernels
     public abstract void WarpRow(in WarpArguments arguments);
 
     /// <summary>Bilinear sample at pixel coordinates; corners outside the picture count as zero.</summary>
-    public abstract void Sample(float* feature, int height, int width, int stride, nint rowStep, float x, float y, float factor, float* output);
+    public abstract void Sample(float* feature, int height, int width, int stride, nint rowStep, float x, float y, float factor,
+        float* output);
 
     /// <summary>
-    /// Grid coordinate to pixel coordinate, align_corners = false: although the warp's grid is aligned to the corners, so the network was trained.
+    /// Grid coordinate to pixel coordinate, align_corners = false: although the warp's grid is aligned to the corners, so the network was
+    /// trained.
     /// </summary>
     public static float ToPixel(float grid, int extent) => ((grid + 1) * extent - 1) * 0.5f;
 

@@ -28,7 +28,8 @@ internal readonly unsafe struct Float32x16(Vector512<float> lanes) : IVector<Flo
     public static Float32x16 Multiply(Float32x16 a, Float32x16 b) => new(a._lanes * b._lanes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float32x16 MultiplyAdd(Float32x16 a, Float32x16 b, Float32x16 c) => new(Vector512.MultiplyAddEstimate(a._lanes, b._lanes, c._lanes));
+    public static Float32x16 MultiplyAdd(Float32x16 a, Float32x16 b, Float32x16 c) =>
+        new(Vector512.MultiplyAddEstimate(a._lanes, b._lanes, c._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float32x16 Max(Float32x16 a, Float32x16 b) => new(Vector512.MaxNative(a._lanes, b._lanes));

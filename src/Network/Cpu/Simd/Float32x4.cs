@@ -28,7 +28,8 @@ internal readonly unsafe struct Float32x4(Vector128<float> lanes) : IVector<Floa
     public static Float32x4 Multiply(Float32x4 a, Float32x4 b) => new(a._lanes * b._lanes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float32x4 MultiplyAdd(Float32x4 a, Float32x4 b, Float32x4 c) => new(Vector128.MultiplyAddEstimate(a._lanes, b._lanes, c._lanes));
+    public static Float32x4 MultiplyAdd(Float32x4 a, Float32x4 b, Float32x4 c) =>
+        new(Vector128.MultiplyAddEstimate(a._lanes, b._lanes, c._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float32x4 Max(Float32x4 a, Float32x4 b) => new(Vector128.MaxNative(a._lanes, b._lanes));

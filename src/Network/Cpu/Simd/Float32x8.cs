@@ -28,7 +28,8 @@ internal readonly unsafe struct Float32x8(Vector256<float> lanes) : IVector<Floa
     public static Float32x8 Multiply(Float32x8 a, Float32x8 b) => new(a._lanes * b._lanes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float32x8 MultiplyAdd(Float32x8 a, Float32x8 b, Float32x8 c) => new(Vector256.MultiplyAddEstimate(a._lanes, b._lanes, c._lanes));
+    public static Float32x8 MultiplyAdd(Float32x8 a, Float32x8 b, Float32x8 c) =>
+        new(Vector256.MultiplyAddEstimate(a._lanes, b._lanes, c._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float32x8 Max(Float32x8 a, Float32x8 b) => new(Vector256.MaxNative(a._lanes, b._lanes));

@@ -17,7 +17,8 @@ internal sealed unsafe class BlurStep : Step
     /// <param name="step">Keeps every step-th sample.</param>
     /// <param name="padding">Zero rows above and columns on the left, up to 2.</param>
     /// <param name="epilogue">Its scale holds the kernel's 1/64 (4/64).</param>
-    public BlurStep(CpuContext context, string name, FeatureMap input, FeatureMap output, int step, int padding, Epilogue epilogue) : base(context, name)
+    public BlurStep(CpuContext context, string name, FeatureMap input, FeatureMap output, int step, int padding, Epilogue epilogue) : base(
+        context, name)
     {
         (_input, Output, _step, _padding, _epilogue) = (input, output, step, padding, epilogue);
         context.NeedScratch((long)(input.Width + 5) * input.Stride); // Two pixels on the left, three on the right.

@@ -32,7 +32,8 @@ internal sealed unsafe class ConvolutionStep : Step
     private ConvolutionArguments _arguments;
 
     public ConvolutionStep(
-        CpuContext context, string name, FeatureMap input, FeatureMap output, PackedKernel kernel, ConvolutionGeometry geometry, Epilogue epilogue)
+        CpuContext context, string name, FeatureMap input, FeatureMap output, PackedKernel kernel, ConvolutionGeometry geometry,
+        Epilogue epilogue)
         : base(context, name)
     {
         (_input, Output, _kernel, _geometry, _epilogue) = (input, output, kernel, geometry, epilogue);
@@ -77,6 +78,7 @@ internal sealed unsafe class ConvolutionStep : Step
         int tiles = (Pixels + CpuKernels.TilePixels - 1) / CpuKernels.TilePixels;
         (int first, int end) = Part(item % _parts, _parts, tiles);
         int pixel = first * CpuKernels.TilePixels;
-        Context.Kernels.Convolve(_arguments, pixel, Math.Min(end * CpuKernels.TilePixels, Pixels) - pixel, item / _parts, Context.Scratch(worker));
+        Context.Kernels.Convolve(_arguments, pixel, Math.Min(end * CpuKernels.TilePixels, Pixels) - pixel, item / _parts,
+            Context.Scratch(worker));
     }
 }

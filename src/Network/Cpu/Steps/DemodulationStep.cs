@@ -24,7 +24,8 @@ internal sealed unsafe class DemodulationStep : Step
     /// <param name="scale">The weight scale.</param>
     /// <param name="style">s [inputs], padded with zeros.</param>
     /// <param name="gain">Multiplied in: activation and FIR gain.</param>
-    public DemodulationStep(CpuContext context, string name, float[] weight, int outputs, int inputs, double scale, float* style, float gain)
+    public DemodulationStep(CpuContext context, string name, float[] weight, int outputs, int inputs, double scale, float* style,
+        float gain)
         : base(context, name)
     {
         _style = style;

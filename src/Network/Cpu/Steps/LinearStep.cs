@@ -17,7 +17,8 @@ internal sealed unsafe class LinearStep : Step
     /// <param name="bias">[outputs], scaled.</param>
     /// <param name="input">[inputs], padded with zeros.</param>
     /// <param name="slope">For negative values; 1 is no activation.</param>
-    public LinearStep(CpuContext context, string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, float* input, float slope) : base(context, name)
+    public LinearStep(CpuContext context, string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, float* input,
+        float slope) : base(context, name)
     {
         _input = input;
         (_outputs, _slope) = (bias.Length, slope);

@@ -47,7 +47,8 @@ internal sealed unsafe class ConstantStep : Step
 {
     private readonly float[] _values; // [channels, height, width]
 
-    public ConstantStep(CpuContext context, string name, float[] values, FeatureMap output) : base(context, name) => (_values, Output) = (values, output);
+    public ConstantStep(CpuContext context, string name, float[] values, FeatureMap output) : base(context, name) =>
+        (_values, Output) = (values, output);
 
     public override int Items => 1;
 
@@ -60,7 +61,8 @@ internal sealed unsafe class ConstantStep : Step
             {
                 float* pixel = map.Pixel(y, x);
                 new Span<float>(pixel, map.Stride).Clear();
-                for (int channel = 0; channel < map.Channels; channel++) pixel[channel] = _values[(channel * map.Height + y) * map.Width + x];
+                for (int channel = 0; channel < map.Channels; channel++)
+                    pixel[channel] = _values[(channel * map.Height + y) * map.Width + x];
             }
         }
     }

@@ -36,7 +36,8 @@ internal sealed unsafe class ToFlowStep : Step
         CpuContext context, ITensorSource weights, ToFlowLayer layer, float* style, FeatureMap x, FeatureMap[] features, int featureIndex,
         FeatureMap? previous, FeatureMap flow, FeatureMap blended, ToRgb? toRgb) : base(context, layer.Name)
     {
-        (_layer, _x, _features, _featureIndex, _previous, _flow, _toRgb, Output) = (layer, x, features, featureIndex, previous, flow, toRgb, blended);
+        (_layer, _x, _features, _featureIndex, _previous, _flow, _toRgb, Output) =
+            (layer, x, features, featureIndex, previous, flow, toRgb, blended);
         _style = style;
         int inputs = layer.Convolution.Inputs;
         _weight = ToRgb.Rows(context, weights.ReadParameter(layer.Convolution.Weight, 3, inputs, 1, 1), 1 / Math.Sqrt(inputs));

@@ -27,8 +27,10 @@ internal static unsafe class ThreeChannels
         for (int x = 0; x < width; x++, row += Stride)
         {
             (int left, float leftFactor) = Taps(x);
-            Vector128<float> above = leftFactor * Vector128.Load(upper + left * Stride) + (1 - leftFactor) * Vector128.Load(upper + (left + 1) * Stride);
-            Vector128<float> below = leftFactor * Vector128.Load(lower + left * Stride) + (1 - leftFactor) * Vector128.Load(lower + (left + 1) * Stride);
+            Vector128<float> above = leftFactor * Vector128.Load(upper + left * Stride) + (1 - leftFactor)
+                * Vector128.Load(upper + (left + 1) * Stride);
+            Vector128<float> below = leftFactor * Vector128.Load(lower + left * Stride) + (1 - leftFactor)
+                * Vector128.Load(lower + (left + 1) * Stride);
             (Vector128.Load(row) + topFactor * above + (1 - topFactor) * below).Store(row);
         }
     }
@@ -54,7 +56,8 @@ internal sealed unsafe class ToRgb
         _stride = FeatureMap.RoundUp(convolution.Inputs);
         // FusedLeakyReLU's gain is part of weight and bias: leaky(g x) = g leaky(x).
         float gain = LiaGraph.ActivationGain;
-        _weight = Rows(context, weights.ReadParameter(convolution.Weight, 3, convolution.Inputs, 1, 1), gain / Math.Sqrt(convolution.Inputs));
+        _weight =
+            Rows(context, weights.ReadParameter(convolution.Weight, 3, convolution.Inputs, 1, 1), gain / Math.Sqrt(convolution.Inputs));
         _activationBias = [.. weights.ReadParameter(convolution.Bias!, 3).Select(value => value * gain)];
         _bias = weights.ReadParameter(layer.Bias, 3);
     }
@@ -95,7 +98,8 @@ internal sealed unsafe class ToRgbStep : Step
     private readonly ToRgb _toRgb;
     private readonly FeatureMap _input;
 
-    public ToRgbStep(CpuContext context, ToRgb toRgb, FeatureMap input) : base(context, toRgb.Layer.Name) => (_toRgb, _input, Output) = (toRgb, input, toRgb.Output);
+    public ToRgbStep(CpuContext context, ToRgb toRgb, FeatureMap input) : base(context, toRgb.Layer.Name) =>
+        (_toRgb, _input, Output) = (toRgb, input, toRgb.Output);
 
     public override int Items => Output!.Height;
 

@@ -44,7 +44,8 @@ internal sealed partial class Float32PlanBuilder
     {
         ActivationMap output = Reserve(input.Height, input.Width, layer.Outputs);
         Add(layer.Name, Convolve(
-            _weights.Convolution(layer.Weight), input, output, 1, layer.Padding, false, new() { Bias = _weights.Vector(layer.Bias!), Activate = 1 }),
+            _weights.Convolution(layer.Weight), input, output, 1, layer.Padding, false, new()
+                { Bias = _weights.Vector(layer.Bias!), Activate = 1 }),
             new CudaTap(layer.Name, output));
         return output;
     }
@@ -61,8 +62,10 @@ internal sealed partial class Float32PlanBuilder
     public ActivationMap Join(ResBlock block, ActivationMap blurred, ActivationMap skip, int feature)
     {
         ConvolutionLayer layer = block.Conv2;
-        Epilogue epilogue = new() { Bias = _weights.Vector(layer.Bias!), Activate = 1, Residual = skip.View, ResidualGain = (float)LiaGraph.ResidualGain };
-        Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), blurred, skip, 2, 0, false, epilogue), feature, new CudaTap(block.Name, skip));
+        Epilogue epilogue =
+            new() { Bias = _weights.Vector(layer.Bias!), Activate = 1, Residual = skip.View, ResidualGain = (float)LiaGraph.ResidualGain };
+        Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), blurred, skip, 2, 0, false, epilogue), feature,
+            new CudaTap(block.Name, skip));
         return skip;
     }
 

@@ -38,7 +38,8 @@ internal sealed partial class Float32PlanBuilder
         ModulatedConvolutionLayer convolution = layer.Convolution;
         ActivationMap output = Reserve(input.Height, input.Width, convolution.Outputs);
         Add(layer.Name, Convolve(
-            _weights.Convolution(convolution.Weight), input, output, 1, convolution.Kernel / 2, false, Activated(layer), Style(convolution)),
+            _weights.Convolution(convolution.Weight), input, output, 1, convolution.Kernel / 2, false, Activated(layer),
+            Style(convolution)),
             new CudaTap(layer.Name, output));
         return output;
     }
@@ -48,9 +49,11 @@ internal sealed partial class Float32PlanBuilder
     {
         ModulatedConvolutionLayer convolution = layer.Convolution;
         ActivationMap wide = Reserve(2 * input.Height + 1, 2 * input.Width + 1, convolution.Outputs);
-        KernelLaunch[] transposed = Convolve(_weights.Convolution(convolution.Weight), input, wide, 1, 0, true, default, Style(convolution));
+        KernelLaunch[] transposed =
+            Convolve(_weights.Convolution(convolution.Weight), input, wide, 1, 0, true, default, Style(convolution));
         ActivationMap output = Reserve(2 * input.Height, 2 * input.Width, convolution.Outputs);
-        Add(layer.Name, [.. transposed, BlurTo(wide, output, stride: 1, padding: 1, LiaGraph.UpsamplingFirGain, Activated(layer))], new CudaTap(layer.Name, output));
+        Add(layer.Name, [.. transposed, BlurTo(wide, output, stride: 1, padding: 1, LiaGraph.UpsamplingFirGain, Activated(layer))],
+            new CudaTap(layer.Name, output));
         Release(wide);
         return output;
     }

@@ -11,7 +11,8 @@ namespace Lia.Network.Cuda.Float32;
 
 /// <summary>The network in float32, NHWC: every operation a kernel of its own.</summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class Float32PlanBuilder(KernelLoader loader, Float32Weights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+internal sealed partial class Float32PlanBuilder(
+    KernelLoader loader, Float32Weights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
     : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ActivationMap>
 {
     private readonly Float32Weights _weights = weights;
@@ -50,7 +51,8 @@ internal sealed partial class Float32PlanBuilder(KernelLoader loader, Float32Wei
         return launches;
     }
 
-    private KernelLaunch BlurTo(ActivationMap input, ActivationMap output, int stride, int padding, float gain, Epilogue epilogue = default) =>
+    private KernelLaunch BlurTo(ActivationMap input, ActivationMap output, int stride, int padding, float gain,
+        Epilogue epilogue = default) =>
         Blur.Prepare(Loader, new()
         {
             Input = input.View,

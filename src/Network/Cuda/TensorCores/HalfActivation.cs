@@ -7,7 +7,7 @@ using Half = ILGPU.Half;
 
 namespace Lia.Network.Cuda.TensorCores;
 
-/// <summary>An fp16 activation on the device.</summary>
+/// <summary>An activation for tensor cores: halves, or pairs of them.</summary>
 /// <param name="Map">Where it is.</param>
 internal sealed record HalfActivation(HalfMap Map) : ICudaActivation
 {
@@ -25,7 +25,8 @@ internal sealed record HalfActivation(HalfMap Map) : ICudaActivation
 
     /// <summary>Room for a map in an arena.</summary>
     public static HalfMap Reserve(ArenaLayout arena, int frames, int channels, int height, int width, int planes, int parts) => new(
-        arena.Reserve(HalfMap.LengthOf(frames, channels, height, width, parts * planes) / 2).Cast<Half>(), frames, channels, height, width, planes, parts);
+        arena.Reserve(HalfMap.LengthOf(frames, channels, height, width, parts * planes) / 2)
+            .Cast<Half>(), frames, channels, height, width, planes, parts);
 
     /// <inheritdoc/>
     public float[] Read(AcceleratorStream stream)

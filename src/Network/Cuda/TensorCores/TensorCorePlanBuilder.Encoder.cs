@@ -44,7 +44,8 @@ internal sealed partial class TensorCorePlanBuilder
         HalfMap x = Map(input), output = ReserveMap(x.Height, x.Width, layer.Outputs);
         HalfActivation activation = new(output);
         Add(layer.Name, Convolve(
-            _weights.Convolution(layer.Weight), x, output, new() { Bias = _weights.Vector(layer.Bias!), Gain = 1 }), new CudaTap(layer.Name, activation));
+            _weights.Convolution(layer.Weight), x, output, new() { Bias = _weights.Vector(layer.Bias!), Gain = 1 }),
+                new CudaTap(layer.Name, activation));
         return activation;
     }
 
@@ -61,7 +62,8 @@ internal sealed partial class TensorCorePlanBuilder
         HalfMap small = Map(skip), output = ReserveMap(small.Height, small.Width, layer.Outputs);
         HalfEpilogue epilogue = new() { Bias = _weights.Vector(layer.Bias!), Gain = (float)LiaGraph.ResidualGain };
         HalfActivation activation = new(output);
-        Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), Map(blurred), output, epilogue, small), feature, new CudaTap(block.Name, activation));
+        Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), Map(blurred), output, epilogue, small), feature,
+            new CudaTap(block.Name, activation));
         Release(skip);
         return activation;
     }

@@ -81,7 +81,8 @@ internal sealed partial class TensorCorePlanBuilder
         return output;
     }
 
-    // Transposed convolution, then the blur with demodulation, bias, activation and the next modulation: a factor per channel passes through the blur.
+    // Transposed convolution, then the blur with demodulation, bias, activation and the next modulation: a factor per channel passes
+    // through the blur.
     public ICudaActivation Upsampled(StyledConvolutionLayer layer, ICudaActivation input, ModulatedConvolutionLayer next)
     {
         ModulatedConvolutionLayer convolution = layer.Convolution;

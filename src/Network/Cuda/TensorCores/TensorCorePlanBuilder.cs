@@ -9,7 +9,8 @@ using Lia.Network.Graph;
 namespace Lia.Network.Cuda.TensorCores;
 
 /// <summary>
-/// The network with fp16 operands and float32 sums, CHW8. What surrounds a convolution is folded into its neighbours:
+/// The network on tensor cores, CHW8, with float32 sums: operands are halves (fast) or pairs of halves (exact). What surrounds a
+/// convolution is folded into its neighbours:
 /// <code>
 ///     encoder block    x ------------------> skip blur (every 2nd pixel) ------------------+
 ///                      x --> conv1, bias, act --> blur (into 4 phases) --> conv2, bias, act, + 1x1 skip, / sqrt 2
@@ -17,10 +18,12 @@ namespace Lia.Network.Cuda.TensorCores;
 ///     decoder level    blended s --> transposed conv (4 phases) --> blur, d, bias, act, s' --> conv, d, bias, act
 ///                      --> ToFlow, warp, mask, ToRGB, blend, s''         (s, s', s'': the modulation of the layer that reads it)
 /// </code>
-/// Modulations are divided by their largest value, which demodulation takes out again, so that modulated activations stay in the range of fp16.
+/// Modulations are divided by their largest value, which demodulation takes out again, so that modulated activations stay in the range of
+/// fp16.
 /// </summary>
 /// <inheritdoc cref="CudaPlanBuilder"/>
-internal sealed partial class TensorCorePlanBuilder(KernelLoader loader, TensorCoreWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
+internal sealed partial class TensorCorePlanBuilder(
+    KernelLoader loader, TensorCoreWeights weights, LiaGraph graph, ArenaLayout arena, int frames, bool isTapped)
     : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ICudaActivation>
 {
     private readonly TensorCoreWeights _weights = weights;
@@ -35,17 +38,20 @@ internal sealed partial class TensorCorePlanBuilder(KernelLoader loader, TensorC
 
     private static HalfMap Map(ICudaActivation activation) => ((HalfActivation)activation).Map;
 
-    private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) => HalfActivation.Reserve(Arena, Frames, channels, height, width, planes, _weights.Parts);
+    private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) =>
+        HalfActivation.Reserve(Arena, Frames, channels, height, width, planes, _weights.Parts);
 
     private void Release(HalfMap map) => Arena.Release(map.View.Cast<float>());
 
     /// <summary>A convolution; its workspace is given back at once, because the next step runs after it.</summary>
-    private KernelLaunch[] Convolve(HalfConvolutionWeights kernel, HalfMap input, HalfMap output, HalfEpilogue epilogue, HalfMap? skip = null, FlowOperands? flow = null)
+    private KernelLaunch[] Convolve(HalfConvolutionWeights kernel, HalfMap input, HalfMap output, HalfEpilogue epilogue,
+        HalfMap? skip = null, FlowOperands? flow = null)
     {
         ConvolutionCut cut = _weights.Launcher.Cut(kernel, output, isWhole: flow != null);
         long length = HalfConvolutionLauncher.WorkspaceLength(kernel, output, cut);
         ArrayView<float> workspace = length > 0 ? Arena.Reserve(length) : default;
-        KernelLaunch[] launches = Arena.IsMeasuring ? [] : _weights.Launcher.Prepare(kernel, new(input, output, epilogue) { Skip = skip, Flow = flow }, cut, workspace);
+        KernelLaunch[] launches = Arena.IsMeasuring ? []
+            : _weights.Launcher.Prepare(kernel, new(input, output, epilogue) { Skip = skip, Flow = flow }, cut, workspace);
         if (length > 0) Arena.Release(workspace);
         return launches;
     }

@@ -1,0 +1,16 @@
+namespace Lia.Cli;
+
+/// <summary>What a command talks to. Results go to <paramref name="Output"/>, progress and complaints to
+/// <paramref name="Error"/>.</summary>
+/// <param name="Output">Standard output.</param>
+/// <param name="Error">Standard error.</param>
+/// <param name="ErrorIsTerminal">Whether somebody watches standard error: a progress bar is drawn, else plain lines are written.</param>
+/// <param name="Cancellation">Signalled by Ctrl-C.</param>
+internal sealed record CliContext(TextWriter Output, TextWriter Error, bool ErrorIsTerminal, CancellationToken Cancellation)
+{
+    /// <summary>Opens standard input as bytes.</summary>
+    public Func<Stream> OpenInput { get; init; } = StandardStreams.OpenInput;
+
+    /// <summary>Opens standard output as bytes; nothing else is written to it then.</summary>
+    public Func<Stream> OpenOutput { get; init; } = StandardStreams.OpenOutput;
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+
+namespace Lia.Cli;
+
+/// <summary>The options about raw video, and <c>-</c>, which means the standard streams.</summary>
+internal sealed class PipeOptions
+{
+    /// <summary>Standard input or output in the place of a file.</summary>
+    public const string Standard = "-";
+
+    private readonly Option<RawInput> _inputFormat = Options.Choice<RawInput>("--input-format",
+        "what DRIVING is, when it is raw video; auto: yuv4mpeg is recognized, a stream with --input-size is rgb24");
+    private readonly Option<FrameSize?> _inputSize = new("--input-size")
+    {
+        Description = "the size of raw RGB24 driving frames, which need --fps too",
+        HelpName = "WxH",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (FrameSize.TryParse(text, out FrameSize size)) return size;
+            result.AddError($"--input-size is WxH, such as 640x480, not '{text}'.");
+            return null;
+        },
+    };
+    private readonly Option<RawOutput> _outputFormat = Options.Choice<RawOutput>("--output-format",
+        "how standard output, .y4m and .rgb are written; auto: yuv4mpeg with full color (4:4:4), .rgb as rgb24");
+
+    /// <summary>Gives a command these options.</summary>
+    public PipeOptions(Command command)
+    {
+        foreach (Option option in (Option[])[_inputFormat, _inputSize, _outputFormat]) command.Options.Add(option);
+    }
+
+    /// <summary>Adds what was asked for.</summary>
+    public AnimationOptions Read(ParseResult parsed, AnimationOptions options) => options with
+    {
+        RawInput = parsed.GetValue(_inputFormat),
+        RawInputSize = parsed.GetValue(_inputSize),
+        RawOutput = parsed.GetValue(_outputFormat),
+    };
+}

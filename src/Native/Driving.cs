@@ -1,0 +1,85 @@
+using Lia.Media.Files;
+using Lia.Media.IO;
+using Lia.Media.Raw;
+
+namespace Lia;
+
+/// <summary>Where motion comes from: a file or folder, a stream of raw video, frames in memory, or a motion clip.</summary>
+/// <remarks>
+/// Paths, streams, arrays and lists of frames and motion clips become one by themselves where it is asked for; other sequences with
+/// <see cref="From"/>. Frames of a stream
+/// go through one by one (unless <see cref="ModelOptions.Batch"/> says otherwise): the result of one is written, and flushed, before
+/// another has to come, and at most two are under way
+/// (more by half a window where motion is smoothed). A stream is read from where it stands and not closed; when the work is cancelled, a
+/// read may still be under way.
+/// </remarks>
+public sealed class Driving
+{
+    private readonly Stream? _stream;
+
+    private Driving(string? path = null, Stream? stream = null, IEnumerable<RgbImage>? frames = null, MotionClip? motion = null) =>
+        (Path, _stream, Frames, Motion) = (path, stream, frames, motion);
+
+    /// <summary>The file or folder, if it is one; of a motion clip the file it was read from.</summary>
+    internal string? Path { get; }
+
+    /// <summary>The frames in memory, if it is that.</summary>
+    internal IEnumerable<RgbImage>? Frames { get; }
+
+    /// <summary>The motion clip, if it is one.</summary>
+    internal MotionClip? Motion { get; }
+
+    /// <summary>Whether frames come when they come.</summary>
+    internal bool IsStream => _stream is not null;
+
+    /// <summary>Whether frames are read from a file, which can be done twice.</summary>
+    internal bool IsFile => Path is not null && Motion is null;
+
+    /// <summary>The file with what error messages call it.</summary>
+    internal (string Path, string What)? File => Path is null ? null : (Path, Motion is null ? "the driving file" : "the motion file");
+
+    /// <summary>Frames in memory, of any sequence.</summary>
+    /// <param name="frames">Of any size; read once, in order, by another thread, a few ahead of the network.</param>
+    public static Driving From(IEnumerable<RgbImage> frames)
+    {
+        ArgumentNullException.ThrowIfNull(frames);
+        return new(frames: frames);
+    }
+
+    /// <summary>A video, a folder of numbered pictures, an animated PNG, a single picture, or raw video.</summary>
+    /// <param name="path">Its name.</param>
+    public static implicit operator Driving(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return new(path: path);
+    }
+
+    /// <summary>A stream of raw video (<see cref="AnimationOptions.RawInput"/>).</summary>
+    /// <param name="stream">Open for reading. Whoever opened it closes it.</param>
+    public static implicit operator Driving(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return new(stream: stream);
+    }
+
+    /// <inheritdoc cref="From"/>
+    public static implicit operator Driving(RgbImage[] frames) => From(frames);
+
+    /// <inheritdoc cref="From"/>
+    public static implicit operator Driving(List<RgbImage> frames) => From(frames);
+
+    /// <summary>The motion of a clip without its pictures. There is no sound in it.</summary>
+    /// <param name="motion">Of the same model.</param>
+    public static implicit operator Driving(MotionClip motion)
+    {
+        ArgumentNullException.ThrowIfNull(motion);
+        return new(path: motion.Path, motion: motion);
+    }
+
+    /// <summary>Opens the frames.</summary>
+    /// <exception cref="MediaException">They cannot be read.</exception>
+    internal IFrameReader Open(ReadOptions options, CancellationToken cancellationToken) =>
+        _stream is not null ? RawReaders.Open(_stream, "the driving stream", options.Raw, cancellationToken)
+        : Frames is not null ? new MemoryReader(Frames, "the driving frames")
+        : FrameReaders.Open(Path!, options, cancellationToken);
+}

@@ -1,0 +1,50 @@
+using Lia.Animation.Pipeline;
+using Lia.Media.Files;
+using Lia.Media.Raw;
+
+namespace Lia;
+
+/// <summary>Where frames are written: a file or folder, or a stream that receives raw video
+/// (<see cref="AnimationOptions.RawOutput"/>).</summary>
+/// <remarks>
+/// Paths and streams become one by themselves where it is asked for. A path goes by its extension: <c>.mp4</c>, <c>.gif</c>, <c>.webp</c>,
+/// <c>.png</c> or <c>.apng</c> (animated PNG),
+/// <c>NAME%05d.png</c> (numbered pictures), <c>.y4m</c> or <c>.rgb</c> (raw video), no extension or a trailing slash (a folder of numbered
+/// pictures); it appears complete or not at all.
+/// A stream is written from where it stands, flushed after every frame, and not closed; when the work is cancelled, a part of a frame may
+/// be in it.
+/// </remarks>
+public sealed class Output
+{
+    private readonly Stream? _stream;
+
+    private Output(string? path, Stream? stream) => (Path, _stream) = (path, stream);
+
+    /// <summary>The file or folder, if it is one.</summary>
+    internal string? Path { get; }
+
+    /// <summary>A file or folder.</summary>
+    /// <param name="path">Its name.</param>
+    public static implicit operator Output(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return new(path, null);
+    }
+
+    /// <summary>A stream that receives raw video.</summary>
+    /// <param name="stream">Open for writing. Whoever opened it closes it.</param>
+    public static implicit operator Output(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return new(null, stream);
+    }
+
+    /// <summary>In error messages and summaries; a stream is <c>-</c>.</summary>
+    public override string ToString() => Path ?? "-";
+
+    /// <summary>How a clip is written here.</summary>
+    internal OutputSettings Settings(AnimationOptions options, CancellationToken cancellationToken) =>
+        new(ToString(), options.FrameRate, options.Audio, (width, height, rate, audio) => _stream is null
+            ? FrameWriters.Open(Path!, width, height, rate, audio, options.RawOutput, cancellationToken)
+            : RawWriter.ToStream(_stream, "the output stream", width, height, rate, options.RawOutput, cancellationToken));
+}

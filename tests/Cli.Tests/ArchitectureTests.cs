@@ -1,0 +1,130 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace Lia.Cli.Tests;
+
+/// <summary>The arrows of docs/architecture.md: which project references which, and that no two folders of a project need each
+/// other.</summary>
+public partial class ArchitectureTests
+{
+    private static readonly Dictionary<string, string[]> Arrows = new()
+    {
+        ["Cli"] = ["Native"],
+        ["Native"] = ["Animation", "Gpu", "Media", "Network"],
+        ["Animation"] = ["Media", "Network"],
+        ["Media"] = [],
+        ["Network"] = ["Kernels", "Weights"],
+        ["Kernels"] = ["Gpu"],
+        ["Weights"] = [],
+        ["Gpu"] = [],
+    };
+
+    /// <summary>Circles that there are still: folders that may need each other, the project's own among them as a point. None may be
+    /// added.</summary>
+    private static readonly Dictionary<string, string[][]> KnownCircles = new()
+    {
+        // What attributes say of a kernel is read by the compiler, and what the compiler has for ILGPU's types is what extensions compute
+        // with.
+        ["Gpu"] =
+        [
+            ["Compiler", "Compiler/Device", "Compiler/Frontend", "Compiler/IR", "Compiler/Passes", "Compiler/Ptx", "Extensions"],
+            ["Runtime", "Cuda", "Stock"],
+        ],
+        ["Network"] = [["Cuda", "Cuda/Float32", "Cuda/TensorCores"], [".", "Cpu", "Cpu/Kernels", "Cpu/Steps", "Graph"]],
+        ["Weights"] = [[".", "Architecture", "PyTorch", "Safetensors"]],
+    };
+
+    public static TheoryData<string> Projects => [.. Directory.GetDirectories(Source).Select(folder => Path.GetFileName(folder))];
+
+    private static string Source => Path.Combine(DocumentationTests.Root, "src");
+
+    [Theory, MemberData(nameof(Projects))]
+    public void A_project_references_what_its_arrow_says(string project)
+    {
+        string file = Assert.Single(Directory.GetFiles(Path.Combine(Source, project), "*.csproj"));
+        IEnumerable<string> referenced = XDocument.Load(file).Descendants("ProjectReference")
+            .Select(reference => Path.GetFileName(Path.GetDirectoryName(((string)reference.Attribute("Include")!).Replace('\\', '/')))!);
+        Assert.Equal(Arrows[project], referenced.Order(StringComparer.Ordinal));
+    }
+
+    [Theory, MemberData(nameof(Projects))]
+    public void No_two_folders_of_a_project_need_each_other(string project)
+    {
+        Dictionary<string, HashSet<string>> needs = Needs(Folders(Path.Combine(Source, project)));
+        string[][] known = KnownCircles.GetValueOrDefault(project, []);
+        Assert.DoesNotContain(Circles(needs), circle => !known.Any(one => circle.All(one.Contains)));
+    }
+
+    [Fact]
+    public void A_circle_is_found()
+    {
+        Dictionary<string, string[]> folders = new()
+        {
+            ["."] = ["public sealed class Face { string text = \"Reader\"; } // of a Reader"],
+            ["In"] = ["internal sealed class Reader\n{\n    Writer _writer;\n    Face _face;\n}"],
+            ["Out"] = ["internal readonly record struct Writer(int X);\ninternal enum Kind\n{\n}",
+                "internal interface IOther : IEnumerable<Reader>\n{\n}"],
+        };
+        Assert.Equal(["In", "Out"], Assert.Single(Circles(Needs(folders))).Order());
+    }
+
+    /// <summary>The texts of a project's files by folder.</summary>
+    private static Dictionary<string, string[]> Folders(string project) =>
+        Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)
+        .Select(file => (Folder: Path.GetRelativePath(project, Path.GetDirectoryName(file)!).Replace('\\', '/'),
+            Text: File.ReadAllText(file)))
+        .Where(file => file.Folder.Split('/')[0] is not ("obj" or "bin"))
+        .GroupBy(file => file.Folder, file => file.Text)
+        .ToDictionary(folder => folder.Key, folder => folder.ToArray());
+
+    /// <summary>
+    /// For each folder those whose types it names, by words: a word that is a type's name in one other folder alone, and is no member
+    /// (nothing with a point before it), names that type.
+    /// </summary>
+    private static Dictionary<string, HashSet<string>> Needs(Dictionary<string, string[]> folders)
+    {
+        ILookup<string, string> homes = folders.SelectMany(folder => folder.Value.SelectMany(text => Declaration().Matches(Code(text)))
+            .Select(type => (Name: type.Groups[1].Value, folder.Key))).Distinct().ToLookup(type => type.Name, type => type.Key);
+        return folders.ToDictionary(folder => folder.Key, folder => folder.Value
+            .SelectMany(text => Word().Matches(Code(text))).Select(word => word.Value).Distinct()
+            .Where(word => homes[word].Count() == 1).Select(word => homes[word].Single()).Where(home => home != folder.Key).ToHashSet());
+    }
+
+    /// <summary>Sets of more than one folder in which each is needed by each, by a way of any length.</summary>
+    private static IEnumerable<string[]> Circles(Dictionary<string, HashSet<string>> needs)
+    {
+        Dictionary<string, HashSet<string>> reached = needs.ToDictionary(folder => folder.Key, folder => Reached(folder.Key));
+        return reached.Keys.Select(folder =>
+            reached[folder].Where(other => reached[other].Contains(folder)).Append(folder).Distinct().Order(StringComparer.Ordinal)
+                .ToArray())
+            .Where(circle => circle.Length > 1).DistinctBy(circle => string.Join(' ', circle));
+
+        HashSet<string> Reached(string from)
+        {
+            HashSet<string> seen = [];
+            Stack<string> open = new(needs[from]);
+            while (open.TryPop(out string? next))
+            {
+                if (!seen.Add(next)) continue;
+                foreach (string further in needs[next]) open.Push(further);
+            }
+            return seen;
+        }
+    }
+
+    /// <summary>A text without comments and strings.</summary>
+    private static string Code(string text) => Quoted().Replace(Comment().Replace(text, ""), "");
+
+    [GeneratedRegex(@"//[^\n]*|/\*.*?\*/", RegexOptions.Singleline)]
+    private static partial Regex Comment();
+
+    [GeneratedRegex(@"""""""(.*?)""""""|""(\\.|[^""\\\n])*""", RegexOptions.Singleline)]
+    private static partial Regex Quoted();
+
+    // Types that are nested are their owner's.
+    [GeneratedRegex(@"^(?:(?:public|internal|static|sealed|abstract|partial|readonly|unsafe|ref|file) )*(?:record struct|record|class|struct|interface|enum) (\w+)", RegexOptions.Multiline)]
+    private static partial Regex Declaration();
+
+    [GeneratedRegex(@"(?<![\w.])[A-Z]\w*")]
+    private static partial Regex Word();
+}

@@ -1,0 +1,31 @@
+using System.Diagnostics;
+
+namespace Lia.Cli.Tests;
+
+/// <summary>A run on the processor loads nothing of ILGPU: it starts as fast as if there were no GPU code.</summary>
+public sealed class LoadedAssembliesTests(Workspace files) : IClassFixture<Workspace>
+{
+    [Theory]
+    [InlineData("animate", "cpu")]
+    [InlineData("animate", "auto")]
+    [InlineData("info", "")]
+    public async Task A_run_on_the_processor_loads_no_assembly_of_ILGPU(string command, string device)
+    {
+        string list = files.At($"{command}-{device}.txt");
+        string[] arguments = command == "animate"
+            ? ["animate", files.Source, files.Driving, "-o", files.At($"{device}.png"), "-m", files.Model, "--frames", "0:1", "--device", device, "--quiet"]
+            : [command];
+        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "lia.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location;
+        start.Environment[StartupHook.Variable] = list;
+        start.Environment["CUDA_VISIBLE_DEVICES"] = ""; // Where there is a GPU, auto finds none either.
+        using Process lia = Process.Start(start)!;
+        Task<string> said = lia.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await lia.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await lia.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(lia.ExitCode == 0, await said);
+        string[] loaded = await File.ReadAllLinesAsync(list, TestContext.Current.CancellationToken);
+        Assert.Contains("Lia.Native", loaded); // The list is one.
+        Assert.DoesNotContain(loaded, name => name.StartsWith("ILGPU", StringComparison.Ordinal));
+    }
+}
