@@ -14,13 +14,16 @@ public class ClipOutputTests
     public void Clips_have_the_colours_they_say_and_their_sound(string name, string video, string audio)
     {
         using TempFolder folder = new();
-        Ff.Mpeg("-f lavfi -i color=0xc83c1e:size=64x64:rate=30000/1001 -f lavfi -i sine=1000:sample_rate=44100 -ac 6 -t 1 -c:v libx264 -crf 5 -pix_fmt yuv444p -c:a flac", folder["in.mkv"]);
+        Ff.Mpeg(
+            "-f lavfi -i color=0xc83c1e:size=64x64:rate=30000/1001 -f lavfi -i sine=1000:sample_rate=44100 "
+            + "-ac 6 -t 1 -c:v libx264 -crf 5 -pix_fmt yuv444p -c:a flac", folder["in.mkv"]);
         (int frames, FrameRate rate, _) = Clip.Copy(folder["in.mkv"], folder[name]);
         Assert.Equal((30, new FrameRate(30000, 1001)), (frames, rate));
         Assert.Equal((video, audio), (Ff.Stream("v", "codec_name", folder[name]), Ff.Stream("a", "codec_name", folder[name])));
         Assert.Equal("30000/1001", Ff.Stream("v", "r_frame_rate", folder[name]));
         Assert.Equal(30, Ff.CountFrames(folder[name]));
-        foreach (string entry in (string[])["color_space", "color_primaries", "color_transfer"]) Assert.Equal("bt709", Ff.Stream("v", entry, folder[name]));
+        foreach (string entry in (string[])["color_space", "color_primaries", "color_transfer"])
+            Assert.Equal("bt709", Ff.Stream("v", entry, folder[name]));
         Assert.Equal("tv", Ff.Stream("v", "color_range", folder[name]));
         byte[] shown = Ff.Decode(folder[name], "rgb24");
         for (int i = 0; i < 3; i++) Assert.InRange(shown[i] - new[] { 0xc8, 0x3c, 0x1e }[i], -5, 5);

@@ -52,14 +52,16 @@ public class ClipPixelTests
             for (int i = 0; i < 64; i++)
             {
                 (int x, int y) = (i % 8, i / 8);
-                Span<byte> patch = right.Pixels.AsSpan(3 * ((16 * y + 8) * 128 + 16 * x + 8)), seen = frame.Pixels.AsSpan(3 * ((90 * y + 45) * 1280 + 280 + 90 * x + 45));
+                Span<byte> patch = right.Pixels.AsSpan(3 * ((16 * y + 8) * 128 + 16 * x + 8));
+                Span<byte> seen = frame.Pixels.AsSpan(3 * ((90 * y + 45) * 1280 + 280 + 90 * x + 45));
                 for (int c = 0; c < 3; c++) Assert.InRange(seen[c] - patch[c], -5, 5);
             }
         }
         // Fewer lines are BT.601 as ever.
         using TempFolder folder = new();
         Pictures.Flat(64, 200, 40, 30).Save(folder["flat.png"]);
-        Ff.Mpeg("-i", folder["flat.png"], "-vf", "scale=out_color_matrix=bt601", "-pix_fmt", "yuv444p", "-c:v", "ffv1", folder["small.mkv"]);
+        Ff.Mpeg(
+            "-i", folder["flat.png"], "-vf", "scale=out_color_matrix=bt601", "-pix_fmt", "yuv444p", "-c:v", "ffv1", folder["small.mkv"]);
         Assert.InRange(ImageDifference(RgbImage.Load(folder["flat.png"]), Clip.Read(folder["small.mkv"])[0]), 0, 1.5);
     }
 
@@ -98,7 +100,9 @@ public class ClipPixelTests
         VideoProbe probe = new(0, null, null, null, new(64, 64), null, null) { PixelFormat = "yuv420p10le", Transfer = "smpte2084" };
         (string[] filters, string? warning) = PixelFilters.Of("clip.mp4", probe, () => false);
         Assert.Empty(filters);
-        Assert.Equal("clip.mp4: its colours are of high dynamic range, and this ffmpeg cannot bring them down (it lacks zscale or tonemap); they look pale.", warning);
+        Assert.Equal(
+            "clip.mp4: its colours are of high dynamic range, and this ffmpeg cannot bring them down (it lacks zscale or tonemap); "
+            + "they look pale.", warning);
         (filters, warning) = PixelFilters.Of("clip.mp4", probe, () => true);
         Assert.Contains(filters, filter => filter.StartsWith("tonemap", StringComparison.Ordinal));
         Assert.Null(warning);
@@ -110,14 +114,20 @@ public class ClipPixelTests
         // BT.709's primaries to BT.2020's (ITU-R BT.2087).
         double[] wide =
         [
-            0.6274 * red + 0.3293 * green + 0.0433 * blue, 0.0691 * red + 0.9195 * green + 0.0114 * blue, 0.0164 * red + 0.0880 * green + 0.8956 * blue,
+            0.6274 * red + 0.3293 * green + 0.0433 * blue,
+            0.0691 * red + 0.9195 * green + 0.0114 * blue,
+            0.0164 * red + 0.0880 * green + 0.8956 * blue,
         ];
         double[] coded = [.. wide.Select(light => transfer == "smpte2084" ? Pq(203 * light) : Hlg(203 * light))];
-        double y = 0.2627 * coded[0] + 0.6780 * coded[1] + 0.0593 * coded[2], cb = (coded[2] - y) / 1.8814, cr = (coded[0] - y) / 1.4746;
+        double y = 0.2627 * coded[0] + 0.6780 * coded[1] + 0.0593 * coded[2];
+        double cb = (coded[2] - y) / 1.8814, cr = (coded[0] - y) / 1.4746;
         ushort[] samples = [(ushort)Math.Round(64 + 876 * y), (ushort)Math.Round(512 + 896 * cb), (ushort)Math.Round(512 + 896 * cr)];
-        File.WriteAllBytes(folder["planes"], [.. samples.SelectMany(sample => Enumerable.Repeat(BitConverter.GetBytes(sample), 64 * 64)).SelectMany(pair => pair)]);
+        File.WriteAllBytes(
+            folder["planes"],
+            [.. samples.SelectMany(sample => Enumerable.Repeat(BitConverter.GetBytes(sample), 64 * 64)).SelectMany(pair => pair)]);
         Ff.Mpeg(
-            "-f rawvideo -pixel_format yuv444p10le -video_size 64x64 -i", folder["planes"], "-c:v", "ffv1", "-color_primaries", "bt2020", "-color_trc", transfer,
+            "-f rawvideo -pixel_format yuv444p10le -video_size 64x64 -i", folder["planes"],
+            "-c:v", "ffv1", "-color_primaries", "bt2020", "-color_trc", transfer,
             "-colorspace", "bt2020nc", "-color_range", "tv", folder["hdr.mkv"]);
         return Clip.Read(folder["hdr.mkv"])[0];
 
@@ -136,5 +146,6 @@ public class ClipPixelTests
         }
     }
 
-    private static double ImageDifference(RgbImage a, RgbImage b) => a.Pixels.Zip(b.Pixels).Average(pair => Math.Abs(pair.First - pair.Second));
+    private static double ImageDifference(RgbImage a, RgbImage b) =>
+        a.Pixels.Zip(b.Pixels).Average(pair => Math.Abs(pair.First - pair.Second));
 }

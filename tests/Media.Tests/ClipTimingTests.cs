@@ -61,7 +61,9 @@ public class ClipTimingTests
     public void Sound_starts_where_the_picture_does(string name, string soundShift, string pictureShift, double beep)
     {
         using TempFolder folder = new();
-        Ff.Mpeg($"{pictureShift} -f lavfi -i color=gray:size=64x64:rate=25:duration=2 {soundShift} -f lavfi -i aevalsrc=0.8*sin(6283*t)*gte(t\\,0.5):s=48000:d=2 -c:v mpeg4 -c:a ac3", folder[name]);
+        Ff.Mpeg(
+            $"{pictureShift} -f lavfi -i color=gray:size=64x64:rate=25:duration=2 {soundShift} "
+            + "-f lavfi -i aevalsrc=0.8*sin(6283*t)*gte(t\\,0.5):s=48000:d=2 -c:v mpeg4 -c:a ac3", folder[name]);
         foreach (string output in (string[])["out.mp4", "out.mov", "out.mkv", "out.webm"])
         {
             (int frames, _, _) = Clip.Copy(folder[name], folder[output]);
@@ -92,7 +94,8 @@ public class ClipTimingTests
     {
         using TempFolder folder = new();
         Ff.Mpeg(
-            "-f lavfi -i color=0xc04020:size=96x64:rate=25:duration=3.2,drawbox=x=48:w=48:h=64:t=fill:c=white:enable='gte(t,1)*lt(mod(t,1),0.2)' "
+            "-f lavfi -i color=0xc04020:size=96x64:rate=25:duration=3.2,"
+            + "drawbox=x=48:w=48:h=64:t=fill:c=white:enable='gte(t,1)*lt(mod(t,1),0.2)' "
             + $"-f lavfi -i aevalsrc=0.8*sin(6283*t)*gte(t\\,1)*lt(mod(t\\,1)\\,0.2):s=48000:d=3.2 {how}", folder[name]);
         (int frames, FrameRate rate, string? warning) = Clip.Copy(folder[name], folder["out.mp4"]);
         Assert.Null(warning);
@@ -112,7 +115,9 @@ public class ClipTimingTests
         foreach (RgbImage frame in (RgbImage[])[shown[0], shown[40], shown[^1]])
         {
             ReadOnlySpan<byte> red = frame.Pixels.AsSpan(3 * (32 * frame.Width + 20), 3);
-            Assert.True(Math.Abs(red[0] - 0xc0) <= 8 && Math.Abs(red[1] - 0x40) <= 8 && Math.Abs(red[2] - 0x20) <= 8, $"{red[0]} {red[1]} {red[2]}");
+            Assert.True(
+                Math.Abs(red[0] - 0xc0) <= 8 && Math.Abs(red[1] - 0x40) <= 8 && Math.Abs(red[2] - 0x20) <= 8,
+                $"{red[0]} {red[1]} {red[2]}");
         }
     }
 
@@ -125,7 +130,9 @@ public class ClipTimingTests
     {
         using TempFolder folder = new();
         RgbImage[] frames = Pictures.Brightening(8);
-        Ff.Mpeg($"-f rawvideo -pixel_format rgb24 -video_size 64x64 -framerate {own} -i", Save(folder, frames), "-c:v", "ffv1", folder["clip.mkv"]);
+        Ff.Mpeg(
+            $"-f rawvideo -pixel_format rgb24 -video_size 64x64 -framerate {own} -i", Save(folder, frames), "-c:v", "ffv1",
+            folder["clip.mkv"]);
         using RateMatchingReader reader = new(FrameReaders.Open(folder["clip.mkv"], default, default), new(others));
         List<int> seen = [];
         while (reader.Read() is { } frame) seen.Add((frame.Pixels[0] - 40) / 4);

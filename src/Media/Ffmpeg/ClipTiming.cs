@@ -6,7 +6,9 @@ namespace Lia.Media.Ffmpeg;
 /// <summary>When the frames of a video show, by the time stamps of its packets; nothing is decoded for it.</summary>
 /// <param name="Timeline">The grid that its frames are put on.</param>
 /// <param name="Start">Place 0 of the grid, in seconds of the file's own time.</param>
-/// <param name="IsShown">Whether the time stamps say when frames are shown; some containers tell only in which order they are decoded.</param>
+/// <param name="IsShown">
+/// Whether the time stamps say when frames are shown; some containers tell only in which order they are decoded.
+/// </param>
 internal sealed record ClipTiming(Timeline Timeline, double Start, bool IsShown)
 {
     // A packet counts as a frame of this size, however small it is. A file of nothing then has no more than a million.

@@ -36,7 +36,8 @@ internal sealed partial class FfmpegReader : IFrameReader
         {
             _ffmpeg = ChildProcess.Start("ffmpeg",
             [
-                "-nostdin", "-v", "error", .. timing is null ? (string[])[] : ["-copyts"], .. SafeInput.Limits, "-i", _input.Url, "-map", $"0:{probe.Index}",
+                "-nostdin", "-v", "error", .. timing is null ? (string[])[] : ["-copyts"],
+                .. SafeInput.Limits, "-i", _input.Url, "-map", $"0:{probe.Index}",
                 "-vf", string.Join(',', [.. filters, "format=rgb24", .. timing is null ? [] : OnGrid(timing)]),
                 .. frames is int count ? (string[])["-frames:v", $"{count}"] : [],
                 sync, "passthrough", "-f", "image2pipe", "-c:v", "ppm", "pipe:1",
@@ -70,7 +71,10 @@ internal sealed partial class FfmpegReader : IFrameReader
         if (probe is { Size: { } size, Count: int said }) limit.Take(Math.Min(said, frames ?? said), size.Width, size.Height);
         ClipTiming? timing = probe.IsStill ? null : ClipTiming.Of(path, probe, cancellationToken);
         if (timing is not null && probe.Size is { } extent)
-            new WorkLimit(path, new FileInfo(path).Length).Take(Math.Min(timing.Timeline.Places, frames ?? int.MaxValue), extent.Width, extent.Height);
+        {
+            new WorkLimit(path, new FileInfo(path).Length)
+                .Take(Math.Min(timing.Timeline.Places, frames ?? int.MaxValue), extent.Width, extent.Height);
+        }
         return new FfmpegReader(path, probe, timing, frames, cancellationToken);
     }
 

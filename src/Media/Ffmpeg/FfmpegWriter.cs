@@ -111,9 +111,11 @@ internal sealed class FfmpegWriter : IFrameWriter
         _ =>
         [
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv",
-            .. format == ".webm" ? (string[])["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "20", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
+            .. format == ".webm"
+                ? (string[])["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "20", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
                 : ["-c:v", "libx264", "-crf", "17", "-preset", "medium"],
-            "-pix_fmt", "yuv420p", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", .. Container(format),
+            "-pix_fmt", "yuv420p",
+            "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", .. Container(format),
         ],
     };
 
@@ -125,8 +127,9 @@ internal sealed class FfmpegWriter : IFrameWriter
     };
 
     /// <summary>
-    /// Puts the excerpt of the sound beside the finished picture stream. Only now is the number of frames certain, and with it how much sound belongs to them.
-    /// It is cut by its time stamps after decoding, since seeking goes where a container can, and silence fills what is missing.
+    /// Puts the excerpt of the sound beside the finished picture stream. Only now is the number of frames certain, and with it how much
+    /// sound belongs to them. It is cut by its time stamps after decoding, since seeking goes where a container can, and silence fills
+    /// what is missing.
     /// Gives what ffmpeg says. Without -xerror, which would have damage in the driving clip's sound end it; whether all was written, the
     /// file tells.
     /// </summary>
@@ -134,15 +137,17 @@ internal sealed class FfmpegWriter : IFrameWriter
     {
         using SafeInput input = new(audio.Path);
         string start = Seconds(audio.FirstFrame);
-        string excerpt = $"atrim=start={start}:duration={Seconds(_rate.Seconds(_frames))},asetpts=PTS-({start})/TB,aresample=async=1:min_hard_comp=0.02:first_pts=0";
+        string excerpt = $"atrim=start={start}:duration={Seconds(_rate.Seconds(_frames))},asetpts=PTS-({start})/TB,"
+            + "aresample=async=1:min_hard_comp=0.02:first_pts=0";
+        // Opus knows fewer arrangements of channels than there are.
+        string[] coding = _format == ".webm"
+            ? ["-af", excerpt + ",aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1", "-c:a", "libopus", "-b:a", "160k"]
+            : ["-af", excerpt, "-c:a", "aac", "-b:a", "192k"];
         using ChildProcess ffmpeg = ChildProcess.Start("ffmpeg",
         [
-            "-nostdin", "-v", "error", .. audio.HasClock ? (string[])["-copyts"] : [], .. SafeInput.Limits, "-i", "file:" + _file.Path, .. SafeInput.Limits, "-i", input.Url,
-            "-map", "0:v:0", "-map", $"1:{audio.Stream}", "-c:v", "copy",
-            // Opus knows fewer arrangements of channels than there are.
-            .. _format == ".webm" ? (string[])["-af", excerpt + ",aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1", "-c:a", "libopus", "-b:a", "160k"]
-                : ["-af", excerpt, "-c:a", "aac", "-b:a", "192k"],
-            .. Container(_format), "-y", "file:" + target,
+            "-nostdin", "-v", "error", .. audio.HasClock ? (string[])["-copyts"] : [],
+            .. SafeInput.Limits, "-i", "file:" + _file.Path, .. SafeInput.Limits, "-i", input.Url,
+            "-map", "0:v:0", "-map", $"1:{audio.Stream}", "-c:v", "copy", .. coding, .. Container(_format), "-y", "file:" + target,
         ], _path, feeds: false, _token);
         return ffmpeg.WaitForSuccess();
     }

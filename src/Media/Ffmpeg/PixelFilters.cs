@@ -1,6 +1,8 @@
 namespace Lia.Media.Ffmpeg;
 
-/// <summary>What has to be done to a video's pixels for them to look as players show them, but for a stored rotation, which ffmpeg applies itself.</summary>
+/// <summary>
+/// What has to be done to a video's pixels for them to look as players show them, but for a stored rotation, which ffmpeg applies itself.
+/// </summary>
 internal static class PixelFilters
 {
     // From so many lines on, colours of which nothing is said are those of high definition.
@@ -23,14 +25,16 @@ internal static class PixelFilters
         if (probe.Transfer is "smpte2084" or "arib-std-b67")
         {
             if (canMap()) filters.AddRange(ToneMapping(probe));
-            else warning = $"{path}: its colours are of high dynamic range, and this ffmpeg cannot bring them down (it lacks zscale or tonemap); they look pale.";
+            else warning = $"{path}: its colours are of high dynamic range, and this ffmpeg cannot bring them down "
+                + "(it lacks zscale or tonemap); they look pale.";
         }
         List<string> scaling = [];
         // Written so that a frame with another aspect than the file says takes no more memory than the largest picture does.
         if (probe.PixelAspect != 1) scaling.Add($"w='max(1,min(round(iw*sar),{RgbImage.MaxPixels}/ih))':h=ih");
         // Pictures that nothing is said of are JPEG's or WebP's, which have their colours by definition.
         bool isYuv = probe.PixelFormat?.StartsWith("yuv", StringComparison.Ordinal) ?? false;
-        if (probe is { Matrix: null, Transfer: not ("smpte2084" or "arib-std-b67"), IsStill: false, Size.Height: >= HighDefinition } && isYuv)
+        bool isHigh = probe.Transfer is "smpte2084" or "arib-std-b67";
+        if (!isHigh && isYuv && probe is { Matrix: null, IsStill: false, Size.Height: >= HighDefinition })
             scaling.Add("in_color_matrix=bt709");
         if (scaling.Count > 0) filters.Add("scale=" + string.Join(':', scaling));
         return ([.. filters], warning);

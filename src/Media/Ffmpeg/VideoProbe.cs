@@ -20,7 +20,9 @@ internal sealed record VideoProbe(
     /// <summary>Pixels are not square where this is not 1: how many times as wide as high they are.</summary>
     public double PixelAspect { get; init; } = 1;
 
-    /// <summary>ffmpeg's names for the pixels, the matrix and the transfer of their colours and the primaries; null for what is not said.</summary>
+    /// <summary>
+    /// ffmpeg's names for the pixels, the matrix and the transfer of their colors and the primaries; null for what is not said.
+    /// </summary>
     public string? PixelFormat { get; init; }
 
     /// <inheritdoc cref="PixelFormat"/>
@@ -109,7 +111,8 @@ internal sealed record VideoProbe(
         FrameRate? rate = hasNominal && (!hasMean || nominal.Value < 4 * mean.Value) ? nominal : hasMean ? mean : null;
         double? length = Number(format, "duration") is > 0 and < 1e7 and double seconds ? seconds : null;
         int? count = Integer(video, "nb_frames") is > 0 and int said ? said
-            : (Number(video, "duration") ?? length) is > 0 and < 1e7 and double playing && rate is { } even ? (int)Math.Min(int.MaxValue, Math.Round(playing * even.Value))
+            : (Number(video, "duration") ?? length) is > 0 and < 1e7 and double playing && rate is { } even
+                ? (int)Math.Min(int.MaxValue, Math.Round(playing * even.Value))
             : null;
         return new VideoProbe(
             Integer(video, "index") ?? 0, rate, count > 0 ? count : null,
@@ -118,11 +121,13 @@ internal sealed record VideoProbe(
             FrameRate.TryParse(Text(video, "time_base"), out FrameRate unit) ? new FrameRate(unit.Denominator, unit.Numerator) : null,
             (Number(format, "start_time") ?? 0) + length)
         {
-            PixelAspect = aspect, PixelFormat = Text(video, "pix_fmt"), Matrix = Said("color_space"), Transfer = Said("color_transfer"), Primaries = Said("color_primaries"),
+            PixelAspect = aspect, PixelFormat = Text(video, "pix_fmt"),
+            Matrix = Said("color_space"), Transfer = Said("color_transfer"), Primaries = Said("color_primaries"),
             IsStill = name == "image2" || name.EndsWith("_pipe", StringComparison.Ordinal), MayJump = name is "mpegts" or "mpeg",
         };
 
-        string? Said(string property) => Text(video, property) is { } value and not ("unknown" or "unspecified" or "reserved") ? value : null;
+        string? Said(string property) =>
+            Text(video, property) is { } value and not ("unknown" or "unspecified" or "reserved") ? value : null;
 
         // The one that is marked so, else the first.
         static JsonElement? Chosen(IEnumerable<JsonElement> streams) =>

@@ -28,12 +28,13 @@ internal static class FrameWriters
         if (IsPictureSequence(path)) return new PngSequenceWriter(path, width, height);
         return extension switch
         {
-            ".mp4" or ".mov" or ".mkv" or ".webm" or ".gif" or ".webp" => new FfmpegWriter(path, width, height, rate, audio, cancellationToken),
+            ".mp4" or ".mov" or ".mkv" or ".webm" or ".gif" or ".webp" =>
+                new FfmpegWriter(path, width, height, rate, audio, cancellationToken),
             ".png" or ".apng" => new PngWriter(path, width, height, rate),
             ".jpg" or ".jpeg" => new StillWriter(path, width, height),
             string other => throw new MediaException(
-                $"{path}: an output is .mp4, .mov, .mkv, .webm, .gif, .webp, .png, .apng, .jpg (one picture), .y4m, .rgb, NAME%05d.png or a folder; "
-                + $"{other} is not known."),
+                $"{path}: an output is .mp4, .mov, .mkv, .webm, .gif, .webp, .png, .apng, .jpg (one picture), .y4m, .rgb, "
+                + $"NAME%05d.png or a folder; {other} is not known."),
         };
     }
 

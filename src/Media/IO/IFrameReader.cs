@@ -26,7 +26,9 @@ internal interface IFrameReader : IDisposable
 
 /// <summary>Sound in a file.</summary>
 /// <param name="Path">The file.</param>
-/// <param name="FirstFrame">Where the first video frame lies, in seconds of the file's own time or, without one, from the first of the sound.</param>
+/// <param name="FirstFrame">
+/// Where the first video frame lies, in seconds of the file's own time or, without one, from the first of the sound.
+/// </param>
 /// <param name="Stream">The sound's number among the file's streams.</param>
 /// <param name="HasClock">Whether the file has a time of its own that runs on from its start to its end.</param>
 internal sealed record AudioTrack(string Path, double FirstFrame, int Stream, bool HasClock);

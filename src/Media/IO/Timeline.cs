@@ -53,7 +53,8 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
         if (nominal is { } clock) own.Add(clock);
         long common = 0;
         for (int i = 1; i < times.Length && common != 1; i++) common = Divisor(common, times[i] - times[0]);
-        if (Reduced(tick.Numerator, (Int128)tick.Denominator * common) is { } exact && !own.Exists(rate => IsNear(rate.Value, exact.Value))) own.Add(exact);
+        if (Reduced(tick.Numerator, (Int128)tick.Denominator * common) is { } exact && !own.Exists(rate => IsNear(rate.Value, exact.Value)))
+            own.Add(exact);
         IEnumerable<FrameRate> candidates = own.Concat(Usual.Where(usual => !own.Exists(rate => IsNear(rate.Value, usual.Value))))
             .Where(rate => rate.Value >= 0.995 * mean && rate.Value <= most).OrderBy(rate => rate.Value);
         FrameRate? best = null;
@@ -80,7 +81,8 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
         FrameRate? usual = Usual.Where(rate => IsNear(rate.Value, typical)).Select(rate => (FrameRate?)rate).FirstOrDefault();
         double value = usual?.Value ?? typical, parts = Math.Ceiling(SlowestGuess / value);
         if (value * parts > most) return new((int)Math.Round(1000 * most), 1000);
-        return usual is { } known ? new((int)(known.Numerator * parts), known.Denominator) : new((int)Math.Round(1000 * value * parts), 1000);
+        return usual is { } known ? new((int)(known.Numerator * parts), known.Denominator)
+            : new((int)Math.Round(1000 * value * parts), 1000);
     }
 
     /// <summary>Whether every frame has a place of its own.</summary>

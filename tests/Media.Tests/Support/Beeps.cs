@@ -14,7 +14,11 @@ internal static class Beeps
         double[] means = [.. frames.Chunk(frames.Length / times.Length).Select(frame => frame.Average(value => (double)value))];
         Assert.Equal(times.Length, means.Length);
         double middle = (means.Min() + means.Max()) / 2;
-        return [.. Enumerable.Range(0, means.Length).Where(i => means[i] > middle && (i == 0 || means[i - 1] <= middle)).Select(i => times[i] - times[0])];
+        return
+        [
+            .. Enumerable.Range(0, means.Length).Where(i => means[i] > middle && (i == 0 || means[i - 1] <= middle))
+                .Select(i => times[i] - times[0]),
+        ];
     }
 
     /// <summary>When the sound sets in after at least 0.1 s of silence, in seconds from the picture's first frame.</summary>
@@ -34,7 +38,9 @@ internal static class Beeps
         return [.. onsets];
 
         // Of the first decoded frame, without what the encoder needed to get going.
-        double Start(string kind) => Number(Ff.Probe($"-select_streams {kind}:0 -read_intervals %+#5 -show_entries frame=pts_time -of csv=p=0", clip).Split('\n')[0].Trim(','));
+        double Start(string kind) => Number(
+            Ff.Probe($"-select_streams {kind}:0 -read_intervals %+#5 -show_entries frame=pts_time -of csv=p=0", clip)
+                .Split('\n')[0].Trim(','));
     }
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
