@@ -7,7 +7,7 @@ namespace Lia.Network.Tests.Cpu;
 /// <summary>Convolutions by Winograd's products against the definition in float64.</summary>
 public unsafe class WinogradTests
 {
-    // Measured: 0.9e-6 to 1.9e-6 of float32's sums; a wrong coefficient in the fourth digit would be 1e-4.
+    // A few of float32's roundings; a coefficient wrong by 1e-4 is seen.
     private const double Tolerance = 4e-6;
 
     private static readonly SimdLevel[] Levels = [SimdLevel.Vector128, SimdLevel.Vector256, SimdLevel.Vector512];
