@@ -64,10 +64,11 @@ public partial class DocumentationTests
             string[] parts = target.Split('#', 2);
             string file = parts[0].Length == 0 ? path : Path.Combine(Path.GetDirectoryName(path)!, parts[0]);
             Assert.True(Path.Exists(file), $"{page} links to {target}");
-            if (parts.Length == 2) Assert.Contains(parts[1],
-                File.ReadLines(file).Where(line => line.StartsWith('#')).Select(line =>
-                    line.TrimStart('#').Trim().ToLowerInvariant().Replace(' ', '-')));
+            if (parts.Length == 2) Assert.Contains(parts[1], File.ReadLines(file).Where(line => line.StartsWith('#')).Select(Anchor));
         }
+
+        // As the pages' readers make them: without punctuation.
+        static string Anchor(string heading) => Punctuation().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-');
     }
 
     /// <summary>Whether a page has a word, not only a longer word that begins with it.</summary>
@@ -78,6 +79,9 @@ public partial class DocumentationTests
 
     [GeneratedRegex(@"--[a-z][-a-z]+")]
     private static partial Regex OptionName();
+
+    [GeneratedRegex(@"[^-\w ]")]
+    private static partial Regex Punctuation();
 
     [GeneratedRegex(@"\]\(([^)]+)\)")]
     private static partial Regex Link();

@@ -20,7 +20,7 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
         Assert.Equal(Assemblies.SelectMany(name => new[] { $"lib/net10.0/{name}.dll", $"lib/net10.0/{name}.xml" }), Under(package, "lib/"));
         Assert.Equal(Assemblies.Select(name => $"lib/net10.0/{name}.pdb"), Under(symbols, "lib/"));
         (string Id, string? Version)[] dependencies = [.. Dependencies(package)];
-        Assert.Equal(["ILGPU", "ILGPU.Algorithms", "Lia.Gpu", "Microsoft.Extensions.Logging.Abstractions"], dependencies.Select(of => of.Id).Order(StringComparer.Ordinal));
+        Assert.Equal(["ILGPU", "ILGPU.Algorithms", "Lia.Gpu", "Microsoft.Extensions.Logging.Abstractions", "SixLabors.ImageSharp"], dependencies.Select(of => of.Id).Order(StringComparer.Ordinal));
         Assert.Contains(("Lia.Gpu", packages.Version), dependencies);
     }
 
@@ -38,7 +38,7 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
     {
         using ZipArchive package = packages.Open($"lia.{packages.Version}.nupkg");
         string[] tool = Under(package, "tools/");
-        foreach (string name in (string[])["lia.dll", "demo/demo.safetensors", "demo/source.png", "demo/driving.png", "ILGPU.dll", "ILGPU.Algorithms.dll", "Lia.Gpu.dll", .. Assemblies.Select(name => $"{name}.dll")]) Assert.Contains($"tools/net10.0/any/{name}", tool);
+        foreach (string name in (string[])["lia.dll", "demo/demo.safetensors", "demo/source.png", "demo/driving.png", "ILGPU.dll", "ILGPU.Algorithms.dll", "Lia.Gpu.dll", "SixLabors.ImageSharp.dll", .. Assemblies.Select(name => $"{name}.dll")]) Assert.Contains($"tools/net10.0/any/{name}", tool);
         Assert.Empty(Under(package, "content"));
         Assert.Equal("DotnetTool", Metadata(package).Descendants().Single(element => element.Name.LocalName == "packageType").Attribute("name")!.Value);
     }

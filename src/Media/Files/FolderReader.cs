@@ -7,17 +7,19 @@ internal sealed class FolderReader : IFrameReader
 {
     private static readonly HashSet<string> Extensions = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".tga", ".gif", ".jp2", ".avif", ".jxl",
+        ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".tga", ".gif", ".heic", ".heif", ".avif", ".jp2",
+        ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".qoi", ".psd", ".exr", ".hdr", ".dpx", ".pcx", ".sgi",
     };
 
     private readonly string[] _files;
+    private readonly RgbColor? _background;
     private readonly CancellationToken _token;
     private int _next;
 
     /// <exception cref="MediaException">There is no picture in the folder.</exception>
-    public FolderReader(string folder, CancellationToken cancellationToken)
+    public FolderReader(string folder, RgbColor? background, CancellationToken cancellationToken)
     {
-        (Name, _token, _files) = (folder, cancellationToken, Pictures(folder));
+        (Name, _background, _token, _files) = (folder, background, cancellationToken, Pictures(folder));
     }
 
     public string Name { get; }
@@ -30,7 +32,7 @@ internal sealed class FolderReader : IFrameReader
 
     public string? Warning => null;
 
-    public RgbImage? Read() => _next < _files.Length ? FrameReaders.ReadPicture(_files[_next++], _token) : null;
+    public RgbImage? Read() => _next < _files.Length ? FrameReaders.ReadPicture(_files[_next++], _background, _token) : null;
 
     public void Dispose() { }
 

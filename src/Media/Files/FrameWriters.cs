@@ -2,6 +2,7 @@ using Lia.Media.Ffmpeg;
 using Lia.Media.IO;
 using Lia.Media.Png;
 using Lia.Media.Raw;
+using Lia.Media.Stills;
 
 namespace Lia.Media.Files;
 
@@ -30,8 +31,9 @@ internal static class FrameWriters
             ".mp4" or ".mov" or ".mkv" or ".webm" or ".gif" or ".webp" =>
                 new FfmpegWriter(path, width, height, rate, audio, cancellationToken),
             ".png" or ".apng" => new PngWriter(path, width, height, rate),
-            string other => throw new MediaException($"{path}: an output is .mp4, .mov, .mkv, .webm, .gif, .webp, .png, .apng, .y4m, .rgb, "
-                + $"NAME%05d.png or a folder; {other} is not known."),
+            ".jpg" or ".jpeg" => new StillWriter(path, width, height),
+            string other => throw new MediaException($"{path}: an output is .mp4, .mov, .mkv, .webm, .gif, .webp, .png, .apng, "
+                + $".jpg (one picture), .y4m, .rgb, NAME%05d.png or a folder; {other} is not known."),
         };
     }
 
@@ -60,10 +62,11 @@ internal static class FrameWriters
         PngSequenceWriter.IsPattern(path) || Path.EndsInDirectorySeparator(path) || Directory.Exists(path)
             || Path.GetExtension(path).Length == 0;
 
-    /// <summary>Writes one picture as PNG.</summary>
+    /// <summary>Writes one picture, as JPEG, WebP or PNG by its name.</summary>
     public static void WritePicture(RgbImage image, string path)
     {
-        using PngWriter writer = new(path, image.Width, image.Height, FrameRate.Default);
+        using IFrameWriter writer = StillWriter.IsStill(path) ? new StillWriter(path, image.Width, image.Height)
+            : new PngWriter(path, image.Width, image.Height, FrameRate.Default);
         writer.Write(image.Pixels);
         writer.Complete();
     }

@@ -3,7 +3,8 @@ namespace Lia.Media.IO;
 /// <summary>What the reader of a clip should know.</summary>
 /// <param name="EndFrame">Frames from this one on are not asked for, so that nothing is decoded in vain; null when all may be.</param>
 /// <param name="Raw">What raw video does not say itself.</param>
-internal readonly record struct ReadOptions(int? EndFrame, RawVideo Raw);
+/// <param name="Background">What transparent pixels of pictures show; null for their stored colors.</param>
+internal readonly record struct ReadOptions(int? EndFrame, RawVideo Raw, RgbColor? Background = null);
 
 /// <summary>What raw video does not say itself.</summary>
 /// <param name="Format">What it is.</param>

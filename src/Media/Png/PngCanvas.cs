@@ -1,14 +1,30 @@
 namespace Lia.Media.Png;
 
-/// <summary>The picture that rows and animation frames are drawn on: colours, and for animations the transparency they blend
-/// with.</summary>
-internal sealed class PngCanvas(int width, int height, bool animated)
+/// <summary>The picture that rows and animation frames are drawn on: colors, and the transparency where it counts.</summary>
+/// <param name="width">Pixels in a row.</param>
+/// <param name="height">Rows.</param>
+/// <param name="keepsAlpha">Whether transparency is of interest: of animations, and where there is a background.</param>
+internal sealed class PngCanvas(int width, int height, bool keepsAlpha)
 {
-    private readonly byte[]? _alpha = animated ? new byte[width * height] : null;
+    private readonly byte[]? _alpha = keepsAlpha ? new byte[width * height] : null;
     private byte[]? _savedPixels, _savedAlpha;
 
     /// <summary>The colours. Transparency does not show in them: what is stored for a transparent pixel is what is seen.</summary>
     public RgbImage Image { get; } = new(width, height);
+
+    /// <summary>What is seen with a background.</summary>
+    public RgbImage Over(RgbColor background)
+    {
+        RgbImage seen = new(width, height);
+        Span<byte> pixel = stackalloc byte[4];
+        for (int i = 0; i < _alpha!.Length; i++)
+        {
+            Image.Pixels.AsSpan(3 * i, 3).CopyTo(pixel);
+            pixel[3] = _alpha[i];
+            background.Under(pixel, seen.Pixels.AsSpan(3 * i, 3));
+        }
+        return seen;
+    }
 
     /// <summary>Draws a row of pixels.</summary>
     /// <param name="rgba">Four bytes for every pixel.</param>

@@ -1,11 +1,13 @@
 using System.Buffers.Binary;
+using Lia.Media.Imaging;
 using Lia.Media.IO;
 
 namespace Lia.Media.Png;
 
 /// <summary>
 /// Reads PNG pictures and animations of every colour type, bit depth and interlacing, with every checksum checked.
-/// Transparency is dropped, as Pillow's <c>convert("RGB")</c> does; it counts only where frames of an animation blend with one another.
+/// Transparency is dropped, as Pillow's <c>convert("RGB")</c> does, unless there is a background; it counts where frames of an animation blend
+/// with one another. A picture is brought upright as its EXIF data says (the chunk eXIf).
 /// </summary>
 internal sealed class PngReader : IFrameReader
 {
@@ -15,17 +17,20 @@ internal sealed class PngReader : IFrameReader
     private readonly PngScanlines _scanlines;
     private readonly PngCanvas _canvas;
     private readonly PngTimeline? _timeline;
+    private readonly RgbColor? _background;
     private uint _sequence;
     private int _frames;
+    private int _orientation = Orientation.Upright;
     private PngFrameControl? _last;
 
     /// <summary>Opens a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="frames">Frames wanted, counted from the first; null wants all.</param>
+    /// <param name="background">What transparent pixels show; null for their stored colors.</param>
     /// <exception cref="MediaException">It is damaged or too large.</exception>
-    public PngReader(string path, int? frames = null)
+    public PngReader(string path, int? frames = null, RgbColor? background = null)
     {
-        Name = path;
+        (Name, _background) = (path, background);
         _file = Inputs.OpenFile(path);
         try
         {
@@ -39,7 +44,7 @@ internal sealed class PngReader : IFrameReader
             _timeline = PngTimeline.Scan(_file, _chunks);
             if (_timeline is { Frames: int all })
                 new WorkLimit(path, _file.Length).Take(Math.Min(all, frames ?? all), _header.Width, _header.Height);
-            _canvas = new PngCanvas(_header.Width, _header.Height, animated: _timeline is not null);
+            _canvas = new PngCanvas(_header.Width, _header.Height, keepsAlpha: _timeline is not null || background is not null);
             _chunks.Next();
         }
         catch
@@ -72,7 +77,9 @@ internal sealed class PngReader : IFrameReader
         if (_frames == Count) return null;
         try
         {
-            return _timeline is null ? ReadPicture() : ReadFrame();
+            if (_timeline is null) ReadPicture();
+            else ReadFrame();
+            return Orientation.Apply(_background is { } color ? _canvas.Over(color) : _canvas.Image, _orientation);
         }
         catch (Exception failure) when (failure is IOException)
         {
@@ -82,14 +89,14 @@ internal sealed class PngReader : IFrameReader
 
     public void Dispose() => _file.Dispose();
 
-    private RgbImage ReadPicture()
+    private void ReadPicture()
     {
         while (_chunks.Type != "IDAT") PassChunk();
         Draw(new PngRegion(0, 0, _header.Width, _header.Height), over: false);
-        return _canvas.Image;
+        while (_chunks.Type != "IEND") PassChunk(); // EXIF data may come last
     }
 
-    private RgbImage ReadFrame()
+    private void ReadFrame()
     {
         switch (_last?.Disposal)
         {
@@ -118,7 +125,6 @@ internal sealed class PngReader : IFrameReader
         if (control.Disposal == PngDisposal.Previous) _canvas.Save(control.Region);
         Draw(control.Region, control.Over);
         _last = control;
-        return _canvas.Image;
     }
 
     private void Draw(PngRegion region, bool over)
@@ -143,6 +149,9 @@ internal sealed class PngReader : IFrameReader
                 break;
             case "tRNS":
                 _scanlines.Transparency = _chunks.ReadAll(0, 256);
+                break;
+            case "eXIf" when _chunks.Remaining <= Orientation.ExifBytes:
+                _orientation = Orientation.Of(_chunks.ReadAll(0, Orientation.ExifBytes));
                 break;
             case "IEND":
                 throw _chunks.Damaged(_timeline is null ? "there is no image data"

@@ -6,6 +6,8 @@ internal sealed unsafe class CpuContext : IDisposable
     private readonly List<NativeBuffer> _owned = [];
     private NativeBuffer? _scratch;
     private long _scratchFloats;
+    private NativeBuffer? _shared;
+    private long _sharedFloats;
 
     public CpuContext(CpuOptions options)
     {
@@ -23,7 +25,8 @@ internal sealed unsafe class CpuContext : IDisposable
     public Arena Arena { get; } = new();
 
     /// <summary>Bytes of parameters, activations and scratch.</summary>
-    public long Bytes => Arena.Bytes + _owned.Sum(buffer => buffer.Length * sizeof(float)) + (_scratch?.Length ?? 0) * sizeof(float);
+    public long Bytes =>
+        Arena.Bytes + (_owned.Sum(buffer => buffer.Length) + (_scratch?.Length ?? 0) + (_shared?.Length ?? 0)) * sizeof(float);
 
     /// <summary>Memory that lives as long as the context.</summary>
     public float* Own(NativeBuffer buffer)
@@ -46,11 +49,18 @@ internal sealed unsafe class CpuContext : IDisposable
     /// <summary>Makes every worker's scratch at least this large.</summary>
     public void NeedScratch(long floats) => _scratchFloats = Math.Max(_scratchFloats, FeatureMap.RoundUp(checked((int)floats)));
 
+    /// <summary>Makes the memory that a step uses only while it runs at least this large.</summary>
+    public void NeedShared(long floats) => _sharedFloats = Math.Max(_sharedFloats, floats);
+
+    /// <summary>What a step uses only while it runs, all workers together.</summary>
+    public float* Shared => _shared!.Pointer;
+
     /// <summary>Allocates activations and scratch. Nothing can be planned after this.</summary>
     public void Commit()
     {
         Arena.Commit();
         _scratch = new(_scratchFloats * Pool.Workers);
+        _shared = new(_sharedFloats);
     }
 
     public float* Scratch(int worker) => _scratch!.Pointer + worker * _scratchFloats;
@@ -60,6 +70,7 @@ internal sealed unsafe class CpuContext : IDisposable
         Pool.Dispose();
         Arena.Dispose();
         _scratch?.Dispose();
+        _shared?.Dispose();
         foreach (NativeBuffer buffer in _owned) buffer.Dispose();
     }
 }

@@ -69,14 +69,16 @@ internal sealed unsafe partial class PlanBuilder
         float[]? bias = layer.Bias == null ? null : weights.ReadParameter(layer.Bias, layer.Outputs);
         Epilogue epilogue = layer.Activated ? Activation(bias!, null, 1)
             : Linear(layer.Outputs, 1, bias == null ? null : context.Vector(bias));
-        plan.Add(new ConvolutionStep(context, layer.Name, source, output, Pack(layer, source.Stride, 1),
-            new(-padding, -padding, step, height, width), epilogue) { TapName = layer.Name, Feature = feature });
+        float[] weight = weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);
+        plan.Add(Convolve(layer.Name, source, output, weight, layer.Kernel, padding, step, WeightScale(layer), epilogue, layer.Name,
+            feature));
         if (source != input) Release(source);
         return output;
     }
 
     private PackedKernel Pack(ConvolutionLayer layer, int inputStride, double gain) => new(
         context, weights.ReadParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs,
-        layer.Kernel,
-        Taps(layer.Kernel), Taps(layer.Kernel), inputStride, gain / Math.Sqrt(layer.Inputs * layer.Kernel * layer.Kernel));
+        layer.Kernel, Taps(layer.Kernel), Taps(layer.Kernel), inputStride, gain * WeightScale(layer));
+
+    private static double WeightScale(ConvolutionLayer layer) => 1 / Math.Sqrt(layer.Inputs * layer.Kernel * layer.Kernel);
 }

@@ -96,10 +96,7 @@ internal sealed unsafe partial class PlanBuilder
         }
         FeatureMap output =
             Reserve((source.Height + 2 * padding - kernel) / step + 1, (source.Width + 2 * padding - kernel) / step + 1, outputs, border);
-        PackedKernel packed = new(context, weight, outputs, inputs, kernel, Taps(kernel), Taps(kernel), source.Stride, weightScale);
-        plan.Add(new ConvolutionStep(context, layer.Name, source, output, packed,
-            new(-padding, -padding, step, output.Height, output.Width), epilogue)
-        { TapName = tapName, Post = post });
+        plan.Add(Convolve(layer.Name, source, output, weight, kernel, padding, step, weightScale, epilogue, tapName, post: post));
         if (source != input) Release(source);
         return output;
     }

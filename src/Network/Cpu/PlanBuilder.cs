@@ -34,6 +34,19 @@ internal sealed unsafe partial class PlanBuilder(CpuContext context, ITensorSour
         return output;
     }
 
+    /// <summary>A whole convolution, by Winograd's products where they pay.</summary>
+    private Step Convolve(
+        string name, FeatureMap input, FeatureMap output, float[] weight, int kernel, int padding, int step, double scale,
+        Epilogue epilogue, string? tapName, int feature = -1, float* post = null)
+    {
+        PackedKernel packed =
+            new(context, weight, output.Channels, input.Channels, kernel, Taps(kernel), Taps(kernel), input.Stride, scale);
+        return WinogradStep.Fits(input, kernel, padding, step)
+            ? new WinogradStep(context, name, input, output, packed, epilogue) { TapName = tapName, Feature = feature, Post = post }
+            : new ConvolutionStep(context, name, input, output, packed, new(-padding, -padding, step, output.Height, output.Width),
+                epilogue) { TapName = tapName, Feature = feature, Post = post };
+    }
+
     /// <summary>An epilogue without activation.</summary>
     public Epilogue Linear(int channels, float scale, float* bias = null) => new()
     {

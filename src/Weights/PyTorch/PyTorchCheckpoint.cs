@@ -6,8 +6,9 @@ namespace Lia.Weights;
 /// A checkpoint written by <c>torch.save</c>, in the zip or the older stream format, read without Python: nothing in it is ever executed.
 /// </summary>
 /// <remarks>
-/// The tensors are those under <c>gen</c>, where the official training program keeps the generator; without <c>gen</c> those at the top
-/// level; failing that those of the only dictionary of tensors one level down (<see cref="Location"/> tells which). Other values, among
+/// The tensors are those of the dictionary that holds a generator, at most four levels down; of several that of <c>gen</c>, where the official
+/// training program keeps it. Of other networks they are those under <c>gen</c>, at the top level, or in the only dictionary of tensors one
+/// level down (<see cref="Location"/> tells which). Other values, among
 /// them objects of unknown classes, are skipped (<see cref="Skipped"/>). Contiguous tensors are read straight from the mapped file.
 /// The file must not be shortened while it is open.
 /// </remarks>
@@ -18,6 +19,9 @@ public sealed class PyTorchCheckpoint : ITensorSource
 
     /// <summary>Characters of a tensor's name.</summary>
     private const int LongestTensorName = 1_000;
+
+    /// <summary>Levels of dictionaries in which generators are looked for.</summary>
+    private const int MostLevels = 4;
 
     private static readonly Int128 Magic = ((Int128)0x1950 << 64) | 0xa86a20f9469cfc6c;
 
@@ -33,17 +37,17 @@ public sealed class PyTorchCheckpoint : ITensorSource
     /// <exception cref="WeightsException">The file is absent, damaged, hostile or holds no dictionary of tensors; the message says
     /// which.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
-    public PyTorchCheckpoint(string path, CancellationToken cancellation = default) : this(new MappedFile(path), cancellation) { }
+    public PyTorchCheckpoint(string path, CancellationToken cancellation = default) : this(new MappedFile(path), null, cancellation) { }
 
     /// <summary>Takes over an open file; it is disposed when it is not a checkpoint.</summary>
-    internal PyTorchCheckpoint(MappedFile file, CancellationToken cancellation)
+    internal PyTorchCheckpoint(MappedFile file, string? weights, CancellationToken cancellation)
     {
         _file = file;
         _budget = new PickleBudget(cancellation);
         try
         {
             PickleNode root = Checkpoint.IsZip(file) ? ReadZip() : ReadLegacy();
-            PickleDictionary state = FindState(root);
+            PickleDictionary state = FindState(root, weights);
             AddTensors(state);
         }
         catch
@@ -62,7 +66,16 @@ public sealed class PyTorchCheckpoint : ITensorSource
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
 
-    /// <summary>The key of the dictionary the tensors were found in, for example <c>gen</c>; empty for the top level.</summary>
+    /// <summary>Always <c>PyTorch</c>.</summary>
+    public string Format => "PyTorch";
+
+    /// <summary>What stands before the names of the generator's tensors in their dictionary, with its last point; empty for nothing.</summary>
+    internal string Prefix { get; private set; } = "";
+
+    /// <summary>
+    /// The keys of the dictionary the tensors were found in, for example <c>gen</c>, and what stands before all of their names there; empty for
+    /// the top level.
+    /// </summary>
     public string Location { get; private set; } = "";
 
     /// <summary>Entries beside the tensors in their dictionary that are no tensors, or tensors of a type that is not read; each name once,
@@ -199,10 +212,17 @@ public sealed class PyTorchCheckpoint : ITensorSource
         return references;
     }
 
-    private PickleDictionary FindState(PickleNode root)
+    private PickleDictionary FindState(PickleNode root, string? weights)
     {
         if (root is not PickleDictionary top)
             throw Broken($"it holds {root.Kind} and not a dictionary; save the state_dict() of the generator");
+        List<(string Name, string Prefix, PickleDictionary State)> generators = FindGenerators(top);
+        if (generators.Count > 0 || weights is not null)
+        {
+            int chosen = GeneratorChoice.Choose([.. generators.Select(generator => generator.Name)], weights, Name);
+            (Location, Prefix, PickleDictionary state) = generators[chosen];
+            return state;
+        }
         if (top["gen"] is PickleDictionary gen)
         {
             Location = "gen";
@@ -228,6 +248,40 @@ public sealed class PyTorchCheckpoint : ITensorSource
             _budget.Cancellation.ThrowIfCancellationRequested();
             return searched[dictionary] =
                 dictionary.Items.Any(item => item.Key is PickleString && TensorRecipe.From(item.Value) is not null);
+        }
+    }
+
+    /// <summary>Dictionaries that hold a generator's tensors, with what stands before their names there.</summary>
+    private List<(string Name, string Prefix, PickleDictionary State)> FindGenerators(PickleDictionary top)
+    {
+        List<(string, string, PickleDictionary)> found = [];
+        HashSet<PickleDictionary> searched = [top]; // each once, however many entries it is the value of
+        Queue<Place> queue = new([new Place(null, "", 0, top)]);
+        while (queue.TryDequeue(out Place? place) && found.Count < GeneratorChoice.MostNamed)
+        {
+            List<string> names = [];
+            foreach ((PickleNode keyNode, PickleNode value) in place.Dictionary.Items)
+            {
+                _budget.Cancellation.ThrowIfCancellationRequested();
+                if (keyNode is not PickleString { Value: { Length: <= LongestTensorName } key }) continue;
+                if (value is not PickleDictionary inner) names.Add(key);
+                else if (place.Level < MostLevels && searched.Add(inner)) queue.Enqueue(new Place(place, key, place.Level + 1, inner));
+            }
+            foreach (string prefix in GeneratorChoice.Prefixes(names)) found.Add((place.Name(prefix), prefix, place.Dictionary));
+        }
+        return found;
+    }
+
+    /// <summary>A dictionary, and the keys that lead to it.</summary>
+    private sealed record Place(Place? Outer, string Key, int Level, PickleDictionary Dictionary)
+    {
+        /// <summary>The keys and what stands before names in the dictionary, parted by points.</summary>
+        public string Name(string prefix)
+        {
+            List<string> words = [];
+            for (Place? at = this; at?.Outer is not null; at = at.Outer) words.Insert(0, at.Key);
+            if (prefix.Length > 0) words.Add(prefix.TrimEnd('.'));
+            return string.Join('.', words);
         }
     }
 

@@ -130,6 +130,15 @@ internal abstract unsafe partial class CpuKernels
     /// <summary>Output pixels [first, first + count) x output channels [64 block, 64 block + 64).</summary>
     public abstract void Convolve(in ConvolutionArguments arguments, int first, int count, int block, float* scratch);
 
+    /// <summary>The 6x6 pixels of a tile to the 36 positions of Winograd's products.</summary>
+    public abstract void TransformInput(in WinogradInput tile);
+
+    /// <summary>A panel's weights to a row of Winograd's positions.</summary>
+    public abstract void TransformWeights(in WinogradWeights panel);
+
+    /// <summary>The 36 products of a tile to its 4x4 pixels.</summary>
+    public abstract void TransformOutput(in WinogradOutput tile);
+
     /// <summary>One output row of a blur. Scratch holds a padded row.</summary>
     public abstract void BlurRow(in BlurArguments arguments, int row, float* scratch);
 
