@@ -41,12 +41,13 @@ public class ClipTimingTests
     }
 
     [Theory]
-    [InlineData("cover.m4a", "-c:a aac -c:v mjpeg -disposition:v attached_pic")]
-    [InlineData("cover.mkv", "-c:a aac -c:v mjpeg -disposition:v attached_pic")]
-    public void A_cover_is_no_clip(string name, string how)
+    [InlineData("cover.m4a", "-i", "COVER", "-map", "0", "-map", "1", "-c:a", "aac", "-c:v", "mjpeg", "-disposition:v", "attached_pic")]
+    [InlineData("cover.mkv", "-c:a", "aac", "-attach", "COVER", "-metadata:s:t", "mimetype=image/jpeg")]
+    public void A_cover_is_no_clip(string name, params string[] how)
     {
         using TempFolder folder = new();
-        Ff.Mpeg("-f lavfi -i sine=duration=1 -f lavfi -i color=red:size=64x64 -map 0 -map 1 -frames:v 1 " + how, folder[name]);
+        Ff.Mpeg("-f lavfi -i color=red:size=64x64:duration=0.04 -frames:v 1", folder["cover.jpg"]);
+        Ff.Mpeg("-f lavfi -i sine=duration=1", [.. how.Select(word => word == "COVER" ? folder["cover.jpg"] : word), folder[name]]);
         Assert.Equal("1", Ff.Probe("-select_streams v:0 -show_entries stream_disposition=attached_pic -of csv=p=0", folder[name]));
         MediaException refusal = Assert.Throws<MediaException>(() => FrameReaders.Open(folder[name], default, default));
         Assert.Equal($"{folder[name]}: there is no video in it, only a cover picture.", refusal.Message);

@@ -50,7 +50,7 @@ internal sealed record VideoProbe(
             "-v", "error", .. SafeInput.Limits, "-of", "json", "-show_entries",
             "stream=index,codec_type,width,height,sample_aspect_ratio,pix_fmt,color_space,color_transfer,color_primaries,"
                 + "time_base,r_frame_rate,avg_frame_rate,nb_frames,duration"
-                + ":stream_disposition=default,attached_pic:format=format_name,start_time,duration",
+                + ":stream_disposition=default,attached_pic:format=format_name,start_time,duration:format_tags=major_brand",
             "-i", input.Url,
         ], path, feeds: false, cancellationToken);
         byte[] json = ReadAnswer(ffprobe, path);
@@ -105,6 +105,8 @@ internal sealed record VideoProbe(
 
         JsonElement format = root.TryGetProperty("format", out JsonElement element) ? element : default;
         string name = Text(format, "format_name") ?? "";
+        bool hasTags = format.ValueKind == JsonValueKind.Object && format.TryGetProperty("tags", out element);
+        string? brand = hasTags ? Text(element, "major_brand") : null;
         bool hasNominal = FrameRate.TryParse(Text(video, "r_frame_rate"), out FrameRate nominal);
         bool hasMean = FrameRate.TryParse(Text(video, "avg_frame_rate"), out FrameRate mean);
         // The nominal rate is the exact fraction of a steady clip; of one that is not it may be the clock's.
@@ -123,7 +125,8 @@ internal sealed record VideoProbe(
         {
             PixelAspect = aspect, PixelFormat = Text(video, "pix_fmt"),
             Matrix = Said("color_space"), Transfer = Said("color_transfer"), Primaries = Said("color_primaries"),
-            IsStill = name == "image2" || name.EndsWith("_pipe", StringComparison.Ordinal), MayJump = name is "mpegts" or "mpeg",
+            IsStill = name == "image2" || name.EndsWith("_pipe", StringComparison.Ordinal) || brand is "avif" or "heic" or "heix" or "mif1",
+            MayJump = name is "mpegts" or "mpeg",
         };
 
         string? Said(string property) =>
@@ -134,7 +137,7 @@ internal sealed record VideoProbe(
             streams.OrderByDescending(stream => Is(stream, "default")).Select(stream => (JsonElement?)stream).FirstOrDefault();
 
         static bool Is(JsonElement stream, string disposition) =>
-            stream.TryGetProperty("disposition", out JsonElement marks) && Integer(marks, disposition) == 1;
+            stream.ValueKind == JsonValueKind.Object && stream.TryGetProperty("disposition", out JsonElement marks) && Integer(marks, disposition) == 1;
     }
 
     private static string? Text(JsonElement element, string name) =>
