@@ -13,7 +13,7 @@ public static class Checkpoint
     {
         MappedFile file = new(path);
         ReadOnlySpan<byte> start = file.Slice(0, (int)Math.Min(64, file.Length));
-        if (IsZip(file)) return new PyTorchCheckpoint(file, cancellation);
+        if (ZipDirectory.IsZip(file)) return new PyTorchCheckpoint(file, cancellation);
         if (start.Length > 8 && start[8] == '{') return new SafetensorsFile(file);
         if (start[0] == 0x80) return new PyTorchCheckpoint(file, cancellation);
 
@@ -26,8 +26,6 @@ public static class Checkpoint
         file.Dispose();
         throw new WeightsException($"{name}: {found}");
     }
-
-    internal static bool IsZip(MappedFile file) => file.Length >= 4 && file.Slice(0, 4).SequenceEqual("PK\x03\x04"u8);
 
     private static bool IsHtml(ReadOnlySpan<byte> start)
     {

@@ -42,7 +42,7 @@ public sealed class PyTorchCheckpoint : ITensorSource
         _budget = new PickleBudget(cancellation);
         try
         {
-            PickleNode root = Checkpoint.IsZip(file) ? ReadZip() : ReadLegacy();
+            PickleNode root = ZipDirectory.IsZip(file) ? ReadZip() : ReadLegacy();
             PickleDictionary state = FindState(root);
             AddTensors(state);
         }

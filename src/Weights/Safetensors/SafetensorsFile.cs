@@ -6,7 +6,7 @@ namespace Lia.Weights;
 
 /// <summary>A safetensors file, memory-mapped: opening reads only the header, and tensors are views of the mapping.</summary>
 /// <remarks>The file must not be shortened while it is open: the operating system ends a process that touches a page that is gone.</remarks>
-public sealed class SafetensorsFile : ITensorSource
+public sealed class SafetensorsFile : ITensorSource, IMappedTensors
 {
     private readonly MappedFile _file;
     private readonly long _dataStart;
@@ -67,6 +67,8 @@ public sealed class SafetensorsFile : ITensorSource
         if (!BitConverter.IsLittleEndian || !_tensors.TryGetValue(name, out TensorInfo? info) || info.DType != DType.Float32 || info.ElementCount > Array.MaxLength) return null;
         return new MappedSingles(this, name, (int)info.ElementCount).Memory;
     }
+
+    ReadOnlyMemory<float>? IMappedTensors.Singles(string name) => Singles(name);
 
     /// <inheritdoc/>
     public void CopyTo(string name, Span<float> destination)

@@ -27,7 +27,7 @@ public static class TensorSourceExtensions
     /// <exception cref="WeightsException">As of <see cref="Read"/>.</exception>
     public static ReadOnlyMemory<float> View(this ITensorSource source, string name)
     {
-        ReadOnlyMemory<float> values = (source as SafetensorsFile)?.Singles(name) ?? Copy(source, name);
+        ReadOnlyMemory<float> values = (source as IMappedTensors)?.Singles(name) ?? Copy(source, name);
         DemandFinite(source, name, values.Span);
         return values;
     }

@@ -27,3 +27,10 @@ public interface ITensorSource : IDisposable
     /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
     void CopyBytesTo(string name, Span<byte> destination);
 }
+
+/// <summary>A source whose tensors may lie in memory as they are wanted.</summary>
+internal interface IMappedTensors
+{
+    /// <summary>A tensor of float32 where it lies in the mapping; null for one of another type, or none.</summary>
+    ReadOnlyMemory<float>? Singles(string name);
+}
