@@ -16,8 +16,9 @@ using Perfolizer.Horology;
 namespace Lia.Bench;
 
 /// <summary>
-/// The exact kernels compiled by us and by ILGPU itself from the same source, on one CUDA accelerator and the same arrays, with BenchmarkDotNet in this process. One invocation puts
-/// 20 launches into a stream and waits for it: the host's part of a launch is in the time of both.
+/// The exact kernels compiled by us and by ILGPU itself from the same source, on one CUDA accelerator and the same arrays, with
+/// BenchmarkDotNet in this process. One invocation puts 20 launches into a stream and waits for it: the host's part of a launch is in the
+/// time of both.
 /// </summary>
 internal static class AgainstStock
 {
@@ -32,7 +33,8 @@ internal static class AgainstStock
     /// <summary>What the benchmarks take their launches from; set before they run, since BenchmarkDotNet makes their object.</summary>
     public static IReadOnlyList<StockPair> Pairs { get; private set; } = [];
 
-    /// <param name="arguments"><c>--dry</c>: our kernels on the emulator, ILGPU's on its simulator, tiny and once: shows that it runs, and no times.</param>
+    /// <param name="arguments"><c>--dry</c>: our kernels on the emulator, ILGPU's on its simulator, tiny and once: shows that it runs, and
+    /// no times.</param>
     public static int Run(string[] arguments)
     {
         bool isDry = arguments.Contains("--dry");
@@ -44,13 +46,17 @@ internal static class AgainstStock
         Pairs = [.. cases.All.Zip((others ?? cases).All, (mine, theirs) => new StockPair(mine, ours, theirs, stock))];
         Job job = isDry
             ? Job.Dry.WithToolchain(InProcessEmitToolchain.Instance).WithGcForce(false)
-            : Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(1).WithIterationCount(5).WithIterationTime(TimeInterval.FromMilliseconds(20))
+            : Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(1).WithIterationCount(5)
+                .WithIterationTime(TimeInterval.FromMilliseconds(20))
                 .WithUnrollFactor(1).WithEvaluateOverhead(false);
-        IConfig config = ManualConfig.CreateEmpty().AddJob(job).AddLogger(arguments.Contains("--verbose") ? ConsoleLogger.Default : NullLogger.Instance)
+        IConfig config = ManualConfig.CreateEmpty().AddJob(job)
+            .AddLogger(arguments.Contains("--verbose") ? ConsoleLogger.Default : NullLogger.Instance)
             .AddColumnProvider(BenchmarkDotNet.Columns.DefaultColumnProviders.Instance)
             .WithOptions(ConfigOptions.DisableLogFile | ConfigOptions.DisableOptimizationsValidator);
         Summary summary = BenchmarkRunner.Run<StockPairBenchmarks>(config);
-        Row[] rows = [.. Pairs.Select(pair => new Row(pair, Time(summary, pair, nameof(StockPairBenchmarks.Ours)), Time(summary, pair, nameof(StockPairBenchmarks.Stock)), pair.Difference()))];
+        Row[] rows =
+            [.. Pairs.Select(pair => new Row(pair, Time(summary, pair, nameof(StockPairBenchmarks.Ours)),
+            Time(summary, pair, nameof(StockPairBenchmarks.Stock)), pair.Difference()))];
         Print(rows, ours, stock, isDry);
         if (arguments.Option("--json") is { } path) WriteJson(path, ours, rows);
         if (rows.Any(row => double.IsNaN(row.Ratio) || !(row.Difference <= LargestDifference)))
@@ -62,19 +68,26 @@ internal static class AgainstStock
     }
 
     private static double Time(Summary summary, StockPair pair, string method) => summary.Reports
-        .SingleOrDefault(report => ReferenceEquals(report.BenchmarkCase.Parameters["Pair"], pair) && report.BenchmarkCase.Descriptor.WorkloadMethod.Name == method)
+        .SingleOrDefault(report => ReferenceEquals(report.BenchmarkCase.Parameters["Pair"], pair)
+            && report.BenchmarkCase.Descriptor.WorkloadMethod.Name == method)
         ?.ResultStatistics?.Median * 1e-3 ?? double.NaN;
 
     private static void Print(IReadOnlyList<Row> rows, KernelLoader ours, KernelLoader stock, bool isDry)
     {
-        Console.WriteLine($"our compiler on {ours.Properties.Name}, ILGPU {typeof(Context).Assembly.GetName().Version?.ToString(3)}'s on {stock.Properties.Name}");
+        Console.WriteLine(
+            $"our compiler on {ours.Properties.Name}, ILGPU {typeof(Context).Assembly.GetName().Version?.ToString(3)}'s on " +
+            $"{stock.Properties.Name}");
         Console.WriteLine("| kernel | ours, us | ILGPU, us | times | largest difference |");
         Console.WriteLine("|---|---|---|---|---|");
         foreach (Row row in rows)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Pair} | {row.Ours:0.0} | {row.Stock:0.0} | {row.Ratio:0.0}{(isDry || row.MeetsGoal ? "" : " (goal missed)")} | {row.Difference:0.0e0} |"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"| {row.Pair} | {row.Ours:0.0} | {row.Stock:0.0} | {row.Ratio:0.0}{(isDry || row.MeetsGoal ? "" : " (goal missed)")} | " +
+                $"{row.Difference:0.0e0} |"));
         if (isDry) return; // of two simulators
         double convolutions = rows.Where(row => row.Pair.Mine.IsConvolution).Min(row => row.Ratio), all = rows.Min(row => row.Ratio);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{rows.Count} kernels: every convolution at least {convolutions:0.0} times as fast (goal {ConvolutionGoal}), every kernel at least {all:0.00} times (goal 1)"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{rows.Count} kernels: every convolution at least {convolutions:0.0} times as fast (goal {ConvolutionGoal}), every kernel " +
+            $"at least {all:0.00} times (goal 1)"));
     }
 
     private static void WriteJson(string path, KernelLoader loader, IEnumerable<Row> rows)

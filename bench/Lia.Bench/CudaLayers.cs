@@ -9,8 +9,8 @@ using Lia.Weights;
 namespace Lia.Bench;
 
 /// <summary>
-/// Driving frames on a GPU, frames resident on the device: milliseconds a frame from planes to planes (encoder, latent, decoder; the source
-/// encoded before), device memory, and with <c>--layers</c> the time of every kernel. Times lie between two events, the median of several
+/// Driving frames on a GPU, frames resident on the device: milliseconds a frame from planes to planes (encoder, decoder; the source encoded
+/// before), device memory, and with <c>--layers</c> the time of every kernel. Times lie between two events, the median of several
 /// runs after a warm-up; a kernel's time is its share of a run with an event after every launch, which adds about a microsecond each.
 /// </summary>
 internal static class CudaLayers
@@ -35,7 +35,6 @@ internal static class CudaLayers
         Console.WriteLine(
             $"{executor.DeviceName}, size {size}, median of {runs} runs; weights made and packed, kernels compiled, source encoded in " +
             $"{Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s");
-        executor.BeginClip(source, source.Motion, 1);
         Console.WriteLine(
             $"{"frames",8} {"ms/frame",10} {"best",10} {"encoder",10} {"decoder",10} {"TFLOP/s",10} {"launches",10} {"arena MB",10} " +
             $"{"device MB",10}");
@@ -43,13 +42,11 @@ internal static class CudaLayers
         {
             float[] images = new float[batch * picture.Length];
             for (int i = 0; i < images.Length; i++) images[i] = random.NextSingle() * 2 - 1;
-            executor.Prepare(batch);
-            executor.Upload(images);
-            double[] all = DeviceTiming.Runs(loader, executor.Stream, () => executor.EnqueueFrames(batch), runs);
-            CudaPlan encoder = executor.Plan(CudaPlanKind.Encoder, batch), decoder = executor.Plan(CudaPlanKind.Synthesis, batch);
-            double[] encode = DeviceTiming.Runs(loader, executor.Stream, () => encoder.Enqueue(executor.Stream), runs),
-                decode = DeviceTiming.Runs(loader, executor.Stream, () => decoder.Enqueue(executor.Stream), runs);
-            KernelLaunch[] launches = [.. encoder.Steps.Concat(decoder.Steps).SelectMany(step => step.Launches)];
+            ResidentFrames frames = new(executor, source, images, batch);
+            double[] all = DeviceTiming.Runs(loader, executor.Stream, frames.Enqueue, runs);
+            double[] encode = DeviceTiming.Runs(loader, executor.Stream, () => frames.Encoder.Enqueue(executor.Stream), runs),
+                decode = DeviceTiming.Runs(loader, executor.Stream, () => frames.Decoder.Enqueue(executor.Stream), runs);
+            KernelLaunch[] launches = [.. frames.Launches];
             double operations = launches.Sum(launch => launch.Operations);
             Console.WriteLine(
                 $"{batch,8} {all.Median() / batch,10:F4} {all.Min() / batch,10:F4} {encode.Median() / batch,10:F4} " +

@@ -60,12 +60,9 @@ internal static class EndToEnd
         Random random = new(1);
         float[] images = [.. Enumerable.Range(0, batch * picture).Select(_ => random.NextSingle() * 2 - 1)];
         using EncodedSource source = executor.EncodeSource(images.AsSpan(0, picture));
-        executor.BeginClip(source, source.Motion, 1);
-        executor.Prepare(batch);
-        executor.Upload(images);
-        double[] times = DeviceTiming.Runs(loader, executor.Stream, () => executor.EnqueueFrames(batch), runs);
-        double operations = executor.Plan(CudaPlanKind.Frames, batch).Steps.SelectMany(step => step.Launches)
-            .Sum(launch => launch.Operations);
+        ResidentFrames frames = new(executor, source, images, batch);
+        double[] times = DeviceTiming.Runs(loader, executor.Stream, frames.Enqueue, runs);
+        double operations = frames.Launches.Sum(launch => launch.Operations);
         return new(executor.Architecture.Size, executor.Precision.ToString().ToLowerInvariant(), batch, times.Median() / batch,
             times.Min() / batch, operations / times.Median() / 1e9, Piped(executor, source, batch, runs) / batch);
     }

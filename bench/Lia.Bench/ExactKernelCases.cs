@@ -35,7 +35,8 @@ internal sealed class ExactKernelCases : IDisposable
         foreach (int odd in new[] { 0, 1 })
         {
             (int inputs, int outputs, int side) = Of((512, 512, 32), (8, 128, 2));
-            ConvolutionWeights weights = Own(new ConvolutionWeights(memory, Floats((inputs - odd) * (outputs - odd) * 9), outputs - odd, inputs - odd, 3));
+            ConvolutionWeights weights =
+                Own(new ConvolutionWeights(memory, Floats((inputs - odd) * (outputs - odd) * 9), outputs - odd, inputs - odd, 3));
             Convolution<Tile128x128>(weights, side);
             Convolution<Tile128x64>(weights, side);
             Convolution<Tile64x64>(weights, side);
@@ -63,9 +64,11 @@ internal sealed class ExactKernelCases : IDisposable
     private void Convolution<TTile>(ConvolutionWeights weights, int side) where TTile : struct, IConvolutionTile
     {
         ConvolutionShape shape = new(1, side, side, 1, 1);
-        ConvolutionOperands operands = new() { Input = Upload(side * side * weights.Inputs), Output = Allocate<float>(side * side * weights.Outputs) };
+        ConvolutionOperands operands =
+            new() { Input = Upload(side * side * weights.Inputs), Output = Allocate<float>(side * side * weights.Outputs) };
         string access = weights.Inputs % 4 == 0 ? nameof(VectorAccess) : nameof(ScalarAccess);
-        Add($"{nameof(ConvolutionKernel)}_Run_{typeof(TTile).Name}_{access}", loader => ConvolutionLauncher.Prepare<TTile>(loader, weights, shape, operands).Single(), operands.Output, isConvolution: true);
+        Add($"{nameof(ConvolutionKernel)}_Run_{typeof(TTile).Name}_{access}",
+            loader => ConvolutionLauncher.Prepare<TTile>(loader, weights, shape, operands).Single(), operands.Output, isConvolution: true);
     }
 
     private void Reduction<TAccess>(int channels) where TAccess : struct, IChannelAccess
@@ -81,7 +84,8 @@ internal sealed class ExactKernelCases : IDisposable
             PixelsPerFrame = Pixels,
             Channels = channels,
         };
-        Add($"{nameof(SplitReduction)}_Run_{typeof(TAccess).Name}", loader => SplitReduction.Prepare<TAccess>(loader, arguments), arguments.Output);
+        Add($"{nameof(SplitReduction)}_Run_{typeof(TAccess).Name}", loader => SplitReduction.Prepare<TAccess>(loader, arguments),
+            arguments.Output);
     }
 
     private void Images(int channels, int side)
@@ -115,7 +119,8 @@ internal sealed class ExactKernelCases : IDisposable
             Channels = channels,
             Padding = 1,
         };
-        Add($"{nameof(Blur)}_Run_{(stride == 1 ? nameof(Stride1) : nameof(Stride2))}_{Access(channels)}", loader => Blur.Prepare(loader, arguments, stride), arguments.Output);
+        Add($"{nameof(Blur)}_Run_{(stride == 1 ? nameof(Stride1) : nameof(Stride2))}_{Access(channels)}",
+            loader => Blur.Prepare(loader, arguments, stride), arguments.Output);
     }
 
     private void Warped(int channels, int side)
@@ -166,7 +171,8 @@ internal sealed class ExactKernelCases : IDisposable
         {
             Styles = Upload(frames * width),
             SquaredWeights = Upload(rows * width, offset: 1f),
-            Rows = Own(_memory.Allocate1D([.. Enumerable.Range(0, rows).Select(row => new DemodulationRow { Inputs = width, Weights = row * width, Output = row })])).View,
+            Rows = Own(_memory.Allocate1D([.. Enumerable.Range(0, rows)
+                .Select(row => new DemodulationRow { Inputs = width, Weights = row * width, Output = row })])).View,
             Output = Allocate<float>(frames * rows),
             Frames = frames,
             RowCount = rows,
@@ -207,13 +213,27 @@ internal sealed class ExactKernelCases : IDisposable
 
         byte[] bytes = new byte[4 * frames * values];
         _random.NextBytes(bytes);
-        PixelArguments normalise = new() { Pixels = Own(_memory.Allocate1D(bytes)).View, Planes = Allocate<float>(frames * values), Frames = frames, PixelsPerFrame = side * side };
-        Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Normalize)}", loader => PixelConversion.PrepareNormalize(loader, normalise), normalise.Planes);
-        PixelArguments pack = new() { Pixels = Allocate<byte>(frames * values), Planes = Upload(frames * values), Frames = frames, PixelsPerFrame = side * side };
+        PixelArguments normalise = new()
+        {
+            Pixels = Own(_memory.Allocate1D(bytes)).View,
+            Planes = Allocate<float>(frames * values),
+            Frames = frames,
+            PixelsPerFrame = side * side,
+        };
+        Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Normalize)}", loader => PixelConversion.PrepareNormalize(loader, normalise),
+            normalise.Planes);
+        PixelArguments pack = new()
+        {
+            Pixels = Allocate<byte>(frames * values),
+            Planes = Upload(frames * values),
+            Frames = frames,
+            PixelsPerFrame = side * side,
+        };
         Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Pack)}", loader => PixelConversion.PreparePack(loader, pack), pack.Pixels);
     }
 
-    private void Add<T>(string kernel, Func<KernelLoader, KernelLaunch> bind, ArrayView<T> output, bool isConvolution = false) where T : unmanaged =>
+    private void Add<T>(string kernel, Func<KernelLoader, KernelLaunch> bind, ArrayView<T> output, bool isConvolution = false)
+        where T : unmanaged =>
         _all.Add(new(kernel, isConvolution, bind, () =>
         {
             T[] values = new T[output.Length];
@@ -232,7 +252,8 @@ internal sealed class ExactKernelCases : IDisposable
         return values;
     }
 
-    private ArrayView<float> Upload(int length, float scale = 1f, float offset = 0f) => Own(_memory.Allocate1D(Floats(length, scale, offset))).View;
+    private ArrayView<float> Upload(int length, float scale = 1f, float offset = 0f) =>
+        Own(_memory.Allocate1D(Floats(length, scale, offset))).View;
 
     private ArrayView<T> Allocate<T>(long length) where T : unmanaged
     {

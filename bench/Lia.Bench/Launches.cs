@@ -11,9 +11,10 @@ using Lia.Weights;
 namespace Lia.Bench;
 
 /// <summary>
-/// What a launch costs the host: microseconds and bytes allocated on the launching thread, through ILGPU's stream. A kernel of one group that does next to nothing, by a typed launcher and by its arguments
-/// laid out before, and all launches of a frame through the network, one after another, without the graph that replaces them. The stream is emptied between rounds, outside the time, so that no launch
-/// waits for room in it.
+/// What a launch costs the host: microseconds and bytes allocated on the launching thread, through ILGPU's stream. A kernel of one group
+/// that does next to nothing, by a typed launcher and by its arguments laid out before, and all launches of a frame through the network,
+/// one after another, without the graph that replaces them. The stream is emptied between rounds, outside the time, so that no launch waits
+/// for room in it.
 /// </summary>
 internal static class Launches
 {
@@ -47,10 +48,7 @@ internal static class Launches
         {
             using CudaExecutor executor = new(loader, weights, architecture, precision);
             using EncodedSource source = executor.EncodeSource(new float[3 * size * size]);
-            executor.BeginClip(source, source.Motion, 1);
-            executor.Prepare(1);
-            KernelLaunch[] frame =
-                [.. executor.Plan(CudaPlanKind.Encoder, 1).Steps.Concat(executor.Plan(CudaPlanKind.Synthesis, 1).Steps).SelectMany(step => step.Launches)];
+            KernelLaunch[] frame = [.. new ResidentFrames(executor, source, new float[3 * size * size], 1).Launches];
             Measure($"a frame of {size}, {precision}", executor.Stream, Math.Max(20, launches / 10 / frame.Length), frame.Length, () =>
             {
                 foreach (KernelLaunch launch in frame) launch.Enqueue(executor.Stream);
@@ -77,7 +75,9 @@ internal static class Launches
             bytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
             stream.Synchronize();
         }
-        Console.WriteLine($"{name,-44} {launches * rounds,9} {microseconds.Median(),8:F2} {microseconds.Min(),8:F2} {(double)bytes / (launches * rounds),8:F1}");
+        Console.WriteLine(
+            $"{name,-44} {launches * rounds,9} {microseconds.Median(),8:F2} {microseconds.Min(),8:F2} " +
+            $"{(double)bytes / (launches * rounds),8:F1}");
     }
 
     private static void Add(ArrayView<float> x, float amount) => x[Group.IdxX] += amount;

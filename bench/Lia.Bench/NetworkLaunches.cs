@@ -54,19 +54,13 @@ internal sealed class NetworkLaunches : IDisposable
         float[] images = [.. Enumerable.Range(0, batches.Max() * network.Architecture.PictureLength())
             .Select(_ => random.NextSingle() * 2 - 1)];
         using EncodedSource source = network.EncodeSource(images.AsSpan(0, network.Architecture.PictureLength()));
-        network.BeginClip(source, source.Motion, 1);
         foreach (int frames in batches.OrderDescending())
-        {
-            network.Prepare(frames);
-            network.Upload(images.AsSpan(0, frames * network.Architecture.PictureLength()));
-            network.EnqueueFrames(frames);
-        }
+            _ = new ResidentFrames(network, source, images.AsSpan(0, frames * network.Architecture.PictureLength()), frames);
         network.Stream.Synchronize();
     }
 
     private static KernelLaunch[] Plans(CudaExecutor network, int frames) =>
-        [.. new[] { CudaPlanKind.PixelsIn, CudaPlanKind.Frames,
-            CudaPlanKind.PixelsOut }.SelectMany(kind => network.Plan(kind, frames).Steps).SelectMany(step => step.Launches)];
+        [.. ResidentFrames.Parts.SelectMany(kind => network.Plan(kind, frames).Steps).SelectMany(step => step.Launches)];
 }
 
 /// <summary>A launch of the network in its copies.</summary>

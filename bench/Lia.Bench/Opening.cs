@@ -9,8 +9,9 @@ using Lia.Weights;
 namespace Lia.Bench;
 
 /// <summary>
-/// What <c>startup</c> sums up, taken apart: the steps from the driver to a first frame, one after another in this process (the program has some of them beside each other). Of each: time, processor
-/// time, methods compiled at run time and collections of garbage. Says something of a program only when it is published as that is: <c>-p:PublishReadyToRun=true</c>.
+/// What <c>startup</c> sums up, taken apart: the steps from the driver to a first frame, one after another in this process (the program has
+/// some of them beside each other). Of each: time, processor time, methods compiled at run time and collections of garbage. Says something
+/// of a program only when it is published as that is: <c>-p:PublishReadyToRun=true</c>.
 /// </summary>
 internal static class Opening
 {
@@ -65,7 +66,8 @@ internal static class Opening
             double elapsed = Stopwatch.GetElapsedTime(_start).TotalMilliseconds;
             Environment.ProcessCpuUsage cpu = Environment.CpuUsage;
             Console.WriteLine(
-                $"{name,-24} {elapsed,8:F1} {(cpu.UserTime - _cpu.UserTime).TotalMilliseconds,8:F1} {(cpu.PrivilegedTime - _cpu.PrivilegedTime).TotalMilliseconds,8:F1} "
+                $"{name,-24} {elapsed,8:F1} {(cpu.UserTime - _cpu.UserTime).TotalMilliseconds,8:F1} " +
+                    $"{(cpu.PrivilegedTime - _cpu.PrivilegedTime).TotalMilliseconds,8:F1} "
                 + $"{JitInfo.GetCompiledMethodCount() - _methods,9} {(JitInfo.GetCompilationTime() - _compiling).TotalMilliseconds,8:F1} "
                 + $"{GC.CollectionCount(0) - _collections,5} {(GC.GetTotalPauseDuration() - _paused).TotalMilliseconds,8:F1}");
             Skip();

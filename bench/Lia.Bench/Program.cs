@@ -3,10 +3,10 @@ using Lia.Gpu.Cuda;
 namespace Lia.Bench;
 
 /// <summary>
-/// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet. On a GPU: <c>end-to-end</c>, the table that is quoted;
-/// <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with BenchmarkDotNet, and the exact kernels beside what ILGPU
-/// itself makes of them; <c>startup</c>, from the start of the program to the first frame; <c>opening</c>, its steps taken apart;
-/// <c>launch</c>, what a launch costs the host.
+/// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet. On a GPU:
+/// <c>end-to-end</c>, the table that is quoted; <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with
+/// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
+/// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host.
 /// </summary>
 internal static class Program
 {
@@ -44,12 +44,20 @@ internal static class Program
             case "end-to-end":
                 return EndToEnd.Run(arguments[1..]);
             default:
-                Console.Error.WriteLine("usage: Lia.Bench cpu [--size S] [--threads N] [--simd Auto|Vector128|Vector256|Vector512] [--runs N] [--brief]");
-                Console.Error.WriteLine("       Lia.Bench cuda [--size S] [--precision fast|exact] [--batches 1,8,32] [--runs N] [--layers]");
-                Console.Error.WriteLine("       Lia.Bench end-to-end [--sizes 256,512] [--precision exact,fast] [--batches 1,8,32] [--runs N] [--pytorch FILE.json,...] [--json FILE]");
-                Console.Error.WriteLine("       Lia.Bench kernels [--size S] [--precision fast] [--batches 1,32] [--copies N] [--peaks FILE.json of pytorch-cuda.py] [--json FILE] [BenchmarkDotNet options]");
+                Console.Error.WriteLine(
+                    "usage: Lia.Bench cpu [--size S] [--threads N] [--simd Auto|Vector128|Vector256|Vector512] [--runs N] [--brief]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench cuda [--size S] [--precision fast|exact] [--batches 1,8,32] [--runs N] [--layers]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench end-to-end [--sizes 256,512] [--precision exact,fast] [--batches 1,8,32] [--runs N] [--pytorch " +
+                    "FILE.json,...] [--json FILE]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench kernels [--size S] [--precision fast] [--batches 1,32] [--copies N] [--peaks FILE.json of " +
+                    "pytorch-cuda.py] [--json FILE] [BenchmarkDotNet options]");
                 Console.Error.WriteLine("       Lia.Bench kernels --against-stock [--json FILE] [--verbose] [--dry]");
-                Console.Error.WriteLine("       Lia.Bench startup --lia COMMAND --model FILE --source FILE --driving FILE [--size S] [--device cuda] [--precision auto] [--runs N] [--json FILE]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench startup --lia COMMAND --model FILE --source FILE --driving FILE [--size S] [--device cuda] " +
+                    "[--precision auto] [--runs N] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench opening --model FILE [--precision fast|exact]");
                 Console.Error.WriteLine("       Lia.Bench launch [--size S] [--precision fast,exact] [--launches N]");
                 Console.Error.WriteLine("       Lia.Bench micro [BenchmarkDotNet options, for example --filter *Convolution*]");

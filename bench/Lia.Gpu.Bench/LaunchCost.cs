@@ -16,7 +16,8 @@ internal static class LaunchCost
     {
         var launch =
             loader.Load<Action<
-                AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float, float>>(Nothing);
+                AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float,
+                    float>>(Nothing);
         using AcceleratorStream stream = loader.CreateStream();
         using MemoryBuffer1D<float, Stride1D.Dense> buffer = loader.Allocate1D<float>(16);
         var times = new List<double>();

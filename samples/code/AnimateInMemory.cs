@@ -9,7 +9,8 @@ internal static class AnimateInMemory
         IEnumerable<RgbImage> driving = Enumerable.Range(0, 8).Select(step => Shifted(source, step));
         Progress<AnimationProgress> progress = new(p => Console.Error.WriteLine($"{p.Frames} frames"));
         using CancellationTokenSource limit = new(TimeSpan.FromMinutes(5));
-        IEnumerable<RgbImage> frames = Native.Frames(source, Driving.From(driving), new ModelOptions { Model = model }, null, progress, limit.Token);
+        IEnumerable<RgbImage> frames =
+            Native.Frames(source, Driving.From(driving), new ModelOptions { Model = model }, null, progress, limit.Token);
         frames.Last().Save(output);
     }
 

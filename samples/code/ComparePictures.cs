@@ -8,7 +8,8 @@ internal static class ComparePictures
     public static void Run(string first, string second)
     {
         RgbImage a = RgbImage.Load(first), b = RgbImage.Load(second);
-        Console.WriteLine($"L1 {ImageMetrics.L1(a, b):0.0000}, PSNR {ImageMetrics.Psnr(a, b):0.00} dB, SSIM {ImageMetrics.Ssim(a, b):0.0000}");
+        Console.WriteLine(
+            $"L1 {ImageMetrics.L1(a, b):0.0000}, PSNR {ImageMetrics.Psnr(a, b):0.00} dB, SSIM {ImageMetrics.Ssim(a, b):0.0000}");
         Console.WriteLine($"MS-SSIM {ImageMetrics.MsSsim(a, b):0.0000} over {ImageMetrics.MsSsimScales(a.Width, a.Height)} scales");
     }
 }

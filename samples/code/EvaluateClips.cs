@@ -10,6 +10,7 @@ internal static class EvaluateClips
         using Animator animator = new(new ModelOptions { Model = model });
         EvaluationReport scores = animator.EvaluateEach(Clips.Find(paths), report);
         foreach (EvaluatedClip clip in scores.Clips)
-            Console.WriteLine(clip.Scores is { } s ? $"{clip.Clip}: PSNR {s.Psnr:0.00} dB, SSIM {s.Ssim:0.000} over {s.Frames} frames" : clip.Problem);
+            Console.WriteLine(clip.Scores is { } s ? $"{clip.Clip}: PSNR {s.Psnr:0.00} dB, SSIM {s.Ssim:0.000} over {s.Frames} frames"
+                : clip.Problem);
     }
 }

@@ -7,7 +7,9 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Samples;
 
-/// <summary>A kernel of an ILGPU program's own, compiled by our compiler and launched on the program's own accelerator and buffers.</summary>
+/// <summary>
+/// A kernel of an ILGPU program's own, compiled by our compiler and launched on the program's own accelerator and buffers.
+/// </summary>
 internal static class OwnKernel
 {
     /// <summary>All it takes: a loader of the accelerator, and a launcher of the kernel.</summary>

@@ -91,7 +91,8 @@ internal static class Application
 
         int Fail(int status, string message)
         {
-            string line = string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+            string line =
+                string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
             context.Error.WriteLine($"lia: {line}");
             // Whoever reads JSON finds some, where the result would be: not among frames on standard output.
             if (isJson && !arguments.Contains(PipeOptions.Standard))

@@ -38,8 +38,8 @@ public readonly record struct FrameRate
     public double Seconds(long frames) => (double)frames * Denominator / Numerator;
 
     /// <summary>
-    /// Reads <c>24</c>, <c>24/1</c>, <c>30000/1001</c> or a decimal number: <c>12.5</c> is 25/2, and <c>29.97</c> is what it stands for in video,
-    /// 30000/1001; so are 23.976, 23.98, 47.952, 59.94, 119.88 and their like.
+    /// Reads <c>24</c>, <c>24/1</c>, <c>30000/1001</c> or a decimal number: <c>12.5</c> is 25/2, and <c>29.97</c> is what it stands for in
+    /// video, 30000/1001; so are 23.976, 23.98, 47.952, 59.94, 119.88 and their like.
     /// </summary>
     /// <param name="text">The text.</param>
     /// <param name="rate">The rate read.</param>

@@ -9,7 +9,9 @@ namespace Lia;
 /// <param name="Blue">0 to 255.</param>
 public readonly record struct RgbColor(byte Red, byte Green, byte Blue)
 {
-    /// <summary>Reads <c>#3c6e71</c>, <c>#fff</c> (each with the <c>#</c> or without), or a color's name in CSS, such as <c>white</c>.</summary>
+    /// <summary>
+    /// Reads <c>#3c6e71</c>, <c>#fff</c> (each with the <c>#</c> or without), or a color's name in CSS, such as <c>white</c>.
+    /// </summary>
     /// <param name="text">The text.</param>
     /// <param name="color">The color read.</param>
     /// <returns>Whether <paramref name="text"/> is an opaque color.</returns>

@@ -85,7 +85,8 @@ internal sealed class DirectMotionPipe(IExecutor executor, int batch) : DirectPi
         CheckPictures(pictures);
         for (int i = 0; i < pictures.Length; i++) Network.Planes.FromPixels(pictures[i], Planes.AsSpan(i * PictureLength, PictureLength));
         TimeSpan converting = Lap();
-        Executor.EncodeMotion(Planes.AsSpan(0, pictures.Length * PictureLength), pictures.Length, _codes.AsSpan(0, pictures.Length * Architecture.Motion));
+        Executor.EncodeMotion(Planes.AsSpan(0, pictures.Length * PictureLength), pictures.Length,
+            _codes.AsSpan(0, pictures.Length * Architecture.Motion));
         Times += new PixelPipeTimes(converting, Lap(), default);
         Submitted(pictures.Length);
     }
@@ -111,7 +112,8 @@ internal sealed class DirectPicturePipe(IExecutor executor, int batch) : DirectP
 
     public int Receive(ReadOnlySpan<byte[]> pictures)
     {
-        if (pictures.Length != Count) throw new ArgumentException($"The batch has {Count} pictures, not {pictures.Length}.", nameof(pictures));
+        if (pictures.Length != Count)
+            throw new ArgumentException($"The batch has {Count} pictures, not {pictures.Length}.", nameof(pictures));
         CheckPictures(pictures);
         Receive();
         int fault = -1;

@@ -50,7 +50,9 @@ public interface IExecutor : IDisposable
     /// <returns>What to throw in its place; null where the failure says it all itself.</returns>
     Exception? Explain(Exception failure) => null;
 
-    /// <summary>Opens a way from driving pictures to motion codes. What is submitted may be computed while the caller prepares the next batch.</summary>
+    /// <summary>
+    /// Opens a way from driving pictures to motion codes. What is submitted may be computed while the caller prepares the next batch.
+    /// </summary>
     /// <param name="batch">Most pictures of a submission, at least 1.</param>
     IMotionPipe OpenMotion(int batch) => new DirectMotionPipe(this, batch);
 

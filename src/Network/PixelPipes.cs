@@ -2,13 +2,16 @@ namespace Lia.Network;
 
 /// <summary>Batches of pictures under way. Disposing waits for them and drops their results.</summary>
 /// <remarks>
-/// Work is submitted and its result received later, in the order of submission. Pictures are RGB bytes [S, S, 3]. Results are those that the methods of
-/// <see cref="IExecutor"/> lead to when pictures are made planes by <c>(u8 / 255 - 0.5) * 2</c> and planes pictures by <c>(x + 1) / 2 * 255</c>, rounded
-/// and clamped. Executor and pipes are used by one thread at a time, which may use all of them at once.
+/// Work is submitted and its result received later, in the order of submission. Pictures are RGB bytes [S, S, 3]. Results are those that
+/// the methods of <see cref="IExecutor"/> lead to when pictures are made planes by <c>(u8 / 255 - 0.5) * 2</c> and planes pictures by <c>(x
+/// + 1) / 2 * 255</c>, rounded and clamped. Executor and pipes are used by one thread at a time, which may use all of them at once.
 /// </remarks>
 public interface IPixelPipe : IDisposable
 {
-    /// <summary>Batches that may be under way; one more has to wait until the first is received. 1 where the processor computes, while the caller waits.</summary>
+    /// <summary>
+    /// Batches that may be under way; one more has to wait until the first is received. 1 where the processor computes, while the caller
+    /// waits.
+    /// </summary>
     int Depth { get; }
 
     /// <summary>Batches under way.</summary>

@@ -47,15 +47,17 @@ public static class Checkpoint
     {
         MappedFile file = new(path);
         ReadOnlySpan<byte> start = file.Slice(0, (int)Math.Min(64, file.Length));
-        if (IsZip(file)) return new PyTorchCheckpoint(file, weights, cancellation);
+        if (ZipDirectory.IsZip(file)) return new PyTorchCheckpoint(file, weights, cancellation);
         if (start.Length > 8 && start[8] == '{' && !IsIndex(path)) return new SafetensorsFile(file);
         if (start[0] == 0x80) return new PyTorchCheckpoint(file, weights, cancellation);
         if (start.TrimStart(" \t\r\n"u8).StartsWith("{"u8) && IsIndex(path))
         {
             using (file)
             {
-                return file.Length <= ShardedSafetensors.LongestIndex ? new ShardedSafetensors(path, file.Slice(0, (int)file.Length), file.Name)
-                    : throw new WeightsException($"{file.Name}: an index of safetensors files has at most {ShardedSafetensors.LongestIndex} bytes");
+                return file.Length <= ShardedSafetensors.LongestIndex
+                    ? new ShardedSafetensors(path, file.Slice(0, (int)file.Length), file.Name)
+                    : throw new WeightsException(
+                        $"{file.Name}: an index of safetensors files has at most {ShardedSafetensors.LongestIndex} bytes");
             }
         }
 
@@ -70,8 +72,6 @@ public static class Checkpoint
     }
 
     private static bool IsIndex(string path) => path.EndsWith(".index.json", StringComparison.OrdinalIgnoreCase);
-
-    internal static bool IsZip(MappedFile file) => file.Length >= 4 && file.Slice(0, 4).SequenceEqual("PK\x03\x04"u8);
 
     private static bool IsHtml(ReadOnlySpan<byte> start)
     {

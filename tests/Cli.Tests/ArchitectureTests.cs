@@ -19,19 +19,12 @@ public partial class ArchitectureTests
         ["Gpu"] = [],
     };
 
-    /// <summary>Circles that there are still: folders that may need each other, the project's own among them as a point. None may be
+    /// <summary>Circles that there are still: folders that may need each other, the project's own as a point. None may be
     /// added.</summary>
     private static readonly Dictionary<string, string[][]> KnownCircles = new()
     {
-        // What attributes say of a kernel is read by the compiler, and what the compiler has for ILGPU's types is what extensions compute
-        // with.
-        ["Gpu"] =
-        [
-            ["Compiler", "Compiler/Device", "Compiler/Frontend", "Compiler/IR", "Compiler/Passes", "Compiler/Ptx", "Extensions"],
-            ["Runtime", "Cuda", "Stock"],
-        ],
-        ["Network"] = [["Cuda", "Cuda/Float32", "Cuda/TensorCores"], [".", "Cpu", "Cpu/Kernels", "Cpu/Steps", "Graph"]],
-        ["Weights"] = [[".", "Architecture", "PyTorch", "Safetensors"]],
+        // A loader is made of any accelerator and finds the device that belongs to it; devices load into loaders.
+        ["Gpu"] = [["Cuda", "Runtime", "Stock"]],
     };
 
     public static TheoryData<string> Projects => [.. Directory.GetDirectories(Source).Select(folder => Path.GetFileName(folder))];
@@ -60,10 +53,13 @@ public partial class ArchitectureTests
     {
         Dictionary<string, string[]> folders = new()
         {
-            ["."] = ["public sealed class Face { string text = \"Reader\"; } // of a Reader"],
-            ["In"] = ["internal sealed class Reader\n{\n    Writer _writer;\n    Face _face;\n}"],
-            ["Out"] = ["internal readonly record struct Writer(int X);\ninternal enum Kind\n{\n}",
-                "internal interface IOther : IEnumerable<Reader>\n{\n}"],
+            ["."] = ["namespace A;\npublic sealed class Face { string text = \"Reader\"; int Reader { get; } } // of a Reader"],
+            ["In"] = ["namespace A.B;\ninternal sealed class Reader\n{\n    Writer _writer;\n    Face _face;\n}"],
+            ["Out"] = ["namespace A.B;\ninternal readonly record struct Writer(int X);\ninternal enum Kind\n{\n}",
+                "using A.B;\nnamespace A;\ninternal interface IOther : IEnumerable<Reader>\n{\n}"],
+            ["Apart"] = ["namespace C;\ninternal sealed class Half\n{\n    Kind _kind;\n}",
+                "using A.B;\nnamespace C;\ninternal sealed class Last\n{\n    Pair _pair;\n}"],
+            ["Other"] = ["namespace A.B;\ninternal struct Pair\n{\n    Half _first;\n}"],
         };
         Assert.Equal(["In", "Out"], Assert.Single(Circles(Needs(folders))).Order());
     }
@@ -78,17 +74,26 @@ public partial class ArchitectureTests
         .ToDictionary(folder => folder.Key, folder => folder.ToArray());
 
     /// <summary>
-    /// For each folder those whose types it names, by words: a word that is a type's name in one other folder alone, and is no member
-    /// (nothing with a point before it), names that type.
+    /// For each folder those whose types it names, by words: a word that is a type's name in one other folder alone, in a namespace that
+    /// the file sees, and is no member's or parameter's (nothing with a point before it, nothing that is declared), names that type.
     /// </summary>
     private static Dictionary<string, HashSet<string>> Needs(Dictionary<string, string[]> folders)
     {
-        ILookup<string, string> homes = folders.SelectMany(folder => folder.Value.SelectMany(text => Declaration().Matches(Code(text)))
-            .Select(type => (Name: type.Groups[1].Value, folder.Key))).Distinct().ToLookup(type => type.Name, type => type.Key);
-        return folders.ToDictionary(folder => folder.Key, folder => folder.Value
-            .SelectMany(text => Word().Matches(Code(text))).Select(word => word.Value).Distinct()
-            .Where(word => homes[word].Count() == 1).Select(word => homes[word].Single()).Where(home => home != folder.Key).ToHashSet());
+        ILookup<string, (string Folder, string Space)> homes = folders
+            .SelectMany(folder => folder.Value.Select(Code).SelectMany(text => Declaration().Matches(text)
+                .Select(type => (Name: type.Groups[1].Value, Home: (folder.Key, Space().Match(text).Groups[1].Value)))))
+            .Distinct().ToLookup(type => type.Name, type => type.Home);
+        return folders.ToDictionary(folder => folder.Key, folder => folder.Value.Select(Code)
+            .SelectMany(text => Word().Matches(text).Select(word => word.Value).Distinct()
+                .Where(word => homes[word].Select(home => home.Folder).Distinct()
+                    .Count() == 1 && homes[word].Any(home => Sees(text, home.Space))))
+            .Select(word => homes[word].First().Folder).Where(home => home != folder.Key).ToHashSet());
     }
+
+    /// <summary>Whether a file is in a namespace, in one within it, or uses it.</summary>
+    private static bool Sees(string text, string space) =>
+        $"{Space().Match(text).Groups[1].Value}.".StartsWith($"{space}.", StringComparison.Ordinal)
+            || text.Contains($"using {space};", StringComparison.Ordinal);
 
     /// <summary>Sets of more than one folder in which each is needed by each, by a way of any length.</summary>
     private static IEnumerable<string[]> Circles(Dictionary<string, HashSet<string>> needs)
@@ -118,13 +123,19 @@ public partial class ArchitectureTests
     [GeneratedRegex(@"//[^\n]*|/\*.*?\*/", RegexOptions.Singleline)]
     private static partial Regex Comment();
 
-    [GeneratedRegex(@"""""""(.*?)""""""|""(\\.|[^""\\\n])*""", RegexOptions.Singleline)]
+    [GeneratedRegex(@"[""]{3}(.*?)[""]{3}|[""](\\.|[^""\\\n])*[""]", RegexOptions.Singleline)]
     private static partial Regex Quoted();
 
     // Types that are nested are their owner's.
-    [GeneratedRegex(@"^(?:(?:public|internal|static|sealed|abstract|partial|readonly|unsafe|ref|file) )*(?:record struct|record|class|struct|interface|enum) (\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(?:(?:public|internal|static|sealed|abstract|partial|readonly|unsafe|ref|file) )*" +
+        @"(?:record struct|record|class|struct|interface|enum) (\w+)", RegexOptions.Multiline)]
     private static partial Regex Declaration();
 
-    [GeneratedRegex(@"(?<![\w.])[A-Z]\w*")]
+    [GeneratedRegex(@"^namespace ([\w.]+)", RegexOptions.Multiline)]
+    private static partial Regex Space();
+
+    // What follows a type and ends there, or has a value or accessors, is the name of a member or a parameter.
+    [GeneratedRegex(@"(?<![\w.])(?!(?<=[\w>\]?*] )(?<!\b(?:is|as|not|or|and|case|return|in|throw|await|new|out|when|on|else|typeof) )" +
+        @"\w+(?:[,;)]| =[^=>]| \{ (?:get|init|set|private|internal)))[A-Z]\w*")]
     private static partial Regex Word();
 }

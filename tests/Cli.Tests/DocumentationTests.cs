@@ -68,7 +68,8 @@ public partial class DocumentationTests
         }
 
         // As the pages' readers make them: without punctuation.
-        static string Anchor(string heading) => Punctuation().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-');
+        static string Anchor(string heading) =>
+            Punctuation().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-');
     }
 
     /// <summary>Whether a page has a word, not only a longer word that begins with it.</summary>

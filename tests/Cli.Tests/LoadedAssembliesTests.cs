@@ -13,9 +13,11 @@ public sealed class LoadedAssembliesTests(Workspace files) : IClassFixture<Works
     {
         string list = files.At($"{command}-{device}.txt");
         string[] arguments = command == "animate"
-            ? ["animate", files.Source, files.Driving, "-o", files.At($"{device}.png"), "-m", files.Model, "--frames", "0:1", "--device", device, "--quiet"]
+            ? ["animate", files.Source, files.Driving, "-o", files.At($"{device}.png"), "-m", files.Model, "--frames", "0:1", "--device",
+                device, "--quiet"]
             : [command];
-        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "lia.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "lia.dll"), .. arguments])
+            { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location;
         start.Environment[StartupHook.Variable] = list;
         start.Environment["CUDA_VISIBLE_DEVICES"] = ""; // Where there is a GPU, auto finds none either.

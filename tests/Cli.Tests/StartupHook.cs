@@ -1,4 +1,7 @@
-/// <summary>Runs in the program before its Main, where DOTNET_STARTUP_HOOKS names this assembly: writes at the program's end what assemblies it has loaded. The runtime wants this name, without a namespace.</summary>
+/// <summary>
+/// Runs in the program before its Main, where DOTNET_STARTUP_HOOKS names this assembly: writes at the program's end what assemblies it has
+/// loaded. The runtime wants this name, without a namespace.
+/// </summary>
 internal static class StartupHook
 {
     /// <summary>The environment variable that names the file to write.</summary>
@@ -7,6 +10,7 @@ internal static class StartupHook
     public static void Initialize()
     {
         if (Environment.GetEnvironmentVariable(Variable) is not { } path) return;
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => File.WriteAllLines(path, AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetName().Name!));
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+            File.WriteAllLines(path, AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetName().Name!));
     }
 }

@@ -35,8 +35,10 @@ internal static class StillSeeds
 
     public static byte[][] Jpeg { get; } =
     [
-        Encode(new JpegEncoder { ColorType = JpegColorType.YCbCrRatio420 }), Encode(new JpegEncoder { ColorType = JpegColorType.YCbCrRatio444 }),
-        Encode(new JpegEncoder { ColorType = JpegColorType.Luminance }), Convert.FromBase64String(Progressive), Convert.FromBase64String(Inks),
+        Encode(new JpegEncoder { ColorType = JpegColorType.YCbCrRatio420 }),
+        Encode(new JpegEncoder { ColorType = JpegColorType.YCbCrRatio444 }),
+        Encode(new JpegEncoder { ColorType = JpegColorType.Luminance }), Convert.FromBase64String(Progressive),
+        Convert.FromBase64String(Inks),
     ];
 
     public static byte[][] WebP { get; } =
@@ -52,7 +54,8 @@ internal static class StillSeeds
         Encode(new TiffEncoder { Compression = TiffCompression.None }), Encode(new TiffEncoder { Compression = TiffCompression.Lzw }),
         Encode(new TiffEncoder { Compression = TiffCompression.Deflate, HorizontalPredictor = TiffPredictor.Horizontal }),
         Encode(new TiffEncoder { Compression = TiffCompression.PackBits, BitsPerPixel = TiffBitsPerPixel.Bit8 }),
-        Encode(new TiffEncoder { Compression = TiffCompression.Ccitt1D, BitsPerPixel = TiffBitsPerPixel.Bit1 }), Convert.FromBase64String(Fax),
+        Encode(new TiffEncoder { Compression = TiffCompression.Ccitt1D, BitsPerPixel = TiffBitsPerPixel.Bit1 }),
+        Convert.FromBase64String(Fax),
     ];
 
     public static byte[][] Bmp { get; } =
@@ -70,7 +73,8 @@ internal static class StillSeeds
     /// <summary>Six by two pixels of eight bits in runs: of one color, of single bytes, a step to the side, the end.</summary>
     private static byte[] Runs =>
     [
-        .. "BM"u8, 80, 0, 0, 0, 0, 0, 0, 0, 62, 0, 0, 0, 40, 0, 0, 0, 6, 0, 0, 0, 2, 0, 0, 0, 1, 0, 8, 0, 1, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0,
+        .. "BM"u8, 80, 0, 0, 0, 0, 0, 0, 0, 62, 0, 0, 0, 40, 0, 0, 0, 6, 0, 0, 0, 2, 0, 0, 0, 1, 0, 8, 0, 1, 0, 0, 0, 18, 0, 0, 0, 0,
+        0, 0, 0,
         0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 0, 0,
         6, 1, 0, 0, 0, 3, 1, 0, 1, 0, 0, 2, 1, 0, 2, 1, 0, 1,
     ];

@@ -170,7 +170,8 @@ internal static class Targets
         byte[] tensor =
             [.. "\x80\x02}X\x01\0\0\0w"u8,
             .. Encoding.Latin1.GetBytes(
-            "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x0000X\x03\0\0\0cpuK\x06tQK\0K\x02K\x03\x86K\x03K\x01\x86\x89}tRs.")];
+            "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n" +
+            "X\x01\0\0\x0000X\x03\0\0\0cpuK\x06tQK\0K\x02K\x03\x86K\x03K\x01\x86\x89}tRs.")];
         return ZipBuilder.Zip([new("a/data.pkl", mutator.Mutate([pickle, tensor], PickleWords)), .. Enumerable.Range(0, 1 + mutator.Next(6))
             .Select(Storage)]);
     }

@@ -27,8 +27,8 @@ public sealed class EveryAcceleratorAttribute(params object[] arguments) : DataA
 }
 
 /// <summary>
-/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator, as PTX on the emulator, and on CUDA: for kernels of plain ILGPU and the
-/// intrinsics that <see cref="Stock.StockIntrinsics"/> makes known to it.
+/// As <see cref="EveryAcceleratorAttribute"/>, and with the kernels compiled by ILGPU itself on its processor accelerator, as PTX on the
+/// emulator, and on CUDA: for kernels of plain ILGPU and the intrinsics that <see cref="Stock.StockIntrinsics"/> makes known to it.
 /// </summary>
 /// <param name="arguments">What the test is given behind the name; the attribute once for each case.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
@@ -91,7 +91,8 @@ internal static partial class TestAccelerators
 
     static TestAccelerators() => AddEngines(OwnEngines);
 
-    public static IEnumerable<string> EngineNames => [.. Names, StockProcessorName, .. OwnEngines.Keys, .. Device.Value is null ? Array.Empty<string>() : [StockCudaName]];
+    public static IEnumerable<string> EngineNames =>
+        [.. Names, StockProcessorName, .. OwnEngines.Keys, .. Device.Value is null ? Array.Empty<string>() : [StockCudaName]];
 
     public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
 
@@ -128,7 +129,8 @@ internal static partial class TestAccelerators
     /// <summary>A new accelerator of that name. <see cref="Run"/> shares one CUDA accelerator between all tests.</summary>
     public static KernelLoader Open(string name) => name == CudaName
         ? CudaDeviceInfo.Enumerate()[0].Open()
-        : OwnEngines.TryGetValue(name, out Func<KernelLoader>? engine) ? engine() : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
+        : OwnEngines.TryGetValue(name, out Func<KernelLoader>? engine) ? engine()
+            : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
 
     /// <summary>As <see cref="Run"/>, for exact arithmetic: a CUDA device must give the bits the emulator gives.</summary>
     public static T[] RunExact<T>(string name, Func<KernelLoader, T[]> program) where T : unmanaged

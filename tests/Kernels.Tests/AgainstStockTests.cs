@@ -36,7 +36,8 @@ public class AgainstStockTests(ITestOutputHelper output)
         {
             Console.SetOut(console);
         }
-        Assert.Equal(ExactKernels.All.Count - Fast.Length, table.ToString().Split('\n').Count(line => line.StartsWith("| ", StringComparison.Ordinal)) - 1);
+        Assert.Equal(ExactKernels.All.Count - Fast.Length, table.ToString().Split('\n')
+            .Count(line => line.StartsWith("| ", StringComparison.Ordinal)) - 1);
         Assert.DoesNotContain("NaN", table.ToString());
     }
 }

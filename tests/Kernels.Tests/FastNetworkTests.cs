@@ -111,18 +111,17 @@ public class FastNetworkTests
         Near.Equal(expected.Frames, actual.Frames, 32 * MathF.ScaleB(1, -11));
     }
 
-    [Theory, InlineData(75), InlineData(80), InlineData(90)]
-    public void Weights_a_hundred_times_too_large_and_extreme_pictures_overflow_nothing(int sm)
+    [Theory]
+    [InlineData(75, 100f), InlineData(75, 0.01f), InlineData(80, 100f), InlineData(80, 0.01f), InlineData(90, 100f), InlineData(90, 0.01f)]
+    public void Weights_a_hundred_times_too_large_or_small_and_extreme_pictures_overflow_nothing(int sm, float scale)
     {
         float[] source = new float[3 * 32 * 32], driving = new float[3 * 32 * 32];
         for (int i = 0; i < source.Length; i++) (source[i], driving[i]) = (i % 7 < 3 ? 1 : -1, i % 5 < 2 ? 1 : -1);
-        foreach (float scale in new[] { 100f, 0.01f })
-        {
-            using Scaled weights = new(new SyntheticCheckpoint(Small, 1), name => ModelArchitecture.IsFirKernel(name) ? 1 : scale);
-            Result result = AnimateFast(sm, weights, source, driving, hasTaps: true);
-            foreach ((string name, float[] values) in result.Activations) Assert.True(values.All(float.IsFinite), name);
-            Assert.All(result.Frames, value => Assert.True(float.IsFinite(value)));
-        }
+        using Scaled weights = new(new SyntheticCheckpoint(Small, 1), name => ModelArchitecture.IsFirKernel(name) ? 1 : scale);
+        Result result = AnimateFast(sm, weights, source, driving, hasTaps: true);
+        Assert.NotEmpty(result.Activations);
+        Assert.All(result.Activations, activation => Assert.True(activation.Value.All(float.IsFinite), activation.Key));
+        Assert.All(result.Frames, value => Assert.True(float.IsFinite(value)));
     }
 
     [Theory, InlineData(80), InlineData(90)]

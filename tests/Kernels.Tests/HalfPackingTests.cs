@@ -15,8 +15,10 @@ public class HalfPackingTests
         List<float> values = [];
         for (int bits = 0; bits < 0x7bff; bits++)
         {
-            float low = (float)BitConverter.UInt16BitsToHalf((ushort)bits), high = (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1)), middle = (low + high) / 2;
-            values.AddRange([low, MathF.BitIncrement(low), MathF.BitDecrement(middle), middle, MathF.BitIncrement(middle), MathF.BitDecrement(high)]);
+            float low = (float)BitConverter.UInt16BitsToHalf((ushort)bits), high = (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1)),
+                middle = (low + high) / 2;
+            values.AddRange([low, MathF.BitIncrement(low), MathF.BitDecrement(middle), middle, MathF.BitIncrement(middle),
+                MathF.BitDecrement(high)]);
         }
         values.AddRange([65504f, 65519f, float.Epsilon, 1e-30f]);
         while (values.Count % HalfPacking.Width != 0) values.Add(0);
@@ -29,7 +31,8 @@ public class HalfPackingTests
                 for (int lane = 0; lane < HalfPacking.Width; lane++)
                 {
                     System.Half expected = (System.Half)eight[lane];
-                    Assert.True(BitConverter.HalfToUInt16Bits(expected) == rounded[lane], $"{eight[lane]:R}: {rounded[lane]:x4}, expected {BitConverter.HalfToUInt16Bits(expected):x4}");
+                    Assert.True(BitConverter.HalfToUInt16Bits(expected) == rounded[lane],
+                        $"{eight[lane]:R}: {rounded[lane]:x4}, expected {BitConverter.HalfToUInt16Bits(expected):x4}");
                     Assert.Equal(BitConverter.SingleToInt32Bits(eight[lane] - (float)expected), BitConverter.SingleToInt32Bits(left[lane]));
                 }
             }
@@ -78,7 +81,8 @@ public class HalfPackingTests
                             {
                                 float value = from[(output * inputs + of * chunk + inChunk) * kernel + taps[tap]] / unit;
                                 System.Half rounded = (System.Half)value, half = isLeft ? (System.Half)(value - (float)rounded) : rounded;
-                                expected[at * block + output / 8 * 8 * chunk + inChunk / 8 * 64 + output % 8 * 8 + inChunk % 8] = BitConverter.HalfToUInt16Bits(half);
+                                expected[at * block + output / 8 * 8 * chunk + inChunk / 8 * 64 + output % 8 * 8 + inChunk % 8] =
+                                    BitConverter.HalfToUInt16Bits(half);
                             }
                         }
                     }
@@ -93,7 +97,8 @@ public class HalfPackingTests
         return 0;
 
         // Of all magnitudes, subnormal halves among them.
-        float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - 0.5f) * MathF.ScaleB(1, -random.Next(30)))];
+        float[] Values(int count) =>
+            [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - 0.5f) * MathF.ScaleB(1, -random.Next(30)))];
     });
 
     public static TheoryData<string, string, int, int> Cases
@@ -105,7 +110,8 @@ public class HalfPackingTests
             {
                 foreach (WeightPrecision precision in Enum.GetValues<WeightPrecision>())
                 {
-                    foreach ((int outputs, int inputs) in new[] { (64, 64), (24, 40), (5, 3), (17, 100) }) data.Add(kind, precision.ToString(), outputs, inputs);
+                    foreach ((int outputs, int inputs) in new[] { (64, 64), (24, 40), (5, 3), (17, 100) })
+                        data.Add(kind, precision.ToString(), outputs, inputs);
                 }
             }
             return data;

@@ -39,7 +39,8 @@ public class NetworkTests
     }
 
     /// <summary>What gives float32 accuracy: the way the device takes by itself, and the float32 cores.</summary>
-    private static CudaPrecision[] ExactWays(string device) => HasOurCompiler(device) ? [CudaPrecision.Exact, CudaPrecision.Float32] : [CudaPrecision.Exact];
+    private static CudaPrecision[] ExactWays(string device) =>
+        HasOurCompiler(device) ? [CudaPrecision.Exact, CudaPrecision.Float32] : [CudaPrecision.Exact];
 
     /// <summary>ILGPU's own compiler has the kernels for float32 cores alone.</summary>
     private static bool HasOurCompiler(string device) => device is EmulatorName or CudaName;
@@ -71,7 +72,8 @@ public class NetworkTests
         }
     }
 
-    // The network takes the better part of a minute on ILGPU's processor accelerator: there its activations above and the way of pictures at the end are enough.
+    // The network takes the better part of a minute on ILGPU's processor accelerator: there its activations above and the way of pictures
+    // at the end are enough.
     [Theory, EveryEngine(OnProcessor = false)]
     public void Results_depend_neither_on_the_run_nor_on_the_frames_beside_them(string device)
     {
@@ -127,7 +129,8 @@ public class NetworkTests
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        string message = Run(StockProcessorName, loader => Assert.Throws<NotSupportedException>(() => new CudaExecutor(loader, weights, architecture, CudaPrecision.Fast)).Message);
+        string message = Run(StockProcessorName, loader =>
+            Assert.Throws<NotSupportedException>(() => new CudaExecutor(loader, weights, architecture, CudaPrecision.Fast)).Message);
         Assert.Contains("fast (fp16) needs the kernels of our compiler", message);
         Assert.Contains("exact (float32)", message);
     }
@@ -165,7 +168,9 @@ public class NetworkTests
             AssertTold(Assert.Throws<NotSupportedException>(() => pictures.Submit(source, new float[24], 1)));
         }
 
-        KernelLoader Open() => EmulatorAccelerator.CreateLoader(80, replace: compiled => Interlocked.Decrement(ref left) >= 0 ? compiled : throw new Failure());
+        KernelLoader Open() =>
+            EmulatorAccelerator.CreateLoader(80,
+            replace: compiled => Interlocked.Decrement(ref left) >= 0 ? compiled : throw new Failure());
 
         static void AssertTold(NotSupportedException told)
         {
@@ -191,7 +196,8 @@ public class NetworkTests
         static ILGPU.Runtime.Cuda.CudaException DriverFailure(string error)
         {
             ILGPU.Runtime.Cuda.CudaException failure = new("what the driver said");
-            typeof(ILGPU.Runtime.Cuda.CudaException).GetField("<Error>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic)!.SetValue(failure, error);
+            typeof(ILGPU.Runtime.Cuda.CudaException)
+                .GetField("<Error>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic)!.SetValue(failure, error);
             return failure;
         }
     }

@@ -38,19 +38,24 @@ public class StockCompilationTests
         Assert.Superset(
             new HashSet<string>
             {
-                "ConvolutionKernel.Run", "SplitReduction.Run", "FirstLayer.Run", "LinearKernel.Run", "Demodulation.Run", "Blur.Run", "FlowWarp.Run", "HouseholderQr.Run", "FiniteCheck.Run",
+                "ConvolutionKernel.Run", "SplitReduction.Run", "FirstLayer.Run", "LinearKernel.Run", "Demodulation.Run", "Blur.Run",
+                    "FlowWarp.Run", "HouseholderQr.Run", "FiniteCheck.Run",
                 "PixelConversion.Normalize", "PixelConversion.Pack",
             },
             families.ToHashSet());
-        Assert.Equal(10, ExactKernels.All.Values.Count(kernel => kernel.DeclaringType == typeof(ConvolutionKernel))); // 5 tiles, by quads of channels or one by one
+        // 5 tiles, by quads of channels or one by one
+        Assert.Equal(10, ExactKernels.All.Values.Count(kernel => kernel.DeclaringType == typeof(ConvolutionKernel)));
     }
 
     [Fact]
     public void Every_intrinsic_is_marked_for_ILGPU_which_else_compiles_its_body()
     {
-        MethodInfo[] intrinsics = [.. typeof(Intrinsics).GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly).Where(method => method.IsDefined(typeof(PtxAttribute)))];
+        MethodInfo[] intrinsics = [.. typeof(Intrinsics)
+            .GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
+            .Where(method => method.IsDefined(typeof(PtxAttribute)))];
         Assert.NotEmpty(intrinsics);
-        Assert.All(intrinsics, method => Assert.True(method.IsDefined(typeof(ILGPU.IR.Intrinsics.IntrinsicImplementationAttribute)), method.Name));
+        Assert.All(intrinsics, method =>
+            Assert.True(method.IsDefined(typeof(ILGPU.IR.Intrinsics.IntrinsicImplementationAttribute)), method.Name));
     }
 
     [Fact]

@@ -12,7 +12,8 @@ internal static partial class TestAccelerators
     public const string StockEmulatorName = "ILGPU's PTX on the emulator";
 
     static partial void AddEngines(Dictionary<string, Func<KernelLoader>> engines) => engines.Add(
-        StockEmulatorName, () => EmulatorAccelerator.CreateLoader(80, new EmulatorOptions { DetectGlobalRaces = true }, replace: CompileByIlgpu));
+        StockEmulatorName, () =>
+            EmulatorAccelerator.CreateLoader(80, new EmulatorOptions { DetectGlobalRaces = true }, replace: CompileByIlgpu));
 
     private static CompiledKernel CompileByIlgpu(CompiledKernel ours)
     {

@@ -4,7 +4,9 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>The intrinsics that <see cref="Gpu.Stock.StockIntrinsics"/> makes known to ILGPU's own compiler, each against double, by every engine.</summary>
+/// <summary>
+/// The intrinsics that <see cref="Gpu.Stock.StockIntrinsics"/> makes known to ILGPU's own compiler, each against double, by every engine.
+/// </summary>
 public class StockIntrinsicTests
 {
     private const int Floats = 11;
@@ -45,7 +47,8 @@ public class StockIntrinsicTests
     public void Each_computes_what_it_says_within_the_error_it_states(string device)
     {
         const int Count = 300;
-        float[] x = [.. RandomFloats(Count, 1).Select(value => 3 * value)], y = [.. RandomFloats(Count, 2).Select(value => MathF.Abs(value) + 0.01f)], z = RandomFloats(Count, 3);
+        float[] x = [.. RandomFloats(Count, 1).Select(value => 3 * value)],
+            y = [.. RandomFloats(Count, 2).Select(value => MathF.Abs(value) + 0.01f)], z = RandomFloats(Count, 3);
         (float[] single, double[] fused, uint[] bits, byte[] bytes) = Run(device, loader =>
         {
             using DeviceScope scope = new(loader);
@@ -61,7 +64,8 @@ public class StockIntrinsicTests
                 Count = Count,
             };
             scope.Run(KernelLaunch.Create(loader, Apply, KernelLaunch.Linear(Count, 64), arguments));
-            return (scope.Download(arguments.Single), scope.Download(arguments.Double), scope.Download(arguments.Bits), scope.Download(arguments.Bytes));
+            return (scope.Download(arguments.Single), scope.Download(arguments.Double), scope.Download(arguments.Bits),
+                scope.Download(arguments.Bytes));
         });
         for (int i = 0; i < Count; i++)
         {
@@ -82,6 +86,7 @@ public class StockIntrinsicTests
         }
 
         static void Relative(double expected, float actual, double exponent) =>
-            Assert.True(Math.Abs(expected - actual) <= Math.Abs(expected) * Math.Pow(2, exponent), $"{actual} is not {expected} within 2^{exponent}");
+            Assert.True(Math.Abs(expected - actual) <= Math.Abs(expected) * Math.Pow(2, exponent),
+                $"{actual} is not {expected} within 2^{exponent}");
     }
 }

@@ -194,7 +194,8 @@ public class WarpingTests
             Assert.True(Math.Abs(tanh[i] - exactTanh) <= Math.Abs(exactTanh) * Math.Pow(2, -22), $"tanh({x[i]:R}) = {tanh[i]:R}");
             // ILGPU's PTX for XMath.Exp is ex2.approx of x log2(e), rounded: its relative error grows with |x|.
             double ofExp = device is StockEmulatorName or StockCudaName ? Math.Abs(x[i]) * Math.Pow(2, -23) : 0;
-            Assert.True(Math.Abs(sigmoid[i] - exactSigmoid) <= exactSigmoid * (Math.Pow(2, -21) + ofExp) + SmallestNormal, $"sigmoid({x[i]:R}) = {sigmoid[i]:R}");
+            Assert.True(Math.Abs(sigmoid[i] - exactSigmoid) <= exactSigmoid * (Math.Pow(2, -21) + ofExp) + SmallestNormal,
+                $"sigmoid({x[i]:R}) = {sigmoid[i]:R}");
         }
     }
 }

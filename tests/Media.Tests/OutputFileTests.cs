@@ -74,8 +74,10 @@ public class OutputFileTests
         }
         RgbImage picture = Pictures.Noise(8, 8, 1);
         Assert.Contains("it is a pipe, and only raw video", Assert.Throws<MediaException>(() => picture.Save(folder["out.png"])).Message);
-        Task<byte[]> reading = Task.Run(() => File.ReadAllBytes(folder["out.rgb"]), TestContext.Current.CancellationToken); // to open it waits
-        using (RawWriter writer = RawWriter.ToFile(folder["out.rgb"], 8, 8, new FrameRate(25, 1), RawOutput.Auto, TestContext.Current.CancellationToken))
+        // to open it waits
+        Task<byte[]> reading = Task.Run(() => File.ReadAllBytes(folder["out.rgb"]), TestContext.Current.CancellationToken);
+        using (RawWriter writer = RawWriter.ToFile(folder["out.rgb"], 8, 8, new FrameRate(25, 1), RawOutput.Auto,
+            TestContext.Current.CancellationToken))
         {
             writer.Write(picture.Pixels);
             writer.Complete();
@@ -84,7 +86,8 @@ public class OutputFileTests
 
         // One that nobody reads is given up when the work is cancelled.
         using CancellationTokenSource stop = new(100);
-        Assert.ThrowsAny<OperationCanceledException>(() => RawWriter.ToFile(folder["out.rgb"], 8, 8, new FrameRate(25, 1), RawOutput.Auto, stop.Token));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => RawWriter.ToFile(folder["out.rgb"], 8, 8, new FrameRate(25, 1), RawOutput.Auto, stop.Token));
         Assert.Equal(["out.png", "out.rgb"], folder.Entries.Order());
     }
 

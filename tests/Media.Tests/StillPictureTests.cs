@@ -73,7 +73,8 @@ public class StillPictureTests
 
     private static double MostDifference(RgbImage a, RgbImage b) => a.Pixels.Zip(b.Pixels).Max(pair => Math.Abs(pair.First - pair.Second));
 
-    private static double MeanDifference(RgbImage a, RgbImage b) => a.Pixels.Zip(b.Pixels).Average(pair => Math.Abs(pair.First - pair.Second));
+    private static double MeanDifference(RgbImage a, RgbImage b) =>
+        a.Pixels.Zip(b.Pixels).Average(pair => Math.Abs(pair.First - pair.Second));
 
     [Theory]
     [MemberData(nameof(LosslessKinds))]
@@ -117,12 +118,15 @@ public class StillPictureTests
     public void Files_of_other_encoders_are_read(string how, string name, int most)
     {
         using TempFolder folder = new();
-        Ff.Mpeg($"-f lavfi -i gradients=size=64x48:duration=1:rate=1:c0=0x3050c0:c1=0xd0a040:x0=0:y0=0:x1=63:y1=47 -frames:v 1 -update 1 {how}", folder[name]);
+        Ff.Mpeg($"-f lavfi -i gradients=size=64x48:duration=1:rate=1:c0=0x3050c0:c1=0xd0a040:x0=0:y0=0:x1=63:y1=47 -frames:v 1 -update " +
+            $"1 {how}", folder[name]);
         RgbImage second = new(64, 48, Ff.Decode(folder[name], "rgb24")), read = Read(folder, File.ReadAllBytes(folder[name]))!;
         Assert.InRange(MostDifference(second, read), 0, most);
     }
 
-    /// <summary>What EXIF's eight numbers mean, by the table of its specification: where the file's first row and first column are seen.</summary>
+    /// <summary>
+    /// What EXIF's eight numbers mean, by the table of its specification: where the file's first row and first column are seen.
+    /// </summary>
     [Theory]
     [InlineData(1, "top", "left")]
     [InlineData(2, "top", "right")]
@@ -197,7 +201,8 @@ public class StillPictureTests
         byte[] whole = Encode(kind, Corners(64, 48));
         Assert.NotNull(Read(folder, whole));
         // Formats whose last bytes are no part of the picture: GIF's trailer, TGA's signature, an even length.
-        int slack = kind switch { "gif" => 1, "tga" or "tga-rle" => 26, "webp" => 1, _ when kind.StartsWith("tif", StringComparison.Ordinal) => 2, _ => 0 };
+        int slack = kind switch
+            { "gif" => 1, "tga" or "tga-rle" => 26, "webp" => 1, _ when kind.StartsWith("tif", StringComparison.Ordinal) => 2, _ => 0 };
         for (int length = whole.Length - 1 - slack; length > 40; length -= 1 + length / 40)
         {
             MediaException refusal = Assert.Throws<MediaException>(() => Read(folder, whole[..length]));
@@ -252,7 +257,8 @@ public class StillPictureTests
     {
         using TempFolder folder = new();
         // Least significant bit first: 1x1, no transform, no cache, sets of codes by an image of one pixel with green and red 255.
-        string bits = (how == 0 ? "11110100" + new string('0', 14 + 14 + 4) : "10000000") + "0" + "0" + "1" + "000" + "0" + Code(255) + Code(255) + Code(0) + Code(0) + Code(0);
+        string bits = (how == 0 ? "11110100" + new string('0', 14 + 14 + 4) : "10000000") + "0" + "0" + "1" + "000" + "0" + Code(255)
+            + Code(255) + Code(0) + Code(0) + Code(0);
         byte[] data = [.. bits.Chunk(8).Select(eight => (byte)eight.Select((bit, i) => bit == '1' ? 1 << i : 0).Sum()), .. new byte[3]];
         byte[] riff = [.. System.Text.Encoding.ASCII.GetBytes(chunk), (byte)data.Length, 0, 0, 0, .. data, .. new byte[data.Length & 1]];
         byte[] file = [.. "RIFF"u8, (byte)(riff.Length + 4), 0, 0, 0, .. "WEBP"u8, .. riff];
@@ -264,13 +270,18 @@ public class StillPictureTests
         static string Code(int symbol) => "101" + string.Concat(Enumerable.Range(0, 8).Select(i => (symbol >> i & 1) == 1 ? '1' : '0'));
     }
 
-    /// <summary>Directories of a TIFF that lead to each other, and values that lie on one another, cost more than the file is long.</summary>
+    /// <summary>
+    /// Directories of a TIFF that lead to each other, and values that lie on one another, cost more than the file is long.
+    /// </summary>
     [Fact]
     public void A_TIFF_whose_parts_overlap_is_refused()
     {
         using TempFolder folder = new();
-        byte[] Directory(int next, int count, int at) => [4, 0, .. Enumerable.Repeat((byte[])[0x40, 1, 2, 0, .. BitConverter.GetBytes(count), .. BitConverter.GetBytes(at)], 4).SelectMany(bytes => bytes), .. BitConverter.GetBytes(next)];
-        byte[] circle = [.. "II*\0"u8, 8, 0, 0, 0, .. Directory(8, 4, 0)], overlap = [.. "II*\0"u8, 8, 0, 0, 0, .. Directory(0, 400, 0), .. new byte[500]];
+        byte[] Directory(int next, int count, int at) =>
+            [4, 0, .. Enumerable.Repeat((byte[])[0x40, 1, 2, 0, .. BitConverter.GetBytes(count), .. BitConverter.GetBytes(at)], 4)
+            .SelectMany(bytes => bytes), .. BitConverter.GetBytes(next)];
+        byte[] circle = [.. "II*\0"u8, 8, 0, 0, 0, .. Directory(8, 4, 0)],
+            overlap = [.. "II*\0"u8, 8, 0, 0, 0, .. Directory(0, 400, 0), .. new byte[500]];
         foreach (byte[] file in (byte[][])[circle, overlap])
             Assert.EndsWith("damaged TIFF: its parts overlap", Assert.Throws<MediaException>(() => Read(folder, file)).Message);
     }
@@ -313,7 +324,8 @@ public class StillPictureTests
     {
         using TempFolder folder = new();
         using Image<Rgba32> image = new(3, 1);
-        (image[0, 0], image[1, 0], image[2, 0]) = (new Rgba32(200, 100, 50, 255), new Rgba32(200, 100, 50, 128), new Rgba32(200, 100, 50, 0));
+        (image[0, 0], image[1, 0], image[2, 0]) =
+            (new Rgba32(200, 100, 50, 255), new Rgba32(200, 100, 50, 128), new Rgba32(200, 100, 50, 0));
         using MemoryStream stream = new();
         IImageEncoder encoder = kind switch
         {
@@ -400,9 +412,11 @@ public class StillPictureTests
     public void HEIC_and_AVIF_that_ffmpeg_does_not_read_are_told_by_name(string brand, string name)
     {
         using TempFolder folder = new();
-        File.WriteAllBytes(folder["IMG_0001.jpg"], [0, 0, 0, 20, .. "ftyp"u8, .. System.Text.Encoding.ASCII.GetBytes(brand), 0, 0, 0, 0, .. "mif1"u8, .. new byte[64]]);
+        File.WriteAllBytes(folder["IMG_0001.jpg"],
+            [0, 0, 0, 20, .. "ftyp"u8, .. System.Text.Encoding.ASCII.GetBytes(brand), 0, 0, 0, 0, .. "mif1"u8, .. new byte[64]]);
         MediaException refusal = Assert.Throws<MediaException>(() => RgbImage.Load(folder["IMG_0001.jpg"]));
-        Assert.StartsWith($"{folder["IMG_0001.jpg"]}: it is a picture of the format {name}, and ffmpeg does not read it here (", refusal.Message);
+        Assert.StartsWith($"{folder["IMG_0001.jpg"]}: it is a picture of the format {name}, and ffmpeg does not read it here (",
+            refusal.Message);
         Assert.EndsWith("; save it as JPEG or PNG.", refusal.Message);
         Assert.Throws<MediaException>(() => FrameReaders.Open(folder["IMG_0001.jpg"], default, default));
         Assert.Single(FolderReader.Pictures(folder.Path));

@@ -4,7 +4,8 @@ namespace Lia.Tests;
 
 public class PlanesTests
 {
-    public static MatrixTheoryData<float, int> BadValues { get; } = new([float.NaN, float.PositiveInfinity, float.NegativeInfinity], [1, 7, 16, 33, 100]);
+    public static MatrixTheoryData<float, int> BadValues { get; } =
+        new([float.NaN, float.PositiveInfinity, float.NegativeInfinity], [1, 7, 16, 33, 100]);
 
     [Fact]
     public void Pixels_become_planes_from_minus_one_to_one()

@@ -3,7 +3,10 @@ using System.Xml.Linq;
 
 namespace Lia.Package.Tests;
 
-/// <summary>What <c>dotnet pack</c> makes is what its users need: the library whole, the tool, each with its papers; and both work where nothing else of this project is.</summary>
+/// <summary>
+/// What <c>dotnet pack</c> makes is what its users need: the library whole, the tool, each with its papers; and both work where nothing
+/// else of this project is.
+/// </summary>
 public class PackageTests(Packages packages) : IClassFixture<Packages>
 {
     /// <summary>Those of the library's package; the kernel compiler is a package of its own.</summary>
@@ -16,18 +19,21 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
     [Fact]
     public void The_library_is_one_package_with_its_documentation_and_its_symbols_in_another()
     {
-        using ZipArchive package = packages.Open($"Lia.Native.{packages.Version}.nupkg"), symbols = packages.Open($"Lia.Native.{packages.Version}.snupkg");
+        using ZipArchive package = packages.Open($"Lia.Native.{packages.Version}.nupkg"),
+            symbols = packages.Open($"Lia.Native.{packages.Version}.snupkg");
         Assert.Equal(Assemblies.SelectMany(name => new[] { $"lib/net10.0/{name}.dll", $"lib/net10.0/{name}.xml" }), Under(package, "lib/"));
         Assert.Equal(Assemblies.Select(name => $"lib/net10.0/{name}.pdb"), Under(symbols, "lib/"));
         (string Id, string? Version)[] dependencies = [.. Dependencies(package)];
-        Assert.Equal(["ILGPU", "ILGPU.Algorithms", "Lia.Gpu", "Microsoft.Extensions.Logging.Abstractions", "SixLabors.ImageSharp"], dependencies.Select(of => of.Id).Order(StringComparer.Ordinal));
+        Assert.Equal(["ILGPU", "ILGPU.Algorithms", "Lia.Gpu", "Microsoft.Extensions.Logging.Abstractions", "SixLabors.ImageSharp"],
+            dependencies.Select(of => of.Id).Order(StringComparer.Ordinal));
         Assert.Contains(("Lia.Gpu", packages.Version), dependencies);
     }
 
     [Fact]
     public void The_kernel_compiler_is_a_package_on_ILGPU_alone()
     {
-        using ZipArchive package = packages.Open($"Lia.Gpu.{packages.Version}.nupkg"), symbols = packages.Open($"Lia.Gpu.{packages.Version}.snupkg");
+        using ZipArchive package = packages.Open($"Lia.Gpu.{packages.Version}.nupkg"),
+            symbols = packages.Open($"Lia.Gpu.{packages.Version}.snupkg");
         Assert.Equal(["lib/net10.0/Lia.Gpu.dll", "lib/net10.0/Lia.Gpu.xml"], Under(package, "lib/"));
         Assert.Equal(["lib/net10.0/Lia.Gpu.pdb"], Under(symbols, "lib/"));
         Assert.Equal([("ILGPU", "1.5.3"), ("ILGPU.Algorithms", "1.5.3")], Dependencies(package));
@@ -38,9 +44,12 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
     {
         using ZipArchive package = packages.Open($"lia.{packages.Version}.nupkg");
         string[] tool = Under(package, "tools/");
-        foreach (string name in (string[])["lia.dll", "demo/demo.safetensors", "demo/source.png", "demo/driving.png", "ILGPU.dll", "ILGPU.Algorithms.dll", "Lia.Gpu.dll", "SixLabors.ImageSharp.dll", .. Assemblies.Select(name => $"{name}.dll")]) Assert.Contains($"tools/net10.0/any/{name}", tool);
+        foreach (string name in (string[])["lia.dll", "demo/demo.safetensors", "demo/source.png", "demo/driving.png", "ILGPU.dll",
+            "ILGPU.Algorithms.dll", "Lia.Gpu.dll", "SixLabors.ImageSharp.dll",
+            .. Assemblies.Select(name => $"{name}.dll")]) Assert.Contains($"tools/net10.0/any/{name}", tool);
         Assert.Empty(Under(package, "content"));
-        Assert.Equal("DotnetTool", Metadata(package).Descendants().Single(element => element.Name.LocalName == "packageType").Attribute("name")!.Value);
+        Assert.Equal("DotnetTool", Metadata(package).Descendants().Single(element => element.Name.LocalName == "packageType")
+            .Attribute("name")!.Value);
     }
 
     [Theory]
@@ -57,7 +66,9 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
         Assert.NotNull(package.GetEntry("README.md"));
         Assert.Contains(description, Value("description"));
         Assert.Contains(tag, Value("tags"));
-        if (Path.Exists(Path.Combine(Packages.Root, ".git"))) Assert.Matches("^[0-9a-f]{40}$", metadata.Elements().Single(element => element.Name.LocalName == "repository").Attribute("commit")!.Value);
+        if (Path.Exists(Path.Combine(Packages.Root, ".git")))
+            Assert.Matches("^[0-9a-f]{40}$", metadata.Elements().Single(element => element.Name.LocalName == "repository")
+                .Attribute("commit")!.Value);
 
         string Value(string element) => metadata.Elements().Single(child => child.Name.LocalName == element).Value;
     }
@@ -66,18 +77,24 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
     public void A_program_that_installs_the_library_and_the_installed_tool_animate_alike()
     {
         string consumer = Consumer("consumer", "Lia.Native");
-        foreach (string sample in Directory.GetFiles(Sample("code"), "*.cs")) File.Copy(sample, Path.Combine(consumer, Path.GetFileName(sample)));
+        foreach (string sample in Directory.GetFiles(Sample("code"), "*.cs"))
+            File.Copy(sample, Path.Combine(consumer, Path.GetFileName(sample)));
         packages.Dotnet(consumer, "build", "--configuration", "Release", "--output", "out", "--nologo");
         string program = Path.Combine("out", "consumer.dll");
         string told = packages.Dotnet(consumer, program, "animate", Demo, Sample("source.png"), Sample("driving.png"), "library.png");
         Assert.StartsWith("library.png: 48 frames of 384x128 on ", told);
         Assert.Contains("PSNR", packages.Dotnet(consumer, program, "evaluate", Demo, "report.json", Sample("source.png")));
-        Assert.Contains("48 frames of 20 numbers", packages.Dotnet(consumer, program, "motion", Demo, Sample("source.png"), Sample("driving.png"), "motion.safetensors", "moved.png"));
+        Assert.Contains("48 frames of 20 numbers",
+            packages.Dotnet(consumer, program, "motion", Demo, Sample("source.png"), Sample("driving.png"), "motion.safetensors",
+            "moved.png"));
 
-        packages.Dotnet(packages.Folder, "tool", "install", "lia", "--version", packages.Version, "--tool-path", packages.At("tools"), "--configfile", packages.NuGetConfig);
-        packages.Run(packages.At("tools/lia"), consumer, "animate", Sample("source.png"), Sample("driving.png"), "-o", "tool.png", "--model", Demo, "--strength", "1.1", "--side-by-side", "--quiet");
+        packages.Dotnet(packages.Folder, "tool", "install", "lia", "--version", packages.Version, "--tool-path", packages.At("tools"),
+            "--configfile", packages.NuGetConfig);
+        packages.Run(packages.At("tools/lia"), consumer, "animate", Sample("source.png"), Sample("driving.png"), "-o", "tool.png",
+            "--model", Demo, "--strength", "1.1", "--side-by-side", "--quiet");
         Assert.Equal(File.ReadAllBytes(Path.Combine(consumer, "library.png")), File.ReadAllBytes(Path.Combine(consumer, "tool.png")));
-        packages.Run(packages.At("tools/lia"), consumer, "manipulate", Sample("source.png"), "-o", "moved.png", "-d", "0", "--quiet"); // with the model in the package
+        // with the model in the package
+        packages.Run(packages.At("tools/lia"), consumer, "manipulate", Sample("source.png"), "-o", "moved.png", "-d", "0", "--quiet");
         Assert.True(File.Exists(Path.Combine(consumer, "moved.png")));
     }
 
@@ -120,9 +137,12 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
     }
 
     private static IEnumerable<(string Id, string? Version)> Dependencies(ZipArchive package) => Metadata(package).Descendants()
-        .Where(element => element.Name.LocalName == "dependency").Select(element => (element.Attribute("id")!.Value, element.Attribute("version")?.Value));
+        .Where(element => element.Name.LocalName == "dependency")
+            .Select(element => (element.Attribute("id")!.Value, element.Attribute("version")?.Value));
 
-    private static string[] Under(ZipArchive package, string folder) => [.. package.Entries.Select(entry => entry.FullName).Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    private static string[] Under(ZipArchive package, string folder) =>
+        [.. package.Entries.Select(entry => entry.FullName).Where(name => name.StartsWith(folder, StringComparison.Ordinal))
+        .Order(StringComparer.Ordinal)];
 
     private static XElement Metadata(ZipArchive package)
     {

@@ -16,7 +16,8 @@ public sealed class Packages : IDisposable
         _globalPackages = Dotnet(Folder, "nuget", "locals", "global-packages", "--list").Split(' ', 2)[1].Trim();
         string configuration = typeof(Packages).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
         foreach (string project in new[] { "Gpu", "Native", "Cli" })
-            Dotnet(Root, "pack", Path.Combine("src", project), "--configuration", configuration, "--no-build", "--output", Feed, $"-property:PackageVersion={Version}", "--nologo");
+            Dotnet(Root, "pack", Path.Combine("src", project), "--configuration", configuration, "--no-build", "--output", Feed,
+                $"-property:PackageVersion={Version}", "--nologo");
         File.WriteAllText(NuGetConfig, $"""
             <configuration>
               <packageSources><clear /><add key="here" value="{Feed}" /></packageSources>
@@ -49,7 +50,8 @@ public sealed class Packages : IDisposable
     /// <returns>Standard output.</returns>
     public string Run(string program, string folder, params string[] arguments)
     {
-        ProcessStartInfo start = new(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(program, arguments)
+            { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NUGET_PACKAGES"] = _globalPackages is null ? null : At("packages");
         start.Environment["DOTNET_NOLOGO"] = start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
         // Servers that stay would keep the pipes of their output open, and the files of this folder.
@@ -68,5 +70,6 @@ public sealed class Packages : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
-    private static string FindRoot([CallerFilePath] string thisFile = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", ".."));
+    private static string FindRoot([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", ".."));
 }

@@ -28,8 +28,10 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     /// <param name="sm">Compute capability times ten.</param>
     /// <param name="options">What the emulator checks; everything by default.</param>
     /// <param name="memoryBytes">Bytes of device memory.</param>
-    /// <param name="replace">Gives the kernel that is executed in the place of one that is loaded, with the same parameters; null for the kernel itself.</param>
-    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, Func<CompiledKernel, CompiledKernel>? replace = null)
+    /// <param name="replace">Gives the kernel that is executed in the place of one that is loaded, with the same parameters; null for the
+    /// kernel itself.</param>
+    public EmulatorAccelerator(int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes,
+        Func<CompiledKernel, CompiledKernel>? replace = null)
         : base(s_context, new EmulatedDevice(sm, memoryBytes))
     {
         _replace = replace;
@@ -72,12 +74,14 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
     /// <param name="cache">Where compiled kernels are kept; null for nowhere.</param>
     /// <param name="target">What is compiled for instead.</param>
     public static KernelLoader CreateLoader(
-        int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null, CompileTarget? target = null,
+        int sm = 90, EmulatorOptions? options = null, long memoryBytes = DefaultBytes, KernelCache? cache = null,
+        CompileTarget? target = null,
         Func<CompiledKernel, CompiledKernel>? replace = null) =>
         new(new EmulatorAccelerator(sm, options, memoryBytes, replace), target, cache ?? KernelCache.Off, ownsAccelerator: true);
 
     /// <inheritdoc/>
-    public LoadedKernel Load(KernelLoader loader, CompiledKernel compiled) => EmulatedKernel.Load(this, _replace?.Invoke(compiled) ?? compiled);
+    public LoadedKernel Load(KernelLoader loader, CompiledKernel compiled) =>
+        EmulatedKernel.Load(this, _replace?.Invoke(compiled) ?? compiled);
 
     /// <inheritdoc/>
     public AcceleratorEvent CreateEvent(bool timed) => new EmulatedEvent(this);

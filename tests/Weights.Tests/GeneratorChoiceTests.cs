@@ -8,10 +8,12 @@ namespace Lia.Weights.Tests;
 public class GeneratorChoiceTests
 {
     /// <summary>The first letters of a generator: enough to be known as one, small enough to be written often.</summary>
-    private static readonly (string Name, int Elements)[] Parts = [("dec.direction.weight", 6), ("dec.input.input", 4), ("enc.fc.0.weight", 9), ("enc.fc.0.bias", 3)];
+    private static readonly (string Name, int Elements)[] Parts =
+        [("dec.direction.weight", 6), ("dec.input.input", 4), ("enc.fc.0.weight", 9), ("enc.fc.0.bias", 3)];
 
     /// <summary>A safetensors file with the parts after each prefix; element i of part p of prefix k is 100 k + 10 p + i.</summary>
-    private static byte[] Safetensors(params (string Prefix, int Seed)[] prefixes) => Safetensors(prefixes.SelectMany(prefix => Parts.Select((part, p) => (prefix.Prefix + part.Name, Values(prefix.Seed, p)))));
+    private static byte[] Safetensors(params (string Prefix, int Seed)[] prefixes) =>
+        Safetensors(prefixes.SelectMany(prefix => Parts.Select((part, p) => (prefix.Prefix + part.Name, Values(prefix.Seed, p)))));
 
     private static byte[] Safetensors(IEnumerable<(string Name, float[] Values)> tensors)
     {
@@ -26,9 +28,13 @@ public class GeneratorChoiceTests
         return SafetensorsBuilder.File(Encoding.UTF8.GetBytes($"{{{string.Join(',', entries)}}}"), [.. data]);
     }
 
-    private static float[] Values(int seed, int part) => [.. Enumerable.Range(0, Parts[part].Elements).Select(i => 100f * seed + 10 * part + i)];
+    private static float[] Values(int seed, int part) =>
+        [.. Enumerable.Range(0, Parts[part].Elements).Select(i => 100f * seed + 10 * part + i)];
 
-    /// <summary>A PyTorch file in which each path, its words parted by slashes, leads through dictionaries, and its last word stands before the names.</summary>
+    /// <summary>
+    /// A PyTorch file in which each path, its words parted by slashes, leads through dictionaries, and its last word stands before the
+    /// names.
+    /// </summary>
     private static byte[] PyTorch(params (string Path, int Seed)[] paths)
     {
         PickleBuilder pickle = new();
@@ -97,7 +103,8 @@ public class GeneratorChoiceTests
     [InlineData("g_ema.module", 2, "g_ema.module")]
     public void Of_several_generators_the_one_named_is_taken(string? wanted, int seed, string location)
     {
-        using TemporaryFile safetensors = new(Safetensors(("gen.", 1), ("g_ema.module.", 2)), ".safetensors"), pyTorch = new(PyTorch(("gen/", 1), ("g_ema/module.", 2)), ".pt");
+        using TemporaryFile safetensors = new(Safetensors(("gen.", 1), ("g_ema.module.", 2)), ".safetensors"),
+            pyTorch = new(PyTorch(("gen/", 1), ("g_ema/module.", 2)), ".pt");
         foreach (string path in (string[])[safetensors.Path, pyTorch.Path])
         {
             using ITensorSource checkpoint = Checkpoint.Open(path, wanted);
@@ -108,11 +115,14 @@ public class GeneratorChoiceTests
     [Fact]
     public void Several_generators_without_a_name_are_refused_and_named()
     {
-        using TemporaryFile safetensors = new(Safetensors(("g.", 1), ("g_ema.", 2)), ".safetensors"), pyTorch = new(PyTorch(("g/", 1), ("g_ema/", 2)), ".pt");
+        using TemporaryFile safetensors =
+            new(Safetensors(("g.", 1), ("g_ema.", 2)), ".safetensors"), pyTorch = new(PyTorch(("g/", 1), ("g_ema/", 2)), ".pt");
         foreach (string path in (string[])[safetensors.Path, pyTorch.Path])
         {
-            Assert.EndsWith(": it holds 2 generators: 'g', 'g_ema'; say which is wanted (--weights NAME)", Assert.Throws<WeightsException>(() => Checkpoint.Open(path)).Message);
-            Assert.EndsWith(": there is no generator called 'e' in it; there is 'g', 'g_ema'", Assert.Throws<WeightsException>(() => Checkpoint.Open(path, "e")).Message);
+            Assert.EndsWith(": it holds 2 generators: 'g', 'g_ema'; say which is wanted (--weights NAME)",
+                Assert.Throws<WeightsException>(() => Checkpoint.Open(path)).Message);
+            Assert.EndsWith(": there is no generator called 'e' in it; there is 'g', 'g_ema'",
+                Assert.Throws<WeightsException>(() => Checkpoint.Open(path, "e")).Message);
             using ITensorSource checkpoint = Checkpoint.Open(path, "g");
             AssertIs(1, "g", checkpoint);
         }
@@ -140,7 +150,10 @@ public class GeneratorChoiceTests
             (string Name, float[] Values)[] tensors = [.. Parts.Select((part, p) => ("gen." + part.Name, Values(3, p)))];
             string[] files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
             for (int i = 0; i < 2; i++) File.WriteAllBytes(Path.Combine(folder, files[i]), Safetensors(tensors[(2 * i)..(2 * i + 2)]));
-            string json = JsonSerializer.Serialize(new { metadata = new { total_size = 88 }, weight_map = tensors.Select((tensor, t) => (tensor.Name, File: files[t / 2])).ToDictionary(entry => entry.Name, entry => entry.File) });
+            string json =
+                JsonSerializer.Serialize(new { metadata = new { total_size = 88 },
+                weight_map = tensors.Select((tensor, t) => (tensor.Name, File: files[t / 2]))
+                .ToDictionary(entry => entry.Name, entry => entry.File) });
             string index = Path.Combine(folder, "model.safetensors.index.json");
             File.WriteAllText(index, edit?.Invoke(json) ?? json);
             test(index, name => Path.Combine(folder, name));
@@ -185,7 +198,8 @@ public class GeneratorChoiceTests
             using TemporaryFile outside = new(File.ReadAllBytes(blob), ".safetensors");
             File.Delete(shard);
             File.CreateSymbolicLink(shard, outside.Path);
-            Assert.Contains("is a link that leads out of the folder", Assert.Throws<WeightsException>(() => Checkpoint.Open(index)).Message);
+            Assert.Contains("is a link that leads out of the folder",
+                Assert.Throws<WeightsException>(() => Checkpoint.Open(index)).Message);
         });
     }
 
@@ -197,7 +211,9 @@ public class GeneratorChoiceTests
     [InlineData("{\"weight_map\": {\"a\": 3}}")]
     [InlineData("{\"weight_map\": {\"a\": \"\"}}")]
     public void A_damaged_index_is_refused(string json) => WithShards(
-        (index, _) => Assert.StartsWith("model.safetensors.index.json: unusable index of safetensors files: ", Assert.Throws<WeightsException>(() => Checkpoint.Open(index)).Message),
+        (index, _) =>
+            Assert.StartsWith("model.safetensors.index.json: unusable index of safetensors files: ",
+            Assert.Throws<WeightsException>(() => Checkpoint.Open(index)).Message),
         _ => json);
 
     /// <summary>Only an index that is named itself opens other files.</summary>
@@ -205,6 +221,7 @@ public class GeneratorChoiceTests
     public void An_index_under_another_name_is_no_checkpoint() => WithShards((index, at) =>
     {
         File.Move(index, at("model.safetensors"));
-        Assert.Contains("the safetensors header is missing", Assert.Throws<WeightsException>(() => Checkpoint.Open(at("model.safetensors"))).Message);
+        Assert.Contains("the safetensors header is missing",
+            Assert.Throws<WeightsException>(() => Checkpoint.Open(at("model.safetensors"))).Message);
     });
 }

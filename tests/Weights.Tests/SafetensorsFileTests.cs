@@ -9,7 +9,8 @@ public class SafetensorsFileTests
     public void Reads_every_tensor_of_the_reference_files()
     {
         using SafetensorsFile file = new(TestData.Unpack("tiny_expected.safetensors"));
-        Assert.Equal(["ints", "enc.fc.0.bias", "enc.fc.0.weight", "scalar", "view.slice", "view.transposed", "bf16", "half"], file.Tensors.Keys);
+        Assert.Equal(["ints", "enc.fc.0.bias", "enc.fc.0.weight", "scalar", "view.slice", "view.transposed", "bf16", "half"],
+            file.Tensors.Keys);
         Assert.Equal(DType.Int64, file.Tensors["ints"].DType);
         Assert.Equal([4, 6], file.Tensors["enc.fc.0.weight"].Shape);
         Assert.Empty(file.Tensors["scalar"].Shape);
@@ -45,7 +46,8 @@ public class SafetensorsFileTests
     public void A_view_of_a_value_that_is_no_number_is_refused()
     {
         byte[] data = [.. new[] { 1f, float.NaN, 2f }.SelectMany(BitConverter.GetBytes)];
-        using TemporaryFile written = new(SafetensorsBuilder.File(Encoding.UTF8.GetBytes("{" + SafetensorsBuilder.Tensor("\"w\"", "F32", "[3]", "[0,12]") + "}"), data));
+        using TemporaryFile written = new(
+            SafetensorsBuilder.File(Encoding.UTF8.GetBytes("{" + SafetensorsBuilder.Tensor("\"w\"", "F32", "[3]", "[0,12]") + "}"), data));
         using SafetensorsFile file = new(written.Path);
         Assert.Contains("a NaN at element 1 of 3", Assert.Throws<WeightsException>(() => file.View("w")).Message);
     }

@@ -42,8 +42,10 @@ public sealed class SafetensorsWriterTests : IDisposable
     [UnsupportedOSPlatform("windows")]
     public void A_file_in_the_making_is_its_owners_alone_and_leftovers_of_killed_runs_go()
     {
-        const UnixFileMode OwnersAlone = UnixFileMode.UserRead | UnixFileMode.UserWrite, Old = OwnersAlone | UnixFileMode.GroupRead | UnixFileMode.OtherWrite;
-        string dead = Path.Combine(_folder, $".out.safetensors.{Guid.NewGuid():N}.part"), other = Path.Combine(_folder, $".other.{Guid.NewGuid():N}.part");
+        const UnixFileMode OwnersAlone =
+            UnixFileMode.UserRead | UnixFileMode.UserWrite, Old = OwnersAlone | UnixFileMode.GroupRead | UnixFileMode.OtherWrite;
+        string dead = Path.Combine(_folder, $".out.safetensors.{Guid.NewGuid():N}.part"),
+            other = Path.Combine(_folder, $".other.{Guid.NewGuid():N}.part");
         File.WriteAllText(dead, "");
         File.WriteAllText(other, "");
         File.WriteAllText(Output, "old");
@@ -52,7 +54,9 @@ public sealed class SafetensorsWriterTests : IDisposable
         SafetensorsWriter.Write(Output, [new("a", DType.Float32, [1])], new Dictionary<string, string>(), (_, bytes) =>
         {
             // A second writer of the same file leaves the first alone.
-            if (seen++ == 0) SafetensorsWriter.Write(Output, [new("a", DType.Float32, [1])], new Dictionary<string, string>(), (_, inner) => inner.Clear());
+            if (seen++ == 0)
+                SafetensorsWriter.Write(Output, [new("a", DType.Float32, [1])], new Dictionary<string, string>(),
+                    (_, inner) => inner.Clear());
             string part = Assert.Single(Directory.GetFiles(_folder, ".out.*"));
             Assert.Equal(OwnersAlone, File.GetUnixFileMode(part));
             bytes.Clear();
@@ -71,7 +75,8 @@ public sealed class SafetensorsWriterTests : IDisposable
         Assert.NotNull(new FileInfo(Output).LinkTarget);
         using (SafetensorsFile file = new(Path.Combine(elsewhere, "model"))) Assert.Equal([0f], file.Read("a"));
         using (Process mkfifo = Process.Start("mkfifo", [pipe])) mkfifo.WaitForExit();
-        Assert.Contains("pipe: cannot be written: it is a pipe or a device, not a file", Assert.Throws<WeightsException>(() => Write(pipe)).Message);
+        Assert.Contains("pipe: cannot be written: it is a pipe or a device, not a file",
+            Assert.Throws<WeightsException>(() => Write(pipe)).Message);
         Assert.True(File.Exists(pipe));
         Assert.Equal(["elsewhere", "out.safetensors", "pipe"], Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName).Order());
 

@@ -1,5 +1,6 @@
 // Packs a reference file as TestData reads it: dotnet run tests/data/pack.cs -- FILE...
-// From the root. FILE.safetensors becomes tests/data/FILE.safetensors.planes.br (byte planes, then Brotli), anything else tests/data/FILE.br.
+// From the root. FILE.safetensors becomes tests/data/FILE.safetensors.planes.br (byte planes, then Brotli), anything else
+// tests/data/FILE.br.
 using System.IO.Compression;
 using System.Security.Cryptography;
 

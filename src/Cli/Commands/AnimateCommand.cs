@@ -8,7 +8,8 @@ internal static class AnimateCommand
 {
     public static Command Create(CliContext context)
     {
-        Argument<string> source = new("SOURCE") { Description = "the picture to animate: PNG, JPEG, WebP, BMP, TGA, TIFF, GIF; with ffmpeg any picture" };
+        Argument<string> source = new("SOURCE")
+            { Description = "the picture to animate: PNG, JPEG, WebP, BMP, TGA, TIFF, GIF; with ffmpeg any picture" };
         Argument<string?> driving = new("DRIVING")
         {
             Description = "the motion: a video, a folder of numbered pictures, an animated PNG, one picture, or - for raw video on "
@@ -17,7 +18,9 @@ internal static class AnimateCommand
         };
         Option<string> output = new("--output", "-o")
         {
-            Description = "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), .jpg (one picture), NAME%05d.png or a folder (a picture "
+            Description =
+                "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), .jpg (one picture), NAME%05d.png or a folder " +
+                "(a picture "
                 + "for each frame), .y4m or .rgb (raw); - is raw video on standard output",
             HelpName = "OUT",
             Required = true,

@@ -70,7 +70,7 @@ internal static class KernelFormat
         KernelParameter[] typed =
             [.. parameters.Zip(types, static (p, type) => new KernelParameter(p.Name, type, p.Offset, p.Size, p.Alignment))];
         if (typed.Length != count || typed.Length != types.Count() || !AreLaidOut(typed, parameterBytes)
-            || isGrouped != KernelCompiler.IsImplicitlyGrouped(method)) return null;
+            || isGrouped != Importer.IsImplicitlyGrouped(method)) return null;
         if (staticShared is < 0 or > MostSharedBytes || !ptx.Contains(entryPoint, StringComparison.Ordinal)) return null;
         return new CompiledKernel
         {

@@ -10,19 +10,22 @@ using Lia.Gpu.Compiler;
 namespace Lia.Gpu.Cache;
 
 /// <summary>
-/// Names what a file of the cache holds, completely: equal keys, equal content. A kernel's PTX follows from its method, the target, and the assemblies that its
-/// code can come from, this one (the compiler, and what it takes ILGPU's members to mean) among them; assemblies are told by their module version, which the C# compiler makes of their content.
+/// Names what a file of the cache holds, completely: equal keys, equal content. A kernel's PTX follows from its method, the target, and the
+/// assemblies that its code can come from, this one (the compiler, and what it takes ILGPU's members to mean) among them; assemblies are
+/// told by their module version, which the C# compiler makes of their content.
 /// </summary>
 internal static class KernelKey
 {
     // What an assembly and all that it refers to are. Assemblies may be unloaded; the table does not hold them.
     private static readonly ConditionalWeakTable<Assembly, string> s_fingerprints = [];
 
-    // The assemblies that come with the runtime, all of one build: the core library's version stands for them, and none of the hundred and more is opened to be asked.
+    // The assemblies that come with the runtime, all of one build: the core library's version stands for them, and none of the hundred and
+    // more is opened to be asked.
     private static readonly Lazy<HashSet<string>> s_framework = new(() =>
     {
         string? folder = Path.GetDirectoryName(typeof(object).Assembly.Location);
-        // A program can bring a later one of its own: the runtime's list says which is taken. Where the runtime has no folder of its own (it lies with the program, or in one file), each is asked.
+        // A program can bring a later one of its own: the runtime's list says which is taken. Where the runtime has no folder of its own
+        // (it lies with the program, or in one file), each is asked.
         bool isShared = !string.IsNullOrEmpty(folder) && folder != Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
         string[] taken = !isShared ? [] : (AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string ?? "").Split(Path.PathSeparator);
         HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);

@@ -20,13 +20,6 @@ public static class KernelCompiler
 
     private static readonly ConcurrentDictionary<(MethodInfo, CompileTarget), Lazy<CompiledKernel>> s_kernels = new();
 
-    /// <summary>
-    /// Whether a kernel's first parameter is the index of its thread, so that the group's size is the launcher's choice and the extent a
-    /// hidden parameter.
-    /// </summary>
-    internal static bool IsImplicitlyGrouped(MethodInfo kernel) =>
-        kernel.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(ILGPU.Index1D);
-
     /// <summary>Compiles a kernel.</summary>
     /// <param name="kernel">A static void method with blittable parameters; a generic one must be closed.</param>
     /// <param name="target">The machine to compile for.</param>

@@ -13,7 +13,8 @@ public sealed class CudaException : Exception
 
     /// <summary>A failure that ILGPU met and knows by its name.</summary>
     internal CudaException(string call, ILGPU.Runtime.Cuda.CudaException failure, string detail)
-        : this(call, Enum.TryParse(failure.Error, out ILGPU.Runtime.Cuda.CudaError code) ? (int)code : 0, failure.Error, failure.Message, detail, failure)
+        : this(call, Enum.TryParse(failure.Error, out ILGPU.Runtime.Cuda.CudaError code) ? (int)code : 0, failure.Error, failure.Message,
+            detail, failure)
     {
     }
 

@@ -18,5 +18,6 @@ public static partial class Intrinsics
     public static uint Ballot(bool predicate) => throw DeviceOnly.Error();
 
     /// <summary>One bit per lane that executes this (`activemask`).</summary>
-    public static uint ActiveMask { [IntrinsicImplementation, Ptx("activemask.b32 $d;", Effect = PtxEffect.Writes)] get => throw DeviceOnly.Error(); }
+    public static uint ActiveMask
+        { [IntrinsicImplementation, Ptx("activemask.b32 $d;", Effect = PtxEffect.Writes)] get => throw DeviceOnly.Error(); }
 }

@@ -27,7 +27,8 @@ public static partial class Intrinsics
     /// <summary>
     /// Lets the current phase expect <paramref name="bytes"/> more copied bytes, then arrives once (`mbarrier.arrive.expect_tx`).
     /// </summary>
-    [IntrinsicImplementation, Ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$shared0], $1;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
+    [IntrinsicImplementation, Ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$shared0], $1;", Effect = PtxEffect.Writes, MinSm = 90,
+        MinPtx = 80)]
     public static void MBarrierArriveExpectTx(ref ulong barrier, int bytes) => throw DeviceOnly.Error();
 
     /// <summary>

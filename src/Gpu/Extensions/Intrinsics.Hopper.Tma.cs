@@ -18,7 +18,8 @@ public static partial class Intrinsics
     /// Lets the copy engine see a tensor map that the host wrote to global memory (`fence.proxy.tensormap::generic.acquire.sys`, PTX 8.3):
     /// one thread of each group executes it before the map's first use, the other threads that use the map follow by a barrier.
     /// </summary>
-    [IntrinsicImplementation, Ptx("fence.proxy.tensormap::generic.acquire.sys [$gaddr0], 128;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 83)]
+    [IntrinsicImplementation, Ptx("fence.proxy.tensormap::generic.acquire.sys [$gaddr0], 128;", Effect = PtxEffect.Writes, MinSm = 90,
+        MinPtx = 83)]
     public static void TensorMapAcquire<TMap>(ref TMap map) where TMap : unmanaged => throw DeviceOnly.Error();
 
     /// <summary>
@@ -39,19 +40,22 @@ public static partial class Intrinsics
     /// included, counts for <paramref name="barrier"/>
     /// (`cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes`).
     /// </summary>
-    [IntrinsicImplementation, Ptx("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3}], [$saddr4];",
+    [IntrinsicImplementation,
+        Ptx("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3}], [$saddr4];",
         Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void TmaLoad2D<T, TMap>(ref T tile, ref TMap map, int c0, int c1, ref ulong barrier) where T : unmanaged
         where TMap : unmanaged => throw DeviceOnly.Error();
 
     /// <summary><see cref="TmaLoad2D{T, TMap}"/> for four dimensions.</summary>
-    [IntrinsicImplementation, Ptx("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3, $4, $5}], " +
+    [IntrinsicImplementation,
+        Ptx("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3, $4, $5}], " +
         "[$saddr6];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void TmaLoad4D<T, TMap>(ref T tile, ref TMap map, int c0, int c1, int c2, int c3, ref ulong barrier) where T : unmanaged
         where TMap : unmanaged => throw DeviceOnly.Error();
 
     /// <summary><see cref="TmaLoad2D{T, TMap}"/> for five dimensions.</summary>
-    [IntrinsicImplementation, Ptx("cp.async.bulk.tensor.5d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3, $4, $5, $6}], " +
+    [IntrinsicImplementation, Ptx(
+        "cp.async.bulk.tensor.5d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$saddr0], [$gaddr1, {$2, $3, $4, $5, $6}], " +
         "[$saddr7];", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void TmaLoad5D<T, TMap>(ref T tile, ref TMap map, int c0, int c1, int c2, int c3, int c4, ref ulong barrier)
         where T : unmanaged where TMap : unmanaged => throw DeviceOnly.Error();

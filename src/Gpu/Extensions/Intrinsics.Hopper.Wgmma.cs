@@ -38,18 +38,21 @@ public static partial class Intrinsics
     /// Orders this warp's accesses to registers before its next products; see <see cref="WgmmaFence64x128"/> for the one that keeps the
     /// compiler in order too.
     /// </summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80)]
     public static void WgmmaFence() => throw DeviceOnly.Error();
 
     /// <summary>Closes the group of the products since the last one (`wgmma.commit_group`).</summary>
-    [IntrinsicImplementation, Ptx("wgmma.commit_group.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80)]
+    [IntrinsicImplementation, Ptx("wgmma.commit_group.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80)]
     public static void WgmmaCommitGroup() => throw DeviceOnly.Error();
 
     /// <summary>
     /// Waits until at most <paramref name="pending"/> (a constant, 0-7) groups of products are unfinished (`wgmma.wait_group`): their tiles
     /// may be overwritten. Results are read only behind the wait that names them, as <see cref="WgmmaWait64x128"/>.
     /// </summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i0;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80)]
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i0;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80)]
     public static void WgmmaWaitGroup(int pending) => throw DeviceOnly.Error();
 
     /// <summary>
@@ -59,100 +62,121 @@ public static partial class Intrinsics
     /// <param name="a">Descriptor of A, 64 rows of 16 halves; see <see cref="MatrixDescriptor(uint, int)"/>.</param>
     /// <param name="b">Descriptor of B, 8 rows (its columns) of 16 halves.</param>
     /// <param name="accumulate">Whether D is added; the same in all threads.</param>
-    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;", Effect = PtxEffect.Writes, MinSm = 90,
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;",
+        Effect = PtxEffect.Writes, MinSm = 90,
         ArchitectureSpecific = true, MinPtx = 80, Accumulators = 4)]
     public static void Wgmma64x8x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 
     /// <summary>`wgmma.fence`, behind which nothing computed from or into the four floats is left.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80, Accumulators = 4)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80, Accumulators = 4)]
     public static void WgmmaFence64x8(ref float d) => throw DeviceOnly.Error();
 
     /// <summary>`wgmma.wait_group` for <paramref name="pending"/> (a constant) groups, before which the four floats are not read.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80,
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80,
         Accumulators = 4)]
     public static void WgmmaWait64x8(ref float d, int pending) => throw DeviceOnly.Error();
 
     /// <summary><see cref="Wgmma64x8x16"/> with 16 columns: 8 floats a thread.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;", Effect = PtxEffect.Writes, MinSm = 90,
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;",
+        Effect = PtxEffect.Writes, MinSm = 90,
         ArchitectureSpecific = true, MinPtx = 80, Accumulators = 8)]
     public static void Wgmma64x16x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaFence64x8"/> for 8 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80, Accumulators = 8)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80, Accumulators = 8)]
     public static void WgmmaFence64x16(ref float d) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaWait64x8"/> for 8 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80,
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80,
         Accumulators = 8)]
     public static void WgmmaWait64x16(ref float d, int pending) => throw DeviceOnly.Error();
 
     /// <summary><see cref="Wgmma64x8x16"/> with 32 columns: 16 floats a thread.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;", Effect = PtxEffect.Writes, MinSm = 90,
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;",
+        Effect = PtxEffect.Writes, MinSm = 90,
         ArchitectureSpecific = true, MinPtx = 80, Accumulators = 16)]
     public static void Wgmma64x32x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaFence64x8"/> for 16 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80, Accumulators = 16)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80, Accumulators = 16)]
     public static void WgmmaFence64x32(ref float d) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaWait64x8"/> for 16 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80,
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80,
         Accumulators = 16)]
     public static void WgmmaWait64x32(ref float d, int pending) => throw DeviceOnly.Error();
 
     /// <summary><see cref="Wgmma64x8x16"/> with 64 columns: 32 floats a thread.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;", Effect = PtxEffect.Writes, MinSm = 90,
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;",
+        Effect = PtxEffect.Writes, MinSm = 90,
         ArchitectureSpecific = true, MinPtx = 80, Accumulators = 32)]
     public static void Wgmma64x64x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaFence64x8"/> for 32 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80, Accumulators = 32)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80, Accumulators = 32)]
     public static void WgmmaFence64x64(ref float d) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaWait64x8"/> for 32 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80,
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80,
         Accumulators = 32)]
     public static void WgmmaWait64x64(ref float d, int pending) => throw DeviceOnly.Error();
 
     /// <summary><see cref="Wgmma64x8x16"/> with 128 columns: 64 floats a thread.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;", Effect = PtxEffect.Writes, MinSm = 90,
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;",
+        Effect = PtxEffect.Writes, MinSm = 90,
         ArchitectureSpecific = true, MinPtx = 80, Accumulators = 64)]
     public static void Wgmma64x128x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaFence64x8"/> for 64 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80, Accumulators = 64)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80, Accumulators = 64)]
     public static void WgmmaFence64x128(ref float d) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaWait64x8"/> for 64 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80,
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80,
         Accumulators = 64)]
     public static void WgmmaWait64x128(ref float d, int pending) => throw DeviceOnly.Error();
 
     /// <summary><see cref="Wgmma64x8x16"/> with 192 columns: 96 floats a thread.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n192k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;", Effect = PtxEffect.Writes, MinSm = 90,
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n192k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;",
+        Effect = PtxEffect.Writes, MinSm = 90,
         ArchitectureSpecific = true, MinPtx = 80, Accumulators = 96)]
     public static void Wgmma64x192x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaFence64x8"/> for 96 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80, Accumulators = 96)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80, Accumulators = 96)]
     public static void WgmmaFence64x192(ref float d) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaWait64x8"/> for 96 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80,
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80,
         Accumulators = 96)]
     public static void WgmmaWait64x192(ref float d, int pending) => throw DeviceOnly.Error();
 
     /// <summary><see cref="Wgmma64x8x16"/> with 256 columns: 128 floats a thread.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;", Effect = PtxEffect.Writes, MinSm = 90,
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 0, 0;",
+        Effect = PtxEffect.Writes, MinSm = 90,
         ArchitectureSpecific = true, MinPtx = 80, Accumulators = 128)]
     public static void Wgmma64x256x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaFence64x8"/> for 128 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80, Accumulators = 128)]
+    [IntrinsicImplementation, Ptx("wgmma.fence.sync.aligned;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80, Accumulators = 128)]
     public static void WgmmaFence64x256(ref float d) => throw DeviceOnly.Error();
 
     /// <summary><see cref="WgmmaWait64x8"/> for 128 floats.</summary>
-    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80,
+    [IntrinsicImplementation, Ptx("wgmma.wait_group.sync.aligned $i1;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true,
+        MinPtx = 80,
         Accumulators = 128)]
     public static void WgmmaWait64x256(ref float d, int pending) => throw DeviceOnly.Error();
 }

@@ -14,7 +14,8 @@ public static partial class Intrinsics
     /// give the addresses of the rows of matrix i, and lane l holds elements 2(l%4) and 2(l%4)+1 of row l/4
     /// (`stmatrix.sync.aligned.m8n8.x4.shared.b16`, sm_90 and up).
     /// </summary>
-    [IntrinsicImplementation, Ptx("stmatrix.sync.aligned.m8n8.x4.shared.b16 [$shared0], {$1, $2, $3, $4};", Effect = PtxEffect.Writes, MinSm = 90)]
+    [IntrinsicImplementation, Ptx("stmatrix.sync.aligned.m8n8.x4.shared.b16 [$shared0], {$1, $2, $3, $4};", Effect = PtxEffect.Writes,
+        MinSm = 90)]
     public static void StMatrixX4<T>(ref T row, uint r0, uint r1, uint r2, uint r3) where T : unmanaged => throw DeviceOnly.Error();
 
     /// <summary>
@@ -22,13 +23,15 @@ public static partial class Intrinsics
     /// others have given that many back (`setmaxnreg.inc`, sm_90a). All warps of a warpgroup must execute it. The kernel needs
     /// <see cref="LaunchBoundsAttribute"/> with a minimum of one group.
     /// </summary>
-    [IntrinsicImplementation, Ptx("setmaxnreg.inc.sync.aligned.u32 $i0;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80)]
+    [IntrinsicImplementation, Ptx("setmaxnreg.inc.sync.aligned.u32 $i0;", Effect = PtxEffect.Writes, MinSm = 90,
+        ArchitectureSpecific = true, MinPtx = 80)]
     public static void RaiseRegisters(int registers) => throw DeviceOnly.Error();
 
     /// <summary>
     /// Gives registers back, down to <paramref name="registers"/> a thread (`setmaxnreg.dec`, sm_90a); see <see cref="RaiseRegisters"/>.
     /// </summary>
-    [IntrinsicImplementation, Ptx("setmaxnreg.dec.sync.aligned.u32 $i0;", Effect = PtxEffect.Writes, MinSm = 90, ArchitectureSpecific = true, MinPtx = 80)]
+    [IntrinsicImplementation, Ptx("setmaxnreg.dec.sync.aligned.u32 $i0;", Effect = PtxEffect.Writes, MinSm = 90,
+        ArchitectureSpecific = true, MinPtx = 80)]
     public static void LowerRegisters(int registers) => throw DeviceOnly.Error();
 
     /// <summary>

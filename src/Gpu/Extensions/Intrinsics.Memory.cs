@@ -21,7 +21,8 @@ public static partial class Intrinsics
     public static void LdMatrixX2Trans<T>(ref T row, out uint r0, out uint r1) where T : unmanaged => throw DeviceOnly.Error();
 
     /// <summary>Four 8x8 matrices, transposed (`ldmatrix ... x4.trans`).</summary>
-    [IntrinsicImplementation, Ptx("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {$d0, $d1, $d2, $d3}, [$shared0];", Effect = PtxEffect.Writes)]
+    [IntrinsicImplementation, Ptx("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {$d0, $d1, $d2, $d3}, [$shared0];",
+        Effect = PtxEffect.Writes)]
     public static void LdMatrixX4Trans<T>(ref T row, out uint r0, out uint r1, out uint r2, out uint r3)
         where T : unmanaged => throw DeviceOnly.Error();
 

@@ -147,7 +147,8 @@ public sealed class KernelLoader : IDisposable
     public Exception Explain(AcceleratorException failure)
     {
         ArgumentNullException.ThrowIfNull(failure);
-        if (_device.IsOutOfMemory(failure)) return new AcceleratorOutOfMemoryException($"{Accelerator.Name} has no memory left: {failure.Message}", failure);
+        if (_device.IsOutOfMemory(failure))
+            return new AcceleratorOutOfMemoryException($"{Accelerator.Name} has no memory left: {failure.Message}", failure);
         if (failure is ILGPU.Runtime.Cuda.CudaException cuda) return new CudaException("ILGPU", cuda, Accelerator.Name);
         return new NotSupportedException($"{Accelerator.Name} cannot be used: {failure.Message}", failure);
     }

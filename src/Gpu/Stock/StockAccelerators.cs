@@ -11,7 +11,10 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Stock;
 
-/// <summary>The accelerators that ILGPU itself finds, for kernels compiled by ILGPU itself: NVIDIA's by CUDA, other makers' by OpenCL, and a simulator on the processor.</summary>
+/// <summary>
+/// The accelerators that ILGPU itself finds, for kernels compiled by ILGPU itself: NVIDIA's by CUDA, other makers' by OpenCL, and a
+/// simulator on the processor.
+/// </summary>
 public static class StockAccelerators
 {
     /// <summary>Lanes of a warp that kernels here are written for; an accelerator with another number is not opened.</summary>
@@ -19,15 +22,23 @@ public static class StockAccelerators
 
     private const int SimulatedWarps = 16; // of the largest group: 512 threads, each one of the operating system
 
-    /// <summary>What <see cref="Open"/> may take, best first, each in words. Never throws. Looks at every driver and costs some tenths of a second the first time.</summary>
+    /// <summary>
+    /// What <see cref="Open"/> may take, best first, each in words. Never throws. Looks at every driver and costs some tenths of a second
+    /// the first time.
+    /// </summary>
     public static ImmutableArray<string> Describe()
     {
         using Context context = CreateContext(static _ => true);
         return [.. Sort(context).Select(static device => string.Create(CultureInfo.InvariantCulture,
-            $"{device.Name} ({Word(device.AcceleratorType)}, {device.NumMultiprocessors} multiprocessor{(device.NumMultiprocessors == 1 ? "" : "s")}, {device.WarpSize} lanes{(device.WarpSize == Lanes ? "" : $": not used, kernels are written for {Lanes}")})"))];
+            $"{device.Name} ({Word(device.AcceleratorType)}, {device.NumMultiprocessors} " +
+                $"multiprocessor{(device.NumMultiprocessors == 1 ? "" : "s")}, {device.WarpSize} " +
+                $"lanes{(device.WarpSize == Lanes ? "" : $": not used, kernels are written for {Lanes}")})"))];
     }
 
-    /// <summary>Opens the best accelerator: the first on CUDA, else on OpenCL, else the simulator, which takes minutes where a GPU takes a second. It goes with the loader.</summary>
+    /// <summary>
+    /// Opens the best accelerator: the first on CUDA, else on OpenCL, else the simulator, which takes minutes where a GPU takes a second.
+    /// It goes with the loader.
+    /// </summary>
     /// <param name="type">Only accelerators of this type; null for all.</param>
     /// <exception cref="NotSupportedException">There is no accelerator of the type, or it does not open.</exception>
     public static KernelLoader Open(AcceleratorType? type = null)
@@ -36,7 +47,8 @@ public static class StockAccelerators
         try
         {
             ILGPU.Runtime.Device device = Sort(context).FirstOrDefault(static device => device.WarpSize == Lanes)
-                ?? throw new NotSupportedException($"ILGPU finds no accelerator of {Lanes} lanes{(type is { } wanted ? $" on {Word(wanted)}" : "")}");
+                ?? throw new NotSupportedException(
+                    $"ILGPU finds no accelerator of {Lanes} lanes{(type is { } wanted ? $" on {Word(wanted)}" : "")}");
             try
             {
                 Accelerator accelerator = device.CreateAccelerator(context);
@@ -67,9 +79,11 @@ public static class StockAccelerators
     }
 
     /// <summary>What kernels compiled by ILGPU itself are compiled with here.</summary>
-    internal static void Prepare(Context.Builder builder) => builder.EnableAlgorithms().EnableLiaIntrinsics().Optimize(OptimizationLevel.O2);
+    internal static void Prepare(Context.Builder builder) =>
+        builder.EnableAlgorithms().EnableLiaIntrinsics().Optimize(OptimizationLevel.O2);
 
-    private static IEnumerable<ILGPU.Runtime.Device> Sort(Context context) => context.Devices.OrderBy(static device => device.AcceleratorType switch
+    private static IEnumerable<ILGPU.Runtime.Device> Sort(Context context) =>
+        context.Devices.OrderBy(static device => device.AcceleratorType switch
     {
         AcceleratorType.Cuda => 0,
         AcceleratorType.OpenCL => 1,

@@ -29,9 +29,10 @@ public static class StockIntrinsics
     };
 
     /// <summary>
-    /// Lets ILGPU's compilers take <see cref="Intrinsics"/> in kernels, as <c>EnableAlgorithms()</c> does for <c>XMath</c>: on CUDA those that are plain arithmetic and need no device
-    /// above compute capability 8.0, on OpenCL fused multiply-adds, roundings to bytes and a few functions; on ILGPU's processor accelerator the C# bodies run, which needs no registration. A kernel that
-    /// calls another one is refused when it is compiled, with the intrinsic's name, unless the call is removed as unreachable.
+    /// Lets ILGPU's compilers take <see cref="Intrinsics"/> in kernels, as <c>EnableAlgorithms()</c> does for <c>XMath</c>: on CUDA those
+    /// that are plain arithmetic and need no device above compute capability 8.0, on OpenCL fused multiply-adds, roundings to bytes and a
+    /// few functions; on ILGPU's processor accelerator the C# bodies run, which needs no registration. A kernel that calls another one is
+    /// refused when it is compiled, with the intrinsic's name, unless the call is removed as unreachable.
     /// </summary>
     /// <param name="builder">Of an ILGPU context.</param>
     /// <returns>The builder.</returns>
@@ -43,7 +44,8 @@ public static class StockIntrinsics
         CLIntrinsic openCL = new(Own(nameof(GenerateOpenCL)), IntrinsicImplementationMode.GenerateCode);
         foreach (MethodInfo method in typeof(Intrinsics).GetMethods(All))
         {
-            if (method.GetCustomAttribute<PtxAttribute>() is null) continue; // they are marked IntrinsicImplementation, too: of others ILGPU compiles the body
+            // they are marked IntrinsicImplementation, too: of others ILGPU compiles the body
+            if (method.GetCustomAttribute<PtxAttribute>() is null) continue;
             manager.RegisterMethod(method, ptx);
             manager.RegisterMethod(method, openCL);
         }
@@ -61,7 +63,8 @@ public static class StockIntrinsics
         string template = ptx.Template.TrimEnd(';');
         int space = template.IndexOf(' ');
         string[] operands = space < 0 ? [] : template[(space + 1)..].Split(", ");
-        if (ptx.MinSm > NewestSm || template.Contains(';') || !operands.All(static operand => operand is "$d" or ['$', >= '0' and <= '9']) || UsesPredicates((MethodInfo)method))
+        if (ptx.MinSm > NewestSm || template.Contains(';') || !operands.All(static operand => operand is "$d" or ['$', >= '0' and <= '9'])
+            || UsesPredicates((MethodInfo)method))
             throw Refusal(method, "PTX");
         PTXCodeGenerator.HardwareRegister? result = operands.Contains("$d") ? generator.AllocateHardware(value) : null;
         using PTXCodeGenerator.CommandEmitter command = generator.BeginCommand(space < 0 ? template : template[..space]);
@@ -76,7 +79,8 @@ public static class StockIntrinsics
     {
         MethodCall call = (MethodCall)value;
         MethodBase method = call.Target.Source;
-        if (!s_openCL.TryGetValue(method.Name, out string? function) || ((MethodInfo)method).ReturnType == typeof(ILGPU.Half)) throw Refusal(method, "OpenCL");
+        if (!s_openCL.TryGetValue(method.Name, out string? function) || ((MethodInfo)method).ReturnType == typeof(ILGPU.Half))
+            throw Refusal(method, "OpenCL");
         var arguments = new CLCodeGenerator.Variable[call.Count];
         for (int i = 0; i < arguments.Length; i++) arguments[i] = generator.Load(call[i]);
         var target = generator.Allocate(value);
@@ -87,8 +91,10 @@ public static class StockIntrinsics
         statement.EndArguments();
     }
 
-    private static bool UsesPredicates(MethodInfo method) => method.ReturnType == typeof(bool) || method.GetParameters().Any(static parameter => parameter.ParameterType == typeof(bool));
+    private static bool UsesPredicates(MethodInfo method) =>
+        method.ReturnType == typeof(bool) || method.GetParameters().Any(static parameter => parameter.ParameterType == typeof(bool));
 
     private static NotSupportedException Refusal(MethodBase method, string language) =>
-        new($"{method.DeclaringType!.Name}.{method.Name} is not known to ILGPU's own compiler as {language}: kernels that need it are compiled by {nameof(Lia)}.{nameof(Gpu)}'s, for CUDA devices");
+        new($"{method.DeclaringType!.Name}.{method.Name} is not known to ILGPU's own compiler as {language}: kernels that need it are " +
+            $"compiled by {nameof(Lia)}.{nameof(Gpu)}'s, for CUDA devices");
 }

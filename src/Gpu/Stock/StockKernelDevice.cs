@@ -9,7 +9,9 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Stock;
 
-/// <summary>Any accelerator of ILGPU with the kernels of ILGPU's own compiler: what its runtime has no word for is done with waiting, or refused.</summary>
+/// <summary>
+/// Any accelerator of ILGPU with the kernels of ILGPU's own compiler: what its runtime has no word for is done with waiting, or refused.
+/// </summary>
 internal sealed class StockKernelDevice(Accelerator accelerator) : IKernelDevice
 {
     public AcceleratorProperties Properties { get; } = new()
@@ -26,7 +28,8 @@ internal sealed class StockKernelDevice(Accelerator accelerator) : IKernelDevice
     public CompileTarget DefaultTarget => throw Refusal("a target of our compiler");
 
     // ILGPU knows what is free on CUDA alone.
-    public (long Free, long Total) MemoryInfo => (accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : accelerator.MemorySize, accelerator.MemorySize);
+    public (long Free, long Total) MemoryInfo =>
+        (accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : accelerator.MemorySize, accelerator.MemorySize);
 
     public LoadedKernel Load(KernelLoader loader, CompiledKernel compiled) => throw Refusal("PTX of our compiler");
 
@@ -57,9 +60,11 @@ internal sealed class StockKernelDevice(Accelerator accelerator) : IKernelDevice
     public unsafe void FreePageLocked(nint address) => NativeMemory.Free((void*)address);
 
     public bool IsOutOfMemory(Exception failure) =>
-        failure is CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) } or CLException { Error: CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES or CLError.CL_OUT_OF_HOST_MEMORY };
+        failure is CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) } or CLException
+            { Error: CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES or CLError.CL_OUT_OF_HOST_MEMORY };
 
-    private NotSupportedException Refusal(string what) => new($"{accelerator.Name} runs kernels of ILGPU's own compiler, which has no {what}");
+    private NotSupportedException Refusal(string what) =>
+        new($"{accelerator.Name} runs kernels of ILGPU's own compiler, which has no {what}");
 
     /// <summary>ILGPU's profiling markers are made anew at each use; here whoever marks waits, and reads the host's clock.</summary>
     private sealed class Mark(Accelerator accelerator) : AcceleratorEvent(accelerator)
@@ -78,7 +83,8 @@ internal sealed class StockKernelDevice(Accelerator accelerator) : IKernelDevice
         {
         }
 
-        public override double MillisecondsSince(AcceleratorEvent start) => Stopwatch.GetElapsedTime(((Mark)start)._time, _time).TotalMilliseconds;
+        public override double MillisecondsSince(AcceleratorEvent start) =>
+            Stopwatch.GetElapsedTime(((Mark)start)._time, _time).TotalMilliseconds;
 
         protected override void DisposeAcceleratorObject(bool disposing)
         {

@@ -20,7 +20,8 @@ internal sealed class ConvolutionWeights : IDisposable
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">Rows and columns of the kernel.</param>
     /// <param name="transposed">For <see cref="ConvolutionShape.Transposed"/>: orders the taps by phase.</param>
-    public ConvolutionWeights(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel, bool transposed = false)
+    public ConvolutionWeights(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
+        bool transposed = false)
     {
         (Outputs, Inputs, Kernel, Transposed) = (outputs, inputs, kernel, transposed);
         PaddedInputs = RoundUp(inputs, ConvolutionKernel.Chunk);

@@ -137,7 +137,8 @@ internal sealed record VideoProbe(
             streams.OrderByDescending(stream => Is(stream, "default")).Select(stream => (JsonElement?)stream).FirstOrDefault();
 
         static bool Is(JsonElement stream, string disposition) =>
-            stream.ValueKind == JsonValueKind.Object && stream.TryGetProperty("disposition", out JsonElement marks) && Integer(marks, disposition) == 1;
+            stream.ValueKind == JsonValueKind.Object && stream.TryGetProperty("disposition", out JsonElement marks)
+                && Integer(marks, disposition) == 1;
     }
 
     private static string? Text(JsonElement element, string name) =>

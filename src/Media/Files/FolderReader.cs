@@ -7,7 +7,8 @@ internal sealed class FolderReader : IFrameReader
 {
     private static readonly HashSet<string> Extensions = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".tga", ".gif", ".heic", ".heif", ".avif", ".jp2",
+        ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".tga", ".gif", ".heic", ".heif",
+            ".avif", ".jp2",
         ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".qoi", ".psd", ".exr", ".hdr", ".dpx", ".pcx", ".sgi",
     };
 

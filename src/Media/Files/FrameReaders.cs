@@ -32,7 +32,8 @@ internal static class FrameReaders
     public static RgbImage ReadPicture(string path, RgbColor? background, CancellationToken cancellationToken)
     {
         if (Directory.Exists(path)) throw new MediaException($"{path}: it is a folder, not a picture.");
-        if (!PngReader.Recognizes(path) && StillReader.TryRead(path, isClip: false, background, cancellationToken) is { } still) return still;
+        if (!PngReader.Recognizes(path) && StillReader.TryRead(path, isClip: false, background, cancellationToken) is { } still)
+            return still;
         using IFrameReader reader = PngReader.Recognizes(path) ? new PngReader(path, 1, background)
             : HeifPicture.Recognizes(path) ? HeifPicture.Open(path, cancellationToken)
             : FfmpegReader.Picture(path, cancellationToken);

@@ -15,8 +15,8 @@ internal static class Orientation
     public const int ExifBytes = 1 << 16;
 
     /// <summary>
-    /// What EXIF data says; upright where it says nothing, or nothing that can be understood. Only this one number is looked for: what else is
-    /// in there may refer to the same bytes a thousand times over.
+    /// What EXIF data says; upright where it says nothing, or nothing that can be understood. Only this one number is looked for: what else
+    /// is in there may refer to the same bytes a thousand times over.
     /// </summary>
     /// <param name="exif">A TIFF header and what follows it.</param>
     public static int Of(ReadOnlySpan<byte> exif)

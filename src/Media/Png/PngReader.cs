@@ -6,8 +6,8 @@ namespace Lia.Media.Png;
 
 /// <summary>
 /// Reads PNG pictures and animations of every colour type, bit depth and interlacing, with every checksum checked.
-/// Transparency is dropped, as Pillow's <c>convert("RGB")</c> does, unless there is a background; it counts where frames of an animation blend
-/// with one another. A picture is brought upright as its EXIF data says (the chunk eXIf).
+/// Transparency is dropped, as Pillow's <c>convert("RGB")</c> does, unless there is a background; it counts where frames of an animation
+/// blend with one another. A picture is brought upright as its EXIF data says (the chunk eXIf).
 /// </summary>
 internal sealed class PngReader : IFrameReader
 {

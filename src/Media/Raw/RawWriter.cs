@@ -16,7 +16,8 @@ internal sealed class RawWriter : IFrameWriter
     private readonly byte[] _frame;
 
     private RawWriter(
-        Stream stream, bool owns, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken)
+        Stream stream, bool owns, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format,
+        CancellationToken cancellationToken)
     {
         (_stream, _owns, _name, _file, _token, _width, _height) = (stream, owns, name, file, cancellationToken, width, height);
         (_chroma, string sampling) = format switch
@@ -43,7 +44,8 @@ internal sealed class RawWriter : IFrameWriter
     /// <param name="format">yuv4mpeg unless it says otherwise.</param>
     /// <param name="cancellationToken">Gives up a write that waits.</param>
     /// <exception cref="MediaException">The stream cannot be written.</exception>
-    public static RawWriter ToStream(Stream stream, string name, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken) =>
+    public static RawWriter ToStream(
+        Stream stream, string name, int width, int height, FrameRate rate, RawOutput format, CancellationToken cancellationToken) =>
         new(stream, owns: false, name, null, width, height, rate, format, cancellationToken);
 
     /// <summary>Opens a file as an output, or a named pipe, which waits for somebody who reads.</summary>
@@ -57,7 +59,8 @@ internal sealed class RawWriter : IFrameWriter
     public static RawWriter ToFile(string path, int width, int height, FrameRate rate, RawOutput format,
         CancellationToken cancellationToken)
     {
-        if (format == RawOutput.Auto && Path.GetExtension(path).Equals(".rgb", StringComparison.OrdinalIgnoreCase)) format = RawOutput.Rgb24;
+        if (format == RawOutput.Auto && Path.GetExtension(path).Equals(".rgb", StringComparison.OrdinalIgnoreCase))
+            format = RawOutput.Rgb24;
         if (Outputs.IsPipe(path)) return Open(Outputs.OpenPipe(path, cancellationToken), null);
         PendingFile file = new(path);
         return Open(file.Open(), file);

@@ -6,8 +6,8 @@ using SixLabors.ImageSharp.Memory;
 namespace Lia.Media.Stills;
 
 /// <summary>
-/// Memory for decoding one picture: no more in all than it was given for, whatever the file makes the decoder ask for. Nothing is pooled, so
-/// that nothing stays when the picture is read.
+/// Memory for decoding one picture: no more in all than it was given for, whatever the file makes the decoder ask for. Nothing is pooled,
+/// so that nothing stays when the picture is read.
 /// </summary>
 /// <param name="limit">Bytes that may be out at once.</param>
 internal sealed class BoundedAllocator(long limit) : MemoryAllocator

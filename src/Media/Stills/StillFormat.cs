@@ -25,8 +25,8 @@ internal sealed record StillFormat(
     public delegate bool Beginning(ReadOnlySpan<byte> start);
 
     /// <summary>
-    /// Pixels of any file, and those of each byte: deflate makes 1032 bytes of one, which in a picture of two colors are 8 pixels each, as in
-    /// a PNG. Formats that can write plain areas in less (WebP, and faxes in TIFF) are held to the same.
+    /// Pixels of any file, and those of each byte: deflate makes 1032 bytes of one, which in a picture of two colors are 8 pixels each, as
+    /// in a PNG. Formats that can write plain areas in less (WebP, and faxes in TIFF) are held to the same.
     /// </summary>
     private const int FreePixels = 1 << 20, DeflatedPixels = 8 * 1032;
 
@@ -42,9 +42,11 @@ internal sealed record StillFormat(
         new("WebP", static start => start.StartsWith("RIFF"u8) && start[8..].StartsWith("WEBP"u8),
             static () => new WebpDecoder { IgnoreMetadata = true }, StillStructure.WebP, DeflatedPixels),
         new("GIF", static start => start.StartsWith("GIF87a"u8) || start.StartsWith("GIF89a"u8),
-            static () => new GifDecoder { DecodingMode = FrameDecodingMode.First, IgnoreMetadata = true }, StillStructure.Gif, DeflatedPixels),
+            static () =>
+                new GifDecoder { DecodingMode = FrameDecodingMode.First, IgnoreMetadata = true }, StillStructure.Gif, DeflatedPixels),
         new("TIFF", static start => start.StartsWith("II*\0"u8) || start.StartsWith("MM\0*"u8),
-            static () => new TiffDecoder { DecodingMode = FrameDecodingMode.First, IgnoreMetadata = true }, StillStructure.Tiff, DeflatedPixels),
+            static () =>
+                new TiffDecoder { DecodingMode = FrameDecodingMode.First, IgnoreMetadata = true }, StillStructure.Tiff, DeflatedPixels),
         new("BMP", static start => start.StartsWith("BM"u8), static () => new BmpDecoder(), StillStructure.Bmp, RunPixels),
         new("TGA", IsTga, static () => new TgaDecoder(), StillStructure.Tga, RunPixels),
     ];

@@ -15,8 +15,8 @@ namespace Lia.Media.Stills;
 internal static class StillReader
 {
     /// <summary>
-    /// Bytes a decoder may take at once, whatever the picture, and for each of its pixels: the planes, coefficients and rows of the thirstiest (a
-    /// progressive JPEG of four channels; a TIFF of 16 bits) have half of it.
+    /// Bytes a decoder may take at once, whatever the picture, and for each of its pixels: the planes, coefficients and rows of the
+    /// thirstiest (a progressive JPEG of four channels; a TIFF of 16 bits) have half of it.
     /// </summary>
     private const long FreeBytes = 16 << 20, BytesPerPixel = 32;
 
@@ -26,8 +26,8 @@ internal static class StillReader
     /// <param name="background">What transparent pixels show; null for their stored colors.</param>
     /// <param name="cancellationToken">Ends decoding.</param>
     /// <returns>
-    /// Null when the file is none of these formats, or of a kind that ImageSharp does not decode (arithmetic coding, say) or should not (WebP
-    /// without loss).
+    /// Null when the file is none of these formats, or of a kind that ImageSharp does not decode (arithmetic coding, say) or should not
+    /// (WebP without loss).
     /// </returns>
     /// <exception cref="MediaException">It is damaged, ends early, or is too large for the limits or its length.</exception>
     public static RgbImage? TryRead(string path, bool isClip, RgbColor? background, CancellationToken cancellationToken)

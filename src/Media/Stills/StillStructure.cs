@@ -10,8 +10,8 @@ namespace Lia.Media.Stills;
 internal sealed record StillFacts(bool IsAnimation = false, int Orientation = Orientation.Upright, bool IsForeign = false);
 
 /// <summary>
-/// Where pictures end by their files' structure, and how they lie. The decoders make gray or black of what is missing; who animates it should
-/// know. Each walk begins at the start of a file whose first bytes are those of its format, and throws
+/// Where pictures end by their files' structure, and how they lie. The decoders make gray or black of what is missing; who animates it
+/// should know. Each walk begins at the start of a file whose first bytes are those of its format, and throws
 /// <see cref="EndOfStreamException"/> when the file ends within its first picture, and <see cref="InvalidDataException"/> for what would
 /// make a decoder work out of proportion. What else may be wrong is for the decoder to find.
 /// </summary>
@@ -43,8 +43,8 @@ internal static class StillStructure
     }
 
     /// <summary>
-    /// A RIFF file says how long it is; its chunks, whether it is an animation and how it lies. What is compressed without loss (VP8L; so is
-    /// transparency, ALPH) is left to ffmpeg: forty bytes of it make ImageSharp take gigabytes for tables of codes.
+    /// A RIFF file says how long it is; its chunks, whether it is an animation and how it lies. What is compressed without loss (VP8L; so
+    /// is transparency, ALPH) is left to ffmpeg: forty bytes of it make ImageSharp take gigabytes for tables of codes.
     /// </summary>
     public static StillFacts WebP(FileStream file)
     {
@@ -69,7 +69,9 @@ internal static class StillStructure
         static ReadOnlySpan<byte> WithoutName(ReadOnlySpan<byte> exif) => exif.StartsWith("Exif\0\0"u8) ? exif[6..] : exif;
     }
 
-    /// <summary>A header with its palette, then images and extensions, each a chain of blocks, to the second image or the trailer.</summary>
+    /// <summary>
+    /// A header with its palette, then images and extensions, each a chain of blocks, to the second image or the trailer.
+    /// </summary>
     public static StillFacts Gif(FileStream file)
     {
         Span<byte> header = stackalloc byte[13], image = stackalloc byte[9];
@@ -157,9 +159,9 @@ internal static class StillStructure
     }
 
     /// <summary>
-    /// The first directory's strips or tiles lie within the file, and all of them together are no longer than it. So it is with the values of
-    /// all directories (pages, which are not looked at else): the decoder reads them all, and every one may point to the same bytes, and the
-    /// last directory to the first.
+    /// The first directory's strips or tiles lie within the file, and all of them together are no longer than it. So it is with the values
+    /// of all directories (pages, which are not looked at else): the decoder reads them all, and every one may point to the same bytes, and
+    /// the last directory to the first.
     /// </summary>
     public static StillFacts Tiff(FileStream file)
     {

@@ -17,8 +17,9 @@ namespace Lia.Network.Cuda;
 public enum CudaPrecision
 {
     /// <summary>
-    /// The accuracy of float32 by the fastest way the device has: on tensor cores with operands of two halves where there is a kernel for them (compute capability 9.0), else as
-    /// <see cref="Float32"/>. Activations beyond 65504 give frames that are told to be no finite numbers.
+    /// The accuracy of float32 by the fastest way the device has: on tensor cores with operands of two halves where there is a kernel for
+    /// them (compute capability 9.0), else as <see cref="Float32"/>. Activations beyond 65504 give frames that are told to be no finite
+    /// numbers.
     /// </summary>
     Exact,
 
@@ -29,11 +30,14 @@ public enum CudaPrecision
     Float32,
 }
 
-/// <summary>Runs the network on a GPU: with kernels of our compiler on CUDA, or, in float32, with kernels of ILGPU's own compiler wherever ILGPU runs (<see cref="GpuOpening.OnIlgpu"/>).</summary>
+/// <summary>
+/// Runs the network on a GPU: with kernels of our compiler on CUDA, or, in float32, with kernels of ILGPU's own compiler wherever ILGPU
+/// runs (<see cref="GpuOpening.OnIlgpu"/>).
+/// </summary>
 /// <remarks>
-/// For every number of frames the layers become a list of launches once; a call then copies its input, replays the list and copies the result. Activations share one
-/// arena, allocated when a number of frames is first seen. Results are the same from run to run and, in float32, whatever frames run together; in fp16 their number may
-/// change the order of sums. Used by one thread at a time.
+/// For every number of frames the layers become a list of launches once; a call then copies its input, replays the list and copies the
+/// result. Activations share one arena, allocated when a number of frames is first seen. Results are the same from run to run and, in
+/// float32, whatever frames run together; in fp16 their number may change the order of sums. Used by one thread at a time.
 /// </remarks>
 public sealed partial class CudaExecutor : IExecutor
 {
@@ -64,8 +68,10 @@ public sealed partial class CudaExecutor : IExecutor
     /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
     /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
     /// <exception cref="CudaException">The device failed.</exception>
-    /// <exception cref="NotSupportedException">Fast on a loader of ILGPU's own compiler, or an accelerator that the kernels are not written for.</exception>
-    public CudaExecutor(KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision = CudaPrecision.Exact, bool ownsLoader = false)
+    /// <exception cref="NotSupportedException">Fast on a loader of ILGPU's own compiler, or an accelerator that the kernels are not written
+    /// for.</exception>
+    public CudaExecutor(KernelLoader loader, ITensorSource weights, ModelArchitecture architecture,
+        CudaPrecision precision = CudaPrecision.Exact, bool ownsLoader = false)
     {
         ArgumentNullException.ThrowIfNull(loader);
         (_loader, _ownsLoader) = (loader, ownsLoader);
@@ -77,7 +83,8 @@ public sealed partial class CudaExecutor : IExecutor
             _stream = loader.CreateStream();
             Precision = loader.IsStock ? CudaPrecision.Float32 : precision;
             // Beside the weights.
-            Task<MotionBasis> basis = Task.Run(() => Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion)));
+            Task<MotionBasis> basis =
+                Task.Run(() => Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion)));
             try
             {
                 _weights = Pack(loader, weights);
@@ -90,8 +97,6 @@ public sealed partial class CudaExecutor : IExecutor
             Basis = basis.GetAwaiter().GetResult();
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(LiaGraph.WarpGrid(level.Resolution)));
             (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
-            _displacement = loader.Allocate1D<float>((long)architecture.Style * architecture.Motion);
-            _origin = loader.Allocate1D<float>(architecture.Style);
         }
         catch (Exception e)
         {
@@ -101,7 +106,9 @@ public sealed partial class CudaExecutor : IExecutor
         }
     }
 
-    /// <summary>Packs a checkpoint, in float32, onto the best accelerator that ILGPU finds; ILGPU's own compiler compiles the kernels.</summary>
+    /// <summary>
+    /// Packs a checkpoint, in float32, onto the best accelerator that ILGPU finds; ILGPU's own compiler compiles the kernels.
+    /// </summary>
     /// <param name="weights">Read during the call only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
     /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
@@ -115,7 +122,8 @@ public sealed partial class CudaExecutor : IExecutor
 
     /// <inheritdoc/>
     public string DeviceName => _loader.IsStock ? $"ILGPU ({_loader.Properties.Name}, float32)"
-        : _loader.Accelerator.AcceleratorType == AcceleratorType.Cuda ? $"CUDA ({_loader.Properties.Name}, {(Precision == CudaPrecision.Fast ? "fp16" : "float32")})" : _loader.Properties.Name;
+        : _loader.Accelerator.AcceleratorType == AcceleratorType.Cuda
+            ? $"CUDA ({_loader.Properties.Name}, {(Precision == CudaPrecision.Fast ? "fp16" : "float32")})" : _loader.Properties.Name;
 
     /// <summary>How it computes.</summary>
     public CudaPrecision Precision { get; }
@@ -239,8 +247,6 @@ public sealed partial class CudaExecutor : IExecutor
             _arena?.Dispose();
             _buffers?.Dispose();
             _featureMemory?.Dispose();
-            _displacement?.Dispose();
-            _origin?.Dispose();
             foreach (MemoryBuffer1D<float, Stride1D.Dense> grid in _grids) grid.Dispose();
             _weights?.Dispose();
             _stream?.Dispose();
@@ -248,7 +254,10 @@ public sealed partial class CudaExecutor : IExecutor
         if (_ownsLoader) Release(_loader.Dispose);
     }
 
-    /// <summary>Frees what is on the device. After a fault of the device that fails, too, and nothing is left to do: what failed first was told, and says more.</summary>
+    /// <summary>
+    /// Frees what is on the device. After a fault of the device that fails, too, and nothing is left to do: what failed first was told, and
+    /// says more.
+    /// </summary>
     internal static void Release(Action free)
     {
         try
@@ -263,7 +272,9 @@ public sealed partial class CudaExecutor : IExecutor
     /// <summary>A failure of ILGPU's runtime in our words: see <see cref="KernelLoader.Explain"/>.</summary>
     internal Exception Explain(AcceleratorException failure) => _loader.Explain(failure);
 
-    /// <summary>The plan for as many of <paramref name="wanted"/> frames as run together: fewer where the device's memory is short.</summary>
+    /// <summary>
+    /// The plan for as many of <paramref name="wanted"/> frames as run together: fewer where the device's memory is short.
+    /// </summary>
     private CudaPlan Fit(CudaPlanKind kind, int wanted, out int frames)
     {
         while (true)
@@ -310,7 +321,8 @@ public sealed partial class CudaExecutor : IExecutor
     /// <summary>Makes a source's features those the decoder's plans read.</summary>
     internal void Select(EncodedSource source)
     {
-        if (source is not CudaEncodedSource own || own.Owner != this) throw new ArgumentException("The source was encoded by another executor.", nameof(source));
+        if (source is not CudaEncodedSource own || own.Owner != this)
+            throw new ArgumentException("The source was encoded by another executor.", nameof(source));
         ObjectDisposedException.ThrowIf(own.IsDisposed, own);
         if (_currentSource == source) return;
         for (int i = 0; i < _features.Length; i++) _features[i].Memory.CopyFrom(_stream, own.Features[i].Memory);
@@ -327,17 +339,10 @@ public sealed partial class CudaExecutor : IExecutor
                 builder.PixelsIn(Architecture.Size, buffers.Pixels.View, buffers.Images.View);
                 break;
             case CudaPlanKind.Source or CudaPlanKind.Encoder:
-                builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, IsSource: kind == CudaPlanKind.Source));
-                break;
-            case CudaPlanKind.Displacement:
-                builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
+                builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View,
+                    IsSource: kind == CudaPlanKind.Source));
                 break;
             case CudaPlanKind.Synthesis:
-                builder.Decoder(new(buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View));
-                break;
-            case CudaPlanKind.Frames:
-                builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View, IsSource: false));
-                builder.Displacement(_displacement.View, _origin.View, buffers.Codes.View, Architecture.Motion, buffers.Latents.View, Architecture.Style);
                 builder.Decoder(new(buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View));
                 break;
             case CudaPlanKind.PixelsOut:
@@ -367,9 +372,13 @@ public sealed partial class CudaExecutor : IExecutor
     private static void DemandStock(KernelLoader loader, CudaPrecision precision)
     {
         if (precision == CudaPrecision.Fast)
-            throw new NotSupportedException("ILGPU's own compiler has no tensor cores: fast (fp16) needs the kernels of our compiler, on an NVIDIA GPU; with it there is exact (float32)");
+            throw new NotSupportedException(
+                "ILGPU's own compiler has no tensor cores: fast (fp16) needs the kernels of our compiler, on an NVIDIA GPU; with it " +
+                "there is exact (float32)");
         if (loader.Accelerator.WarpSize != StockAccelerators.Lanes)
-            throw new NotSupportedException($"{loader.Properties.Name} has warps of {loader.Accelerator.WarpSize} lanes, the kernels are written for {StockAccelerators.Lanes}");
+            throw new NotSupportedException(
+                $"{loader.Properties.Name} has warps of {loader.Accelerator.WarpSize} lanes, the kernels are written for " +
+                $"{StockAccelerators.Lanes}");
     }
 
     private MotionBasis Factor(float[] direction)

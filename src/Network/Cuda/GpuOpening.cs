@@ -50,9 +50,11 @@ public sealed class GpuOpening : IDisposable
     /// <exception cref="GpuUnavailableException">The device does not open, fails, or cannot hold the network.</exception>
     /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
     /// <exception cref="InvalidOperationException">It was called before.</exception>
-    public CudaExecutor Load(ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, Action<string>? onWarning, Action? opened) => Tell(() =>
+    public CudaExecutor Load(ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, Action<string>? onWarning,
+        Action? opened) => Tell(() =>
     {
-        Task<KernelLoader> opening = Interlocked.Exchange(ref _opening, null) ?? throw new InvalidOperationException("A device is opened for one network.");
+        Task<KernelLoader> opening = Interlocked.Exchange(ref _opening, null)
+            ?? throw new InvalidOperationException("A device is opened for one network.");
         KernelLoader loader = opening.GetAwaiter().GetResult();
         opened?.Invoke();
         CudaExecutor executor = new(loader, weights, architecture, precision, ownsLoader: true);
@@ -60,7 +62,8 @@ public sealed class GpuOpening : IDisposable
         {
             if (loader.Cache.Problem is { } problem) onWarning?.Invoke(problem);
             if (_isStock && loader.Accelerator.AcceleratorType == AcceleratorType.CPU)
-                onWarning?.Invoke("ILGPU finds no GPU here: it simulates one on the processor, which takes minutes where a GPU takes a second");
+                onWarning?.Invoke(
+                    "ILGPU finds no GPU here: it simulates one on the processor, which takes minutes where a GPU takes a second");
             return executor;
         }
         catch
@@ -84,7 +87,8 @@ public sealed class GpuOpening : IDisposable
         ImmutableArray<CudaDeviceInfo> devices = CudaDeviceInfo.Enumerate();
         if (ordinal is null) return devices[0];
         return devices.FirstOrDefault(device => device.Ordinal == ordinal) ?? throw new GpuUnavailableException(
-            $"there is no device {ordinal} that can be used, but {string.Join(", ", devices.Select(device => $"{device.Ordinal} ({device.Properties.Name})"))}",
+            $"there is no device {ordinal} that can be used, but " +
+                $"{string.Join(", ", devices.Select(device => $"{device.Ordinal} ({device.Properties.Name})"))}",
             isAbsent: false);
     }
 
@@ -94,7 +98,8 @@ public sealed class GpuOpening : IDisposable
         {
             return step();
         }
-        catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException || (isStock && e is NotSupportedException))
+        catch (Exception e) when (e is CudaUnavailableException or CudaException or AcceleratorOutOfMemoryException
+            || (isStock && e is NotSupportedException))
         {
             throw new GpuUnavailableException(e.Message, e is CudaUnavailableException { Reason: CudaUnavailableReason.NoDriver }, e);
         }

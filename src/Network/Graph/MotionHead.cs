@@ -13,7 +13,8 @@ internal sealed record MotionHead(string Name, ImmutableArray<LinearLayer> Layer
         const string Name = "enc.fc";
         const int Depth = 5;
         return new(Name, [.. Enumerable.Range(0, Depth).Select(i => new LinearLayer(
-            $"{Name}.{i}", $"{Name}.{i}.weight", $"{Name}.{i}.bias", architecture.Style, i < Depth - 1 ? architecture.Style : architecture.Motion))]);
+            $"{Name}.{i}", $"{Name}.{i}.weight", $"{Name}.{i}.bias", architecture.Style, i < Depth - 1 ? architecture.Style
+                : architecture.Motion))]);
     }
 
     /// <summary>
@@ -43,7 +44,8 @@ internal sealed record MotionHead(string Name, ImmutableArray<LinearLayer> Layer
                 {
                     double factor = factors[row * inner + k];
                     offset[row] += factor * bias[k] * layer.LrMul;
-                    for (int column = 0; column < target.Length; column++) target[column] += factor * scale * weight[k * layer.Inputs + column];
+                    for (int column = 0; column < target.Length; column++)
+                        target[column] += factor * scale * weight[k * layer.Inputs + column];
                 }
             });
             (matrix, columns) = (product, layer.Inputs);

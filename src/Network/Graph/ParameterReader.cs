@@ -16,7 +16,9 @@ internal static class ParameterReader
         return weights.Read(name);
     }
 
-    /// <summary>What <see cref="ReadParameter"/> gives, without a copy where the file holds it so; not to be used after the checkpoint is closed.</summary>
+    /// <summary>
+    /// What <see cref="ReadParameter"/> gives, without a copy where the file holds it so; not to be used after the checkpoint is closed.
+    /// </summary>
     /// <param name="weights">The checkpoint.</param>
     /// <param name="name">The parameter.</param>
     /// <param name="shape">The extents expected.</param>
@@ -30,7 +32,9 @@ internal static class ParameterReader
     private static void DemandShape(ITensorSource weights, string name, ReadOnlySpan<int> shape)
     {
         if (weights.Tensors.TryGetValue(name, out TensorInfo? info) && !Squeeze(info.Shape.ToArray()).SequenceEqual(Squeeze(shape)))
-            throw new WeightsException($"{weights.Name}: tensor '{name}' has shape [{string.Join(", ", info.Shape)}], expected [{string.Join(", ", shape.ToArray())}]");
+            throw new WeightsException(
+                $"{weights.Name}: tensor '{name}' has shape [{string.Join(", ", info.Shape)}], expected " +
+                $"[{string.Join(", ", shape.ToArray())}]");
     }
 
     private static int[] Squeeze(ReadOnlySpan<int> shape) => [.. shape.ToArray().Where(extent => extent != 1)];

@@ -6,9 +6,9 @@ namespace Lia.Weights;
 /// A checkpoint written by <c>torch.save</c>, in the zip or the older stream format, read without Python: nothing in it is ever executed.
 /// </summary>
 /// <remarks>
-/// The tensors are those of the dictionary that holds a generator, at most four levels down; of several that of <c>gen</c>, where the official
-/// training program keeps it. Of other networks they are those under <c>gen</c>, at the top level, or in the only dictionary of tensors one
-/// level down (<see cref="Location"/> tells which). Other values, among
+/// The tensors are those of the dictionary that holds a generator, at most four levels down; of several that of <c>gen</c>, where the
+/// official training program keeps it. Of other networks they are those under <c>gen</c>, at the top level, or in the only dictionary of
+/// tensors one level down (<see cref="Location"/> tells which). Other values, among
 /// them objects of unknown classes, are skipped (<see cref="Skipped"/>). Contiguous tensors are read straight from the mapped file.
 /// The file must not be shortened while it is open.
 /// </remarks>
@@ -46,7 +46,7 @@ public sealed class PyTorchCheckpoint : ITensorSource
         _budget = new PickleBudget(cancellation);
         try
         {
-            PickleNode root = Checkpoint.IsZip(file) ? ReadZip() : ReadLegacy();
+            PickleNode root = ZipDirectory.IsZip(file) ? ReadZip() : ReadLegacy();
             PickleDictionary state = FindState(root, weights);
             AddTensors(state);
         }
@@ -69,12 +69,14 @@ public sealed class PyTorchCheckpoint : ITensorSource
     /// <summary>Always <c>PyTorch</c>.</summary>
     public string Format => "PyTorch";
 
-    /// <summary>What stands before the names of the generator's tensors in their dictionary, with its last point; empty for nothing.</summary>
+    /// <summary>
+    /// What stands before the names of the generator's tensors in their dictionary, with its last point; empty for nothing.
+    /// </summary>
     internal string Prefix { get; private set; } = "";
 
     /// <summary>
-    /// The keys of the dictionary the tensors were found in, for example <c>gen</c>, and what stands before all of their names there; empty for
-    /// the top level.
+    /// The keys of the dictionary the tensors were found in, for example <c>gen</c>, and what stands before all of their names there; empty
+    /// for the top level.
     /// </summary>
     public string Location { get; private set; } = "";
 

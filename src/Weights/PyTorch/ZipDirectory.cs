@@ -37,6 +37,9 @@ internal sealed class ZipDirectory
 
     public IReadOnlyDictionary<string, ZipMember> Members => _members;
 
+    /// <summary>Whether a file begins as a zip file does.</summary>
+    public static bool IsZip(MappedFile file) => file.Length >= 4 && file.Slice(0, 4).SequenceEqual("PK\x03\x04"u8);
+
     /// <summary>Finds where the central directory lies, from the record at the end of the file.</summary>
     private (long Start, long Length, long Count) FindDirectory()
     {

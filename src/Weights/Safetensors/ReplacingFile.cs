@@ -75,7 +75,8 @@ internal sealed partial class ReplacingFile : IDisposable
         {
             // Whoever opens a pipe for both ends waits for nobody.
             using FileStream file = new(target, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
-            if (!file.CanSeek || target.StartsWith("/dev/", StringComparison.Ordinal)) throw new IOException("it is a pipe or a device, not a file");
+            if (!file.CanSeek || target.StartsWith("/dev/", StringComparison.Ordinal))
+                throw new IOException("it is a pipe or a device, not a file");
         }
         return target;
     }

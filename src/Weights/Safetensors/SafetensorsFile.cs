@@ -5,7 +5,9 @@ using System.Runtime.InteropServices;
 namespace Lia.Weights;
 
 /// <summary>A safetensors file, memory-mapped: opening reads only the header, and tensors are views of the mapping.</summary>
-/// <remarks>The file must not be shortened while it is open: the operating system ends a process that touches a page that is gone.</remarks>
+/// <remarks>
+/// The file must not be shortened while it is open: the operating system ends a process that touches a page that is gone.
+/// </remarks>
 public sealed class SafetensorsFile : ITensorSource, IMappedTensors
 {
     private readonly MappedFile _file;
@@ -60,14 +62,19 @@ public sealed class SafetensorsFile : ITensorSource, IMappedTensors
     {
         if (!_ranges.TryGetValue(name, out (long Begin, long End) range)) throw TensorSourceExtensions.Missing(this, name);
         long length = range.End - range.Begin;
-        if (length > int.MaxValue) throw new WeightsException($"{Name}: tensor {Text.Quote(name)} takes {length} bytes, more than the 2 GiB that can be viewed");
+        if (length > int.MaxValue)
+            throw new WeightsException($"{Name}: tensor {Text.Quote(name)} takes {length} bytes, more than the 2 GiB that can be viewed");
         return _file.Slice(_dataStart + range.Begin, (int)length);
     }
 
-    /// <summary>A tensor of float32 where it lies in the mapping; null for one of another type. Its memory throws when it is used after this is disposed; a span taken before is not to be.</summary>
+    /// <summary>
+    /// A tensor of float32 where it lies in the mapping; null for one of another type. Its memory throws when it is used after this is
+    /// disposed; a span taken before is not to be.
+    /// </summary>
     internal ReadOnlyMemory<float>? Singles(string name)
     {
-        if (!BitConverter.IsLittleEndian || !_tensors.TryGetValue(name, out TensorInfo? info) || info.DType != DType.Float32 || info.ElementCount > Array.MaxLength) return null;
+        if (!BitConverter.IsLittleEndian || !_tensors.TryGetValue(name, out TensorInfo? info) || info.DType != DType.Float32
+            || info.ElementCount > Array.MaxLength) return null;
         return new MappedSingles(this, name, (int)info.ElementCount).Memory;
     }
 
@@ -84,7 +91,8 @@ public sealed class SafetensorsFile : ITensorSource, IMappedTensors
     public void CopyBytesTo(string name, Span<byte> destination)
     {
         ReadOnlySpan<byte> bytes = Bytes(name);
-        if (bytes.Length != destination.Length) throw new ArgumentException($"Tensor {name} takes {bytes.Length} bytes, the destination {destination.Length}.");
+        if (bytes.Length != destination.Length)
+            throw new ArgumentException($"Tensor {name} takes {bytes.Length} bytes, the destination {destination.Length}.");
         bytes.CopyTo(destination);
     }
 
@@ -103,7 +111,8 @@ public sealed class SafetensorsFile : ITensorSource, IMappedTensors
         }
 
         // The mapping does not move.
-        public override unsafe MemoryHandle Pin(int elementIndex = 0) => new((float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(GetSpan())) + elementIndex);
+        public override unsafe MemoryHandle Pin(int elementIndex = 0) =>
+            new((float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(GetSpan())) + elementIndex);
 
         public override void Unpin()
         {

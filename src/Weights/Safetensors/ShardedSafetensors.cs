@@ -3,9 +3,9 @@ using System.Text.Json;
 namespace Lia.Weights;
 
 /// <summary>
-/// A checkpoint in several safetensors files with an index, <c>model.safetensors.index.json</c>, that says which tensor is in which. The files
-/// are opened for an index that was named itself, and no other are: its names are plain names of safetensors files beside it, which may be
-/// links to files in the same folder only.
+/// A checkpoint in several safetensors files with an index, <c>model.safetensors.index.json</c>, that says which tensor is in which. The
+/// files are opened for an index that was named itself, and no other are: its names are plain names of safetensors files beside it, which
+/// may be links to files in the same folder only.
 /// </summary>
 internal sealed class ShardedSafetensors : ITensorSource, IMappedTensors
 {

@@ -19,10 +19,13 @@ internal static class AtomicInstructions
         r.TakeAny("relaxed", "acquire", "release", "acq_rel");
         r.TakeAny("cta", "gpu", "sys");
         StateSpace space = MemoryInstructions.TakeSpace(r);
-        string[] operations = returns ? ["and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"] : ["and", "or", "xor", "add", "inc", "dec", "min", "max"];
+        string[] operations = returns ? ["and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"]
+            : ["and", "or", "xor", "add", "inc", "dec", "min", "max"];
         string? operation = null;
-        if (space == StateSpace.Generic && (operation = r.TakeAny(operations)) is not null) space = MemoryInstructions.TakeSpace(r); // ILGPU's order, which the assembler takes too
-        if (space is not (StateSpace.Global or StateSpace.Shared or StateSpace.Generic)) throw r.Error($"there are no atomics on .{MemoryInstructions.InstructionSpace(space)}");
+        // ILGPU's order, which the assembler takes too
+        if (space == StateSpace.Generic && (operation = r.TakeAny(operations)) is not null) space = MemoryInstructions.TakeSpace(r);
+        if (space is not (StateSpace.Global or StateSpace.Shared or StateSpace.Generic))
+            throw r.Error($"there are no atomics on .{MemoryInstructions.InstructionSpace(space)}");
         operation ??= r.Require(operations);
         bool noFlush = operation == "add" && r.Take("noftz");
         PtxType type = operation switch

@@ -4,7 +4,8 @@ namespace Lia.PtxEmulator.Parser;
 
 /// <summary>
 /// Reads the textbook PTX a compiler emits: module directives, entries, flat bodies of declarations, labels and instructions.
-/// What it does not know is an error with its line; nothing is skipped except debug lines (.file, .loc), .pragma and functions that nothing calls.
+/// What it does not know is an error with its line; nothing is skipped except debug lines (.file, .loc), .pragma and functions that nothing
+/// calls.
 /// </summary>
 internal sealed class PtxParser
 {
@@ -50,7 +51,8 @@ internal sealed class PtxParser
         return module;
     }
 
-    // Nothing can call it, since calls are not known: ILGPU's compiler leaves a function behind for each intrinsic that it has put in place.
+    // Nothing can call it, since calls are not known: ILGPU's compiler leaves a function behind for each intrinsic that it has put in
+    // place.
     private void SkipFunction()
     {
         while (!Current.Is("{"))

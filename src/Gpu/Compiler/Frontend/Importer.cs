@@ -42,6 +42,13 @@ internal sealed partial class Importer
         _builder.At(start);
     }
 
+    /// <summary>
+    /// Whether a kernel's first parameter is the index of its thread, so that the group's size is the launcher's choice and the extent a
+    /// hidden parameter.
+    /// </summary>
+    public static bool IsImplicitlyGrouped(MethodInfo kernel) =>
+        kernel.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(ILGPU.Index1D);
+
     /// <summary>Imports a kernel and lays out its parameters.</summary>
     public static (Function Function, List<KernelParameter> Parameters, bool ImplicitlyGrouped) Import(
         MethodInfo kernel, CompileTarget target)
@@ -63,7 +70,7 @@ internal sealed partial class Importer
             throw place.Refuse(
                 $"its index {formal[0].Name} is a {first.Name}: take an Index1D i and the width, x = i % width, y = i / width, or " +
                 "launch groups with a KernelConfig and read Grid.GlobalIndex");
-        bool grouped = KernelCompiler.IsImplicitlyGrouped(kernel);
+        bool grouped = IsImplicitlyGrouped(kernel);
         var parameters = new List<KernelParameter>();
         var arguments = new StackValue[formal.Length];
         _builder.Body = _entry.Body;

@@ -13,8 +13,8 @@ internal enum HalfConvolutionKind
     Same,
 
     /// <summary>
-    /// 3x3 with stride 2 over a phase-separated picture of (2h + 1) x (2w + 1), bias, activation, then a 1x1 convolution of a second input of h x w
-    /// added: the second half of a residual block.
+    /// 3x3 with stride 2 over a phase-separated picture of (2h + 1) x (2w + 1), bias, activation, then a 1x1 convolution of a second input
+    /// of h x w added: the second half of a residual block.
     /// </summary>
     Down,
 
@@ -43,9 +43,10 @@ internal enum WeightPrecision
 ///         a step is a tap of a chunk of inputs; 8 x 8 halves are a core matrix (128 bytes), so a block's weights of a step,
 ///         any multiple of 8 outputs, are one run of bytes in the order the tensor cores read
 /// </code>
-/// A fine layer takes every chunk twice, with the weights rounded to halves and with what the rounding left over; of a pair each tap takes its two steps, the left-over first, one after the
-/// other. Weights are divided by a power of two that brings the largest to [0.5, 1] (of pairs 2^14 times that, so that the left-over is a normal number too); <see cref="Factor"/> undoes it
-/// in float32, so that neither small nor huge weights leave the range of fp16.
+/// A fine layer takes every chunk twice, with the weights rounded to halves and with what the rounding left over; of a pair each tap takes
+/// its two steps, the left-over first, one after the other. Weights are divided by a power of two that brings the largest to [0.5, 1] (of
+/// pairs 2^14 times that, so that the left-over is a normal number too); <see cref="Factor"/> undoes it in float32, so that neither small
+/// nor huge weights leave the range of fp16.
 /// </summary>
 internal sealed class HalfConvolutionWeights : IDisposable
 {
@@ -138,9 +139,12 @@ internal sealed class HalfConvolutionWeights : IDisposable
     public int PartialSums(int splits) => splits == 1 ? 0 : splits + (Kind == HalfConvolutionKind.Down ? 1 : 0);
 
     /// <summary>Most parts K can be cut into.</summary>
-    public int MostSplits => Steps.Take(PhaseStarts.Count > 1 ? PhaseStarts[1] : Steps.Count).Count(step => step.Source == 0 && (step.Flags & ConvolutionStep.LoadsTile) != 0);
+    public int MostSplits => Steps.Take(PhaseStarts.Count > 1 ? PhaseStarts[1] : Steps.Count)
+        .Count(step => step.Source == 0 && (step.Flags & ConvolutionStep.LoadsTile) != 0);
 
-    /// <summary>The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape (<see cref="WgmmaStep"/>); another follows the last.</summary>
+    /// <summary>
+    /// The steps as <see cref="WgmmaConvolution"/> reads them for a tile's shape (<see cref="WgmmaStep"/>); another follows the last.
+    /// </summary>
     public ArrayView<Int4> WgmmaSteps(ConvolutionCut cut)
     {
         (int, int, int, int) key = (cut.BlocksX, cut.BlocksY, cut.TileFrames, cut.Blocks);
@@ -172,12 +176,14 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
     /// <summary>The shares of <see cref="WgmmaUpConvolution"/>, which computes all phases together: runs of chunks.</summary>
     public IReadOnlyList<ConvolutionPart> ChunkParts(int splits) =>
-        [.. Enumerable.Range(0, splits).Select(split => new ConvolutionPart(Chunks * split / splits, Chunks * (split + 1) / splits, 0, split))];
+        [.. Enumerable.Range(0, splits)
+            .Select(split => new ConvolutionPart(Chunks * split / splits, Chunks * (split + 1) / splits, 0, split))];
 
     /// <summary>Parts on the device; made once for a number of splits.</summary>
     public ArrayView<Int4> Upload(IReadOnlyList<ConvolutionPart> parts, int splits)
     {
-        if (!_parts.TryGetValue(splits, out MemoryBuffer1D<Int4, Stride1D.Dense>? buffer)) _parts.Add(splits, buffer = _loader.Allocate1D<Int4>([.. parts.Select(part => part.Packed)]));
+        if (!_parts.TryGetValue(splits, out MemoryBuffer1D<Int4, Stride1D.Dense>? buffer))
+            _parts.Add(splits, buffer = _loader.Allocate1D<Int4>([.. parts.Select(part => part.Packed)]));
         return buffer.View;
     }
 
@@ -199,7 +205,8 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <param name="kernel">3 or 1.</param>
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
     /// <param name="precision">What each weight becomes.</param>
-    public static HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
+        int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] taps = [.. Enumerable.Range(0, kernel)];
@@ -207,8 +214,12 @@ internal sealed class HalfConvolutionWeights : IDisposable
         return packer.Finish(loader, HalfConvolutionKind.Same, [0]);
     }
 
-    /// <summary>A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of inputs.</summary>
-    public static HalfConvolutionWeights Down(KernelLoader loader, ReadOnlyMemory<float> weight, ReadOnlyMemory<float> skip, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    /// <summary>
+    /// A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of
+    /// inputs.
+    /// </summary>
+    public static HalfConvolutionWeights Down(KernelLoader loader, ReadOnlyMemory<float> weight, ReadOnlyMemory<float> skip, int outputs,
+        int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         for (int phase = 0; phase < 4; phase++)
@@ -218,9 +229,11 @@ internal sealed class HalfConvolutionWeights : IDisposable
     }
 
     /// <summary>
-    /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0, odd ones row 1.
+    /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0,
+    /// odd ones row 1.
     /// </summary>
-    public static HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
+    public static HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk,
+        WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
         int[] phases = new int[4];
@@ -243,7 +256,8 @@ internal sealed class HalfConvolutionWeights : IDisposable
         foreach (Vector<int> values in vectors) largest = Vector.Max(largest, values & magnitude);
         int bits = 0;
         for (int lane = 0; lane < Vector<int>.Count; lane++) bits = Math.Max(bits, largest[lane]);
-        foreach (float value in weight[(vectors.Length * Vector<int>.Count)..]) bits = Math.Max(bits, BitConverter.SingleToInt32Bits(value) & int.MaxValue);
+        foreach (float value in weight[(vectors.Length * Vector<int>.Count)..])
+            bits = Math.Max(bits, BitConverter.SingleToInt32Bits(value) & int.MaxValue);
         float most = BitConverter.Int32BitsToSingle(bits);
         return most == 0 ? 1 : MathF.ScaleB(1, Math.Clamp(MathF.ILogB(most) + 1, -120, 120));
     }
@@ -255,9 +269,12 @@ internal sealed class HalfConvolutionWeights : IDisposable
         foreach (MemoryBuffer table in _parts.Values.Concat<MemoryBuffer>(_wgmmaSteps.Values)) table.Dispose();
     }
 
-    /// <summary>Steps that share an input: the taps <paramref name="Rows"/> x <paramref name="Columns"/> of a kernel, for every chunk.</summary>
+    /// <summary>
+    /// Steps that share an input: the taps <paramref name="Rows"/> x <paramref name="Columns"/> of a kernel, for every chunk.
+    /// </summary>
     private sealed record Segment(
-        ReadOnlyMemory<float> Weight, int Kernel, int[] Rows, int[] Columns, int Source = 0, int Plane = 0, int OriginY = 0, int OriginX = 0)
+        ReadOnlyMemory<float> Weight, int Kernel, int[] Rows, int[] Columns, int Source = 0, int Plane = 0, int OriginY = 0,
+        int OriginX = 0)
     {
         private float? _peak;
 
@@ -328,7 +345,8 @@ internal sealed class HalfConvolutionWeights : IDisposable
             {
                 // The second pass meets the input tile of the first.
                 int inChunk = i % (_passes * segment.Taps), tap = precision == WeightPrecision.Pair ? inChunk / 2 : inChunk % segment.Taps;
-                int flags = (inChunk == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0) | shape << ConvolutionStep.MapShift;
+                int flags = (inChunk == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0)
+                    | shape << ConvolutionStep.MapShift;
                 steps.Add(new(
                     segment.Source, segment.Plane, i / (_passes * segment.Taps) * _chunk / 8, flags, segment.OriginY, segment.OriginX, halo,
                     tap / segment.Columns.Length * 256 + tap % segment.Columns.Length));
@@ -345,7 +363,8 @@ internal sealed class HalfConvolutionWeights : IDisposable
             int toLeft = precision switch { WeightPrecision.Pair => -block, WeightPrecision.Fine => taps.Length * block, _ => 0 };
             Parallel.For(0, outputs, output => HalfPacking.PackRow(
                 segment.Weight.Span.Slice(output * inputs * kernelSize, inputs * kernelSize), kernelSize, taps, unit,
-                start + (isPair ? block : 0) + output / 8 * (8 * _chunk) + output % 8 * 8, 64, _chunk / 8, _passes * taps.Length * block, (isPair ? 2 : 1) * block, toLeft, packed));
+                start + (isPair ? block : 0) + output / 8 * (8 * _chunk) + output % 8 * 8, 64, _chunk / 8, _passes * taps.Length * block,
+                (isPair ? 2 : 1) * block, toLeft, packed));
         }
     }
 }

@@ -4,7 +4,10 @@ using System.Runtime.Intrinsics;
 
 namespace Lia.Kernels.Convolution;
 
-/// <summary>float32 weights to halves on the host, eight at a time. The methods are compiled with everything the processor has at the first call: they run while a program starts, long before others are.</summary>
+/// <summary>
+/// float32 weights to halves on the host, eight at a time. The methods are compiled with everything the processor has at the first call:
+/// they run while a program starts, long before others are.
+/// </summary>
 internal static class HalfPacking
 {
     /// <summary>Values that are packed together: the inputs of a core matrix.</summary>
@@ -24,7 +27,8 @@ internal static class HalfPacking
     /// <param name="packed">The halves. Of the last run, inputs that are not there become zeros.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackRow(
-        ReadOnlySpan<float> row, int kernelSize, ReadOnlySpan<int> taps, float unit, int start, int ofOctet, int octets, int ofChunk, int ofTap, int toLeft, Span<Half> packed)
+        ReadOnlySpan<float> row, int kernelSize, ReadOnlySpan<int> taps, float unit, int start, int ofOctet, int octets, int ofChunk,
+        int ofTap, int toLeft, Span<Half> packed)
     {
         Span<ushort> bits = MemoryMarshal.Cast<Half, ushort>(packed);
         Span<float> few = stackalloc float[Width];
@@ -39,8 +43,10 @@ internal static class HalfPacking
                 {
                     ref float first = ref MemoryMarshal.GetReference(row.Slice(at, (Width - 1) * kernelSize + 1));
                     values = Vector256.Create(
-                        first, Unsafe.Add(ref first, kernelSize), Unsafe.Add(ref first, 2 * kernelSize), Unsafe.Add(ref first, 3 * kernelSize),
-                        Unsafe.Add(ref first, 4 * kernelSize), Unsafe.Add(ref first, 5 * kernelSize), Unsafe.Add(ref first, 6 * kernelSize), Unsafe.Add(ref first, 7 * kernelSize));
+                        first, Unsafe.Add(ref first, kernelSize), Unsafe.Add(ref first, 2 * kernelSize),
+                        Unsafe.Add(ref first, 3 * kernelSize),
+                        Unsafe.Add(ref first, 4 * kernelSize), Unsafe.Add(ref first, 5 * kernelSize), Unsafe.Add(ref first, 6 * kernelSize),
+                        Unsafe.Add(ref first, 7 * kernelSize));
                 }
                 else
                 {
@@ -76,7 +82,8 @@ internal static class HalfPacking
         // A subnormal half counts in 2^-24, which is the last place of a half more: the sum is rounded to it.
         Vector256<float> half = Vector256.Create(0.5f), sum = magnitude.AsSingle() + half;
         Vector256<uint> isSmall = Vector256.LessThan(magnitude, Vector256.Create(LeastNormal));
-        Vector256<uint> bits = Vector256.ConditionalSelect(isSmall, sum.AsUInt32() - half.AsUInt32(), normalBits) | Vector256.ShiftRightLogical(sign, 16);
+        Vector256<uint> bits = Vector256.ConditionalSelect(isSmall, sum.AsUInt32() - half.AsUInt32(), normalBits)
+            | Vector256.ShiftRightLogical(sign, 16);
         Vector256<uint> rounded = Vector256.ConditionalSelect(isSmall, (sum - half).AsUInt32(), normal & Vector256.Create(~0x1fffu)) | sign;
         left = values - rounded.AsSingle();
         return Vector128.Narrow(bits.GetLower(), bits.GetUpper());

@@ -22,7 +22,8 @@ internal sealed class Float32Weights : CudaWeights
         return new ActivationMap(layout.Reserve((long)size * size * channels), 1, size, size, channels);
     })];
 
-    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new Float32PlanBuilder(Loader, this, graph, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) =>
+        new Float32PlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     protected override void AddBlock(ITensorSource weights, ResBlock block)
     {
@@ -35,7 +36,8 @@ internal sealed class Float32Weights : CudaWeights
         Pack(layer.Weight, weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Resampling == Resampling.Up);
 
     private void AddConvolution(ITensorSource weights, ConvolutionLayer layer) => Begin(() =>
-        Pack(layer.Weight, weights.ViewParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs, layer.Inputs, layer.Kernel, transposed: false));
+        Pack(layer.Weight, weights.ViewParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel), layer.Outputs,
+            layer.Inputs, layer.Kernel, transposed: false));
 
     private Action Pack(string name, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel, bool transposed)
     {

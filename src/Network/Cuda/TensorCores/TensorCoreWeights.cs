@@ -14,8 +14,9 @@ namespace Lia.Network.Cuda.TensorCores;
 internal sealed class TensorCoreWeights : CudaWeights
 {
     /// <summary>
-    /// Up to this resolution weights are sums of two halves. What the encoder's last layers and the decoder's first lose displaces every warp behind them, and their
-    /// products are few: three per cent more time at 32 frames, and on the reference files up to a third less error of the frames.
+    /// Up to this resolution weights are sums of two halves. What the encoder's last layers and the decoder's first lose displaces every
+    /// warp behind them, and their products are few: three per cent more time at 32 frames, and on the reference files up to a third less
+    /// error of the frames.
     /// </summary>
     private const int FinestResolution = 16;
 
@@ -46,7 +47,9 @@ internal sealed class TensorCoreWeights : CudaWeights
     /// <summary>What launches the convolutions.</summary>
     public HalfConvolutionLauncher Launcher { get; }
 
-    /// <summary>The encoder's last convolution as a matrix [style, octet, part, row, column, 8], divided by <see cref="LastFactor"/>.</summary>
+    /// <summary>
+    /// The encoder's last convolution as a matrix [style, octet, part, row, column, 8], divided by <see cref="LastFactor"/>.
+    /// </summary>
     public ArrayView<Half> Last { get; private set; }
 
     /// <summary>What its sums are multiplied by.</summary>
@@ -67,7 +70,8 @@ internal sealed class TensorCoreWeights : CudaWeights
         return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
     }
 
-    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) => new TensorCorePlanBuilder(Loader, this, graph, arena, frames, isTapped);
+    public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) =>
+        new TensorCorePlanBuilder(Loader, this, graph, arena, frames, isTapped);
 
     public override void Commit() => Launcher.Commit();
 
@@ -83,7 +87,9 @@ internal sealed class TensorCoreWeights : CudaWeights
     {
         ConvolutionLayer first = block.Conv1, second = block.Conv2;
         WeightPrecision precision = PrecisionAt(block.Resolution);
-        Begin(() => Keep(first.Weight, HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk, precision)));
+        Begin(() => Keep(first.Weight,
+            HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk,
+            precision)));
         Begin(() => Keep(second.Weight, HalfConvolutionWeights.Down(
             Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, precision)));
     }
@@ -107,9 +113,11 @@ internal sealed class TensorCoreWeights : CudaWeights
         };
     });
 
-    protected override Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight) => Keep(layer.Weight, layer.Resampling == Resampling.Up
+    protected override Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight) =>
+        Keep(layer.Weight, layer.Resampling == Resampling.Up
         ? HalfConvolutionWeights.Up(Loader, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, PrecisionAt(resolution))
-        : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk, Parts == 2 ? WeightPrecision.Pair : WeightPrecision.Half));
+        : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk,
+            Parts == 2 ? WeightPrecision.Pair : WeightPrecision.Half));
 
     private WeightPrecision PrecisionAt(int resolution) =>
         Parts == 2 ? WeightPrecision.Pair : resolution <= FinestResolution ? WeightPrecision.Fine : WeightPrecision.Half;

@@ -20,7 +20,9 @@ public static class TensorSourceExtensions
         return values;
     }
 
-    /// <summary>What <see cref="Read"/> gives, without a copy where the file holds it as it is wanted: float32 in a safetensors file.</summary>
+    /// <summary>
+    /// What <see cref="Read"/> gives, without a copy where the file holds it as it is wanted: float32 in a safetensors file.
+    /// </summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="name">A key of <see cref="ITensorSource.Tensors"/>.</param>
     /// <returns>The values in row-major order; not to be used after <paramref name="source"/> is disposed.</returns>
@@ -36,7 +38,8 @@ public static class TensorSourceExtensions
     {
         if (!source.Tensors.TryGetValue(name, out TensorInfo? info)) throw Missing(source, name);
         if (info.ElementCount > Array.MaxLength)
-            throw new WeightsException($"{source.Name}: tensor {Text.Quote(name)} has {info.ElementCount} elements, too many for one array");
+            throw new WeightsException(
+                $"{source.Name}: tensor {Text.Quote(name)} has {info.ElementCount} elements, too many for one array");
         float[] values = GC.AllocateUninitializedArray<float>((int)info.ElementCount);
         source.CopyTo(name, values);
         return values;
@@ -45,7 +48,9 @@ public static class TensorSourceExtensions
     private static void DemandFinite(ITensorSource source, string name, ReadOnlySpan<float> values)
     {
         int bad = FirstNonFinite(values);
-        if (bad >= 0) throw new WeightsException($"{source.Name}: tensor {Text.Quote(name)} holds {Describe(values[bad])} at element {bad} of {values.Length}");
+        if (bad >= 0)
+            throw new WeightsException(
+                $"{source.Name}: tensor {Text.Quote(name)} holds {Describe(values[bad])} at element {bad} of {values.Length}");
     }
 
     /// <summary>The tensor <see cref="ITensorSource.CopyTo"/> is asked for, its arguments checked.</summary>
@@ -55,14 +60,17 @@ public static class TensorSourceExtensions
         if (info.ElementCount != destinationLength)
             throw new ArgumentException($"Tensor {name} has {info.ElementCount} elements, the destination {destinationLength}.");
         if (!TensorConversion.IsConvertible(info.DType))
-            throw new WeightsException($"{source.Name}: tensor {Text.Quote(name)} of type {info.DType.SafetensorsName()} has no float32 form");
+            throw new WeightsException(
+                $"{source.Name}: tensor {Text.Quote(name)} of type {info.DType.SafetensorsName()} has no float32 form");
         return info;
     }
 
-    internal static WeightsException Missing(ITensorSource source, string name) => new($"{source.Name}: there is no tensor {Text.Quote(name)}");
+    internal static WeightsException Missing(ITensorSource source, string name) =>
+        new($"{source.Name}: there is no tensor {Text.Quote(name)}");
 
     /// <summary>Index of the first NaN or infinity (exponent bits all ones), or -1.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // It runs over all weights while a program starts, before slow code would be replaced.
+    // It runs over all weights while a program starts, before slow code would be replaced.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static int FirstNonFinite(ReadOnlySpan<float> values)
     {
         const uint Exponent = 0x7f800000;

@@ -45,7 +45,8 @@ internal static class GeneratorChoice
         string all = string.Join(", ", names.Select(name => name.Length == 0 ? "the top level" : Text.Quote(name)));
         throw new WeightsException(
             wanted is null ? $"{file}: it holds {names.Count} generators: {all}; say which is wanted (--weights NAME)"
-            : found.Length == 0 ? $"{file}: there is no generator called {Text.Quote(wanted)} in it; there is {(all.Length > 0 ? all : "none")}"
+            : found.Length == 0
+                ? $"{file}: there is no generator called {Text.Quote(wanted)} in it; there is {(all.Length > 0 ? all : "none")}"
             : $"{file}: {found.Length} of its generators are called {Text.Quote(wanted)}: {all}; give the whole name");
     }
 

@@ -79,11 +79,6 @@ internal abstract class CudaPlanBuilder(
             [PixelConversion.PreparePack(loader,
             new() { Pixels = pixels, Planes = planes, Frames = frames, PixelsPerFrame = size * size })]);
 
-    /// <summary>latent = origin + basis alpha.</summary>
-    public void Displacement(ArrayView<float> basis, ArrayView<float> origin, ArrayView<float> codes, int motion, ArrayView<float> latents,
-        int style) =>
-        Add("displacement", [Linear(basis, origin, codes, motion, latents, style)]);
-
     /// <summary>Pictures to appearance and motion codes.</summary>
     public void Encoder(EncoderOperands operands)
     {

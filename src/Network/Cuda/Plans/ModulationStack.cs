@@ -32,14 +32,17 @@ internal sealed class ModulationStack(int granule)
         return offset;
     }
 
-    /// <summary>Appends a demodulation, whose squares lie at <see cref="SquaresLength"/> as it was before; returns where its factors start.</summary>
+    /// <summary>
+    /// Appends a demodulation, whose squares lie at <see cref="SquaresLength"/> as it was before; returns where its factors start.
+    /// </summary>
     public int AddDemodulation(ModulatedConvolutionLayer layer, int style)
     {
         int offset = DemodulationLength, padded = Padded(layer.Outputs);
         for (int output = 0; output < padded; output++)
         {
             int inputs = output < layer.Outputs ? layer.Inputs : 0;
-            Rows.Add(new() { Style = style, Inputs = inputs, Weights = SquaresLength + output * inputs, Output = offset + output, Layer = Layers.Count });
+            Rows.Add(new() { Style = style, Inputs = inputs, Weights = SquaresLength + output * inputs, Output = offset + output,
+                Layer = Layers.Count });
         }
         Layers.Add(new() { Offset = style, Length = layer.Inputs });
         SquaresLength += layer.Outputs * layer.Inputs;

@@ -17,14 +17,8 @@ internal enum CudaPlanKind
     /// <summary>Planes of driving frames to appearance and motion codes.</summary>
     Encoder,
 
-    /// <summary>Motion codes to latents.</summary>
-    Displacement,
-
     /// <summary>Latents to planes.</summary>
     Synthesis,
-
-    /// <summary>Planes to planes: encoder, displacement and synthesis in one.</summary>
-    Frames,
 
     /// <summary>Planes to RGB bytes.</summary>
     PixelsOut,

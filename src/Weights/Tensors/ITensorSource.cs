@@ -23,7 +23,8 @@ public interface ITensorSource : IDisposable
     string Location => "";
 
     /// <summary>
-    /// Entries beside the tensors that are no tensors, or tensors of a type that is not read; each name once, the middle of long ones left out.
+    /// Entries beside the tensors that are no tensors, or tensors of a type that is not read; each name once, the middle of long ones left
+    /// out.
     /// </summary>
     IReadOnlyList<string> Skipped => [];
 

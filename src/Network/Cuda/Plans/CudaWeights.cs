@@ -11,8 +11,8 @@ using Lia.Weights;
 namespace Lia.Network.Cuda;
 
 /// <summary>
-/// Every parameter of the network on the device, laid out as the kernels read them. The checkpoint is read once, here. What does not depend on the
-/// precision is here; derived classes hold the convolutions.
+/// Every parameter of the network on the device, laid out as the kernels read them. The checkpoint is read once, here. What does not depend
+/// on the precision is here; derived classes hold the convolutions.
 /// </summary>
 internal abstract class CudaWeights : IDisposable
 {
@@ -102,7 +102,8 @@ internal abstract class CudaWeights : IDisposable
         {
             failure = e;
         }
-        // All are waited for, and all that succeeded is kept: the checkpoint may be gone after this, and what is on the device has to be found. The first failure in the order of the network is told.
+        // All are waited for, and all that succeeded is kept: the checkpoint may be gone after this, and what is on the device has to be
+        // found. The first failure in the order of the network is told.
         for (int i = 0; i < _parts.Count; i++) // Parts may begin others.
         {
             try
@@ -126,14 +127,17 @@ internal abstract class CudaWeights : IDisposable
     /// <summary>The encoder's 4x4 convolution of a 4x4 map.</summary>
     protected abstract void AddLast(ITensorSource weights, ConvolutionLayer layer);
 
-    /// <summary>Packs and uploads a modulated convolution, on any thread; what is returned keeps it and is called as <see cref="Begin"/> says.</summary>
+    /// <summary>
+    /// Packs and uploads a modulated convolution, on any thread; what is returned keeps it and is called as <see cref="Begin"/> says.
+    /// </summary>
     /// <param name="layer">3x3.</param>
     /// <param name="resolution">Side of its output.</param>
     /// <param name="weight">[outputs, inputs, 3, 3].</param>
     protected abstract Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight);
 
     /// <summary>Begins a part of loading on the thread pool.</summary>
-    /// <param name="part">Reads, packs and uploads beside other parts; what it returns is called by the constructing thread, in the order of the beginnings.</param>
+    /// <param name="part">Reads, packs and uploads beside other parts; what it returns is called by the constructing thread, in the order
+    /// of the beginnings.</param>
     protected void Begin(Func<Action> part) => _parts.Add(Task.Run(part));
 
     protected T Own<T>(T resource) where T : IDisposable
@@ -198,7 +202,8 @@ internal abstract class CudaWeights : IDisposable
         (StyleLength, DemodulationLength) = (stack.StyleLength, stack.DemodulationLength);
 
         // Where each layer's share lies is known: they are filled side by side.
-        float[] matrix = new float[stack.StyleLength * synthesis.Conv1.Convolution.Modulation.Inputs], bias = new float[stack.StyleLength], squares = new float[stack.SquaresLength];
+        float[] matrix = new float[stack.StyleLength * synthesis.Conv1.Convolution.Modulation.Inputs], bias = new float[stack.StyleLength],
+            squares = new float[stack.SquaresLength];
         foreach ((ModulatedConvolutionLayer layer, int style) in modulations)
         {
             Begin(() =>
@@ -212,8 +217,11 @@ internal abstract class CudaWeights : IDisposable
             ModulatedConvolutionLayer convolution = layer.Convolution;
             Begin(() =>
             {
-                ReadOnlyMemory<float> weight = weights.ViewParameter(convolution.Weight, convolution.Outputs, convolution.Inputs, convolution.Kernel, convolution.Kernel);
-                ConvolutionWeights.SquareSums(weight.Span, convolution.Inputs, convolution.Kernel, squares.AsSpan(start, convolution.Outputs * convolution.Inputs));
+                ReadOnlyMemory<float> weight =
+                    weights.ViewParameter(convolution.Weight, convolution.Outputs, convolution.Inputs, convolution.Kernel,
+                    convolution.Kernel);
+                ConvolutionWeights.SquareSums(weight.Span, convolution.Inputs, convolution.Kernel,
+                    squares.AsSpan(start, convolution.Outputs * convolution.Inputs));
                 return PackModulated(convolution, resolution, weight);
             });
         }
