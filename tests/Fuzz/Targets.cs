@@ -9,6 +9,7 @@ using Lia.Media.Ffmpeg;
 using Lia.Media.IO;
 using Lia.Media.Png;
 using Lia.Media.Raw;
+using Lia.Media.Stills;
 using Lia.Testing;
 using Lia.Tests;
 using Lia.Weights;
@@ -68,8 +69,8 @@ internal static class Targets
     /// <summary>The targets; those that go through files, which are slower, have smaller shares.</summary>
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
-        new("safetensors", 48, MakeSafetensors, ReadSafetensors, static e => e is WeightsException),
-        new("pickle", 48, static mutator => mutator.Mutate([LegacySeed.Value[137..1336]], PickleWords), ReadPickle,
+        new("safetensors", 44, MakeSafetensors, ReadSafetensors, static e => e is WeightsException),
+        new("pickle", 44, static mutator => mutator.Mutate([LegacySeed.Value[137..1336]], PickleWords), ReadPickle,
             static e => e is WeightsException),
         new("pt-zip", 4, MakeZip, static input => ReadCheckpoint("zip.pt", input), static e => e is WeightsException)
             { FreeBytes = 1 << 20 },
@@ -77,14 +78,39 @@ internal static class Targets
             static input => ReadCheckpoint("legacy.pt", input), static e => e is WeightsException) { FreeBytes = 1 << 20 },
         new("motion", 3, MakeMotion, static input => MotionClip.Load(InFile("motion.safetensors", input)), static e => e is MediaException)
             { FreeBytes = 1 << 20 },
-        new("cache", 40, static mutator => mutator.Mutate([KernelSeed.Value], Words("\0\0\0\0", "\x01", "\xff\xff\xff\xff\x0f")),
+        new("cache", 36, static mutator => mutator.Mutate([KernelSeed.Value], Words("\0\0\0\0", "\x01", "\xff\xff\xff\xff\x0f")),
             ReadKernel, static e => e is RefusedKernel),
         // Deflate makes up to 1032 bytes of one, and a pixel of one bit becomes three bytes, on up to two canvases.
         new("png", 3, MakePng, ReadPng, static e => e is MediaException) { FreeBytes = 1 << 20, BytesPerByte = 1032 * 8 * 3 * 2 },
+        Still("jpeg", 4, static () => StillSeeds.Jpeg, "\xff\xd8", "\xff\xd9", "\xff\xda", "\xff\xc0", "\xff\xc2", "\xff\xc4", "\xff\xdb",
+            "\xff\xdd\0\x04\0\x01", "\xff\xd0", "\xff", "\0\x11\x08", "\x01\x11\0"),
+        Still("webp", 3, static () => StillSeeds.WebP, "VP8X", "VP8 ", "EXIF", "\x9d\x01\x2a", "\xff\xff\xff"),
+        Still("gif", 2, static () => StillSeeds.Gif, "\x2c", "\x21\xf9\x04", "\x21\xff\x0bNETSCAPE2.0", "\x3b", "\0", "\x80"),
+        Still("tiff", 3, static () => StillSeeds.Tiff, "II*\0", "MM\0*", "\x11\x01\x04\0", "\x17\x01\x04\0", "\x03\x01\x03\0\x01\0\0\0",
+            "\x05\0", "\x08\0", "\x32\x80", "\x42\x01\x04\0\x01\0\0\0", "\x1c\x01\x03\0\x01\0\0\0\x02\0"),
+        Still("bmp", 2, static () => StillSeeds.Bmp, "\0\0", "\0\x01", "\0\x02\x7f\x7f", "\x0c\0\0\0", "\x28\0\0\0", "\x7c\0\0\0", "BA"),
+        Still("tga", 2, static () => StillSeeds.Tga, "\x01", "\x02", "\x09", "\x0a", "\x0b", "\x10", "\xff", "\x80"),
         new("yuv4mpeg", 18, MakeYuv, ReadYuv, static e => e is MediaException) { FreeBytes = 3 << 20 },
-        new("ffprobe", 32, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"),
+        new("ffprobe", 28, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"),
             static e => e is MediaException),
     ];
+
+    /// <summary>
+    /// Still pictures. A file of nothing may have a megapixel, for which its decoder may have 48 MiB; each byte adds the most pixels it can stand
+    /// for.
+    /// </summary>
+    private static FuzzTarget Still(string name, int share, Func<byte[][]> seeds, params string[] words) =>
+        new(name, share, mutator => mutator.Mutate(seeds(), Words(words)), ReadStill, static e => e is MediaException)
+        {
+            FreeBytes = 64 << 20, BytesPerByte = 40 * 8 * 1032,
+        };
+
+    /// <summary>What is no longer of the format is refused too; it is ffmpeg's.</summary>
+    private static void ReadStill(byte[] input)
+    {
+        if (StillReader.TryRead(InFile("still", input), isClip: false, null, CancellationToken.None) is null)
+            throw new MediaException("it is not for ImageSharp");
+    }
 
     private sealed class RefusedKernel() : Exception("it is not a kernel");
 

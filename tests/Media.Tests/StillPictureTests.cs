@@ -218,6 +218,20 @@ public class StillPictureTests
             Assert.Equal($"{path}: damaged JPEG: the file ends early", Assert.Throws<MediaException>(opening).Message);
     }
 
+    /// <summary>No beginning of a file is too short to be looked at.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void The_first_bytes_alone_are_refused_or_somebody_elses(string kind)
+    {
+        using TempFolder folder = new();
+        byte[] whole = Encode(kind, Corners(64, 48));
+        for (int length = 1; length < 40; length++)
+        {
+            Exception? failure = Record.Exception(() => Assert.Null(Read(folder, whole[..length])));
+            if (failure is not null) Assert.IsType<MediaException>(failure);
+        }
+    }
+
     /// <summary>Extents in the header of a file that cannot hold them: refused before memory is taken for the picture.</summary>
     [Theory]
     [InlineData("jpg", "FF C0 00 11 08", 5, true)]

@@ -39,7 +39,7 @@ internal sealed record StillFormat(
     [
         new("JPEG", static start => start.StartsWith((ReadOnlySpan<byte>)[0xff, 0xd8, 0xff]),
             static () => new JpegDecoder { IgnoreMetadata = true }, StillStructure.Jpeg, BlockPixels),
-        new("WebP", static start => start.StartsWith("RIFF"u8) && start[8..].StartsWith("WEBP"u8),
+        new("WebP", static start => start.Length >= 12 && start.StartsWith("RIFF"u8) && start[8..].StartsWith("WEBP"u8),
             static () => new WebpDecoder { IgnoreMetadata = true }, StillStructure.WebP, DeflatedPixels),
         new("GIF", static start => start.StartsWith("GIF87a"u8) || start.StartsWith("GIF89a"u8),
             static () =>
