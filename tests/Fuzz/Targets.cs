@@ -96,8 +96,8 @@ internal static class Targets
     ];
 
     /// <summary>
-    /// Still pictures. A file of nothing may have a megapixel, for which its decoder may have 48 MiB; each byte adds the most pixels it can stand
-    /// for.
+    /// Still pictures. A file of nothing may have a megapixel, for which its decoder may have 48 MiB; each byte adds the most pixels it can
+    /// stand for.
     /// </summary>
     private static FuzzTarget Still(string name, int share, Func<byte[][]> seeds, params string[] words) =>
         new(name, share, mutator => mutator.Mutate(seeds(), Words(words)), ReadStill, static e => e is MediaException)
