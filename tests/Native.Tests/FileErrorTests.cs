@@ -77,14 +77,21 @@ public class FileErrorTests
     public void A_picture_of_20000_by_20000_is_refused_in_any_format()
     {
         using TempFolder folder = new();
-        byte[] header = new byte[1000];
+        byte[] header = new byte[54];
+        long length = header.Length + 3L * 20000 * 20000;
         "BM"u8.CopyTo(header);
         (header[10], header[14], header[26], header[28]) = (54, 40, 1, 24);
-        BitConverter.TryWriteBytes(header.AsSpan(2), header.Length);
+        BitConverter.TryWriteBytes(header.AsSpan(2), (uint)length);
         BitConverter.TryWriteBytes(header.AsSpan(18), 20000);
         BitConverter.TryWriteBytes(header.AsSpan(22), 20000);
-        File.WriteAllBytes(folder["a.bmp"], header);
-        Refused(() => RgbImage.Load(folder["a.bmp"]), folder["a.bmp"], "size 20000x20000");
+        using (FileStream file = File.Create(folder["a.bmp"]))
+        {
+            file.Write(header);
+            file.SetLength(length); // whole, and next to nothing on the disk
+        }
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        Refused(() => RgbImage.Load(folder["a.bmp"]), folder["a.bmp"], "20000x20000 is too large");
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 16 << 20);
     }
 
     [Fact]

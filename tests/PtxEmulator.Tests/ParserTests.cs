@@ -70,7 +70,7 @@ public class ParserTests
     [InlineData(".version 7.8\n.target gfx90\n", "'gfx90' is not a target")]
     [InlineData(".target sm_75\n", ".version is missing")]
     [InlineData(".version 7.8\n", ".target is missing")]
-    [InlineData(".version 7.8\n.target sm_75\n.func f() { }", "'.func' is not known at module level")]
+    [InlineData(".version 7.8\n.target sm_75\n.alias f, g;", "'.alias' is not known at module level")]
     [InlineData(".version 7.8\n.target sm_75\n.visible .entry k() { ret; ", "is not closed")]
     [InlineData(".version 7.8\n.target sm_75\n.visible .entry k() { .reg .u32 %a, %a; ret; }", "declared twice")]
     [InlineData(".version 7.8\n.target sm_75\n.visible .entry k() { .reg .u8 %a; ret; }", "registers of type U8 do not exist")]

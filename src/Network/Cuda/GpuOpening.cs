@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using ILGPU.Runtime;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
@@ -57,6 +58,14 @@ public sealed class GpuOpening : IDisposable
             ?? throw new InvalidOperationException("A device is opened for one network.");
         KernelLoader loader = opening.GetAwaiter().GetResult();
         opened?.Invoke();
+        return Executor(loader, weights, architecture, precision, onWarning);
+    }, _isStock);
+
+    // A method of its own: until a device is open, nothing of ILGPU is loaded.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private CudaExecutor Executor(
+        KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, Action<string>? onWarning)
+    {
         CudaExecutor executor = new(loader, weights, architecture, precision, ownsLoader: true);
         try
         {
@@ -71,7 +80,7 @@ public sealed class GpuOpening : IDisposable
             executor.Dispose();
             throw;
         }
-    }, _isStock);
+    }
 
     /// <summary>Lets go of a device that was not taken. Nobody waits for it.</summary>
     public void Dispose() => Interlocked.Exchange(ref _opening, null)?.ContinueWith(
