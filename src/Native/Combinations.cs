@@ -22,6 +22,9 @@ internal static class Combinations
     private const string OneByOne = "Frames that come one by one can be animated in their order only, from the first: no start frame, "
         + "loop or ping-pong.";
 
+    private const string CropOfFiles = "The driving crop can be found in files only, which can be read twice; give a box "
+        + "(--driving-crop x,y,w,h), which MotionFraming may have found.";
+
     /// <summary>Refuses options that do not go with the motion or with what is done with it.</summary>
     /// <exception cref="ArgumentException">They do not.</exception>
     public static void Check(Verb verb, Driving driving, AnimationOptions options, MotionMode mode)
@@ -33,9 +36,7 @@ internal static class Combinations
             Demand(!options.AutoDrivingCrop && options.DrivingCrop is null,
                 $"{motion.Name}: there are no driving frames in it to crop; crop them when the motion is extracted.");
         }
-        Demand(driving.IsFile || !options.AutoDrivingCrop,
-            "The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which "
-                + "MotionFraming may have found.");
+        Demand(driving.IsFile || !options.AutoDrivingCrop, CropOfFiles);
         if (verb is Verb.ExtractMotion)
             Demand(options.StartFrame is not { IsBest: true },
                 "The best start frame depends on the source: it is chosen when a picture is animated.");
@@ -53,9 +54,7 @@ internal static class Combinations
     public static void CheckHanded(Source source, AnimationOptions options)
     {
         Demand(!source.IsClip, "The source of frames that are handed over one by one is a picture, not a clip.");
-        Demand(!options.AutoDrivingCrop,
-            "The driving crop can be found in files only, which can be read twice; give a box (--driving-crop x,y,w,h), which "
-                + "MotionFraming may have found.");
+        Demand(!options.AutoDrivingCrop, CropOfFiles);
         CheckOneByOne(options);
         Demand(options.SmoothingWindow == 1, "Motion cannot be smoothed frame by frame: it takes frames to come.");
     }

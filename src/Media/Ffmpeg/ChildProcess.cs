@@ -110,6 +110,8 @@ internal sealed partial class ChildProcess : IDisposable
             throw;
         }
         if (End() != 0) throw Failure();
+        // What was killed, or what a killed heir held open, has answered nothing.
+        _token.ThrowIfCancellationRequested();
         return Tail();
     }
 

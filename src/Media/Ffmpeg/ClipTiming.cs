@@ -34,7 +34,6 @@ internal sealed record ClipTiming(Timeline Timeline, double Start, bool IsShown)
         using StreamReader reader = new(ffprobe.Output, System.Text.Encoding.ASCII);
         ClipTiming? timing = Parse(reader, path, new FileInfo(path).Length, probe);
         ffprobe.WaitForSuccess();
-        cancellationToken.ThrowIfCancellationRequested();
         return timing;
     }
 

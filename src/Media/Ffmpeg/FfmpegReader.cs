@@ -66,16 +66,16 @@ internal sealed partial class FfmpegReader : IFrameReader
     public static FfmpegReader Video(string path, int? frames, CancellationToken cancellationToken)
     {
         VideoProbe probe = Probe(path, cancellationToken);
-        WorkLimit limit = new(path, new FileInfo(path).Length);
-        // Asked before the packets are counted: what is hopeless is refused at once.
-        if (probe is { Size: { } size, Count: int said }) limit.Take(Math.Min(said, frames ?? said), size.Width, size.Height);
+        Demand(probe.Count); // before the packets are counted: what is hopeless is refused at once
         ClipTiming? timing = probe.IsStill ? null : ClipTiming.Of(path, probe, cancellationToken);
-        if (timing is not null && probe.Size is { } extent)
-        {
-            new WorkLimit(path, new FileInfo(path).Length)
-                .Take(Math.Min(timing.Timeline.Places, frames ?? int.MaxValue), extent.Width, extent.Height);
-        }
+        Demand(timing?.Timeline.Places);
         return new FfmpegReader(path, probe, timing, frames, cancellationToken);
+
+        void Demand(int? count)
+        {
+            if (probe.Size is { } size && count is { } all)
+                new WorkLimit(path, new FileInfo(path).Length).Take(Math.Min(all, frames ?? all), size.Width, size.Height);
+        }
     }
 
     /// <summary>Asks ffprobe for the file and, meanwhile, ffmpeg for its version.</summary>

@@ -55,8 +55,6 @@ internal sealed record VideoProbe(
         ], path, feeds: false, cancellationToken);
         byte[] json = ReadAnswer(ffprobe, path);
         ffprobe.WaitForSuccess();
-        // What was killed, or what a killed heir held open, has answered nothing.
-        cancellationToken.ThrowIfCancellationRequested();
         return Parse(json, path);
     }
 

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Lia.Media.IO;
 
 /// <summary>
@@ -52,7 +54,8 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
         List<FrameRate> own = [];
         if (nominal is { } clock) own.Add(clock);
         long common = 0;
-        for (int i = 1; i < times.Length && common != 1; i++) common = Divisor(common, times[i] - times[0]);
+        for (int i = 1; i < times.Length && common != 1; i++)
+            common = (long)BigInteger.GreatestCommonDivisor(common, times[i] - times[0]);
         if (Reduced(tick.Numerator, (Int128)tick.Denominator * common) is { } exact && !own.Exists(rate => IsNear(rate.Value, exact.Value)))
             own.Add(exact);
         IEnumerable<FrameRate> candidates = own.Concat(Usual.Where(usual => !own.Exists(rate => IsNear(rate.Value, usual.Value))))
@@ -115,16 +118,10 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
 
     private static FrameRate? Reduced(Int128 frames, Int128 seconds)
     {
-        Int128 divisor = (Int128)System.Numerics.BigInteger.GreatestCommonDivisor(frames, seconds);
+        Int128 divisor = (Int128)BigInteger.GreatestCommonDivisor(frames, seconds);
         if (divisor <= 0) return null;
         (frames, seconds) = (frames / divisor, seconds / divisor);
         return frames > 0 && seconds > 0 && frames <= int.MaxValue && seconds <= int.MaxValue ? new((int)frames, (int)seconds) : null;
-    }
-
-    private static long Divisor(long a, long b)
-    {
-        while (b != 0) (a, b) = (b, a % b);
-        return a;
     }
 
     private static bool IsNear(double a, double b) => Math.Abs(a / b - 1) < 0.01;

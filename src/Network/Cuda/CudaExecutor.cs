@@ -106,17 +106,6 @@ public sealed partial class CudaExecutor : IExecutor
         }
     }
 
-    /// <summary>
-    /// Packs a checkpoint, in float32, onto the best accelerator that ILGPU finds; ILGPU's own compiler compiles the kernels.
-    /// </summary>
-    /// <param name="weights">Read during the call only.</param>
-    /// <param name="architecture">The extents of the network in it.</param>
-    /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
-    /// <exception cref="NotSupportedException">ILGPU opens no accelerator, or the accelerator failed.</exception>
-    /// <exception cref="AcceleratorOutOfMemoryException">The accelerator has too little memory left.</exception>
-    public static CudaExecutor OpenStock(ITensorSource weights, ModelArchitecture architecture) =>
-        new(StockAccelerators.Open(), weights, architecture, CudaPrecision.Float32, ownsLoader: true);
-
     /// <inheritdoc/>
     public ModelArchitecture Architecture => _graph.Architecture;
 
