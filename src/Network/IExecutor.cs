@@ -21,6 +21,9 @@ public interface IExecutor : IDisposable
     /// </summary>
     int PreferredBatch => 1;
 
+    /// <summary>Clips that go through it well side by side, on a thread each; 1 where it is used by one thread at a time.</summary>
+    int Clips => 1;
+
     /// <summary>The orthonormal motion basis Q [style, motion].</summary>
     MotionBasis Basis { get; }
 
@@ -44,6 +47,11 @@ public interface IExecutor : IDisposable
     /// <param name="count">Number of frames.</param>
     /// <param name="frames">Receives [count, 3, S, S], not clamped.</param>
     void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames);
+
+    /// <summary>
+    /// Whether a batch that the device's memory does not hold fails, rather than be computed in parts: where another device can do it whole.
+    /// </summary>
+    bool KeepsBatches { get => false; set { } }
 
     /// <summary>A failure of what an executor stands on in the words of this library: what failed, and on which device.</summary>
     /// <param name="failure">What a method of the executor or of one of its pipes threw.</param>

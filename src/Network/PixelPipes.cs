@@ -10,7 +10,7 @@ public interface IPixelPipe : IDisposable
 {
     /// <summary>
     /// Batches that may be under way; one more has to wait until the first is received. 1 where the processor computes, while the caller
-    /// waits.
+    /// waits. It may change from one batch to the next, where devices join and leave.
     /// </summary>
     int Depth { get; }
 
@@ -74,4 +74,11 @@ public readonly record struct PixelPipeTimes(TimeSpan Upload, TimeSpan Compute, 
     /// <summary>The sums of both.</summary>
     public static PixelPipeTimes Add(PixelPipeTimes left, PixelPipeTimes right) =>
         new(left.Upload + right.Upload, left.Compute + right.Compute, left.Download + right.Download);
+
+    /// <summary>What the first has more.</summary>
+    public static PixelPipeTimes operator -(PixelPipeTimes a, PixelPipeTimes b) => Subtract(a, b);
+
+    /// <summary>What the first has more.</summary>
+    public static PixelPipeTimes Subtract(PixelPipeTimes left, PixelPipeTimes right) =>
+        new(left.Upload - right.Upload, left.Compute - right.Compute, left.Download - right.Download);
 }

@@ -35,7 +35,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "animate SOURCE DRIVING -o x.png -m MODEL --frames 3", "--frames is A:B" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --frames -3:4", "--frames is A:B" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --frames 10:", "10 frames" },
-        { "animate SOURCE DRIVING -o x.png -m MODEL --device gpu", "--device is auto, cpu, cuda, cuda:N or ilgpu, not 'gpu'" },
+        { "animate SOURCE DRIVING -o x.png -m MODEL --device gpu", "--device is auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or ilgpu, not 'gpu'" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --device cuda", "cuda" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --mode 1", "--mode is auto, relative or absolute, not '1'" },
         { "animate SOURCE DRIVING -o x.png -m MODEL --strength NaN", "--strength is a number from -100 to 100" },

@@ -27,7 +27,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Help_of_a_command_shows_the_choices_and_defaults()
     {
         string help = CliRunner.Succeed("animate", "--help").Output;
-        Assert.Contains("--device <auto|cpu|cuda|cuda:N|ilgpu>", help);
+        Assert.Contains("--device <auto|cpu|cuda|cuda:N|cuda:N,M|cuda:all|ilgpu>", help);
         Assert.Contains("[default: crop]", help);
         Assert.DoesNotContain("[default: 0]", help);
     }

@@ -74,8 +74,9 @@ internal static class Options
 
     public static Option<Device> Device() => new("--device")
     {
-        Description = "what computes; ilgpu: the exact kernels by ILGPU's own compiler, on other makers' GPUs too [default: auto]",
-        HelpName = "auto|cpu|cuda|cuda:N|ilgpu",
+        Description = "what computes: cuda:N and cuda:N,M name GPUs as lia info does, cuda:all takes each; ilgpu: the exact kernels by ILGPU's own "
+            + "compiler, on other makers' GPUs too [default: auto]",
+        HelpName = "auto|cpu|cuda|cuda:N|cuda:N,M|cuda:all|ilgpu",
         CustomParser = result =>
         {
             if (Lia.Device.Read(result.Tokens[0].Value, out Device device) is { } problem) result.AddError($"--device {problem}");

@@ -129,6 +129,9 @@ public sealed partial class CudaExecutor : IExecutor
     /// <inheritdoc/>
     public int PreferredBatch => 8; // Fills the device at 256; memory stays small.
 
+    /// <inheritdoc/>
+    public bool KeepsBatches { get; set; }
+
     /// <summary>Bytes of activations that the largest number of frames so far needs at once.</summary>
     public long ArenaBytes => _arena?.LengthInBytes ?? 0;
 
@@ -273,7 +276,7 @@ public sealed partial class CudaExecutor : IExecutor
             {
                 return Plan(kind, frames);
             }
-            catch (AcceleratorOutOfMemoryException) when (frames > 1)
+            catch (AcceleratorOutOfMemoryException) when (frames > 1 && !KeepsBatches)
             {
                 _mostFrames = frames / 2;
             }
