@@ -12,15 +12,15 @@ public sealed partial class Animator
     /// A job whose output is there already is skipped, so that the same call takes up again what was interrupted. A job that fails does not
     /// stop the others: a
     /// source that cannot be read, an output that cannot be written. What would stop all of them (the driving file cannot be read, the
-    /// device fails, cancellation) is thrown. With several devices (<see cref="Device.CudaAll"/>) as many jobs run side by side, so that some
-    /// of the next ones are done before their results are asked for.
+    /// device fails, cancellation) is thrown. With several devices (<see cref="Device.CudaAll"/>) as many jobs run side by side, so that
+    /// some of the next ones are done before their results are asked for.
     /// </remarks>
     /// <param name="jobs">The pictures and outputs (<see cref="AnimationJob.ForEach"/>).</param>
     /// <param name="driving">The motion.</param>
     /// <param name="overwrite">Whether to do jobs again whose output is there.</param>
     /// <param name="options">Options of every clip; null takes <see cref="Defaults"/>.</param>
-    /// <param name="progress">Told about the driving clip's encoding first, then about each job's frames; of jobs that run side by side, those
-    /// of the one whose result is waited for, on other threads than the caller's.</param>
+    /// <param name="progress">Told about the driving clip's encoding first, then about each job's frames; of jobs that run side by side,
+    /// those of the one whose result is waited for, on other threads than the caller's.</param>
     /// <param name="cancellationToken">Stops the work; the outputs that are there are whole.</param>
     /// <returns>What became of each job, in their order; a job is done when its result is asked for. The animator is occupied from the
     /// first result asked for
@@ -61,7 +61,8 @@ public sealed partial class Animator
         {
             leaving.Cancel();
             // What they end with was told, or nobody asks for it any more.
-            Task.WhenAll(underWay.Select(one => one.Result)).ContinueWith(static _ => { }, TaskScheduler.Default).Wait();
+            Task.WhenAll(underWay.Select(one => one.Result)).ContinueWith(static _ => { }, TaskScheduler.Default)
+                .Wait(CancellationToken.None);
             recording?.Dispose();
         }
 
@@ -80,7 +81,8 @@ public sealed partial class Animator
             if (Attempt(() => Refuse(job)) is { } refusal) return Task.FromResult(new AnimationJobResult(job, null, refusal));
             if (!overwrite && job.IsDone) return Task.FromResult(new AnimationJobResult(job, null, null));
             recording ??= occupation.Explain(() => Complete(Record(clip, progress, occupation.Token)));
-            if (_executor.Clips > 1) return Task.Run(() => Do(job));
+            if (_executor.Clips > 1)
+                return Task.Factory.StartNew(() => Do(job), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             head.Job = job;
             return Task.FromResult(Do(job));
         }
@@ -125,7 +127,8 @@ public sealed partial class Animator
 
         public IProgress<AnimationProgress>? Of(AnimationJob job) => progress is null ? null : new OfJob(this, progress, job);
 
-        private sealed class OfJob(HeadProgress head, IProgress<AnimationProgress> progress, AnimationJob job) : IProgress<AnimationProgress>
+        private sealed class OfJob(HeadProgress head, IProgress<AnimationProgress> progress, AnimationJob job)
+            : IProgress<AnimationProgress>
         {
             public void Report(AnimationProgress value)
             {

@@ -49,7 +49,8 @@ public interface IExecutor : IDisposable
     void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames);
 
     /// <summary>
-    /// Whether a batch that the device's memory does not hold fails, rather than be computed in parts: where another device can do it whole.
+    /// Whether a batch that the device's memory does not hold fails, rather than be computed in parts: where another device can do it
+    /// whole.
     /// </summary>
     bool KeepsBatches { get => false; set { } }
 

@@ -65,22 +65,23 @@ public class SeveralDevicesTests
     {
         using SyntheticCheckpoint weights = new(Small, 1);
         AnimationOptions options = new() { MotionStrength = 1.5f, SmoothingWindow = 3 };
-        RgbImage[] driving = Driving(13);
+        RgbImage[] driving = Driving(7);
         FaultyExecutor[] devices = [.. Enumerable.Range(0, 3).Select(_ => new FaultyExecutor(Emulated(weights, precision), 1000, Lost))];
-        using Animator one = Emulated(weights, precision).Animator(batch: 3), several = Open(devices, 3).Share().Animator(batch: 3);
+        using Animator one = Emulated(weights, precision).Animator(batch: 2), several = Open(devices, 2).Share().Animator(batch: 2);
         Assert.StartsWith("3 x ", several.DeviceName);
         int[] tried = [.. devices.Select(device => device.Batches)];
         Assert.Equal(one.All(Face, driving, options).Pixels(), several.All(Face, driving, options).Pixels());
-        Assert.Equal(10, devices.Sum(device => device.Batches) - tried.Sum()); // 13 frames in batches of 3, twice
+        Assert.Equal(8, devices.Sum(device => device.Batches) - tried.Sum()); // 7 frames in batches of 2, twice
         Assert.All(devices.Zip(tried), pair => Assert.True(pair.First.Batches > pair.Second, "a device had nothing to do"));
     }
 
     [Fact]
     public void Two_accelerators_of_ILGPU_give_the_bits_of_one()
     {
-        using SyntheticCheckpoint weights = new(Small, 1);
-        RgbImage[] driving = Driving(3);
-        IExecutor Stock() => new CudaExecutor(StockAccelerators.Open(AcceleratorType.CPU), weights, Small, ownsLoader: true);
+        ModelArchitecture smallest = new(8, 4, 2, [2, 2]); // a group is 512 threads of the operating system
+        using SyntheticCheckpoint weights = new(smallest, 1);
+        RgbImage[] driving = Driving(2);
+        IExecutor Stock() => new CudaExecutor(StockAccelerators.Open(AcceleratorType.CPU), weights, smallest, ownsLoader: true);
         using Animator one = Stock().Animator(batch: 1), several = Open([Stock(), Stock()], 1).Share().Animator(batch: 1);
         Assert.Equal(one.All(Face, driving).Pixels(), several.All(Face, driving).Pixels());
     }
@@ -88,19 +89,15 @@ public class SeveralDevicesTests
     private static readonly Func<Exception> Full = () => new AcceleratorOutOfMemoryException("the GPU", "device", 8, 4, 16),
         Lost = () => new RawFailure("the device\nis lost");
 
-    public static TheoryData<string, int, bool> Failures => new MatrixTheoryData<string, int, bool>(["full", "lost"], [0, 1, 4], [false, true])
-        .Aggregate(new TheoryData<string, int, bool>(), (all, row) =>
-        {
-            all.Add(row);
-            return all;
-        });
+    public static MatrixTheoryData<string, int, bool> Failures => new(["full", "lost"], [0, 1, 4], [false, true]);
 
     [Theory, MemberData(nameof(Failures))]
     public void What_a_failing_device_had_taken_goes_to_the_others_and_that_is_told_once(string kind, int batches, bool isLate)
     {
         FakeExecutor fake = new(64);
         FaultyExecutor failing = new(new FakeExecutor(64), batches, kind == "full" ? Full : Lost, isLate);
-        using Animator several = Open([failing, fake], joins: false).Share().Animator(batch: 3), one = new FakeExecutor(64).Animator(batch: 3);
+        using Animator several = Open([failing, fake], joins: false).Share().Animator(batch: 3),
+            one = new FakeExecutor(64).Animator(batch: 3);
         Assert.Equal(one.All(Face, Driving(40)).Pixels(), several.All(Face, Driving(40)).Pixels());
         string told = Assert.Single(_told);
         Assert.StartsWith("device 0 is not used any more: ", told);
@@ -120,7 +117,7 @@ public class SeveralDevicesTests
         Exception failure = Assert.ThrowsAny<Exception>(() => several.All(Face, Driving(40)));
         Assert.True(failure is NotSupportedException { Message: "the fake device failed: the device\nis lost" }
             or AcceleratorOutOfMemoryException, failure.ToString());
-        Assert.Single(_told);
+        Assert.InRange(_told.Count, 0, 1); // the last one is no warning, and they may fail at once
         Assert.Equal(failure.GetType(), Assert.ThrowsAny<Exception>(() => several.All(Face, Driving(4))).GetType());
         several.Dispose();
         Assert.All(devices, device => Assert.True(device.IsDisposed));
@@ -140,7 +137,8 @@ public class SeveralDevicesTests
     public void A_device_that_does_not_open_is_told_and_the_next_is_waited_for()
     {
         DevicePool pool = DevicePool.Open(
-            [new("cuda:0", () => throw new GpuUnavailableException("it is full", false)), new("cuda:1", () => new FakeExecutor(64))], 3, Tell);
+            [new("cuda:0", () => throw new GpuUnavailableException("it is full", false)), new("cuda:1", () => new FakeExecutor(64))],
+            3, Tell);
         using Animator several = pool.Share().Animator(batch: 3), one = new FakeExecutor(64).Animator(batch: 3);
         Assert.Equal(one.All(Face, Driving(10)).Pixels(), several.All(Face, Driving(10)).Pixels());
         Assert.Equal(["cuda:0 is not used: it is full; the others do its work"], _told);
@@ -184,12 +182,12 @@ public class SeveralDevicesTests
     public void A_device_whose_memory_is_too_short_for_a_batch_leaves_it_to_the_others_whole()
     {
         using SyntheticCheckpoint weights = new(Small, 1);
-        long one = Taken(1), eight = Taken(8);
+        long room = (Taken(1) + Taken(8)) / 2;
         RgbImage[] driving = Driving(9);
         using Animator plenty = Emulated(weights, CudaPrecision.Fast).Animator(batch: 8),
-            several = Open([Emulated(weights, CudaPrecision.Fast), Emulated(weights, CudaPrecision.Fast, (one + eight) / 2)], 8).Share()
+            several = Open([Emulated(weights, CudaPrecision.Fast), Emulated(weights, CudaPrecision.Fast, room)], 8).Share()
                 .Animator(batch: 8),
-            alone = Open([Emulated(weights, CudaPrecision.Exact, (one + eight) / 2)], 8).Share().Animator(batch: 8);
+            alone = Open([Emulated(weights, CudaPrecision.Fast, room)], 8).Share().Animator(batch: 8);
         Assert.Equal(plenty.All(Face, driving).Pixels(), several.All(Face, driving).Pixels());
         string told = Assert.Single(_told);
         Assert.StartsWith("device 1 is not used: ", told);
@@ -202,7 +200,9 @@ public class SeveralDevicesTests
             using CudaExecutor executor = new(loader, weights, Small, CudaPrecision.Fast, ownsLoader: true);
             using IMotionPipe motion = executor.OpenMotion(8);
             using IPicturePipe pictures = executor.OpenPictures(8);
+            using EncodedSource source = executor.EncodeSource(new float[3 * 16 * 16]);
             executor.EncodeMotion(new float[frames * 3 * 16 * 16], frames, new float[frames * 5]);
+            executor.Synthesize(source, new float[frames * 24], frames, new float[frames * 3 * 16 * 16]);
             return ((EmulatorAccelerator)loader.Accelerator).Memory.LiveBytes;
         }
     }
@@ -221,7 +221,8 @@ public class SeveralDevicesTests
     {
         FakeExecutor[] fakes = [new(64), new(64)];
         using Animator several = Open(fakes).Share().Animator(batch: 2);
-        await foreach (RgbImage _ in several.FramesAsync(Face, Driving(40), cancellationToken: TestContext.Current.CancellationToken)) break;
+        CancellationToken stop = TestContext.Current.CancellationToken;
+        await foreach (RgbImage _ in several.FramesAsync(Face, Driving(40), cancellationToken: stop)) break;
         Assert.Equal(3, several.All(Face, Driving(3)).Count);
         several.Dispose();
         Assert.All(fakes, fake => Assert.Equal((true, 0), (fake.IsDisposed, fake.LiveSources)));

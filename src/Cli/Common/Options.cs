@@ -74,8 +74,8 @@ internal static class Options
 
     public static Option<Device> Device() => new("--device")
     {
-        Description = "what computes: cuda:N and cuda:N,M name GPUs as lia info does, cuda:all takes each; ilgpu: the exact kernels by ILGPU's own "
-            + "compiler, on other makers' GPUs too [default: auto]",
+        Description = "what computes: cuda:N and cuda:N,M name GPUs as lia info does, cuda:all takes each; ilgpu: the exact kernels by "
+            + "ILGPU's own compiler, on other makers' GPUs too [default: auto]",
         HelpName = "auto|cpu|cuda|cuda:N|cuda:N,M|cuda:all|ilgpu",
         CustomParser = result =>
         {

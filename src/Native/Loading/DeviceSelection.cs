@@ -9,10 +9,12 @@ using Lia.Weights;
 
 namespace Lia.Loading;
 
-/// <summary>From a choice of device to executors on it. A GPU takes a quarter of a second to open: it is opened, and several are side by side,
-/// beside whatever else is to be done first.</summary>
+/// <summary>From a choice of device to executors on it. A GPU takes a quarter of a second to open: it is opened, and several are side by
+/// side, beside whatever else is to be done first.</summary>
 internal sealed class DeviceSelection : IDisposable
 {
+    private static readonly TimeSpan s_headStart = TimeSpan.FromMilliseconds(20);
+
     private readonly Device _device;
     private readonly Precision _precision;
     private readonly int _threads;
@@ -56,8 +58,9 @@ internal sealed class DeviceSelection : IDisposable
         }
     }
 
-    /// <summary>Ends when nothing reads the weights any more that were given to <see cref="Open(ITensorSource, ModelArchitecture, Action{string},
-    /// StepClock)"/>: of several GPUs the later ones still do when the first is ready.</summary>
+    /// <summary>Ends when nothing reads the weights any more that were given to
+    /// <see cref="Open(ITensorSource, ModelArchitecture, Action{string}, StepClock)"/>: of several GPUs the later ones still do when the
+    /// first is ready.</summary>
     public Task WeightsRead { get; private set; } = Task.CompletedTask;
 
     /// <summary>Loads a network; once.</summary>
@@ -70,7 +73,8 @@ internal sealed class DeviceSelection : IDisposable
     /// <param name="clock">Is told when the device was open and when the weights were on it.</param>
     /// <exception cref="NotSupportedException">A GPU was asked for and cannot be used; the message says why.</exception>
     /// <exception cref="WeightsException">The tensors are not a LIA generator's.</exception>
-    public IExecutor Open(ITensorSource weights, ModelArchitecture architecture, Action<string>? onWarning = null, StepClock? clock = null) =>
+    public IExecutor Open(
+        ITensorSource weights, ModelArchitecture architecture, Action<string>? onWarning = null, StepClock? clock = null) =>
         Open(weights, architecture, 1, 0, onWarning, clock)[0];
 
     /// <inheritdoc cref="Open(ITensorSource, ModelArchitecture, Action{string}, StepClock)"/>
@@ -112,10 +116,11 @@ internal sealed class DeviceSelection : IDisposable
         ITensorSource weights, ModelArchitecture architecture, int batch, Action<string>? onWarning, StepClock? clock)
     {
         ImmutableArray<(string Name, GpuOpening Opening)> openings = _openings;
+        TaskCompletionSource packing = new();
         PoolDevice[] devices = openings.Length <= 1
             ? [new(openings.IsEmpty ? "cpu" : openings[0].Name, () => OpenExecutor(weights, architecture, onWarning, clock))]
-            : [.. openings.Select((one, place) => new PoolDevice(one.Name, () =>
-                one.Opening.Load(weights, architecture, GpuPrecision, onWarning, place == 0 ? () => clock?.Mark("device opened") : null)))];
+            : [new(openings[0].Name, () => LoadFirst(openings[0].Opening)),
+                .. openings[1..].Select(one => new PoolDevice(one.Name, () => LoadLater(one.Opening)))];
         try
         {
             DevicePool pool = DevicePool.Open(devices, batch, onWarning);
@@ -125,6 +130,30 @@ internal sealed class DeviceSelection : IDisposable
         catch (GpuUnavailableException e)
         {
             throw Refusal(e);
+        }
+
+        IExecutor LoadFirst(GpuOpening opening)
+        {
+            try
+            {
+                return opening.Load(weights, architecture, GpuPrecision, onWarning, () =>
+                {
+                    clock?.Mark("device opened");
+                    packing.TrySetResult();
+                });
+            }
+            finally
+            {
+                packing.TrySetResult(); // or it has failed
+            }
+        }
+
+        // Packing takes all cores. The first frame is waited for: the parts of the first device's weights are to be queued before others'.
+        IExecutor LoadLater(GpuOpening opening)
+        {
+            packing.Task.Wait();
+            Thread.Sleep(s_headStart);
+            return opening.Load(weights, architecture, GpuPrecision, onWarning, null);
         }
     }
 

@@ -33,14 +33,15 @@ public sealed class GpuOpening : IDisposable
     /// <summary>Finds CUDA devices, before anything else is done.</summary>
     /// <param name="ordinals">Their numbers, as the driver counts; empty for all that can be used.</param>
     /// <returns>At least one, in the order of the numbers.</returns>
-    /// <exception cref="GpuUnavailableException">There is none, or none of one of the numbers; the message says which there are.</exception>
+    /// <exception cref="GpuUnavailableException">There is none, or none of some number; the message says which there are.</exception>
     public static ImmutableArray<CudaDeviceInfo> FindCuda(ImmutableArray<int> ordinals) => Tell(() =>
         Find(CudaDeviceInfo.Enumerate(), ordinals, static device => (device.Ordinal, device.Properties.Name)));
 
     /// <summary>Begins to open a CUDA device.</summary>
     /// <param name="device">One of <see cref="FindCuda"/>; null takes the first that can be used, and whether there is one shows in
     /// <see cref="Load"/>.</param>
-    public static GpuOpening OnCuda(CudaDeviceInfo? device) => new(() => (device ?? CudaDeviceInfo.Enumerate()[0]).Open(), isStock: false);
+    public static GpuOpening OnCuda(CudaDeviceInfo? device) =>
+        new(() => (device ?? CudaDeviceInfo.Enumerate()[0]).Open(), isStock: false);
 
     /// <summary>Begins to open the accelerator that ILGPU finds, for kernels of its own compiler.</summary>
     public static GpuOpening OnIlgpu() => new(() => StockAccelerators.Open(), isStock: true);
@@ -50,8 +51,8 @@ public sealed class GpuOpening : IDisposable
     /// <param name="ordinals">The numbers; empty for all.</param>
     /// <param name="describe">The number of a device, and its name.</param>
     /// <exception cref="GpuUnavailableException">There is none of one of the numbers; the message says which there are.</exception>
-    internal static ImmutableArray<T> Find<T>(ImmutableArray<T> devices, ImmutableArray<int> ordinals, Func<T, (int Ordinal, string Name)> describe)
-        where T : class
+    internal static ImmutableArray<T> Find<T>(
+        ImmutableArray<T> devices, ImmutableArray<int> ordinals, Func<T, (int Ordinal, string Name)> describe) where T : class
     {
         if (ordinals.IsEmpty) return devices;
         return [.. ordinals.Select(ordinal => devices.FirstOrDefault(device => describe(device).Ordinal == ordinal)

@@ -10,11 +10,11 @@ namespace Lia.Network.Pool;
 ///   clip 1: batches in order  ==>                ==>  device 0, a thread of its own  ==>
 ///   clip 2: batches in order  ==>  what waits    ==>  device 1, a thread of its own  ==>  results, in each clip's order
 /// </code>
-/// A device takes a batch when it has room for one, so that a slower one takes fewer. Batches are dealt whole, the same that a single device
-/// would compute, and codes that follow from one another are made by whoever asks: between devices of one kind, results are those of one
-/// device, bit for bit. A source is encoded once on each device that takes batches of it.
-/// <para>A device that fails is not used again: what it had taken goes to the others, and that is told. The failure of the last one is that of
-/// whoever waits.</para>
+/// A device takes a batch when it has room for one, so that a slower one takes fewer. Batches are dealt whole, the same that a single
+/// device would compute, and codes that follow from one another are made by whoever asks: between devices of one kind, results are those
+/// of one device, bit for bit. A source is encoded once on each device that takes batches of it.
+/// <para>A device that fails is not used again: what it had taken goes to the others, and that is told. The failure of the last one is
+/// that of whoever waits.</para>
 /// </summary>
 public sealed class DevicePool
 {
@@ -36,9 +36,11 @@ public sealed class DevicePool
         _workers = [.. devices.Select((device, place) => new PoolWorker(this, device, batch, isFirst: place == 0))];
     }
 
-    /// <summary>Opens devices side by side, and returns when the first of them that opens is ready; the others join when they are.</summary>
+    /// <summary>Opens devices side by side, and returns when the first of them that opens is ready; the others join when they
+    /// are.</summary>
     /// <param name="devices">At least one, the preferred first.</param>
-    /// <param name="batch">Frames that mostly go together; 0 for the devices' choice. Those that join later have tried such a batch.</param>
+    /// <param name="batch">Frames that mostly go together; 0 for the devices' choice. Those that join later have tried such a
+    /// batch.</param>
     /// <param name="onWarning">Told in one line of every device that cannot be used, or not any more, while others work; on any
     /// thread.</param>
     /// <exception cref="Exception">What the first device's failure is, when none opens.</exception>
@@ -234,13 +236,19 @@ public sealed class DevicePool
     /// <param name="jobs">What it had taken, in order.</param>
     internal void Lose(PoolWorker worker, Exception failure, IEnumerable<PoolJob> jobs)
     {
-        bool hasOpened = worker.IsWorking, isLast;
+        bool hasOpened = worker.IsWorking;
+        lock (_gate) (worker.State, worker.Failure) = (PoolWorkerState.Lost, failure);
+        // Told before anybody goes on. A damaged checkpoint is so on every device, and the last one tells.
+        if (HasOthers(worker) && failure is not (OperationCanceledException or WeightsException))
+        {
+            string reason = failure.Message.ReplaceLineEndings(" ").TrimEnd('.');
+            Tell($"{worker.Name} {(hasOpened ? "is not used any more" : "is not used")}: {reason}; the others do its work");
+        }
         lock (_gate)
         {
-            (worker.State, worker.Failure) = (PoolWorkerState.Lost, failure);
             if (!hasOpened) CountOpened();
             foreach (PoolJob job in jobs.Reverse()) _waiting.AddFirst(job);
-            if (isLast = _workers.All(other => other.IsLost))
+            if (_workers.All(one => one.IsLost))
             {
                 _failure = failure;
                 foreach (PoolJob job in _waiting) job.Finish(failure);
@@ -248,10 +256,6 @@ public sealed class DevicePool
             }
             Monitor.PulseAll(_gate);
         }
-        // A damaged checkpoint is so on every device, and the last one tells.
-        if (isLast || failure is OperationCanceledException or WeightsException) return;
-        string reason = failure.Message.ReplaceLineEndings(" ").TrimEnd('.');
-        Tell($"{worker.Name} {(hasOpened ? "is not used any more" : "is not used")}: {reason}; the others do its work");
     }
 
     /// <summary>Tells what is to be known, once.</summary>

@@ -49,7 +49,8 @@ internal sealed class CallJob(Action<PoolWorker> call, PooledSource? source = nu
     }
 }
 
-/// <summary>Driving pictures to motion codes. The pictures are kept until the codes are there: another device may have to begin anew.</summary>
+/// <summary>Driving pictures to motion codes. The pictures are kept until the codes are there: another device may have to begin
+/// anew.</summary>
 internal sealed class MotionJob(int batch, int pictureLength, int motion) : PoolJob
 {
     private readonly byte[][] _pictures = [.. Enumerable.Range(0, batch).Select(_ => new byte[pictureLength])];

@@ -137,10 +137,8 @@ internal sealed class PoolWorker
         if (!_isFirst) Try();
     }
 
-    /// <summary>
-    /// A batch of nothing, twice: kernels are loaded and plans captured before somebody waits for one, and memory that is too short shows
-    /// now.
-    /// </summary>
+    /// <summary>A batch of nothing: kernels are loaded and plans made before somebody waits for one, and memory that is too short shows
+    /// now.</summary>
     private void Try()
     {
         Executor.KeepsBatches = _pool.HasOthers(this);
@@ -148,13 +146,10 @@ internal sealed class PoolWorker
         byte[][] pictures = [.. Enumerable.Range(0, _batch).Select(_ => new byte[picture])];
         float[] codes = new float[_batch * Executor.Architecture.Motion], latents = new float[_batch * Executor.Architecture.Style];
         using EncodedSource source = Executor.EncodeSource(new float[picture]);
-        for (int i = 0; i < 2; i++)
-        {
-            Motion(_batch).Submit(pictures);
-            Motion(_batch).Receive(codes);
-            Pictures(_batch).Submit(source, latents, _batch);
-            Pictures(_batch).Receive(pictures);
-        }
+        Motion(_batch).Submit(pictures);
+        Motion(_batch).Receive(codes);
+        Pictures(_batch).Submit(source, latents, _batch);
+        Pictures(_batch).Receive(pictures);
     }
 
     private void Work()
@@ -172,8 +167,16 @@ internal sealed class PoolWorker
         Executor.KeepsBatches = _pool.HasOthers(this);
         try
         {
-            if (job.Start(this) is { } pipe) _underWay.Enqueue((job, pipe));
-            else _pool.Finish(job);
+            PixelPipeTimes before = job.PipeAt(this)?.Times ?? default;
+            if (job.Start(this) is { } pipe)
+            {
+                job.Times = pipe.Times - before; // where the processor computes, it has done so now
+                _underWay.Enqueue((job, pipe));
+            }
+            else
+            {
+                _pool.Finish(job);
+            }
         }
         catch (Exception failure) when (!IsOfDevice(failure))
         {
@@ -190,7 +193,7 @@ internal sealed class PoolWorker
         try
         {
             job.Fetch(pipe);
-            job.Times = pipe.Times - before;
+            job.Times += pipe.Times - before;
         }
         catch (Exception failure) when (!IsOfDevice(failure))
         {
