@@ -62,16 +62,17 @@ public class ConvolutionTileTests
     public void A_tile_of_mma_matches_the_definition_to_every_end(string device, string tile, int chunk, string machine)
     {
         IMmaTile shape = Make<IMmaTile>(tile);
-        // One kernel has all ends; each kind of convolution has the one it has in the network.
+        // Each kind of convolution with the ends it has in the network.
         foreach ((HalfConvolutionKind kind, string result, int x, int y) in new[]
         {
             (HalfConvolutionKind.Same, Any, 2, 1), (HalfConvolutionKind.Same, Partial, 1, 1),
+            (HalfConvolutionKind.Same, Activated, 1, 1), (HalfConvolutionKind.Same, Styled, 2, 1),
             (HalfConvolutionKind.Down, Skip, 1, 2), (HalfConvolutionKind.Up, Raw, 2, 1),
         })
         {
             ConvolutionCut cut = new(shape.WarpsN * shape.WarpN, shape.Blocks, x, y, shape.Blocks / (x * y), result == Partial ? 2 : 1);
             string kernel = Compare(device, Enum.Parse<ConvolutionMachine>(machine), kind, cut, chunk, result);
-            Assert.EndsWith($"_{tile}_{machine}Machine_Chunk{chunk}", kernel, StringComparison.Ordinal);
+            Assert.EndsWith($"_{tile}_{machine}Machine_Chunk{chunk}_{result}Result", kernel, StringComparison.Ordinal);
         }
     }
 
