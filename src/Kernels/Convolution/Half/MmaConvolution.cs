@@ -204,7 +204,10 @@ internal static class MmaConvolution
         {
             int half = (i * threads + thread) * 8;
             if (weightStage % (8 * threads) == 0 || half < weightStage)
-                Copy<TMachine>(weights.SubView(stage * weightStage + half), a.Weights.SubView(half < there ? from + half : 0), half < there);
+            {
+                Copy<TMachine>(
+                    weights.SubView(stage * weightStage + half), a.Weights.SubView(half < there ? from + half : 0), half < there);
+            }
         }
         if (exists && (first.W & ConvolutionStep.LoadsTile) != 0)
         {
