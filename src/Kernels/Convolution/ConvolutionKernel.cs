@@ -153,7 +153,7 @@ internal static class ConvolutionKernel
                 {
                     int y = originY[i] + tapY * tapStep, x = originX[i] + tapX * tapStep;
                     Float4 quad = new(0f, 0f, 0f, 0f);
-                    if (y >= 0 && y < a.InputHeight && x >= 0 && x < a.InputWidth)
+                    if (channel + quadChannel < a.InputChannels && y >= 0 && y < a.InputHeight && x >= 0 && x < a.InputWidth)
                     {
                         quad = Quad.Load<TAccess>(
                             a.Input, frame[i] * a.InputFrameStride + (y * a.InputWidth + x) * a.InputChannels, channel + quadChannel,
@@ -224,15 +224,18 @@ internal static class ConvolutionKernel
                     int outputChannel = firstChannel + tileColumn + (j >> 2) * 32;
                     int at = i * columnsPerThread + j;
                     Float4 value = new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]);
-                    if (a.Splits == 1)
+                    if (outputChannel < a.OutputChannels)
                     {
-                        value = Epilogue.Apply<TAccess>(a.Epilogue, value, pixelFrame, row, outputChannel, a.OutputChannels);
-                        Quad.Store<TAccess>(a.Output, row, outputChannel, a.OutputChannels, value);
-                    }
-                    else
-                    {
-                        int part = split * (a.Frames * a.OutputHeight * a.OutputWidth * a.OutputChannels);
-                        Quad.Store<TAccess>(a.Output.SubView(part), row, outputChannel, a.OutputChannels, value);
+                        if (a.Splits == 1)
+                        {
+                            value = Epilogue.Apply<TAccess>(a.Epilogue, value, pixelFrame, row, outputChannel, a.OutputChannels);
+                            Quad.Store<TAccess>(a.Output, row, outputChannel, a.OutputChannels, value);
+                        }
+                        else
+                        {
+                            int part = split * (a.Frames * a.OutputHeight * a.OutputWidth * a.OutputChannels);
+                            Quad.Store<TAccess>(a.Output.SubView(part), row, outputChannel, a.OutputChannels, value);
+                        }
                     }
                 }
             }
