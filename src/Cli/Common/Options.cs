@@ -78,7 +78,9 @@ internal static class Options
         HelpName = "auto|cpu|cuda|cuda:N|ilgpu",
         CustomParser = result =>
         {
-            if (Lia.Device.Read(result.Tokens[0].Value, out Device device) is { } problem) result.AddError($"--device {problem}");
+            string text = result.Tokens[0].Value;
+            if (Lia.Device.Read(text, out Device device) is { } problem)
+                result.AddError($"--device {problem}{Spelling.Hint(text, ["auto", "cpu", "cuda", "ilgpu"])}");
             return device;
         },
     };
