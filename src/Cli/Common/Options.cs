@@ -68,7 +68,7 @@ internal static class Options
         HelpName = "FILE.safetensors",
     };
 
-    public static Option<Fit> Fit() => Choice<Fit>("--fit", "how pictures become square: crop to the centre, stretch, or pad with black");
+    public static Option<Fit> Fit() => Choice<Fit>("--fit", "how pictures become square: crop to the center, stretch, or pad with black");
 
     public static Option<int> Batch() => Number("--batch", "frames computed together [default: the device's choice]", 1, 256);
 

@@ -103,7 +103,7 @@ internal sealed class CudaDriver
     /// <summary>The driver's exact release in words, as far as it can be told, for what depends on its assembler.</summary>
     public static string Identity => LazyIdentity.Value;
 
-    /// <summary>Loads the first of the libraries that is there and initialises it.</summary>
+    /// <summary>Loads the first of the libraries that is there and initializes it.</summary>
     internal static unsafe CudaDriver Start(IReadOnlyList<string> candidates)
     {
         nint library = 0;
