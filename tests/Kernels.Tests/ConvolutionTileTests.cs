@@ -33,11 +33,11 @@ public class ConvolutionTileTests
     public static TheoryData<string, string, int, string> WgmmaUpTiles() =>
         Cases(HopperNames, TypesOf<IWgmmaUpTile>(), [64, 32, 16], [Raw, Partial, Any]);
 
-    // One kernel has all ends; each kind of convolution has the one it has in the network.
+    // Each kind of convolution with the ends it has in the network.
     public static TheoryData<string, string, int, string> MmaTiles() =>
         Cases(Names, TypesOf<IMmaTile>(), [32, 16],
             [.. from machine in (string[])[nameof(ConvolutionMachine.Ampere), nameof(ConvolutionMachine.Turing)]
-                from end in (string[])[Any, Partial, Skip, Raw]
+                from end in (string[])[Any, Partial, Activated, Styled, Skip, Raw]
                 select $"{machine} {end}"]);
 
     [Theory, MemberData(nameof(WgmmaTiles))]
@@ -70,13 +70,14 @@ public class ConvolutionTileTests
         (HalfConvolutionKind kind, int x, int y) = result switch
         {
             Any => (HalfConvolutionKind.Same, 2, 1),
-            Partial => (HalfConvolutionKind.Same, 1, 1),
+            Partial or Activated => (HalfConvolutionKind.Same, 1, 1),
+            Styled => (HalfConvolutionKind.Same, 2, 1),
             Skip => (HalfConvolutionKind.Down, 1, 2),
             _ => (HalfConvolutionKind.Up, 2, 1),
         };
         ConvolutionCut cut = new(shape.WarpsN * shape.WarpN, shape.Blocks, x, y, shape.Blocks / (x * y), result == Partial ? 2 : 1);
         string kernel = Compare(device, Enum.Parse<ConvolutionMachine>(machine), kind, cut, chunk, result);
-        Assert.EndsWith($"_{tile}_{machine}Machine_Chunk{chunk}", kernel, StringComparison.Ordinal);
+        Assert.EndsWith($"_{tile}_{machine}Machine_Chunk{chunk}_{result}Result", kernel, StringComparison.Ordinal);
     }
 
     /// <summary>Runs a convolution cut that way and returns its kernel's name.</summary>

@@ -97,20 +97,18 @@ internal static class HouseholderQr
         if (lane == 0) a.Factors[k] = below == 0.0 ? 0.0 : 2.0 / (below + head * head);
     }
 
-    // column -= 2 v (v . column) / v'v
+    // column -= 2 v (v . column) / v'v. Rows before the block of 32 that holds `first` are zeros of v, as are those before `first` in it: they
+    // change nothing, and a check would keep the loads of a lane apart.
     private static void Reflect(
         ArrayView<double> reflectors, int reflector, double factor, ArrayView<double> matrix, int column, int first, int rows, int lane)
     {
         double product = 0.0;
-        for (int row = lane; row < rows; row += 32)
-        {
-            if (row >= first) product = Intrinsics.Fma(reflectors[reflector + row], matrix[column + row], product);
-        }
+        int start = (first & ~31) + lane;
+        for (int row = start; row < rows; row += 32)
+            product = Intrinsics.Fma(reflectors[reflector + row], matrix[column + row], product);
         double scale = -factor * WarpSum.Of(product);
-        for (int row = lane; row < rows; row += 32)
-        {
-            if (row >= first) matrix[column + row] = Intrinsics.Fma(scale, reflectors[reflector + row], matrix[column + row]);
-        }
+        for (int row = start; row < rows; row += 32)
+            matrix[column + row] = Intrinsics.Fma(scale, reflectors[reflector + row], matrix[column + row]);
     }
 
     // No double square root is correctly rounded everywhere: Newton's iteration from the float one, three corrections, is correct to the
