@@ -1,6 +1,6 @@
 namespace Lia.Kernels;
 
-/// <summary>Whether channel counts are multiples of four, so that four neighbouring channels are one 16-byte access.</summary>
+/// <summary>Whether channel counts are multiples of four, so that four neighboring channels are one 16-byte access.</summary>
 internal interface IChannelAccess
 {
     /// <summary>True: 16-byte accesses. False: single floats, each checked.</summary>
@@ -19,7 +19,7 @@ internal readonly struct ScalarAccess : IChannelAccess
     public bool Vector => false;
 }
 
-/// <summary>Four neighbouring channels. Every kernel over NHWC activations moves these.</summary>
+/// <summary>Four neighboring channels. Every kernel over NHWC activations moves these.</summary>
 internal static class Quad
 {
     /// <summary>

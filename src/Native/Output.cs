@@ -11,7 +11,7 @@ namespace Lia;
 /// <c>.png</c> or <c>.apng</c> (animated PNG),
 /// <c>NAME%05d.png</c> (numbered pictures), <c>.y4m</c> or <c>.rgb</c> (raw video), no extension or a trailing slash (a folder of numbered
 /// pictures); it appears complete or not at all.
-/// A stream is written from where it stands, flushed after every frame, and not closed; when the work is cancelled, a part of a frame may
+/// A stream is written from where it stands, flushed after every frame, and not closed; when the work is canceled, a part of a frame may
 /// be in it.
 /// </remarks>
 public sealed class Output

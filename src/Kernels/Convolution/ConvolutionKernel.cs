@@ -52,7 +52,7 @@ internal struct ConvolutionArguments
 ///                 N: 128 channels of w                 a block's tile (128x128 shown), split among its warps,
 ///               +-----------+-----------+              a warp's 32x64 among 4x8 lanes, a lane's 8x8 as 2x2 pieces
 ///     8 of K    |  w chunk, shared, x2  |              of 4x4, so that the lanes that read shared memory together
-///               +-----------+-----------+              read neighbouring 16 bytes:
+///               +-----------+-----------+              read neighboring 16 bytes:
 ///     +---+     +-----------+-----------+
 ///   M |   |     | warp 0    | warp 1    |                 lane columns:  0 1 2 .. 7 | 0 1 2 .. 7    (x 4 channels)
 ///  128| x |     +-----------+-----------+                 lane rows:     0..3 (x 4 pixels), then 0..3 again

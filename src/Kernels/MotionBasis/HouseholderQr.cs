@@ -2,7 +2,7 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.MotionBasis;
 
-/// <summary>What the factorisation is passed.</summary>
+/// <summary>What the factorization is passed.</summary>
 internal struct HouseholderQrArguments
 {
     /// <summary>The direction matrix [row, column].</summary>
@@ -27,7 +27,7 @@ internal struct HouseholderQrArguments
 }
 
 /// <summary>
-/// The motion basis: Q of the reduced QR factorisation of (direction + 1e-8), with LAPACK's signs, in double. One block:
+/// The motion basis: Q of the reduced QR factorization of (direction + 1e-8), with LAPACK's signs, in double. One block:
 /// <code>
 ///     for k = 0, 1 ...:  x = rest of column k,  R_kk = -sign(x0) |x|,  v_k = x - R_kk e_0,  H_k = I - 2 v v' / v'v
 ///

@@ -53,8 +53,8 @@ internal struct BlurArguments
 ///     . . . .                h1 ------------+                      and used by up to four outputs
 ///     . . . .                h0 (oldest) ---+
 /// </code>
-/// Neighbouring threads hold neighbouring channels, then columns: 16-byte accesses that fill whole lines; the three columns shared with the
-/// neighbour come from the cache. Bound by bytes: input once, output once (33.8 MB a frame for 64 channels at 256).
+/// Neighboring threads hold neighboring channels, then columns: 16-byte accesses that fill whole lines; the three columns shared with the
+/// neighbor come from the cache. Bound by bytes: input once, output once (33.8 MB a frame for 64 channels at 256).
 /// </summary>
 internal static class Blur
 {

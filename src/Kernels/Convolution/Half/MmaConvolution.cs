@@ -283,7 +283,7 @@ internal static class MmaConvolution
         {
             for (int pass = 0; pass < pieces; pass++)
             {
-                int j = (i & 1) == 0 ? pass : pieces - 1 - pass; // Back and forth: neighbours share an operand.
+                int j = (i & 1) == 0 ? pass : pieces - 1 - pass; // Back and forth: neighbors share an operand.
                 int d = (i * pieces + j) * 4, l = 16 * set + 4 * i, r = 2 * (pieces * set + j);
                 if (default(TMachine).IsAmpere)
                 {
