@@ -29,7 +29,7 @@ public sealed class ClipWriter : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         (_path, _width, _height) = (path, width, height);
-        _writer = FrameWriters.Open(path, width, height, rate, null, RawOutput.Auto, cancellationToken);
+        _writer = FrameWriters.Open(path, width, height, rate, null, RawOutput.Auto, null, cancellationToken);
     }
 
     /// <summary>Adds a frame.</summary>

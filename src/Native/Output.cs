@@ -44,7 +44,7 @@ public sealed class Output
 
     /// <summary>How a clip is written here.</summary>
     internal OutputSettings Settings(AnimationOptions options, CancellationToken cancellationToken) =>
-        new(ToString(), options.FrameRate, options.Audio, (width, height, rate, audio) => _stream is null
-            ? FrameWriters.Open(Path!, width, height, rate, audio, options.RawOutput, cancellationToken)
+        new(ToString(), options.Audio, (width, height, rate, audio) => _stream is null
+            ? FrameWriters.Open(Path!, width, height, rate, audio, options.RawOutput, options.Quality, cancellationToken)
             : RawWriter.ToStream(_stream, "the output stream", width, height, rate, options.RawOutput, cancellationToken));
 }
