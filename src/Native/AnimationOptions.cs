@@ -87,9 +87,9 @@ public sealed record AnimationOptions
 
     /// <summary>
     /// How near an encoded output is to the frames, from 1 (small) to 100 (large). Of <c>.mp4</c>, <c>.mov</c> and <c>.mkv</c> the rate
-    /// factor is 51 less half of it, of <c>.webm</c> 63 less 0.63 of it; unset is 68 for both. <c>.webp</c> (unset: 90) and <c>.jpg</c> (95)
-    /// take it as it is. A <c>.gif</c> gets that share of 256 colors a frame (unset: all). Other outputs keep every pixel, and have none.
-    /// Where frames are handed over and not written, it is not looked at.
+    /// factor is 51 less half of it, of <c>.webm</c> 63 less 0.63 of it; unset is 68 for both. <c>.webp</c> (unset: 90) and <c>.jpg</c>
+    /// (95) take it as it is. A <c>.gif</c> gets that share of 256 colors a frame (unset: all). Other outputs keep every pixel and
+    /// have none. Where frames are handed over and not written, it is not looked at.
     /// </summary>
     public int? Quality { get; init; }
 

@@ -131,7 +131,8 @@ public class PngAnimationTests
             Assert.Equal(other.Rate, own.Rate);
             Assert.InRange(own.Rate!.Value.Seconds(frames.Length), delays.Sum(delay => delay.Item1) / 100.0 - 1 / own.Rate.Value.Value,
                 delays.Sum(delay => delay.Item1) / 100.0 + 1 / own.Rate.Value.Value);
-            int last = Array.FindLastIndex(frames, frame => frame.Pixels[0] != frames[^1].Pixels[0]); // how long the last stays, GIFs forget
+            // How long the last stays, GIFs forget.
+            int last = Array.FindLastIndex(frames, frame => frame.Pixels[0] != frames[^1].Pixels[0]);
             Assert.Equal(frames[..(last + 2)].Pixels(), gif[..(last + 2)].Pixels());
             for (int i = 0; i <= last + 1; i++) Assert.Equal(frames[i].Pixels, other.Read()!.Pixels);
         }

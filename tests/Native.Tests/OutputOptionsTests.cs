@@ -40,7 +40,8 @@ public class OutputOptionsTests
 
         using TempFolder folder = new();
         Picture.Save(folder["source.png"]);
-        AnimationSummary summary = animator.Animate(folder["source.png"], Driving, folder["out.y4m"], options with { OutputHeight = asked });
+        options = options with { OutputHeight = asked };
+        AnimationSummary summary = animator.Animate(folder["source.png"], Driving, folder["out.y4m"], options);
         Assert.Equal((width, height), (summary.Width, summary.Height));
         Assert.Equal($"{width},{height}", Ff.Probe("-show_entries stream=width,height -of csv=p=0", folder["out.y4m"]));
     }

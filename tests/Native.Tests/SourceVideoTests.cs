@@ -165,6 +165,7 @@ public class SourceVideoTests
             animator.Animate(Source.Clip(folder["text.mp4"]), folder["one.png"], folder["out.png"])).Message);
         Assert.Contains("the source frames: there is no frame in it",
             Assert.Throws<MediaException>(() => animator.All(Array.Empty<RgbImage>(), Driving)).Message);
-        Assert.Contains("the driving frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.All(Sources, [])).Message);
+        Assert.Contains("the driving frames: there is no frame in it",
+            Assert.Throws<MediaException>(() => animator.All(Sources, [])).Message);
     }
 }

@@ -109,8 +109,8 @@ internal sealed class FfmpegWriter : IFrameWriter
     {
         ".gif" =>
         [
-            "-filter_complex", $"[0:v]split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0:max_colors={Colors(quality ?? 100)}[p];"
-                + "[b][p]paletteuse=new=1",
+            "-filter_complex", "[0:v]split[a][b];"
+                + $"[a]palettegen=stats_mode=single:reserve_transparent=0:max_colors={Colors(quality ?? 100)}[p];[b][p]paletteuse=new=1",
             "-loop", "0", "-f", "gif",
         ],
         ".webp" => ["-c:v", "libwebp", "-quality", $"{quality ?? 90}", "-loop", "0", "-f", "webp"],
@@ -118,7 +118,11 @@ internal sealed class FfmpegWriter : IFrameWriter
         [
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv",
             .. format == ".webm"
-                ? (string[])["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", $"{(63 * (100 - (quality ?? UsualQuality)) + 50) / 100}", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
+                ? (string[])
+                [
+                    "-c:v", "libvpx-vp9", "-b:v", "0", "-crf", $"{(63 * (100 - (quality ?? UsualQuality)) + 50) / 100}",
+                    "-deadline", "good", "-cpu-used", "4", "-row-mt", "1",
+                ]
                 : ["-c:v", "libx264", "-crf", $"{51 - (quality ?? UsualQuality) / 2}", "-preset", "medium"],
             "-pix_fmt", "yuv420p",
             "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", .. Container(format),

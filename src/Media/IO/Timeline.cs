@@ -59,7 +59,8 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
         long common = 0;
         for (int i = 1; i < times.Length && common != 1; i++)
             common = (long)BigInteger.GreatestCommonDivisor(common, times[i] - times[0]);
-        if (FrameRate.Of(tick.Numerator, (Int128)tick.Denominator * common) is { } exact && !own.Exists(rate => IsNear(rate.Value, exact.Value)))
+        if (FrameRate.Of(tick.Numerator, (Int128)tick.Denominator * common) is { } exact
+            && !own.Exists(rate => IsNear(rate.Value, exact.Value)))
             own.Add(exact);
         IEnumerable<FrameRate> candidates = own.Concat(Usual.Where(usual => !own.Exists(rate => IsNear(rate.Value, usual.Value))))
             .Where(rate => rate.Value >= 0.995 * mean && rate.Value <= most).OrderBy(rate => rate.Value);

@@ -98,7 +98,7 @@ internal sealed class PngReader : IFrameReader
     /// <summary>Frames are decoded, and shown again where they stay.</summary>
     private void LimitWork(PngTimeline timeline, int wanted)
     {
-        int decoded = timeline.Places.AsSpan().IndexOfAnyExceptInRange(0, wanted - 1) is >= 0 and int later ? later : timeline.Places.Length;
+        int decoded = timeline.Places.Count(place => place < wanted);
         new WorkLimit(Name, _file.Length).Take(
             Math.Max(decoded, wanted), Math.Max(_header.Width, LeastExtent), Math.Max(_header.Height, LeastExtent));
     }

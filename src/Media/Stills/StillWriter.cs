@@ -7,7 +7,9 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace Lia.Media.Stills;
 
-/// <summary>Writes one picture through ImageSharp: JPEG with a color for every pixel (of quality 95 unless asked for another), or WebP (90).</summary>
+/// <summary>
+/// Writes one picture through ImageSharp: JPEG with a color for every pixel (of quality 95 unless asked for another), or WebP (90).
+/// </summary>
 internal sealed class StillWriter : IFrameWriter
 {
     private const int LongestSide = 65_535, LongestWebPSide = 16_383;
