@@ -3,7 +3,8 @@ using Lia.Gpu.Cuda;
 namespace Lia.Bench;
 
 /// <summary>
-/// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet. On a GPU:
+/// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet;
+/// <c>memory</c>, that of a process that animates clip after clip. On a GPU:
 /// <c>end-to-end</c>, the table that is quoted; <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with
 /// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
 /// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host.
@@ -41,6 +42,8 @@ internal static class Program
                 return Opening.Run(arguments[1..]);
             case "launch":
                 return Launches.Run(arguments[1..]);
+            case "memory":
+                return Memory.Run(arguments[1..]);
             case "end-to-end":
                 return EndToEnd.Run(arguments[1..]);
             default:
@@ -60,6 +63,7 @@ internal static class Program
                     "[--precision auto] [--runs N] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench opening --model FILE [--precision fast|exact]");
                 Console.Error.WriteLine("       Lia.Bench launch [--size S] [--precision fast,exact] [--launches N]");
+                Console.Error.WriteLine("       Lia.Bench memory [--runs N] [--every N] [--output .EXT] [--reload] [--collect]");
                 Console.Error.WriteLine("       Lia.Bench micro [BenchmarkDotNet options, for example --filter *Convolution*]");
                 return 2;
         }

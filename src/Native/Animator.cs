@@ -98,6 +98,7 @@ public sealed partial class Animator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(output);
         Clip clip = Begin(source, driving, options);
+        Combinations.CheckOutput(output, clip.Options);
         using Occupation occupation = Occupy(cancellationToken);
         CheckDistinct(clip, output.Path);
         return occupation.Explain(() =>

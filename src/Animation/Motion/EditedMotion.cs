@@ -7,7 +7,7 @@ namespace Lia.Animation.Motion;
 /// <param name="directions">Values of a code.</param>
 internal sealed class EditedMotion(IEnumerable<IReadOnlyList<MotionEdit>> edits, int directions) : IMotion
 {
-    public FrameRate Rate => FrameRate.Default;
+    public FrameRate? Rate => null;
 
     public AudioTrack? Audio => null;
 
