@@ -7,7 +7,8 @@ using Xunit.v3;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>As <see cref="EveryAcceleratorAttribute"/>, on each with the kernels for every machine: two names, then the arguments.</summary>
+/// <summary>As <see cref="EveryAcceleratorAttribute"/>, on each with the kernels for every machine: two names, then the
+/// arguments.</summary>
 /// <param name="arguments">What the test is given behind the names; the attribute once for each case.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 public sealed class EveryMachineAttribute(params object[] arguments) : DataAttribute

@@ -97,8 +97,8 @@ internal static class HouseholderQr
         if (lane == 0) a.Factors[k] = below == 0.0 ? 0.0 : 2.0 / (below + head * head);
     }
 
-    // column -= 2 v (v . column) / v'v. Rows before the block of 32 that holds `first` are zeros of v, as are those before `first` in it: they
-    // change nothing, and a check would keep the loads of a lane apart.
+    // column -= 2 v (v . column) / v'v. Rows before `first` are zeros of v: those in its block of 32 change nothing, and a check would keep
+    // the loads of a lane apart.
     private static void Reflect(
         ArrayView<double> reflectors, int reflector, double factor, ArrayView<double> matrix, int column, int first, int rows, int lane)
     {

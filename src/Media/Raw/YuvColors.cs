@@ -119,7 +119,8 @@ internal sealed class YuvColors
 
     private static void LumaOfRgb(ReadOnlySpan<byte> pixels, Span<byte> luma)
     {
-        int red = Fixed(LumaScale * RedWeight, Bits), green = Fixed(LumaScale * GreenWeight, Bits), blue = Fixed(LumaScale * BlueWeight, Bits);
+        int red = Fixed(LumaScale * RedWeight, Bits), green = Fixed(LumaScale * GreenWeight, Bits);
+        int blue = Fixed(LumaScale * BlueWeight, Bits);
         const int Black = (16 << Bits) + Half;
         int count = pixels.Length / 3, i = 0;
         if (Vector128.IsHardwareAccelerated)
