@@ -106,8 +106,8 @@ internal sealed class LiveBatcher : IDisposable
         LiveFrame? replaced = null;
         lock (_gate)
         {
-            if (_ended is not null) ExceptionDispatchInfo.Throw(_ended);
-            if (queue.IsClosed) throw new ObjectDisposedException("LiveSession");
+            Exception? refusal = _ended ?? (queue.IsClosed ? new ObjectDisposedException("LiveSession") : null);
+            if (refusal is not null) ExceptionDispatchInfo.Throw(refusal);
             if (queue.NewestOnly && queue.Waiting.TryDequeue(out replaced)) Skip(replaced);
             while (queue.Waiting.TryPeek(out LiveFrame? first) && first.Result.IsCompleted) Skip(queue.Waiting.Dequeue());
             if (queue.Waiting.Count >= mostWaiting)
