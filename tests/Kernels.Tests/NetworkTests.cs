@@ -298,4 +298,111 @@ public class NetworkTests
             return 0;
         });
     }
+
+    /// <summary>Frames of different sources, in passes of several sizes, planes and pipes, against as many frames of one source.</summary>
+    [Theory, EveryEngine(OnProcessor = false)]
+    public void Frames_of_different_sources_together_are_bit_for_bit_those_of_one_source(string device)
+    {
+        foreach (CudaPrecision precision in HasOurCompiler(device) ? Enum.GetValues<CudaPrecision>() : [CudaPrecision.Exact])
+        {
+            ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+            using SyntheticCheckpoint weights = new(architecture, 1);
+            const int Count = 4; // a size that passes have: the same order of sums in fp16
+            float[] latents = RandomFloats(Count * 24, 5), together = new float[Count * Picture], expected = new float[Count * Picture],
+                two = new float[2 * Picture], firstTwo = new float[2 * Picture];
+            byte[][] pixels = Empty(Count), expectedPixels = Empty(Count);
+            Run(device, loader =>
+            {
+                using CudaExecutor cuda = new(loader, weights, architecture, precision);
+                EncodedSource[] sources = [.. Enumerable.Range(0, 3).Select(i => cuda.EncodeSource(RandomFloats(Picture, 10 + i)))];
+                EncodedSource[] each = [sources[0], sources[1], sources[2], sources[1]];
+                float[] all = new float[Count * Picture];
+                for (int i = 0; i < Count; i++)
+                {
+                    cuda.Synthesize(each[i], latents, Count, all);
+                    all.AsSpan(i * Picture, Picture).CopyTo(expected.AsSpan(i * Picture));
+                }
+                cuda.Synthesize(each, latents, together);
+                // The sources change places, so that slots are filled anew, and one source alone comes between.
+                cuda.Synthesize(sources[2], latents.AsSpan(0, 24), 1, two.AsSpan(0, Picture));
+                cuda.Synthesize([sources[1], sources[0]], latents.AsSpan(0, 48), two);
+                cuda.Synthesize(sources[1], latents.AsSpan(0, 48), 2, firstTwo);
+                Assert.Equal(firstTwo[..Picture], two[..Picture]);
+                cuda.Synthesize(sources[0], latents.AsSpan(0, 48), 2, firstTwo);
+                Assert.Equal(firstTwo[Picture..], two[Picture..]);
+
+                using IPicturePipe one = cuda.OpenPictures(Count), many = cuda.OpenPictures(5, varies: true);
+                byte[][] received = Empty(Count);
+                for (int i = 0; i < Count; i++)
+                {
+                    one.Submit(each[i], latents, Count);
+                    one.Receive(received);
+                    expectedPixels[i] = received[i].ToArray();
+                }
+                bool[] faults = [true, true, true, true];
+                for (int run = 0; run < 3; run++) // the third is a captured graph's
+                {
+                    many.Submit(each, latents);
+                    Assert.Equal(-1, many.Receive(pixels, faults));
+                    Assert.Equal(new bool[Count], faults);
+                }
+                foreach (EncodedSource source in sources) source.Dispose();
+                Assert.Throws<ObjectDisposedException>(() => many.Submit(each, latents));
+                return 0;
+            });
+            Assert.Equal(expected, together);
+            Assert.NotEqual(expected.AsSpan(0, Picture).ToArray(), expected.AsSpan(Picture, Picture).ToArray());
+            Assert.Equal(expectedPixels, pixels);
+        }
+    }
+
+    /// <summary>What a pass computes beside its frames is nobody's: five frames go by a plan of six.</summary>
+    [Theory, EveryEngine(OnProcessor = false)]
+    public void A_pass_of_varying_numbers_gives_each_frame_its_own_result_and_its_own_fault(string device)
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        float[] latents = RandomFloats(5 * 24, 5), codes = new float[25], expectedCodes = new float[25];
+        latents[2 * 24 + 7] = float.NaN;
+        byte[][] pixels = Empty(5), alone = Empty(1);
+        Run(device, loader =>
+        {
+            using CudaExecutor cuda = new(loader, weights, architecture, CudaPrecision.Float32);
+            EncodedSource[] sources = [.. Enumerable.Range(0, 5).Select(i => cuda.EncodeSource(RandomFloats(Picture, 10 + i)))];
+            using IMotionPipe motion = cuda.OpenMotion(6, varies: true), plain = cuda.OpenMotion(1);
+            using IPicturePipe many = cuda.OpenPictures(6, varies: true), one = cuda.OpenPictures(1);
+            bool[] faults = new bool[5];
+            for (int count = 5; count > 0; count -= 2)
+            {
+                motion.Submit(Pictures(count));
+                motion.Receive(codes.AsSpan(0, count * 5));
+                many.Submit(sources.AsSpan(0, count), latents.AsSpan(0, count * 24));
+                Assert.Equal(count > 2 ? 2 : -1, many.Receive(pixels.AsSpan(0, count), faults.AsSpan(0, count)));
+                for (int i = 0; i < count; i++)
+                {
+                    Assert.Equal(i == 2, faults[i]);
+                    plain.Submit(Pictures(count).AsSpan(i, 1));
+                    plain.Receive(expectedCodes.AsSpan(0, 5));
+                    Assert.Equal(expectedCodes[..5], codes[(i * 5)..(i * 5 + 5)]);
+                    if (faults[i]) continue;
+                    one.Submit(sources[i], latents.AsSpan(i * 24, 24), 1);
+                    one.Receive(alone);
+                    Assert.Equal(alone[0], pixels[i]);
+                }
+            }
+            foreach (EncodedSource source in sources) source.Dispose();
+            return 0;
+        });
+    }
+
+    [Fact]
+    public void The_next_size_of_a_pass_wastes_a_third_at_most()
+    {
+        for (int frames = 1; frames <= CudaExecutor.MostFrames; frames++)
+        {
+            int size = CudaExecutor.PassSize(frames);
+            Assert.InRange(size, frames, CudaExecutor.MostFrames);
+            Assert.True(3 * (size - frames) <= size, $"{frames} in {size}");
+        }
+    }
 }

@@ -195,7 +195,7 @@ internal sealed class ClipPipeline : IDisposable
                 continue;
             }
             byte[] pixels = _pool.Rent();
-            using (_colors.Run()) _composer.Compose(frame, new ColorMap(-1, 1), pixels);
+            using (_colors.Run()) _composer.Compose(frame, pixels);
             if (frame.Colors is not null) _squares.Return(frame.Colors);
             yield return pixels;
         }

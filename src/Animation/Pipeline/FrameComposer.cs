@@ -44,6 +44,11 @@ internal sealed class FrameComposer
     /// <summary>Whether the output is the network's frame and nothing else.</summary>
     public bool IsPlain => _paste is null && !_sideBySide && _resize is null;
 
+    /// <summary>Composes a frame whose colors are those of values from -1 to 1, whatever the clip's other frames are.</summary>
+    /// <param name="frame">What the network made.</param>
+    /// <param name="pixels">Receives [<see cref="Height"/>, <see cref="Width"/>, 3].</param>
+    public void Compose(NetworkFrame frame, Span<byte> pixels) => Compose(frame, new ColorMap(-1, 1), pixels);
+
     /// <param name="frame">What the network made.</param>
     /// <param name="map">From its values to colors, where it has none.</param>
     /// <param name="pixels">Receives [<see cref="Height"/>, <see cref="Width"/>, 3].</param>
