@@ -36,7 +36,9 @@ public sealed partial class Animator
     {
         ArgumentNullException.ThrowIfNull(jobs);
         Clip clip = Begin(Verb.AnimateMany, driving, options);
-        return Many(AnimationJob.Check(jobs), clip, overwrite, progress, cancellationToken);
+        AnimationJob[] all = AnimationJob.Check(jobs);
+        foreach (AnimationJob job in all) Combinations.CheckOutput(job.Output, clip.Options);
+        return Many(all, clip, overwrite, progress, cancellationToken);
     }
 
     private IEnumerable<AnimationJobResult> Many(

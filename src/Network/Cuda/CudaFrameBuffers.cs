@@ -10,7 +10,7 @@ internal sealed class CudaFrameBuffers : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
 
-    public CudaFrameBuffers(KernelLoader loader, ModelArchitecture architecture, int capacity)
+    public CudaFrameBuffers(KernelLoader loader, AcceleratorStream stream, ModelArchitecture architecture, int capacity)
     {
         Capacity = capacity;
         int picture = architecture.PictureLength();
@@ -22,6 +22,9 @@ internal sealed class CudaFrameBuffers : IDisposable
             Codes = Own(loader.Allocate1D<float>((long)capacity * architecture.Motion));
             Latents = Own(loader.Allocate1D<float>((long)capacity * architecture.Style));
             Frames = Own(loader.Allocate1D<float>((long)capacity * picture));
+            // A plan may have more frames than are put in: what it reads for the others is defined.
+            Pixels.MemSetToZero(stream);
+            Latents.MemSetToZero(stream);
         }
         catch
         {

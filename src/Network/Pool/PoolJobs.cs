@@ -51,7 +51,7 @@ internal sealed class CallJob(Action<PoolWorker> call, PooledSource? source = nu
 
 /// <summary>Driving pictures to motion codes. The pictures are kept until the codes are there: another device may have to begin
 /// anew.</summary>
-internal sealed class MotionJob(int batch, int pictureLength, int motion) : PoolJob
+internal sealed class MotionJob(int batch, bool varies, int pictureLength, int motion) : PoolJob
 {
     private readonly byte[][] _pictures = [.. Enumerable.Range(0, batch).Select(_ => new byte[pictureLength])];
     private readonly float[] _codes = new float[batch * motion];
@@ -67,11 +67,11 @@ internal sealed class MotionJob(int batch, int pictureLength, int motion) : Pool
     /// <summary>What came out.</summary>
     public ReadOnlySpan<float> Codes => _codes.AsSpan(0, _count * motion);
 
-    public override IPixelPipe? PipeAt(PoolWorker worker) => worker.OpenMotion(batch);
+    public override IPixelPipe? PipeAt(PoolWorker worker) => worker.OpenMotion(batch, varies);
 
     public override IPixelPipe? Start(PoolWorker worker)
     {
-        IMotionPipe pipe = worker.Motion(batch);
+        IMotionPipe pipe = worker.Motion(batch, varies);
         pipe.Submit(_pictures.AsSpan(0, _count));
         return pipe;
     }
@@ -79,15 +79,16 @@ internal sealed class MotionJob(int batch, int pictureLength, int motion) : Pool
     public override void Fetch(IPixelPipe pipe) => ((IMotionPipe)pipe).Receive(_codes.AsSpan(0, _count * motion));
 }
 
-/// <summary>Latents to pictures.</summary>
-internal sealed class PictureJob(int batch, int pictureLength, int style) : PoolJob
+/// <summary>Latents to pictures, of one source or of one each.</summary>
+internal sealed class PictureJob(int batch, bool varies, int pictureLength, int style) : PoolJob
 {
     private readonly byte[][] _pictures = [.. Enumerable.Range(0, batch).Select(_ => new byte[pictureLength])];
     private readonly float[] _latents = new float[batch * style];
-    private PooledSource? _source;
+    private readonly bool[] _faults = new bool[batch];
+    private PooledSource[] _sources = [];
     private int _count;
 
-    public override PooledSource? Source => _source;
+    public override PooledSource? Source => _sources[0];
 
     /// <summary>The first picture that is not finite, or -1.</summary>
     public int Fault { get; private set; }
@@ -95,22 +96,31 @@ internal sealed class PictureJob(int batch, int pictureLength, int style) : Pool
     /// <summary>What came out.</summary>
     public ReadOnlySpan<byte[]> Pictures => _pictures.AsSpan(0, _count);
 
+    /// <summary>Which of them are not finite.</summary>
+    public ReadOnlySpan<bool> Faults => _faults.AsSpan(0, _count);
+
     /// <summary>Takes a copy of a batch.</summary>
-    public void Set(PooledSource source, ReadOnlySpan<float> latents, int count)
+    /// <param name="sources">One for all pictures, or one for each.</param>
+    /// <param name="latents">[count, style].</param>
+    /// <param name="count">Number of pictures.</param>
+    public void Set(PooledSource[] sources, ReadOnlySpan<float> latents, int count)
     {
-        (_source, _count, IsFirstOfSource) = (source, count, source.IsNew);
-        source.IsNew = false;
+        (_sources, _count, IsFirstOfSource) = (sources, count, sources.Length == 1 && sources[0].IsNew);
+        foreach (PooledSource source in sources) source.IsNew = false;
         latents.CopyTo(_latents);
     }
 
-    public override IPixelPipe? PipeAt(PoolWorker worker) => worker.OpenPictures(batch);
+    public override IPixelPipe? PipeAt(PoolWorker worker) => worker.OpenPictures(batch, varies);
 
     public override IPixelPipe? Start(PoolWorker worker)
     {
-        IPicturePipe pipe = worker.Pictures(batch);
-        pipe.Submit(worker.Encoded(_source!), _latents.AsSpan(0, _count * style), _count);
+        IPicturePipe pipe = worker.Pictures(batch, varies);
+        EncodedSource[] encoded = [.. _sources.Select(worker.Encoded)];
+        if (encoded.Length == 1) pipe.Submit(encoded[0], _latents.AsSpan(0, _count * style), _count);
+        else pipe.Submit(encoded, _latents.AsSpan(0, _count * style));
         return pipe;
     }
 
-    public override void Fetch(IPixelPipe pipe) => Fault = ((IPicturePipe)pipe).Receive(_pictures.AsSpan(0, _count));
+    public override void Fetch(IPixelPipe pipe) =>
+        Fault = ((IPicturePipe)pipe).Receive(_pictures.AsSpan(0, _count), _faults.AsSpan(0, _count));
 }

@@ -28,8 +28,8 @@ internal sealed class PoolWorker
     private readonly PoolDevice _device;
     private readonly bool _isFirst;
     private readonly Thread _thread;
-    private readonly Dictionary<int, IMotionPipe> _motions = [];
-    private readonly Dictionary<int, IPicturePipe> _pictures = [];
+    private readonly Dictionary<(int Batch, bool Varies), IMotionPipe> _motions = [];
+    private readonly Dictionary<(int Batch, bool Varies), IPicturePipe> _pictures = [];
     private readonly Queue<(PoolJob Job, IPixelPipe Pipe)> _underWay = [];
     private readonly Dictionary<PooledSource, EncodedSource> _sources = [];
     private readonly List<PooledSource> _discards = [];
@@ -81,10 +81,10 @@ internal sealed class PoolWorker
     public bool HasRoom(PoolJob job) => job.PipeAt(this) is not { } pipe || pipe.UnderWay < pipe.Depth;
 
     /// <summary>The pipe for batches of a size, if it is open.</summary>
-    public IPixelPipe? OpenMotion(int batch) => _motions.GetValueOrDefault(batch);
+    public IPixelPipe? OpenMotion(int batch, bool varies) => _motions.GetValueOrDefault((batch, varies));
 
     /// <inheritdoc cref="OpenMotion"/>
-    public IPixelPipe? OpenPictures(int batch) => _pictures.GetValueOrDefault(batch);
+    public IPixelPipe? OpenPictures(int batch, bool varies) => _pictures.GetValueOrDefault((batch, varies));
 
     /// <summary>Has a source let go of, if it is encoded here. Asked by the pool.</summary>
     public void Discard(PooledSource source)
@@ -93,12 +93,12 @@ internal sealed class PoolWorker
     }
 
     /// <summary>The pipe for batches of at most a number of pictures; on this thread.</summary>
-    public IMotionPipe Motion(int batch) =>
-        _motions.TryGetValue(batch, out IMotionPipe? pipe) ? pipe : _motions[batch] = Executor.OpenMotion(batch);
+    public IMotionPipe Motion(int batch, bool varies = false) => _motions.TryGetValue((batch, varies), out IMotionPipe? pipe) ? pipe
+        : _motions[(batch, varies)] = Executor.OpenMotion(batch, varies);
 
     /// <inheritdoc cref="Motion"/>
-    public IPicturePipe Pictures(int batch) =>
-        _pictures.TryGetValue(batch, out IPicturePipe? pipe) ? pipe : _pictures[batch] = Executor.OpenPictures(batch);
+    public IPicturePipe Pictures(int batch, bool varies = false) => _pictures.TryGetValue((batch, varies), out IPicturePipe? pipe) ? pipe
+        : _pictures[(batch, varies)] = Executor.OpenPictures(batch, varies);
 
     /// <summary>A source as this device has it, encoded now if it is not; on this thread.</summary>
     public EncodedSource Encoded(PooledSource source)

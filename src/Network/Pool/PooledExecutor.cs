@@ -56,9 +56,20 @@ internal sealed class PooledExecutor(DevicePool pool) : IExecutor
         output.CopyTo(frames);
     }
 
-    public IMotionPipe OpenMotion(int batch) => new PooledMotionPipe(pool, batch);
+    public void Synthesize(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents, Span<float> frames)
+    {
+        PooledSource[] own = new PooledSource[sources.Length];
+        for (int i = 0; i < own.Length; i++) own[i] = Own(sources[i]);
+        ExecutorArguments.CheckLength(latents.Length, own.Length, Architecture.Style, nameof(latents));
+        ExecutorArguments.CheckLength(frames.Length, own.Length, Architecture.PictureLength(), nameof(frames));
+        float[] input = latents.ToArray(), output = new float[frames.Length];
+        Do(new CallJob(worker => worker.Executor.Synthesize([.. own.Select(worker.Encoded)], input, output)));
+        output.CopyTo(frames);
+    }
 
-    public IPicturePipe OpenPictures(int batch) => new PooledPicturePipe(pool, batch);
+    public IMotionPipe OpenMotion(int batch, bool varies = false) => new PooledMotionPipe(pool, batch, varies);
+
+    public IPicturePipe OpenPictures(int batch, bool varies = false) => new PooledPicturePipe(pool, batch, varies);
 
     public void Dispose()
     {

@@ -1,7 +1,7 @@
 namespace Lia.Network.Pool;
 
 /// <summary>A clip's batches of one kind on their way through a pool: done in any order, received in that of submission.</summary>
-internal abstract class PooledPipe<TJob>(DevicePool pool, int batch) : IPixelPipe where TJob : PoolJob
+internal abstract class PooledPipe<TJob>(DevicePool pool, int batch, bool varies) : IPixelPipe where TJob : PoolJob
 {
     private readonly Queue<TJob> _underWay = [];
     private readonly Stack<TJob> _free = [];
@@ -16,6 +16,8 @@ internal abstract class PooledPipe<TJob>(DevicePool pool, int batch) : IPixelPip
     protected DevicePool Pool => pool;
 
     protected int Batch => batch;
+
+    protected bool Varies => varies;
 
     public void Dispose()
     {
@@ -61,7 +63,8 @@ internal abstract class PooledPipe<TJob>(DevicePool pool, int batch) : IPixelPip
 }
 
 /// <summary>From driving pictures to motion codes.</summary>
-internal sealed class PooledMotionPipe(DevicePool pool, int batch) : PooledPipe<MotionJob>(pool, batch), IMotionPipe
+internal sealed class PooledMotionPipe(DevicePool pool, int batch, bool varies)
+    : PooledPipe<MotionJob>(pool, batch, varies), IMotionPipe
 {
     public void Submit(ReadOnlySpan<byte[]> pictures)
     {
@@ -80,31 +83,43 @@ internal sealed class PooledMotionPipe(DevicePool pool, int batch) : PooledPipe<
         Received();
     }
 
-    protected override MotionJob Create() => new(Batch, Pool.Architecture.PictureLength(), Pool.Architecture.Motion);
+    protected override MotionJob Create() => new(Batch, Varies, Pool.Architecture.PictureLength(), Pool.Architecture.Motion);
 }
 
 /// <summary>From latents to pictures.</summary>
-internal sealed class PooledPicturePipe(DevicePool pool, int batch) : PooledPipe<PictureJob>(pool, batch), IPicturePipe
+internal sealed class PooledPicturePipe(DevicePool pool, int batch, bool varies)
+    : PooledPipe<PictureJob>(pool, batch, varies), IPicturePipe
 {
     public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count)
     {
         ExecutorArguments.CheckLength(latents.Length, count, Pool.Architecture.Style, nameof(latents));
         PooledSource own = PooledSource.Of(source, Pool);
         PictureJob job = Rent(count);
-        job.Set(own, latents, count);
+        job.Set([own], latents, count);
         Submit(job);
     }
 
-    public int Receive(ReadOnlySpan<byte[]> pictures)
+    public void Submit(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents)
+    {
+        ExecutorArguments.CheckLength(latents.Length, sources.Length, Pool.Architecture.Style, nameof(latents));
+        PooledSource[] own = new PooledSource[sources.Length];
+        for (int i = 0; i < own.Length; i++) own[i] = PooledSource.Of(sources[i], Pool);
+        PictureJob job = Rent(own.Length);
+        job.Set(own, latents, own.Length);
+        Submit(job);
+    }
+
+    public int Receive(ReadOnlySpan<byte[]> pictures, Span<bool> faults = default)
     {
         PictureJob job = Oldest();
         if (pictures.Length != job.Pictures.Length)
             throw new ArgumentException($"The batch has {job.Pictures.Length} pictures, not {pictures.Length}.", nameof(pictures));
         CheckPictures(pictures);
         for (int i = 0; i < pictures.Length; i++) job.Pictures[i].CopyTo(pictures[i], 0);
+        if (!faults.IsEmpty) job.Faults.CopyTo(faults);
         Received();
         return job.Fault;
     }
 
-    protected override PictureJob Create() => new(Batch, Pool.Architecture.PictureLength(), Pool.Architecture.Style);
+    protected override PictureJob Create() => new(Batch, Varies, Pool.Architecture.PictureLength(), Pool.Architecture.Style);
 }

@@ -39,9 +39,10 @@ internal sealed class FaultyExecutor(IExecutor inner, int batches, Func<Exceptio
 
     public Exception? Explain(Exception failure) => inner.Explain(failure);
 
-    public IMotionPipe OpenMotion(int batch) => new MotionPipe(this, inner.OpenMotion(batch));
+    public IMotionPipe OpenMotion(int batch, bool varies = false) => new MotionPipe(this, inner.OpenMotion(batch, varies));
 
-    public IPicturePipe OpenPictures(int batch) => new PicturePipe(this, inner.OpenPictures(batch));
+    public IPicturePipe OpenPictures(int batch, bool varies = false) =>
+        new PicturePipe(this, inner.OpenPictures(batch, varies));
 
     public void Dispose()
     {
@@ -99,10 +100,16 @@ internal sealed class FaultyExecutor(IExecutor inner, int batches, Func<Exceptio
             pipe.Submit(source, latents, count);
         }
 
-        public int Receive(ReadOnlySpan<byte[]> pictures)
+        public void Submit(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents)
+        {
+            owner.Submit();
+            pipe.Submit(sources, latents);
+        }
+
+        public int Receive(ReadOnlySpan<byte[]> pictures, Span<bool> faults = default)
         {
             owner.Fetch();
-            return pipe.Receive(pictures);
+            return pipe.Receive(pictures, faults);
         }
     }
 }
