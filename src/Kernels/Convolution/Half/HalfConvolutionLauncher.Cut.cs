@@ -37,6 +37,8 @@ internal sealed partial class HalfConvolutionLauncher
             foreach (ConvolutionCut shape in Shapes(output, n, blocks))
             {
                 if (isPair && SharedBytes(weights, shape) > MostSharedBytes) continue;
+                if (machine == ConvolutionMachine.Turing && 2 * MmaConvolution.SharedLength(
+                    n, shape.BlocksX, shape.BlocksY, shape.TileFrames, weights.Chunk) > MostSharedBytesOfTuring) continue;
                 for (int splits = isPair ? mostSplits : 1; splits <= mostSplits; splits *= 2)
                 {
                     double time = Time(weights, output, shape with { Splits = splits });
@@ -80,12 +82,11 @@ internal sealed partial class HalfConvolutionLauncher
     private static (int N, int Blocks)[] MmaTiles(int tileN) => tileN switch
     {
         128 => [(128, 2), (64, 4), (64, 2)],
-        64 => [(64, 4), (64, 2)],
-        _ => [(tileN, 4)],
+        _ => [(tileN, 4), (tileN, 2)],
     };
 
-    // Bytes of shared memory that a tile of pairs takes, at most; barriers have room besides.
-    private const int MostSharedBytes = 226 * 1024;
+    // Bytes of shared memory that a tile of pairs takes, at most (barriers have room besides), and what a group has on Turing.
+    private const int MostSharedBytes = 226 * 1024, MostSharedBytesOfTuring = 64 * 1024;
 
     private static int SharedBytes(HalfConvolutionWeights weights, ConvolutionCut cut)
     {

@@ -108,8 +108,10 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             (128, _) => BindMma<Mma128x128, TMachine>(weights, operands, arguments),
             (64, 4) => BindMma<Mma256x64, TMachine>(weights, operands, arguments),
             (64, _) => BindMma<Mma128x64, TMachine>(weights, operands, arguments),
-            (32, _) => BindMma<Mma256x32, TMachine>(weights, operands, arguments),
-            _ => BindMma<Mma256x16, TMachine>(weights, operands, arguments),
+            (32, 4) => BindMma<Mma256x32, TMachine>(weights, operands, arguments),
+            (32, _) => BindMma<Mma128x32, TMachine>(weights, operands, arguments),
+            (_, 4) => BindMma<Mma256x16, TMachine>(weights, operands, arguments),
+            _ => BindMma<Mma128x16, TMachine>(weights, operands, arguments),
         };
 
     private KernelLaunch BindMma<TTile, TMachine>(
@@ -141,7 +143,8 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         where TResult : struct, IConvolutionResult
     {
         int threads = 32 * default(TTile).Blocks * default(TTile).WarpsN;
-        int shared = MmaConvolution.SharedLength<TTile>(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk);
+        int shared = MmaConvolution.SharedLength(
+            default(TTile).WarpsN * default(TTile).WarpN, arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk);
         KernelConfig config = new(new Index1D(arguments.Items), new Index1D(threads), SharedMemoryConfig.RequestDynamic<Half>(shared));
         (double operations, double bytes) = Cost(weights, operands);
         return KernelLaunch.CreateOverlapping(

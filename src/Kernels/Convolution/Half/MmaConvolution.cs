@@ -35,8 +35,8 @@ internal static class MmaConvolution
     private const int Stages = 3;
 
     /// <summary>Halves of shared memory: three input tiles (with room for a halo of two) and three steps of weights.</summary>
-    public static int SharedLength<TTile>(int blocksX, int blocksY, int tileFrames, int chunk) where TTile : struct, IMmaTile =>
-        Stages * (InputStage(blocksX, blocksY, tileFrames, chunk) + default(TTile).WarpsN * default(TTile).WarpN * chunk);
+    public static int SharedLength(int tileN, int blocksX, int blocksY, int tileFrames, int chunk) =>
+        Stages * (InputStage(blocksX, blocksY, tileFrames, chunk) + tileN * chunk);
 
     [LaunchBounds(128, 2)]
     public static void Run<TTile, TMachine, TChunk, TResult>(HalfConvolutionArguments a)

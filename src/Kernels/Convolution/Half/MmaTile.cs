@@ -65,6 +65,26 @@ internal readonly struct Mma256x16 : IMmaTile
     public int WarpN => 16;
 }
 
+/// <summary>128 pixels x 32 channels, 2 warps.</summary>
+internal readonly struct Mma128x32 : IMmaTile
+{
+    public int Blocks => 2;
+
+    public int WarpsN => 1;
+
+    public int WarpN => 32;
+}
+
+/// <summary>128 pixels x 16 channels, 2 warps.</summary>
+internal readonly struct Mma128x16 : IMmaTile
+{
+    public int Blocks => 2;
+
+    public int WarpsN => 1;
+
+    public int WarpN => 16;
+}
+
 /// <summary>How a <see cref="MmaConvolution"/> gets data into shared memory and multiplies it.</summary>
 internal interface IMmaMachine
 {
