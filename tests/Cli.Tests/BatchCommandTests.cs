@@ -99,11 +99,11 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
         Outcome outcome = CliRunner.Succeed([.. command, "--format", "png"]);
         Assert.Equal($"lia: warning: {faces}: not taken, by their names no pictures: more/, raw.cr2", Assert.Single(outcome.ErrorLines));
         // Taken, and told by name: no picture lies under these names here.
-        foreach (string name in (string[])["a.heic", "b.AVIF"]) File.WriteAllText(Path.Combine(faces, name), "no picture");
-        File.Delete(Path.Combine(faces, "b.png"));
+        foreach (string name in (string[])["c.heic", "d.AVIF"]) File.WriteAllText(Path.Combine(faces, name), "no picture");
         outcome = CliRunner.Run([.. command[..2], "--driving", files.Driving, "-o", files.At("others-too"), "-m", files.Model, "-q", "--format", "apng"]);
         Assert.Equal(ExitCode.BadInput, outcome.Status);
-        Assert.Contains($"lia: {Path.Combine(faces, "b.AVIF")}: ", outcome.Error);
+        Assert.Contains($"lia: {Path.Combine(faces, "c.heic")}: ", outcome.Error);
+        Assert.Contains($"lia: {Path.Combine(faces, "d.AVIF")}: ", outcome.Error);
     }
 
     [Theory]

@@ -71,7 +71,7 @@ public sealed class ManifestFileTests : IDisposable
 
     [Theory]
     [InlineData("a.txt", "source\n", "a manifest is .csv, .jsonl or .parquet.")]
-    [InlineData("a.csv", "", "there is no line of column names.")]
+    [InlineData("a.csv", "", "it is empty, or not a regular file.")]
     [InlineData("a.csv", "source,Source\n", "two columns are called source.")]
     [InlineData("a.csv", "source,,b\n", "column 2 has no name.")]
     [InlineData("a.parquet", "PAR1 no more", "cannot be read as Parquet: ")]

@@ -54,11 +54,15 @@ internal sealed class OutputRecord : IDisposable
     /// <summary>Notes that the output is being made anew. What this program has made there from something else goes, where it would be in
     /// the way: a folder of pictures.</summary>
     /// <param name="hash">Of what it is made from.</param>
+    /// <exception cref="MediaException">It is a folder with something in it that was not made here.</exception>
     public void Begin(string hash)
     {
-        bool isOurs = _before.Hash is not null;
+        bool isFolder = Directory.Exists(_outputs[0]) && Directory.EnumerateFileSystemEntries(_outputs[0]).Any();
+        // Before it is written down: what is written down is ours.
+        if (isFolder && _before.Hash is null)
+            throw new MediaException($"{_outputs[0]}: cannot be written: the folder is not empty.");
         Write(new(hash, null));
-        if (!isOurs || !Directory.Exists(_outputs[0])) return;
+        if (!isFolder) return;
         Outputs.Guard(_outputs[0], () =>
         {
             foreach (string picture in Directory.EnumerateFiles(_outputs[0], "*.png"))

@@ -44,7 +44,7 @@ internal static class ParquetManifest
 
     private static async Task<string?[]> ReadColumn(ParquetRowGroupReader group, DataField field)
     {
-        if (field.ClrType == typeof(string))
+        if (field.ClrType == typeof(string) || field.ClrType == typeof(ReadOnlyMemory<char>))
         {
             string?[] text = new string?[group.RowCount];
             await group.ReadAsync(field, text.AsMemory()).ConfigureAwait(false);
