@@ -6,7 +6,8 @@ namespace Lia.Bench;
 /// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet. On a GPU:
 /// <c>end-to-end</c>, the table that is quoted; <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with
 /// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
-/// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host.
+/// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host. On paper: <c>scale</c>, a run over many
+/// machines.
 /// </summary>
 internal static class Program
 {
@@ -41,6 +42,8 @@ internal static class Program
                 return Opening.Run(arguments[1..]);
             case "launch":
                 return Launches.Run(arguments[1..]);
+            case "scale":
+                return Scale.Run(arguments[1..]);
             case "end-to-end":
                 return EndToEnd.Run(arguments[1..]);
             default:
@@ -60,6 +63,9 @@ internal static class Program
                     "[--precision auto] [--runs N] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench opening --model FILE [--precision fast|exact]");
                 Console.Error.WriteLine("       Lia.Bench launch [--size S] [--precision fast,exact] [--launches N]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench scale [--clips N] [--frames N] [--gpus N] [--clip-seconds S] [--frame-seconds S] [--price P]");
+                Console.Error.WriteLine("       Lia.Bench scale --calibrate FILE.jsonl,... --check FILE.jsonl,... --workers N");
                 Console.Error.WriteLine("       Lia.Bench micro [BenchmarkDotNet options, for example --filter *Convolution*]");
                 return 2;
         }

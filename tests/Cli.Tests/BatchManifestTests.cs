@@ -26,7 +26,8 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal([14, 18], works);
         Assert.Equal(32, ManifestWorkspace.Lines(status)[0].GetProperty("totalWork").GetInt32());
 
-        (string Output, string[] Options)[] rows = [("a.png", []), ("deep/b.apng", ["--strength", "0.5", "--frames", ":4", "--side-by-side"]),
+        (string Output, string[] Options)[] rows = [("a.png", []),
+            ("deep/b.apng", ["--strength", "0.5", "--frames", ":4", "--side-by-side"]),
             ("e.png", [])];
         foreach ((string output, string[] options) in rows)
         {
@@ -43,7 +44,8 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
     {
         ManifestWorkspace space = Space("once");
         string manifest = space.Manifest("source,driving,output,strength,frames", "SOURCE,DRIVING,OUT/a.png,,",
-            $"SOURCE,{space.Clip("other", 3)},OUT/b.png,,", "SOURCE,DRIVING,OUT/c.png,2,", "SOURCE,DRIVING,OUT/d.png,,", "SOURCE,DRIVING,OUT/e.png,,:5");
+            $"SOURCE,{space.Clip("other", 3)},OUT/b.png,,", "SOURCE,DRIVING,OUT/c.png,2,", "SOURCE,DRIVING,OUT/d.png,,",
+                "SOURCE,DRIVING,OUT/e.png,,:5");
         string status = space.At("s.jsonl");
         Assert.Equal(ExitCode.Success, space.Batch(manifest, "--status", status).Status);
         // Frames 0 to 5 have codes of their own as far as a recording goes. The clip with one row streams.
@@ -95,7 +97,8 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
         int[] Again(params string[] more)
         {
             string status = space.At($"{++runs}.jsonl");
-            string[] command = ["batch", "--manifest", manifest, "--status", status, "-q", .. more.Contains("-m") ? [] : (string[])["-m", files.Model]];
+            string[] command = ["batch", "--manifest", manifest, "--status", status, "-q", .. more.Contains("-m") ? []
+                : (string[])["-m", files.Model]];
             CliRunner.Succeed([.. command, .. more]);
             return [.. ManifestWorkspace.Computed(status).Order()];
         }
@@ -182,7 +185,8 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
     public void Without_its_device_a_shard_is_to_be_tried_again_whatever_else_is_wrong()
     {
         ManifestWorkspace space = Space("no-device");
-        string status = space.At("s.jsonl"), manifest = space.Manifest("source,driving,output,crop", "SOURCE,DRIVING,OUT/a.png,", "SOURCE,DRIVING,OUT/b.png,",
+        string status = space.At("s.jsonl"), manifest = space.Manifest("source,driving,output,crop", "SOURCE,DRIVING,OUT/a.png,",
+            "SOURCE,DRIVING,OUT/b.png,",
             "SOURCE,DRIVING,OUT/c.png,no box");
         Outcome outcome = space.Batch(manifest, "--device", "cuda:99", "--status", status, "--json", "-q");
         Assert.Equal(ExitCode.TryAgain, outcome.Status);
@@ -230,7 +234,8 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
     public async Task A_row_that_is_held_is_waited_for_after_the_others()
     {
         ManifestWorkspace space = Space("held");
-        string manifest = space.Manifest("source,driving,output", "SOURCE,DRIVING,OUT/a.png", "SOURCE,DRIVING,OUT/b.png"), status = space.At("s.jsonl");
+        string manifest = space.Manifest("source,driving,output", "SOURCE,DRIVING,OUT/a.png", "SOURCE,DRIVING,OUT/b.png"),
+            status = space.At("s.jsonl");
         Task<Outcome> run;
         using (OutputRecord.TryHold(space.At("a.png")))
         {
@@ -301,9 +306,11 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
         ManifestWorkspace space = Space("defaults");
         string motion = space.At("talk.safetensors");
         CliRunner.Succeed("motion", "extract", files.Driving, "-o", motion, "-m", files.Model, "-q");
-        string manifest = space.Manifest("source,output,driving,motion,strength", "SOURCE,OUT/a.png,,,", $"SOURCE,OUT/b.png,,{motion},1.5", "SOURCE,OUT/c.png,DRIVING,,");
+        string manifest = space.Manifest("source,output,driving,motion,strength", "SOURCE,OUT/a.png,,,",
+            $"SOURCE,OUT/b.png,,{motion},1.5", "SOURCE,OUT/c.png,DRIVING,,");
         Assert.Equal(ExitCode.Success, space.Batch(manifest, "--motion", motion, "--strength", "0.5").Status);
-        CliRunner.Succeed("animate", files.Source, files.Driving, "-o", space.At("alone.png"), "-m", files.Model, "-q", "--strength", "0.5");
+        CliRunner.Succeed("animate", files.Source, files.Driving, "-o", space.At("alone.png"), "-m", files.Model, "-q", "--strength",
+            "0.5");
         Assert.Equal(File.ReadAllBytes(space.At("alone.png")), File.ReadAllBytes(space.At("a.png")));
         Assert.Equal(File.ReadAllBytes(space.At("alone.png")), File.ReadAllBytes(space.At("c.png")));
         Assert.NotEqual(File.ReadAllBytes(space.At("alone.png")), File.ReadAllBytes(space.At("b.png")));

@@ -29,7 +29,8 @@ public sealed class EvaluateManifestTests(Workspace files) : IClassFixture<Works
         Assert.Equal(expected.Frames, merged.Frames);
         Assert.Equal(expected.Ssim, merged.Ssim, 9);
         Assert.Equal(expected.MsSsim, merged.MsSsim, 9);
-        Assert.Contains($"10 frames: L1 {expected.L1:0.0000}, PSNR {expected.Psnr:0.00}", CliRunner.Succeed(["batch", "status", .. status]).Output);
+        Assert.Contains($"10 frames: L1 {expected.L1:0.0000}, PSNR {expected.Psnr:0.00}",
+            CliRunner.Succeed(["batch", "status", .. status]).Output);
 
         // A rerun computes nothing but what failed, and its sums are the same.
         Assert.Equal(ExitCode.BadRows, Run(2).Status);

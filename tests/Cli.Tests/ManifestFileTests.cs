@@ -27,7 +27,8 @@ public sealed class ManifestFileTests : IDisposable
     [Fact]
     public async Task Csv_json_lines_and_Parquet_give_the_same_rows()
     {
-        string csv = Write("a.csv", "source,Start_Frame,strength,#note,ping-pong\r\n\"a, \"\"b\"\".png\",3,0.5,mine,true\r\ncé.png,,2,,\r\n");
+        string csv = Write("a.csv",
+            "source,Start_Frame,strength,#note,ping-pong\r\n\"a, \"\"b\"\".png\",3,0.5,mine,true\r\ncé.png,,2,,\r\n");
         string json = Write("a.jsonl", """
             {"source":"a, \"b\".png","start_frame":3,"strength":0.5,"#note":[1],"ping-pong":true}
 
@@ -38,7 +39,8 @@ public sealed class ManifestFileTests : IDisposable
         DataField source = new DataField<string>("source"), start = new DataField<int?>("start_frame"), strength = new DataField<double>(
             "strength"), note = new DataField<string>("#note"), pingPong = new DataField<bool?>("ping-pong");
         await using (FileStream file = File.Create(parquet))
-        await using (ParquetWriter writer = await ParquetWriter.CreateAsync(new ParquetSchema(source, start, strength, note, pingPong), file,
+        await using (ParquetWriter writer = await ParquetWriter.CreateAsync(new ParquetSchema(source, start, strength, note, pingPong),
+            file,
             cancellationToken: TestContext.Current.CancellationToken))
         {
             using ParquetRowGroupWriter group = writer.CreateRowGroup();
@@ -140,7 +142,8 @@ public sealed class ManifestFileTests : IDisposable
         Assert.Equal(RowFailure.BadInput, RowFailures.Of(new MediaException("a.png: there is no such file.")));
         Assert.Equal(RowFailure.BadInput, RowFailures.Of(new ArgumentException("a start frame is ...")));
         Assert.Equal(RowFailure.Machine, RowFailures.Of(new OutOfMemoryException()));
-        Assert.Equal(RowFailure.Machine, RowFailures.Of(new MediaException("a.mp4: av_interleaved_write_frame(): No space left on device")));
+        Assert.Equal(RowFailure.Machine,
+            RowFailures.Of(new MediaException("a.mp4: av_interleaved_write_frame(): No space left on device")));
         Assert.Equal(RowFailure.Device, RowFailures.Of(new NotSupportedException("The device cuda cannot be used",
             new Lia.Network.Cuda.GpuUnavailableException("no driver", isAbsent: true))));
         Assert.Equal(RowFailure.Internal, RowFailures.Of(new InvalidOperationException()));

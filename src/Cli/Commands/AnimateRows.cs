@@ -71,7 +71,8 @@ internal sealed class AnimateRows : IRowKind, IDisposable
             "of numbered pictures it cannot be told whether all are there; name a folder.");
         if (row[DrivingColumn] is not null && row[MotionColumn] is not null)
             throw row.Error(_manifest, MotionColumn, "there are two motions: give driving or motion, not both.");
-        (string Path, bool IsFile) moves = Moves(row) ?? throw row.Error(_manifest, DrivingColumn, "there is no motion: give driving or motion.");
+        (string Path, bool IsFile) moves = Moves(row) ?? throw row.Error(_manifest, DrivingColumn,
+            "there is no motion: give driving or motion.");
         ParseResult parsed = _options.Parse(row);
         AnimationOptions options = _choice.Read(parsed);
         try

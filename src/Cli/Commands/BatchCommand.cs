@@ -52,7 +52,8 @@ internal static class BatchCommand
             if (manifests.Manifest(parsed) is { } manifest)
             {
                 if (pictures.Length > 0 || folder is not null || parsed.GetResult(format) is not null)
-                    throw new ArgumentException("The sources and outputs are those of the manifest: no SOURCE, --output or --format beside it.");
+                    throw new ArgumentException(
+                        "The sources and outputs are those of the manifest: no SOURCE, --output or --format beside it.");
                 if (video is not null && codes is not null) AnimateCommand.RequireOne(video, "--driving", codes);
                 using WarningLog warnings = new(context.Error);
                 using AnimateRows rows = new(manifest, parsed, video, codes, warnings);

@@ -17,7 +17,8 @@ internal static class BatchStatusCommand
             Arity = ArgumentArity.OneOrMore,
         };
         Option<bool> json = Options.Json();
-        Command command = new("status", "Sums up status files: rows done, failed, running and left, the rate, the time left.") { files, json };
+        Command command = new("status", "Sums up status files: rows done, failed, running and left, the rate, the time left.") { files,
+            json };
         command.SetAction(parsed =>
         {
             StatusReport report = StatusReport.Read(parsed.GetValue(files)!, DateTime.UtcNow);
@@ -41,7 +42,8 @@ internal static class BatchStatusCommand
         if (report.Again > 0) output.WriteLine($"{report.Again} of those left failed and are to be tried again");
         if (report.Silent > 0)
             output.WriteLine($"{report.Silent} run{(report.Silent == 1 ? " has" : "s have")} said nothing for a minute, and no end");
-        foreach ((int row, string name, string reason) in report.Failures.Take(MostFailures)) output.WriteLine($"row {row} failed: {name}: {reason}");
+        foreach ((int row, string name, string reason) in report.Failures.Take(MostFailures))
+            output.WriteLine($"row {row} failed: {name}: {reason}");
         if (report.Failures.Count > MostFailures) output.WriteLine($"and {report.Failures.Count - MostFailures} more; --json lists all");
         if (report.Scores is { } scores) output.WriteLine(Describe(scores));
     }

@@ -44,7 +44,8 @@ internal static class EvaluateCommand
             if (manifests.Manifest(parsed) is { } manifest)
             {
                 if (named.Length > 0 || report is not null)
-                    throw new ArgumentException("The clips are those of the manifest, and scores go to --status: no CLIP or --output beside it.");
+                    throw new ArgumentException(
+                        "The clips are those of the manifest, and scores go to --status: no CLIP or --output beside it.");
                 return RunManifest(manifest);
             }
             if (named.Length == 0) throw new ArgumentException("There is no clip: give CLIP, or --manifest.");

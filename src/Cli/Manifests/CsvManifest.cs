@@ -3,7 +3,8 @@ using Lia.Media.IO;
 
 namespace Lia.Cli.Manifests;
 
-/// <summary>A manifest of separated values with a line of column names: commas, semicolons, tabs or bars, as its first lines have them.</summary>
+/// <summary>A manifest of separated values with a line of column names: commas, semicolons, tabs or bars, as its first lines have
+/// them.</summary>
 internal static class CsvManifest
 {
     /// <summary>As <see cref="ManifestFile.Read"/>.</summary>

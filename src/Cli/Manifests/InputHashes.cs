@@ -47,7 +47,8 @@ internal sealed class InputHashes
     public static string Text(AnimationOptions options)
     {
         StringBuilder text = new();
-        foreach (PropertyInfo property in typeof(AnimationOptions).GetProperties().OrderBy(property => property.Name, StringComparer.Ordinal))
+        foreach (PropertyInfo property in typeof(AnimationOptions).GetProperties().OrderBy(property => property.Name,
+            StringComparer.Ordinal))
         {
             object? value = property.GetValue(options);
             if (!Equals(value, property.GetValue(Defaults))) text.Append(property.Name).Append('=').Append(value).Append('\n');

@@ -10,7 +10,8 @@ internal static class ManifestFile
     /// <summary>Columns that begin so are the user's own, and passed over.</summary>
     public const char OwnColumn = '#';
 
-    /// <summary>The rows, read as they are asked for. A row that cannot be understood says so (<see cref="ManifestRow.Problem"/>).</summary>
+    /// <summary>The rows, read as they are asked for. A row that cannot be understood says so (<see
+    /// cref="ManifestRow.Problem"/>).</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="MediaException">It cannot be read, is none of these formats, or its columns make no sense.</exception>
     public static IEnumerable<ManifestRow> Read(string path) => Path.GetExtension(path).ToLowerInvariant() switch

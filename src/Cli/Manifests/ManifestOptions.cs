@@ -32,7 +32,8 @@ internal sealed class ManifestOptions
     /// <param name="rows">What a row is.</param>
     public ManifestOptions(Command command, string rows)
     {
-        _manifest.Description = $"{rows}: .csv, .jsonl or .parquet; exit status 42 when rows can never succeed, 75 when some may another time";
+        _manifest.Description = $"{rows}: .csv, .jsonl or .parquet; exit status 42 when rows "
+            + "can never succeed, 75 when some may another time";
         foreach (Option option in (Option[])[_manifest, _shard, _status]) command.Options.Add(option);
     }
 

@@ -69,7 +69,8 @@ internal sealed class ManifestRun(CliContext context, string manifest, Shard sha
                 json.WriteEndArray();
             });
             else if (!isQuiet) context.Output.WriteLine(Summary(plan, outcome));
-            if (outcome.IsCancelled) context.Error.WriteLine($"lia: stopped with {outcome.Left} rows to go; the same command goes on from there");
+            if (outcome.IsCancelled)
+                context.Error.WriteLine($"lia: stopped with {outcome.Left} rows to go; the same command goes on from there");
             return outcome.ExitCode;
         }
         catch (Exception failure) when (RowFailures.Of(failure) is RowFailure.Machine or RowFailure.Device)
@@ -109,7 +110,8 @@ internal sealed class ManifestRun(CliContext context, string manifest, Shard sha
 
         public void Begin(RowJob job, int lane)
         {
-            lock (_gate) if (lanes == 1) _report ??= ProgressReport.Create(context, isQuiet);
+            // Elsewhere than on a terminal, a line for each row is enough.
+            lock (_gate) if (lanes == 1 && context.ErrorIsTerminal) _report ??= ProgressReport.Create(context, isQuiet);
         }
 
         public void Progress(RowJob job, int lane, AnimationProgress progress)

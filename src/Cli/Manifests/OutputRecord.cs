@@ -5,7 +5,8 @@ using Lia.Media.IO;
 namespace Lia.Cli.Manifests;
 
 /// <summary>
-/// What an output was made from: a hidden file beside it, <c>out/.anna.mp4.lia</c> for <c>out/anna.mp4</c>, which is held while somebody is at
+/// What an output was made from: a hidden file beside it, <c>out/.anna.mp4.lia</c> for <c>out/anna.mp4</c>, which is held while somebody
+/// is at
 /// work on the output and never deleted. A line of JSON: a hash of all that makes the output what it is, and how long the output is once it
 /// is there.
 /// </summary>

@@ -74,7 +74,8 @@ internal static class ParquetManifest
             await group.ReadAsync<T>(field, all.AsMemory()).ConfigureAwait(false);
             for (int i = 0; i < all.Length; i++) values[i] = all[i];
         }
-        return [.. values.Select(value => Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } cell ? cell.ToLowerInvariant() : null)];
+        return [.. values.Select(value => Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } cell
+            ? cell.ToLowerInvariant() : null)];
     }
 
     private static T Guard<T>(string path, Func<Task<T>> step)

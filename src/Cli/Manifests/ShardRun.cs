@@ -50,7 +50,8 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
         _lanes = lanes.Count;
         using CancellationTokenRegistration waking = cancellationToken.Register(Wake);
         Exception? fault = null;
-        Thread[] others = [.. Enumerable.Range(1, lanes.Count - 1).Select(lane => new Thread(() => Guarded(lane)) { Name = $"LIA lane {lane}" })];
+        Thread[] others = [.. Enumerable.Range(1, lanes.Count - 1).Select(lane =>
+            new Thread(() => Guarded(lane)) { Name = $"LIA lane {lane}" })];
         foreach (Thread other in others) other.Start();
         Guarded(0);
         foreach (Thread other in others) other.Join();

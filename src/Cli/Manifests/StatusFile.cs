@@ -7,7 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Lia.Cli.Manifests;
 
 /// <summary>
-/// A file of JSON lines that tells what a shard's run does. A line is a single write to the end of the file: whole, even where several write
+/// A file of JSON lines that tells what a shard's run does. A line is a single write to the end of the file: whole, even where several
+/// write
 /// to it, and where the one who writes is killed.
 /// </summary>
 internal sealed partial class StatusFile : IDisposable

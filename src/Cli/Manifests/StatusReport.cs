@@ -157,7 +157,8 @@ internal sealed class StatusReport
     {
         foreach (Run run in _runs.Values)
         {
-            bool isFollowed = _runs.Values.Any(other => other.First > run.First && (other.Manifest, other.Shard) == (run.Manifest, run.Shard));
+            bool isFollowed = _runs.Values.Any(other => other.First > run.First
+                && (other.Manifest, other.Shard) == (run.Manifest, run.Shard));
             run.IsAlive = !run.IsOver && !isFollowed && now - run.Last < Silence;
             if (!run.IsOver && !isFollowed && !run.IsAlive) Silent++;
         }
@@ -196,11 +197,13 @@ internal sealed class StatusReport
         if (taken <= TimeSpan.Zero) return;
         RowsAMinute = computed / taken.TotalMinutes;
         long left = _manifests.Values.Sum(manifest => manifest.Work) - workOver;
-        TimeLeft = Total == Done + Failed ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, left) * taken.TotalSeconds / Math.Max(1, workComputed));
+        TimeLeft = Total == Done + Failed ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Max(0, left) * taken.TotalSeconds / Math.Max(1,
+            workComputed));
     }
 
     private ref RowState At(Run run, JsonElement line) =>
-        ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_rows, (run.Manifest, (int)Number(line, "row")), out _)!;
+        ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_rows, (run.Manifest, (int)Number(line, "row")),
+            out _)!;
 
     private static RowState Row(JsonElement line, Run run, State state) => new(state, run, Text(line, "name") ?? "", Number(line, "work"));
 
@@ -225,7 +228,8 @@ internal sealed class StatusReport
     }
 
     private static DateTime? Time(JsonElement line) =>
-        DateTime.TryParse(Text(line, "time"), CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal,
+        DateTime.TryParse(Text(line, "time"), CultureInfo.InvariantCulture,
+            DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal,
             out DateTime time) ? time : null;
 
     private static string? Text(JsonElement line, string name) =>
