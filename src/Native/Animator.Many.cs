@@ -34,7 +34,9 @@ public sealed partial class Animator
     {
         ArgumentNullException.ThrowIfNull(jobs);
         Clip clip = Begin(Verb.AnimateMany, driving, options);
-        return Many(AnimationJob.Check(jobs), clip, overwrite, progress, cancellationToken);
+        AnimationJob[] all = AnimationJob.Check(jobs);
+        foreach (AnimationJob job in all) Combinations.CheckOutput(job.Output, clip.Options);
+        return Many(all, clip, overwrite, progress, cancellationToken);
     }
 
     /// <summary>Animates a source as <see cref="Animate"/> does, with a motion that others share: bit for bit the same frames.</summary>
@@ -49,6 +51,7 @@ public sealed partial class Animator
         CancellationToken cancellationToken)
     {
         Clip clip = Begin(source, motion.Driving, options);
+        Combinations.CheckOutput(output, clip.Options);
         using Occupation occupation = Occupy(cancellationToken);
         CheckDistinct(clip, output.Path);
         return occupation.Explain(() =>

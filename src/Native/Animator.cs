@@ -17,9 +17,9 @@ namespace Lia;
 /// <summary>A loaded model: animates any number of clips, one after another.</summary>
 /// <remarks>
 /// An animator works on one clip at a time. Its methods may be called from any thread; a call while another clip is under way throws
-/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is cancelled
+/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is canceled
 /// first.
-/// Cancelling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
+/// Canceling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
 /// The exceptions common to all methods are those of <see cref="Native"/>, and <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed partial class Animator : IDisposable
@@ -40,7 +40,7 @@ public sealed partial class Animator : IDisposable
     /// <exception cref="ArgumentException">A value is out of its range, or no model is named.</exception>
     /// <exception cref="WeightsException">The model cannot be read, or is not a LIA generator.</exception>
     /// <exception cref="NotSupportedException">The device is not there.</exception>
-    /// <exception cref="OperationCanceledException">Loading was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">Loading was canceled.</exception>
     public Animator(ModelOptions model, AnimationOptions? defaults = null, CancellationToken cancellationToken = default)
         : this(Load(model, defaults, cancellationToken), model, defaults)
     {
@@ -98,6 +98,7 @@ public sealed partial class Animator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(output);
         Clip clip = Begin(source, driving, options);
+        Combinations.CheckOutput(output, clip.Options);
         using Occupation occupation = Occupy(cancellationToken);
         CheckDistinct(clip, output.Path);
         return occupation.Explain(() =>
@@ -164,7 +165,7 @@ public sealed partial class Animator : IDisposable
         return FramesAsync(clip, progress, cancellationToken);
     }
 
-    /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws
+    /// <summary>Gives the model's memory back. A clip under way is canceled: its call throws
     /// <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
@@ -337,7 +338,7 @@ public sealed partial class Animator : IDisposable
             }
             catch (OperationCanceledException canceled)
             {
-                throw new OperationCanceledException("The animation was cancelled.", canceled, cancellationToken);
+                throw new OperationCanceledException("The animation was canceled.", canceled, cancellationToken);
             }
             catch (Exception failure) when (animator._executor.Explain(failure) is { } told)
             {

@@ -141,7 +141,7 @@ public sealed class ManifestFileTests : IDisposable
     {
         Assert.Equal(RowFailure.BadInput, RowFailures.Of(new MediaException("a.png: there is no such file.")));
         Assert.Equal(RowFailure.BadInput, RowFailures.Of(new ArgumentException("a start frame is ...")));
-        Assert.Equal(RowFailure.Machine, RowFailures.Of(new OutOfMemoryException()));
+        Assert.Equal(RowFailure.Machine, RowFailures.Of(new InsufficientMemoryException()));
         Assert.Equal(RowFailure.Machine,
             RowFailures.Of(new MediaException("a.mp4: av_interleaved_write_frame(): No space left on device")));
         Assert.Equal(RowFailure.Device, RowFailures.Of(new NotSupportedException("The device cuda cannot be used",

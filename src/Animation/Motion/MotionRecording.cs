@@ -62,7 +62,7 @@ internal sealed class MotionRecording : IDisposable
     /// <summary>The number of the first code's frame in the whole clip.</summary>
     public int FirstFrame { get; }
 
-    public FrameRate Rate { get; }
+    public FrameRate? Rate { get; }
 
     public AudioTrack? Audio { get; }
 

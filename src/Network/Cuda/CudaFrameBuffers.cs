@@ -8,7 +8,7 @@ namespace Lia.Network.Cuda;
 /// <summary>What goes into and comes out of the plans, outside the arena: it lives from one plan to the next.</summary>
 internal sealed class CudaFrameBuffers : IDisposable
 {
-    public CudaFrameBuffers(KernelLoader loader, ModelArchitecture architecture, int capacity)
+    public CudaFrameBuffers(KernelLoader loader, AcceleratorStream stream, ModelArchitecture architecture, int capacity)
     {
         Capacity = capacity;
         int picture = architecture.PictureLength();
@@ -18,6 +18,9 @@ internal sealed class CudaFrameBuffers : IDisposable
         Codes = loader.Allocate1D<float>((long)capacity * architecture.Motion);
         Latents = loader.Allocate1D<float>((long)capacity * architecture.Style);
         Frames = loader.Allocate1D<float>((long)capacity * picture);
+        // A plan may have more frames than are put in: what it reads for the others is defined.
+        Pixels.MemSetToZero(stream);
+        Latents.MemSetToZero(stream);
     }
 
     /// <summary>Frames there is room for.</summary>
