@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using System.Text.Json;
 using Lia.Media.IO;
 using Microsoft.Win32.SafeHandles;
@@ -95,9 +96,10 @@ internal sealed partial class StatusFile : IDisposable
 
     private static int CloseOnExecute => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8,
+        SetLastError = true)]
     private static partial int Open(string path, int flags);
 
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(SafeFileHandle file, ReadOnlySpan<byte> data, nint length);
 }
