@@ -121,6 +121,13 @@ public sealed record AnimationOptions
 
     internal FramingSettings Framing => new(Fit, Crop, DrivingCrop);
 
+    /// <summary>What decides which motion codes a driving clip has: clips whose options are equal in this share their codes.</summary>
+    internal AnimationOptions OfMotion => this with
+    {
+        Mode = default, MotionStrength = 1, StartFrame = null, Loops = 1, PingPong = false, Crop = null, PasteBack = false,
+        Normalization = default, Audio = true, Dump = null, RawOutput = default, OutputHeight = null, Quality = null,
+    };
+
     /// <summary>The records that the rooms below look at.</summary>
     /// <param name="mode">Relative or absolute.</param>
     /// <param name="batch">Frames that go together; 0 for the device's choice.</param>

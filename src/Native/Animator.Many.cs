@@ -41,6 +41,29 @@ public sealed partial class Animator
         return Many(all, clip, overwrite, progress, cancellationToken);
     }
 
+    /// <summary>Animates a source as <see cref="Animate"/> does, with a motion that others share: bit for bit the same frames.</summary>
+    /// <param name="source">The picture to animate, or a clip.</param>
+    /// <param name="motion">Shared by those whose <see cref="AnimationOptions.OfMotion"/> and model are equal.</param>
+    /// <param name="output">The file or folder to write.</param>
+    /// <param name="options">Options of this clip.</param>
+    /// <param name="progress">Told about the driving clip's encoding, if it falls to this source, then about the frames.</param>
+    /// <param name="cancellationToken">Stops the work; no file is left behind.</param>
+    internal AnimationSummary AnimateShared(
+        Source source, SharedMotion motion, Output output, AnimationOptions options, IProgress<AnimationProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        Clip clip = Begin(source, motion.Driving, options);
+        Combinations.CheckOutput(output, clip.Options);
+        using Occupation occupation = Occupy(cancellationToken);
+        CheckDistinct(clip, output.Path);
+        return occupation.Explain(() =>
+        {
+            MotionRecording recording = motion.Get(() => Complete(Record(clip, progress, occupation.Token)));
+            return Write(source, _ => new RecordedMotion(recording, clip.Settings.Motion, ownsRecording: false), clip, output, null,
+                progress, occupation.Token);
+        });
+    }
+
     private IEnumerable<AnimationJobResult> Many(
         AnimationJob[] jobs, Clip clip, bool overwrite, IProgress<AnimationProgress>? progress, CancellationToken cancellationToken)
     {

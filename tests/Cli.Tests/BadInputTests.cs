@@ -139,7 +139,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "manipulate SOURCE -o x.png -m MODEL -d 1 --fps 5", "--fps is for a sweep" },
         { "manipulate SOURCE -o SOURCE -m MODEL -d 1", "would replace the source" },
         { "manipulate SOURCE -o no/such/folder/x.png -m MODEL -d 1", "no folder" },
-        { "evaluate", "'CLIP' missing" },
+        { "evaluate", "There is no clip: give CLIP, or --manifest." },
         { "evaluate nothing.mp4 -m MODEL", "nothing.mp4: there is no such file or folder" },
         { "evaluate DRIVING empty -m MODEL", "empty: there is no clip in the folder" },
         { "evaluate DRIVING -o x.txt -m MODEL", "x.txt: the report is JSON" },

@@ -88,6 +88,37 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal([Path.Combine(output, "a.png")], Directory.GetFileSystemEntries(output));
     }
 
+    [Fact]
+    public void What_a_folder_holds_and_is_not_taken_is_named()
+    {
+        string faces = Faces("others"), output = files.At("others-out");
+        File.WriteAllText(Path.Combine(faces, "raw.cr2"), "");
+        File.WriteAllText(Path.Combine(faces, ".hidden"), "");
+        Directory.CreateDirectory(Path.Combine(faces, "more"));
+        string[] command = ["batch", faces, "--driving", files.Driving, "-o", output, "-m", files.Model, "--frames", ":1", "-q"];
+        Outcome outcome = CliRunner.Succeed([.. command, "--format", "png"]);
+        Assert.Equal($"lia: warning: {faces}: not taken, by their names no pictures: more/, raw.cr2", Assert.Single(outcome.ErrorLines));
+        // Taken, and told by name: no picture lies under these names here.
+        foreach (string name in (string[])["c.heic", "d.AVIF"]) File.WriteAllText(Path.Combine(faces, name), "no picture");
+        outcome = CliRunner.Run([.. command[..2], "--driving", files.Driving, "-o", files.At("others-too"), "-m", files.Model, "-q",
+            "--format", "apng"]);
+        Assert.Equal(ExitCode.BadInput, outcome.Status);
+        Assert.Contains($"lia: {Path.Combine(faces, "c.heic")}: ", outcome.Error);
+        Assert.Contains($"lia: {Path.Combine(faces, "d.AVIF")}: ", outcome.Error);
+    }
+
+    [Theory]
+    [InlineData("mov")]
+    [InlineData("mkv")]
+    [InlineData("webm")]
+    public void Every_container_that_animate_writes_is_a_format(string format)
+    {
+        string output = files.At($"{format}-out");
+        CliRunner.Succeed("batch", files.Source, "--driving", files.Driving, "-o", output, "-m", files.Model, "--frames", ":2", "-q",
+            "--format", format);
+        Assert.Equal([Path.Combine(output, $"source.{format}")], Directory.GetFiles(output));
+    }
+
     /// <summary>Does something when the first line is written.</summary>
     private sealed class Watch(Action first) : StringWriter
     {

@@ -13,13 +13,17 @@ internal sealed class FrameStore(int frameBytes) : IDisposable
     /// <exception cref="MediaException">There is no room.</exception>
     public void Add(byte[] frame) => Outputs.Guard($"the temporary file for {What}", () => _file.Write(frame));
 
-    /// <summary>Reads a frame; none is added after that.</summary>
+    /// <summary>Reads a frame; none is added after that. May be called from several threads at once.</summary>
     /// <param name="index">Counts the frames added from 0.</param>
     /// <param name="frame">Receives it.</param>
     public void Read(int index, byte[] frame)
     {
-        _file.Position = (long)index * frameBytes;
-        _file.ReadExactly(frame);
+        long start = (long)index * frameBytes;
+        for (int done = 0, read; done < frameBytes; done += read)
+        {
+            read = RandomAccess.Read(_file.SafeFileHandle, frame.AsSpan(done, frameBytes - done), start + done);
+            if (read == 0) throw new EndOfStreamException();
+        }
     }
 
     public void Dispose() => _file.Dispose();

@@ -25,11 +25,6 @@ internal static class AnimateCommand
             Required = true,
         };
         Option<string> motion = Options.Motion();
-        Option<string> dump = new("--dump")
-        {
-            Description = "also write the float32 frames [N, 3, S, S] before clamping, as tensor 'frames'",
-            HelpName = "FILE.safetensors",
-        };
         Option<bool> profile = new("--profile")
         {
             Description = "also tell how long each stage was busy, and what came before the first frame",
@@ -37,9 +32,7 @@ internal static class AnimateCommand
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("animate", "Animates a picture with the motion of a video.") { source, driving, output, motion };
-        ClipOptions clip = new(command);
-        PipeOptions pipe = new(command);
-        command.Add(dump);
+        AnimationChoice clip = new(command);
         command.Add(profile);
         command.Add(quiet);
         command.Add(json);
@@ -51,7 +44,7 @@ internal static class AnimateCommand
             RequireOne(video, "DRIVING", codes);
             using WarningLog log = new(context.Error);
             ModelOptions model = clip.ReadModel(parsed, log);
-            AnimationOptions options = pipe.Read(parsed, clip.Read(parsed)) with { Dump = parsed.GetValue(dump) };
+            AnimationOptions options = clip.Read(parsed);
             bool isQuiet = parsed.GetValue(quiet), isPiped = target == PipeOptions.Standard;
             // Where frames go, nothing else may.
             TextWriter results = isPiped ? context.Error : context.Output;

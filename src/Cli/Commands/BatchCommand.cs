@@ -1,16 +1,19 @@
 using System.CommandLine;
+using Lia.Cli.Manifests;
+using Lia.Media.Files;
 
 namespace Lia.Cli.Commands;
 
-/// <summary><c>lia batch SOURCE... --driving CLIP -o FOLDER --model FILE</c>, or <c>--motion FILE</c> instead of <c>--driving</c></summary>
+/// <summary><c>lia batch SOURCE... --driving CLIP -o FOLDER --model FILE</c>, or <c>--motion FILE</c> instead of <c>--driving</c>;
+/// <c>lia batch --manifest FILE</c></summary>
 internal static class BatchCommand
 {
     public static Command Create(CliContext context)
     {
         Argument<string[]> sources = new("SOURCE")
         {
-            Description = "the pictures to animate, and folders of pictures",
-            Arity = ArgumentArity.OneOrMore,
+            Description = "the pictures to animate, and folders of pictures; absent with --manifest",
+            Arity = ArgumentArity.ZeroOrMore,
         };
         Option<string> driving = new("--driving")
         {
@@ -20,9 +23,8 @@ internal static class BatchCommand
         Option<string> motion = Options.Motion();
         Option<string> output = new("--output", "-o")
         {
-            Description = "the folder to write to; faces/anna.png becomes FOLDER/anna.mp4",
+            Description = "the folder to write to; faces/anna.png becomes FOLDER/anna.mp4; absent with --manifest",
             HelpName = "FOLDER",
-            Required = true,
         };
         Option<OutputFormat> format = Options.Choice<OutputFormat>("--format",
             "what to write for each source; frames is a folder of pictures");
@@ -34,16 +36,33 @@ internal static class BatchCommand
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("batch",
-            "Animates many pictures with one motion. What is there already is skipped: run it again to go on.") { sources, driving, motion,
-                output, format, overwrite };
+            "Animates many pictures with one motion, or the rows of a manifest. What is there already is skipped: run it again to go on.")
+        {
+            sources, driving, motion, output, format, overwrite, BatchStatusCommand.Create(context),
+        };
+        ManifestOptions manifests = new(command,
+            "the rows of a file: columns source, driving or motion, output, and any option of lia animate by its name");
         ClipOptions clip = new(command);
         command.Add(quiet);
         command.Add(json);
         command.SetAction(parsed =>
         {
-            string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion);
+            string? video = parsed.GetValue(driving), codes = parsed.GetValue(motion), folder = parsed.GetValue(output);
+            string[] pictures = parsed.GetValue(sources)!;
+            if (manifests.Manifest(parsed) is { } manifest)
+            {
+                if (pictures.Length > 0 || folder is not null || parsed.GetResult(format) is not null)
+                    throw new ArgumentException(
+                        "The sources and outputs are those of the manifest: no SOURCE, --output or --format beside it.");
+                if (video is not null && codes is not null) AnimateCommand.RequireOne(video, "--driving", codes);
+                using WarningLog warnings = new(context.Error);
+                using AnimateRows rows = new(manifest, parsed, video, codes, warnings);
+                return new ManifestRun(context, manifest, manifests.Shard(parsed), manifests.Status(parsed), parsed.GetValue(quiet),
+                    parsed.GetValue(json)).Run("animate", rows, Lanes.Of(), parsed.GetValue(overwrite));
+            }
+            if (pictures.Length == 0) throw new ArgumentException("There is no source: give SOURCE, or --manifest.");
+            if (folder is null) throw new ArgumentException("There is no output: give --output FOLDER.");
             AnimateCommand.RequireOne(video, "--driving", codes);
-            string folder = parsed.GetValue(output)!;
             if (File.Exists(folder)) throw new MediaException($"{folder}: it is a file; the output is a folder.");
             bool isQuiet = parsed.GetValue(quiet), isJson = parsed.GetValue(json);
             OutputFormat kind = parsed.GetValue(format);
@@ -51,10 +70,11 @@ internal static class BatchCommand
             bool areClips = clip.IsSourceClip(parsed);
             AnimationJob[] jobs =
             [
-                .. AnimationJob.ForEach(parsed.GetValue(sources)!, folder, extension).Select(job => job with { SourceIsClip = areClips }),
+                .. AnimationJob.ForEach(pictures, folder, extension).Select(job => job with { SourceIsClip = areClips }),
             ];
 
             using WarningLog log = new(context.Error);
+            foreach (string picture in pictures) TellOthers(picture, log);
             ModelOptions model = clip.ReadModel(parsed, log);
             List<AnimationJobResult> results = [];
             bool isCancelled = false;
@@ -82,6 +102,20 @@ internal static class BatchCommand
             return Conclude(context, results, jobs.Length, model, isCancelled, isQuiet, isJson);
         });
         return command;
+    }
+
+    /// <summary>Names what a folder of sources holds and is not taken: nothing a person may call a picture is skipped in silence.</summary>
+    private static void TellOthers(string folder, WarningLog log)
+    {
+        const int Most = 20;
+        if (!Directory.Exists(folder)) return;
+        HashSet<string> taken = [.. FolderReader.Pictures(folder)];
+        string[] others = [.. Directory.EnumerateFileSystemEntries(folder)
+            .Where(entry => !taken.Contains(entry) && !Path.GetFileName(entry).StartsWith('.'))
+            .Select(entry => Path.GetFileName(entry) + (Directory.Exists(entry) ? "/" : "")).Order(StringComparer.Ordinal)];
+        if (others.Length == 0) return;
+        string more = others.Length > Most ? $" and {others.Length - Most} more" : "";
+        log.Warn($"{folder}: not taken, by their names no pictures: {string.Join(", ", others.Take(Most))}{more}");
     }
 
     private static int Conclude(CliContext context, List<AnimationJobResult> results, int jobs, ModelOptions model, bool isCancelled,

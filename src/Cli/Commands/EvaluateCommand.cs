@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lia.Cli.Manifests;
 using Lia.Evaluation;
 
 namespace Lia.Cli.Commands;
@@ -10,8 +11,8 @@ internal static class EvaluateCommand
     {
         Argument<string[]> paths = new("CLIP")
         {
-            Description = "videos, animated PNGs, folders of numbered pictures, or folders of these",
-            Arity = ArgumentArity.OneOrMore,
+            Description = "videos, animated PNGs, folders of numbered pictures, or folders of these; absent with --manifest",
+            Arity = ArgumentArity.ZeroOrMore,
         };
         Option<string> output = new("--output", "-o")
         {
@@ -24,41 +25,40 @@ internal static class EvaluateCommand
                 + "tensors)",
             HelpName = "FILE",
         };
-        Option<MotionMode> mode = Options.Choice<MotionMode>("--mode",
-            "relative: the motion since the first frame; absolute: the driving pose itself; auto: what the model was trained for");
-        Option<Fit> fit = Options.Fit();
-        Option<DrivingPart?> crop = DrivingPart.Option();
-        Option<Range?> frames = Options.Frames();
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("evaluate",
             "Reconstructs each clip from its first frame, as the paper does, and measures how near the result is: L1, PSNR, SSIM, "
                 + "MS-SSIM, LPIPS.")
         {
-            paths, output, weights, mode, fit, crop, frames, quiet, json,
+            paths, output, weights, quiet, json,
         };
-        ModelChoice model = new(command, isDemonstration: true);
+        ManifestOptions manifests = new(command, "the rows of a file: column clip, and of --mode, --fit, --frames, --driving-crop and the "
+            + "model's options any by its name; scores go to --status");
+        EvaluationChoice choice = new(command);
         command.SetAction(parsed =>
         {
             bool isQuiet = parsed.GetValue(quiet), isJson = parsed.GetValue(json);
-            IReadOnlyList<string> clips = Clips.Find(parsed.GetValue(paths)!);
             string? report = parsed.GetValue(output);
+            string[] named = parsed.GetValue(paths)!;
+            if (manifests.Manifest(parsed) is { } manifest)
+            {
+                if (named.Length > 0 || report is not null)
+                    throw new ArgumentException(
+                        "The clips are those of the manifest, and scores go to --status: no CLIP or --output beside it.");
+                return RunManifest(manifest);
+            }
+            if (named.Length == 0) throw new ArgumentException("There is no clip: give CLIP, or --manifest.");
+            IReadOnlyList<string> clips = Clips.Find(named);
             if (report is not null && !report.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
                 throw new MediaException($"{report}: the report is JSON; its name must end in .json.");
-            Lpips? lpips = parsed.GetValue(weights) is { Length: > 0 } files ? Lpips.Load(files) : null;
+            Lpips? lpips = ReadLpips();
             using WarningLog log = new(context.Error);
-            AnimationOptions options = new()
-            {
-                Mode = parsed.GetValue(mode),
-                Fit = parsed.GetValue(fit),
-                Frames = parsed.GetValue(frames) ?? Range.All,
-            };
             EvaluationReport scores;
             string device;
             try
             {
-                using Animator animator = new(model.Read(parsed, log), DrivingPart.Add(parsed.GetValue(crop), options),
-                    context.Cancellation);
+                using Animator animator = new(choice.ReadModel(parsed, log), choice.Read(parsed), context.Cancellation);
                 device = animator.DeviceName;
                 scores = animator.EvaluateEach(clips, report, lpips, null, isQuiet ? null
                     : new Teller(context.Error, clips.Count), null, context.Cancellation);
@@ -73,6 +73,21 @@ internal static class EvaluateCommand
             foreach (EvaluatedClip clip in scores.Clips.Where(clip => clip.Problem is not null))
                 context.Error.WriteLine($"lia: {clip.Problem}");
             return scores.Clips.All(clip => clip.Problem is null) ? ExitCode.Success : ExitCode.BadInput;
+
+            Lpips? ReadLpips() => parsed.GetValue(weights) is { Length: > 0 } files ? Lpips.Load(files) : null;
+
+            int RunManifest(string manifest)
+            {
+                using WarningLog warnings = new(context.Error);
+                string? status = manifests.Status(parsed);
+                EvaluateRows rows = new(manifest, parsed, ReadLpips(), status, warnings);
+                return new ManifestRun(context, manifest, manifests.Shard(parsed), status, isQuiet, isJson)
+                    .Run("evaluate", rows, Lanes.Of(), overwrite: false, (lines, text) =>
+                    {
+                        lines.Write("sums", rows.Sums.Write);
+                        if (rows.Sums.Mean is { } mean) text?.WriteLine(BatchStatusCommand.Describe(mean));
+                    });
+            }
         });
         return command;
     }

@@ -6,6 +6,8 @@ namespace Lia.Cli;
 /// complaint.</summary>
 internal sealed class WarningLog(TextWriter error) : ILoggerFactory, ILogger
 {
+    private readonly HashSet<string> _told = [];
+
     public ILogger CreateLogger(string categoryName) => this;
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
@@ -19,8 +21,11 @@ internal sealed class WarningLog(TextWriter error) : ILoggerFactory, ILogger
     /// <summary>Says what may not be as it was meant.</summary>
     public void Warn(string message) => error.WriteLine($"lia: warning: {message}");
 
-    /// <summary>Says what is no warning, and should be known.</summary>
-    public void Tell(string message) => error.WriteLine($"lia: {message}");
+    /// <summary>Says, once, what is no warning, and should be known.</summary>
+    public void Tell(string message)
+    {
+        if (_told.Add(message)) error.WriteLine($"lia: {message}");
+    }
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 

@@ -1,0 +1,20 @@
+namespace Lia.Cli.Manifests;
+
+/// <summary>Tells people how a run goes. Called from the threads of all devices.</summary>
+internal interface IRunTeller
+{
+    /// <summary>A row is being worked at.</summary>
+    void Begin(RowJob job, int lane);
+
+    /// <summary>Frames of it are done.</summary>
+    void Progress(RowJob job, int lane, AnimationProgress progress);
+
+    /// <summary>A row is done; without a description it was already.</summary>
+    void Done(RowJob job, string? description);
+
+    /// <summary>A row failed.</summary>
+    void Failed(RowJob job, string reason);
+
+    /// <summary>A device failed; its row goes to others.</summary>
+    void DeviceFailed(int lane, string reason, bool isGivenUp);
+}

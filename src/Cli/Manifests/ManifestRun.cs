@@ -1,0 +1,150 @@
+using System.Text.Json;
+
+namespace Lia.Cli.Manifests;
+
+/// <summary>From a manifest to an exit status: what all commands that take one have in common.</summary>
+/// <param name="context">What the command talks to.</param>
+/// <param name="manifest">The file.</param>
+/// <param name="shard">The share of it.</param>
+/// <param name="statusFile">Where status lines go; null for nowhere.</param>
+/// <param name="isQuiet">Neither progress nor summary.</param>
+/// <param name="isJson">The summary as JSON.</param>
+internal sealed class ManifestRun(CliContext context, string manifest, Shard shard, string? statusFile, bool isQuiet, bool isJson)
+{
+    /// <summary>Works the share off.</summary>
+    /// <param name="verb">What is done with rows: animate, evaluate.</param>
+    /// <param name="kind">What rows are about.</param>
+    /// <param name="lanes">The devices, one or more. A row at a time goes to each.</param>
+    /// <param name="overwrite">Whether rows are done again that are done.</param>
+    /// <param name="finish">Writes more status lines at the end, and more of the summary for people; may be null.</param>
+    public int Run(string verb, IRowKind kind, IReadOnlyList<Lane> lanes, bool overwrite, Action<StatusFile, TextWriter?>? finish = null)
+    {
+        try
+        {
+            ShardPlan plan = ShardPlan.Read(manifest, kind, shard, context.Cancellation);
+            using StatusFile status = new(statusFile);
+            status.Write("begin", json =>
+            {
+                json.WriteString("verb", verb);
+                json.WriteString("manifest", StatusFile.Cut(Path.GetFullPath(manifest)));
+                json.WriteString("shard", shard.ToString());
+                json.WriteNumber("rows", plan.Jobs.Count + plan.Bad.Count);
+                json.WriteNumber("work", plan.Jobs.Sum(job => job.Work) + plan.Bad.Count);
+                json.WriteNumber("totalRows", plan.Rows);
+                json.WriteNumber("totalWork", plan.TotalWork);
+                json.WriteString("plan", plan.Fingerprint);
+            });
+            using Teller teller = new(context, isQuiet, isQuiet || isJson, lanes.Count);
+            foreach (BadRow row in plan.Bad)
+            {
+                status.Write("failed", json =>
+                {
+                    json.WriteNumber("row", row.Row);
+                    json.WriteString("name", StatusFile.Cut(row.Name));
+                    json.WriteNumber("work", 1);
+                    json.WriteString("reason", StatusFile.Cut(row.Problem));
+                    json.WriteBoolean("retry", false);
+                });
+                teller.Failed(row.Row, row.Name, row.Problem);
+            }
+            ShardOutcome outcome = new ShardRun(lanes, status, teller, overwrite).Run(plan.Jobs, context.Cancellation);
+            outcome = outcome with { Failed = outcome.Failed + plan.Bad.Count };
+            finish?.Invoke(status, isQuiet || isJson ? null : context.Output);
+            status.Write("end", json => Write(json, outcome));
+            if (isJson) JsonOutput.Write(context.Output, json =>
+            {
+                json.WriteString("manifest", manifest);
+                json.WriteString("shard", shard.ToString());
+                json.WriteNumber("rows", plan.Jobs.Count + plan.Bad.Count);
+                Write(json, outcome);
+                json.WriteStartArray("failures");
+                foreach ((int row, string name, string reason) in teller.Failures)
+                {
+                    json.WriteStartObject();
+                    json.WriteNumber("row", row);
+                    json.WriteString("name", name);
+                    json.WriteString("reason", reason);
+                    json.WriteEndObject();
+                }
+                json.WriteEndArray();
+            });
+            else if (!isQuiet) context.Output.WriteLine(Summary(plan, outcome));
+            if (outcome.IsCancelled)
+                context.Error.WriteLine($"lia: stopped with {outcome.Left} rows to go; the same command goes on from there");
+            return outcome.ExitCode;
+        }
+        catch (Exception failure) when (RowFailures.Of(failure) is RowFailure.Machine or RowFailure.Device)
+        {
+            // Not a row's: the manifest could not be read now, the status file's disk is full.
+            context.Error.WriteLine($"lia: {failure.Message}");
+            return ExitCode.TryAgain;
+        }
+    }
+
+    private string Summary(ShardPlan plan, ShardOutcome outcome)
+    {
+        int rows = plan.Jobs.Count + plan.Bad.Count;
+        string share = shard.Count == 1 ? $"{rows} row{(rows == 1 ? "" : "s")}" : $"shard {shard}: {rows} of {plan.Rows} rows";
+        string later = outcome.Again + outcome.Left == 0 ? "" : $", {outcome.Again + outcome.Left} to be tried again";
+        return $"{share}: {outcome.Done} done, {outcome.Skipped} done already, {outcome.Failed} failed{later}";
+    }
+
+    private static void Write(Utf8JsonWriter json, ShardOutcome outcome)
+    {
+        json.WriteNumber("done", outcome.Done);
+        json.WriteNumber("skipped", outcome.Skipped);
+        json.WriteNumber("failed", outcome.Failed);
+        json.WriteNumber("again", outcome.Again);
+        json.WriteNumber("left", outcome.Left);
+        json.WriteNumber("exitStatus", outcome.ExitCode);
+    }
+
+    /// <summary>A line for each row; a bar where there is one device.</summary>
+    private sealed class Teller(CliContext context, bool isQuiet, bool hidesResults, int lanes) : IRunTeller, IDisposable
+    {
+        private readonly Lock _gate = new();
+        private readonly List<(int, string, string)> _failures = [];
+        private ProgressReport? _report;
+
+        public IReadOnlyList<(int Row, string Name, string Reason)> Failures => _failures;
+
+        public void Begin(RowJob job, int lane)
+        {
+            // Elsewhere than on a terminal, a line for each row is enough.
+            lock (_gate) if (lanes == 1 && context.ErrorIsTerminal) _report ??= ProgressReport.Create(context, isQuiet);
+        }
+
+        public void Progress(RowJob job, int lane, AnimationProgress progress)
+        {
+            lock (_gate) _report?.Report(progress);
+        }
+
+        public void Done(RowJob job, string? description) => Say(() =>
+        {
+            if (!hidesResults) context.Output.WriteLine(description ?? $"{job.Name}: done already");
+        });
+
+        public void Failed(RowJob job, string reason) => Failed(job.Row, job.Name, reason);
+
+        public void Failed(int row, string name, string reason) => Say(() =>
+        {
+            _failures.Add((row, name, reason));
+            context.Error.WriteLine($"lia: {reason}");
+        });
+
+        public void DeviceFailed(int lane, string reason, bool isGivenUp) => Say(() =>
+            context.Error.WriteLine($"lia: warning: device {lane + 1} of {lanes} failed{(isGivenUp ? " and is given up" : "")}: {reason}"));
+
+        public void Dispose() => Say(() => { });
+
+        private void Say(Action say)
+        {
+            lock (_gate)
+            {
+                _report?.Dispose();
+                _report = null;
+                say();
+            }
+        }
+    }
+}
