@@ -26,7 +26,8 @@ internal static class LivePipe
         string[] command =
         [
             .. arguments.Option("--lia")!.Split(' ', StringSplitOptions.RemoveEmptyEntries), "animate", source, "-", "-o", "-",
-            "--model", model, "--device", arguments.Option("--device") ?? "cuda", "--precision", arguments.Option("--mode") ?? "fast", "--quiet",
+            "--model", model, "--device", arguments.Option("--device") ?? "cuda", "--precision", arguments.Option("--mode") ?? "fast",
+            "--quiet",
         ];
         using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..])
         {

@@ -12,8 +12,8 @@ namespace Lia.Animation.Pipeline;
 ///     device       [ a1 ][ b1 c1  ][ a2 c2 d1 b2 ] ...
 /// </code>
 /// An idle device starts with the first frame that comes; frames that come while it works gather, at most one of a session, and are the
-/// next pass. So nobody waits for others, and the more there are the larger passes become. Frames that have gathered for some time (the gather
-/// time) when the thread looks are put behind the pass under way, so that a busy device does not stand still between two.
+/// next pass. So nobody waits for others, and the more there are the larger passes become. Frames that have gathered for some time (the
+/// gather time) when the thread looks are put behind the pass under way, so that a busy device does not stand still between two.
 /// </summary>
 internal sealed class LiveBatcher : IDisposable
 {

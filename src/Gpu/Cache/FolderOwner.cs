@@ -34,8 +34,8 @@ internal static partial class FolderOwner
 
     // The class library tells a file's mode and not its owner. The runtime's own library has one layout for every Unix, where libc has one
     // for each.
-    [UnsupportedOSPlatform("windows")]
-    [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat",
+        StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Stat(string path, out FileStatus status);
 
     [UnsupportedOSPlatform("windows"), LibraryImport("libSystem.Native", EntryPoint = "SystemNative_GetEUid")]
