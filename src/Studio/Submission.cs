@@ -16,6 +16,8 @@ internal sealed class Submission(
 {
     private const int RetryAfter = 5;
 
+    private static readonly JsonSerializerOptions Shallow = new() { MaxDepth = 8 };
+
     private int _coming;
 
     /// <summary>Reads a form, and puts what it asks for into the queue.</summary>
@@ -114,7 +116,7 @@ internal sealed class Submission(
         if (string.IsNullOrWhiteSpace(text)) return [];
         try
         {
-            JsonElement options = JsonSerializer.Deserialize<JsonElement>(text, new JsonSerializerOptions { MaxDepth = 8 });
+            JsonElement options = JsonSerializer.Deserialize<JsonElement>(text, Shallow);
             if (options.ValueKind != JsonValueKind.Object) throw ProblemException.Bad("The options are a JSON object.");
             Dictionary<string, JsonElement> read = [];
             foreach (JsonProperty member in options.EnumerateObject())

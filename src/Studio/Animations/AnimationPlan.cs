@@ -227,9 +227,9 @@ internal sealed class AnimationPlan
         value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 and <= 200 } text ? text
             : throw ProblemException.Bad($"{name} is a text.");
 
-    private static IEnumerable<string> Texts(string name, JsonElement value) =>
+    private static string[] Texts(string name, JsonElement value) =>
         value.ValueKind == JsonValueKind.Array && value.GetArrayLength() is > 0 and <= MostEdits
-            ? value.EnumerateArray().Select(text => Text(name, text)).ToArray()
+            ? [.. value.EnumerateArray().Select(text => Text(name, text))]
             : throw ProblemException.Bad($"{name} is an array of texts.");
 
     private static float Number(string name, JsonElement value) =>
