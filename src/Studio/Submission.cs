@@ -31,7 +31,8 @@ internal sealed class Submission(
         try
         {
             if (store.Queued + coming > settings.MostQueued)
-                throw new ProblemException(StatusCodes.Status429TooManyRequests, $"{settings.MostQueued} animations wait already.", RetryAfter);
+                throw new ProblemException(StatusCodes.Status429TooManyRequests,
+                    $"{settings.MostQueued} animations wait already.", RetryAfter);
             if (!runner.MakeRoom(request.ContentLength ?? 0))
                 throw new ProblemException(StatusCodes.Status429TooManyRequests, "The disk's budget is used up by what waits.", RetryAfter);
             AnimationRecord animation = store.Add(await ReadAsync(request, id, place, facts).ConfigureAwait(false));

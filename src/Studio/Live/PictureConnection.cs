@@ -188,7 +188,8 @@ internal abstract class PictureConnection(
             }
             catch (Exception failure) when (failure is ProblemException or JsonException)
             {
-                Report(SequenceOf(isText, buffer.AsSpan(0, length)), failure is JsonException ? "The JSON is not in order." : failure.Message);
+                Report(SequenceOf(isText, buffer.AsSpan(0, length)),
+                    failure is JsonException ? "The JSON is not in order." : failure.Message);
             }
         }
     }

@@ -49,7 +49,8 @@ internal sealed partial class DrivingUpload : Upload
     /// <summary>Reads a clip once: counts its frames and keeps a small picture of each.</summary>
     /// <exception cref="MediaException">It cannot be read.</exception>
     /// <exception cref="ProblemException">It has too many frames.</exception>
-    public static DrivingUpload Open(string id, string name, string folder, string file, int mostFrames, CancellationToken cancellationToken)
+    public static DrivingUpload Open(
+        string id, string name, string folder, string file, int mostFrames, CancellationToken cancellationToken)
     {
         using IFrameReader reader = FrameReaders.Open(file, new(mostFrames + 1, default), cancellationToken);
         if (reader.Count > mostFrames) throw TooLong(mostFrames);
@@ -70,7 +71,7 @@ internal sealed partial class DrivingUpload : Upload
             Frames = frames,
             Width = width,
             Height = height,
-            Rate = reader.Rate,
+            Rate = reader.Rate ?? FrameRate.Default,
             HasSound = reader.Audio is not null,
         };
     }
