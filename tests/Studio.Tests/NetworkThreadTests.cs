@@ -116,7 +116,7 @@ public sealed class NetworkThreadTests : IDisposable
     {
         public const float Faulty = 200, Broken = 201;
 
-        private readonly TaskCompletionSource _running = new();
+        private readonly TaskCompletionSource _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         /// <summary>Ends when a batch is under way.</summary>
         public Task Running => _running.Task;
