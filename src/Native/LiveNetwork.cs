@@ -93,18 +93,19 @@ internal sealed class LiveNetwork : ILiveNetwork
 
     public MotionMode DefaultMode => _model.DefaultMode;
 
-    public int Together => MostTogether;
+    // Where nothing is gained, who asked first is answered first, and the end waits for one frame.
+    public int Together => GainsTogether ? MostTogether : 1;
 
-    public bool GainsTogether => Pictures.Depth > 1;
+    public bool GainsTogether => Executor.PreferredBatch > 1;
 
     public long MemoryBytes =>
         Executor is CudaExecutor { MemoryInfo: var memory } ? memory.Total - memory.Free : Environment.WorkingSet;
 
     private IExecutor Executor => _model.Executor;
 
-    private IMotionPipe Motion => _motion ??= Executor.OpenMotion(MostTogether, varies: true);
+    private IMotionPipe Motion => _motion ??= Executor.OpenMotion(Together, varies: true);
 
-    private IPicturePipe Pictures => _pictures ??= Executor.OpenPictures(MostTogether, varies: true);
+    private IPicturePipe Pictures => _pictures ??= Executor.OpenPictures(Together, varies: true);
 
     public EncodedSource Encode(byte[] square) => Explained(() =>
         SourceFrames.Still("the source", new RgbImage(Size, Size, square), Size, new()).Next(Executor)!);

@@ -86,13 +86,12 @@ internal sealed partial class DrivingUpload : Upload
         try
         {
             NetworkFacts facts = await network.Facts.ConfigureAwait(false);
-            int together = facts.GainsTogether ? facts.Together : 1;
             using IFrameReader reader = FrameReaders.Open(File, new(Frames, default), Removed.Token);
             FrameFitter fitter = new(facts.Size, Fit.Crop, null, Name);
             for (bool more = true; more;)
             {
                 List<byte[]> squares = [];
-                while (squares.Count < together && (more = reader.Read() is { } frame && Take(frame)))
+                while (squares.Count < facts.Together && (more = reader.Read() is { } frame && Take(frame)))
                 {
                 }
                 if (squares.Count > 0) Add(await network.DoAsync(live => Codes(live, [.. squares])).ConfigureAwait(false));
