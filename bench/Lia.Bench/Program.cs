@@ -8,7 +8,8 @@ namespace Lia.Bench;
 /// <c>end-to-end</c>, the table that is quoted; <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with
 /// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
 /// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host; <c>live</c>, cameras that share the
-/// device, or one through pipes. On paper: <c>scale</c>, a run over many machines.
+/// device, or one through pipes. Of the service: <c>studio</c>, how many cameras it serves and how long each frame takes. On paper:
+/// <c>scale</c>, a run over many machines.
 /// </summary>
 internal static class Program
 {
@@ -45,6 +46,8 @@ internal static class Program
                 return Launches.Run(arguments[1..]);
             case "scale":
                 return Scale.Run(arguments[1..]);
+            case "studio":
+                return Studio.Run(arguments[1..]);
             case "memory":
                 return Memory.Run(arguments[1..]);
             case "live":
@@ -71,6 +74,9 @@ internal static class Program
                 Console.Error.WriteLine(
                     "       Lia.Bench scale [--clips N] [--frames N] [--gpus N] [--clip-seconds S] [--frame-seconds S] [--price P]");
                 Console.Error.WriteLine("       Lia.Bench scale --calibrate FILE.jsonl,... --check FILE.jsonl,... --workers N");
+                Console.Error.WriteLine(
+                    "       Lia.Bench studio [--sessions 1,10,100] [--seconds S] [--rate 25] [--side 256] [--limit MS] [--url URL | " +
+                    "--service FILE/lia-studio.dll --model FILE --device D --precision P] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench memory [--runs N] [--every N] [--output .EXT] [--reload] [--collect]");
                 Console.Error.WriteLine(
                     "       Lia.Bench live [--sessions 1,8,32,100,128] [--rate 25] [--seconds 5] [--size S | --model FILE] [--device cuda] "

@@ -11,7 +11,7 @@ internal static class GifBlocks
     /// ends. The file is then behind it.
     /// </summary>
     /// <exception cref="EndOfStreamException">The file ends within a part.</exception>
-    public static IEnumerable<int> Of(FileStream file)
+    public static IEnumerable<int> Of(Stream file)
     {
         byte[] header = new byte[13];
         file.Position = 0;

@@ -9,7 +9,7 @@ internal static class RiffChunks
     /// <summary>Reads the header.</summary>
     /// <returns>How long the file should be, and what it is: <c>WEBP</c>; null where it is no RIFF file.</returns>
     /// <exception cref="EndOfStreamException">The file ends within it.</exception>
-    public static (long Length, string Form)? Header(FileStream file)
+    public static (long Length, string Form)? Header(Stream file)
     {
         Span<byte> header = stackalloc byte[12];
         file.Position = 0;
@@ -20,7 +20,7 @@ internal static class RiffChunks
 
     /// <summary>The chunks. While one is looked at, the file is at its data.</summary>
     /// <returns>Name and length of each, and where the next begins; the last may say that it goes on behind the file's end.</returns>
-    public static IEnumerable<(string Name, long Length, long End)> Of(FileStream file)
+    public static IEnumerable<(string Name, long Length, long End)> Of(Stream file)
     {
         byte[] chunk = new byte[8];
         for (long at = 12; at < file.Length;)

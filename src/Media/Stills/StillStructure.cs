@@ -19,7 +19,7 @@ internal sealed record StillFacts(bool IsAnimation = false, int Orientation = Or
 internal static class StillStructure
 {
     /// <summary>Segments, and scans in which a marker is told from data, to the marker of the end.</summary>
-    public static StillFacts Jpeg(FileStream file)
+    public static StillFacts Jpeg(Stream file)
     {
         const int MostScans = 100; // Each goes over the whole picture, and may take no more than a few bytes; encoders make a dozen.
         file.Position = 2;
@@ -47,7 +47,7 @@ internal static class StillStructure
     /// A RIFF file says how long it is; its chunks, whether it is an animation and how it lies. What is compressed without loss (VP8L; so
     /// is transparency, ALPH) is left to ffmpeg: forty bytes of it make ImageSharp take gigabytes for tables of codes.
     /// </summary>
-    public static StillFacts WebP(FileStream file)
+    public static StillFacts WebP(Stream file)
     {
         // The byte that makes the length of a last chunk even may be missing.
         if (file.Length + 1 < RiffChunks.Header(file)?.Length) throw new EndOfStreamException();
@@ -65,7 +65,7 @@ internal static class StillStructure
     }
 
     /// <summary>To the second image, the trailer, or what no reader looks at.</summary>
-    public static StillFacts Gif(FileStream file)
+    public static StillFacts Gif(Stream file)
     {
         int images = 0;
         foreach (int kind in GifBlocks.Of(file))
@@ -77,7 +77,7 @@ internal static class StillStructure
     }
 
     /// <summary>Rows lie behind the header, each of a multiple of four bytes; a packed picture says how many bytes it has.</summary>
-    public static StillFacts Bmp(FileStream file)
+    public static StillFacts Bmp(Stream file)
     {
         Span<byte> header = stackalloc byte[38];
         file.Position = 0;
@@ -108,7 +108,7 @@ internal static class StillStructure
     }
 
     /// <summary>Pixels lie behind the header, its text and its palette, as they are or in packets.</summary>
-    public static StillFacts Tga(FileStream file)
+    public static StillFacts Tga(Stream file)
     {
         Span<byte> header = stackalloc byte[18];
         file.Position = 0;
@@ -135,7 +135,7 @@ internal static class StillStructure
     /// of all directories (pages, which are not looked at else): the decoder reads them all, and every one may point to the same bytes, and
     /// the last directory to the first.
     /// </summary>
-    public static StillFacts Tiff(FileStream file)
+    public static StillFacts Tiff(Stream file)
     {
         Span<byte> entry = stackalloc byte[12];
         file.Position = 0;
@@ -207,10 +207,10 @@ internal static class StillStructure
             isLittle ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : BinaryPrimitives.ReadUInt32BigEndian(bytes);
     }
 
-    private static int Byte(FileStream file) => file.ReadByte() is var value and >= 0 ? value : throw new EndOfStreamException();
+    private static int Byte(Stream file) => file.ReadByte() is var value and >= 0 ? value : throw new EndOfStreamException();
 
     /// <summary>The first bytes of a part, as many as matter; the file is then behind the part.</summary>
-    private static byte[] Bytes(FileStream file, long length)
+    private static byte[] Bytes(Stream file, long length)
     {
         long end = file.Position + length;
         if (end > file.Length) throw new EndOfStreamException();
@@ -220,7 +220,7 @@ internal static class StillStructure
         return bytes;
     }
 
-    private static void Skip(FileStream file, long bytes)
+    private static void Skip(Stream file, long bytes)
     {
         if (bytes > file.Length - file.Position) throw new EndOfStreamException();
         if (bytes > 0) file.Position += bytes;
