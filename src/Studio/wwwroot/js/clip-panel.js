@@ -60,7 +60,8 @@ export class ClipPanel {
     on(this.#soundButton, "click", () => this.mute());
 
     hear(["model"], () => {
-      const formats = state.model?.formats ?? ["mp4"];
+      // Raw video is for programs.
+      const formats = state.model?.formats.filter(name => name !== "y4m") ?? ["mp4"];
       this.format.select.replaceChildren(...formats.map(name => make("option", { value: name, textContent: name === "png" ? "png (animated)" : name })));
     });
     hear(["motion"], () => {
@@ -68,6 +69,7 @@ export class ClipPanel {
       this.smoothing.value = (state.smooth - 1) / 2;
     });
     hear(["motion", "trim", "crop", "picture", "clip"], () => {
+      if (state.clip && typeof state.start === "number") this.#showStart();
       if (state.start === "best" && state.nearest === null) void this.#findNearest();
       this.timeline.start = state.clip && isRelative() ? startFrame() : null;
       this.#enable();
@@ -132,7 +134,7 @@ export class ClipPanel {
     this.#replace.textContent = "Another clip";
     this.#sound.src = driving.sound ? api.drivingClip(driving.id) : "";
     this.#soundButton.disabled = !driving.sound;
-    this.start.select.value = "first";
+    this.#showStart();
     this.timeline.show(driving.frames, clipRate(), frame => frames.get(frame));
     say(this.#motionSays, "It goes to this studio, and nowhere else.");
     this.#showDetail();
@@ -162,10 +164,15 @@ export class ClipPanel {
    */
   setStart(where, since) {
     state.start = where;
-    const here = [...this.start.select.options].find(option => option.value === "here");
-    if (here) here.textContent = typeof where === "number" ? `Frame ${where}` : "This frame";
-    this.start.select.value = typeof where === "number" ? "here" : where;
+    this.#showStart();
     tell("motion", since);
+  }
+
+  #showStart() {
+    const isNumber = typeof state.start === "number";
+    const here = [...this.start.select.options].find(option => option.value === "here");
+    if (here) here.textContent = isNumber ? `Frame ${startFrame()}` : "This frame";
+    this.start.select.value = isNumber ? "here" : String(state.start);
   }
 
   /**
@@ -246,7 +253,7 @@ export class ClipPanel {
     if (state.first > 0 || state.end < state.clip.driving.frames) options.frames = `${state.first}:${state.end}`;
     if (state.strength !== 1) options.strength = state.strength;
     if (state.smooth !== 1) options.smooth = state.smooth;
-    if (state.start !== "first" && isRelative()) options["start-frame"] = state.start;
+    if (state.start !== "first" && isRelative()) options["start-frame"] = state.start === "best" ? "best" : startFrame();
     if (state.motionMode !== "auto") options.mode = state.motionMode;
     if (this.loops.value !== 1) options.loop = this.loops.value;
     if (this.pingPong.input.checked) options["ping-pong"] = true;
@@ -265,7 +272,7 @@ export class ClipPanel {
     } catch (fault) {
       sayFault(this.#says, fault);
     } finally {
-      this.#enable();
+      this.#animate.disabled = !state.clip || !state.picture;
     }
   }
 

@@ -44,7 +44,7 @@ export class DirectionsPanel {
     one("#directions-settings", HTMLElement).append(sliderRow(this.strength), sliderRow(this.smoothing), sliderRow(this.frame), sliderRow(this.start), this.onFrame.row);
 
     on(one("#directions-reset", HTMLButtonElement), "click", event => this.directions.setAll([], event.timeStamp));
-    on(one("#directions-random", HTMLButtonElement), "click", event => this.#surprise(event.timeStamp));
+    on(one("#directions-random", HTMLButtonElement), "click", event => this.#randomize(event.timeStamp));
     const chooser = one("#preset-file", HTMLInputElement);
     on(one("#preset-load", HTMLButtonElement), "click", () => chooser.click());
     on(one("#preset-save", HTMLButtonElement), "click", () => this.#save());
@@ -96,7 +96,7 @@ export class DirectionsPanel {
    * A few directions, not far: far ones together tear a face.
    * @param {number} since
    */
-  #surprise(since) {
+  #randomize(since) {
     const deltas = state.deltas.map(() => 0);
     for (let i = 0; i < 4; i++) deltas[Math.floor(Math.random() * deltas.length)] = Math.round((Math.random() * 3 - 1.5) * 20) / 20;
     this.directions.setAll(deltas, since);

@@ -58,9 +58,10 @@ export function isRelative() {
   return (state.motionMode === "auto" ? state.model?.mode : state.motionMode) !== "absolute";
 }
 
-/** The frame where relative motion starts. */
+/** The frame where relative motion starts: one of those that are used. */
 export function startFrame() {
-  return state.start === "first" ? state.first : state.start === "best" ? state.nearest ?? state.first : state.start;
+  const wanted = state.start === "first" ? state.first : state.start === "best" ? state.nearest ?? state.first : state.start;
+  return Math.min(Math.max(wanted, state.first), state.end - 1);
 }
 
 /** Frames of the clip a second. */
