@@ -6,7 +6,8 @@ namespace Lia.Bench;
 /// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet. On a GPU:
 /// <c>end-to-end</c>, the table that is quoted; <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with
 /// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
-/// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host.
+/// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host. Of the service: <c>studio</c>, how many
+/// cameras it serves and how long each frame takes.
 /// </summary>
 internal static class Program
 {
@@ -41,6 +42,8 @@ internal static class Program
                 return Opening.Run(arguments[1..]);
             case "launch":
                 return Launches.Run(arguments[1..]);
+            case "studio":
+                return Studio.Run(arguments[1..]);
             case "end-to-end":
                 return EndToEnd.Run(arguments[1..]);
             default:
@@ -60,6 +63,9 @@ internal static class Program
                     "[--precision auto] [--runs N] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench opening --model FILE [--precision fast|exact]");
                 Console.Error.WriteLine("       Lia.Bench launch [--size S] [--precision fast,exact] [--launches N]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench studio [--sessions 1,10,100] [--seconds S] [--rate 25] [--side 256] [--limit MS] [--url URL | --service " +
+                    "FILE/lia-studio.dll --model FILE --device D --precision P] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench micro [BenchmarkDotNet options, for example --filter *Convolution*]");
                 return 2;
         }

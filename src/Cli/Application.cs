@@ -37,6 +37,8 @@ internal static class Application
             SynthesizeCommand.Create(context),
             InfoCommand.Create(context),
             DemoCommand.Create(context),
+            StudioCommand.CreateStudio(context),
+            StudioCommand.CreateServe(context),
         };
         if (arguments.Length == 0) arguments = ["--help"];
         if (arguments[0] == "help") arguments = [.. arguments[1..], "--help"];

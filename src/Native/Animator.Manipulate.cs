@@ -12,7 +12,8 @@ public sealed partial class Animator
     /// <summary>Moves a picture along motion directions: decodes <c>wa + Q (alpha_source + the edits)</c>.</summary>
     /// <param name="source">The picture.</param>
     /// <param name="edits">One edit, or several that are added up; none reconstructs the source.</param>
-    /// <param name="options">Null takes <see cref="Defaults"/>. Only <see cref="AnimationOptions.Fit"/> is looked at.</param>
+    /// <param name="options">Null takes <see cref="Defaults"/>. Only <see cref="AnimationOptions.Fit"/> and
+    /// <see cref="AnimationOptions.Crop"/> are looked at.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>A picture of the model's size.</returns>
     /// <exception cref="ArgumentException">The model has no such direction, or a delta is not a finite number.</exception>
@@ -24,7 +25,8 @@ public sealed partial class Animator
     /// is encoded once.</summary>
     /// <param name="source">The picture.</param>
     /// <param name="edits">For each frame its edits, which are added up. Read as frames are asked for, a batch ahead.</param>
-    /// <param name="options">Null takes <see cref="Defaults"/>. Only <see cref="AnimationOptions.Fit"/> is looked at.</param>
+    /// <param name="options">Null takes <see cref="Defaults"/>. Only <see cref="AnimationOptions.Fit"/> and
+    /// <see cref="AnimationOptions.Crop"/> are looked at.</param>
     /// <param name="progress">Told after every batch of frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>
@@ -42,7 +44,8 @@ public sealed partial class Animator
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(edits);
         Combinations.CheckManipulated(source);
-        AnimationOptions fit = new() { Fit = Checked(options).Fit };
+        options = Checked(options);
+        AnimationOptions fit = new() { Fit = options.Fit, Crop = options.Crop };
         return Manipulated(new(source, Unused, fit, fit.Settings(MotionMode.Relative, ModelOptions.Batch)), edits, progress,
             cancellationToken);
     }

@@ -9,7 +9,8 @@ public partial class ArchitectureTests
 {
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
-        ["Cli"] = ["Native"],
+        ["Cli"] = ["Native", "Studio"],
+        ["Studio"] = ["Native"],
         ["Native"] = ["Animation", "Gpu", "Media", "Network"],
         ["Animation"] = ["Media", "Network"],
         ["Media"] = [],

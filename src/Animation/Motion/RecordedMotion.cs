@@ -34,7 +34,7 @@ internal sealed class RecordedMotion(MotionRecording recording, MotionSettings s
         int first = recording.FirstFrame, frame = settings.Start switch
         {
             null => recording.Start,
-            { IsBest: true } => first + Nearest(source),
+            { IsBest: true } => first + MotionCodes.Nearest(recording.Codes, source),
             { Number: int number } => number,
         };
         if (frame < first || frame >= first + recording.Codes.Count) throw recording.NoSuchStart(frame);
@@ -55,23 +55,5 @@ internal sealed class RecordedMotion(MotionRecording recording, MotionSettings s
     public void Dispose()
     {
         if (ownsRecording) recording.Dispose();
-    }
-
-    /// <summary>Place of the code with the least Euclidean distance; the first of equals.</summary>
-    private int Nearest(ReadOnlySpan<float> source)
-    {
-        int nearest = 0;
-        double least = double.PositiveInfinity;
-        for (int i = 0; i < recording.Codes.Count; i++)
-        {
-            double distance = 0;
-            for (int direction = 0; direction < source.Length; direction++)
-            {
-                double difference = (double)recording.Codes[i][direction] - source[direction];
-                distance += difference * difference;
-            }
-            if (distance < least) (nearest, least) = (i, distance);
-        }
-        return nearest;
     }
 }

@@ -44,12 +44,13 @@ internal static class ManipulateCommand
                 + $"{DefaultDelta}; a column for each delta",
         };
         Option<Fit> fit = Options.Fit();
+        Option<PixelBox?> crop = Options.Crop();
         Option<FrameRate?> rate = Options.Rate("frames a second of a sweep: 25, 30000/1001 [default: 10]");
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
 
         Command command = new("manipulate", "Moves a picture along the model's motion directions, without a driving clip.")
         {
-            source, output, direction, sweep, sheet, fit, rate, quiet, json,
+            source, output, direction, sweep, sheet, fit, crop, rate, quiet, json,
         };
         ModelChoice model = new(command, isDemonstration: true);
         command.SetAction(parsed =>
@@ -69,7 +70,11 @@ internal static class ManipulateCommand
             using ProgressReport progress = ProgressReport.Create(context, parsed.GetValue(quiet));
             Stopwatch watch = Stopwatch.StartNew();
             RgbImage picture = RgbImage.Load(from, context.Cancellation);
-            using Animator animator = new(model.Read(parsed, log), new() { Fit = parsed.GetValue(fit) }, context.Cancellation);
+            using Animator animator = new(model.Read(parsed, log), new()
+            {
+                Fit = parsed.GetValue(fit),
+                Crop = parsed.GetValue(crop),
+            }, context.Cancellation);
             FrameRate framesPerSecond = parsed.GetValue(rate) ?? DefaultRate;
             string written;
             int pictures;

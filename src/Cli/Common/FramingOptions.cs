@@ -9,18 +9,7 @@ internal sealed class FramingOptions
     {
         Description = "SOURCE is a clip: its frame i moves as driving frame i does, until the shorter ends",
     };
-    private readonly Option<PixelBox?> _crop = new("--crop")
-    {
-        Description = "the part of the source to animate, in pixels: a square around the face, usually [default: all of it]",
-        HelpName = "X,Y,W,H",
-        CustomParser = result =>
-        {
-            string text = result.Tokens[0].Value;
-            if (PixelBox.TryParse(text, out PixelBox box)) return box;
-            result.AddError($"--crop is X,Y,W,H in whole pixels, such as 120,40,300,300, not '{text}'.");
-            return null;
-        },
-    };
+    private readonly Option<PixelBox?> _crop = Options.Crop();
     private readonly Option<DrivingPart?> _drivingCrop = DrivingPart.Option();
     private readonly Option<bool> _pasteBack = new("--paste-back")
     {

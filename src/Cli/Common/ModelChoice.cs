@@ -38,4 +38,15 @@ internal sealed class ModelChoice
             LoggerFactory = log,
         };
     }
+
+    /// <summary>What was asked for as arguments of another program: <c>--name=value</c>, paths in full.</summary>
+    public IEnumerable<string> Spell(ParseResult parsed)
+    {
+        foreach (Option option in (Option[])[_weights, _device, _precision, _threads, _batch])
+        {
+            if (parsed.GetResult(option) is { Implicit: false } given) yield return $"{option.Name}={given.Tokens[0].Value}";
+        }
+        if (parsed.GetValue(_model) is { } model) yield return $"--model={Path.GetFullPath(model)}";
+        else yield return $"--demonstration={DemoFiles.Model}";
+    }
 }

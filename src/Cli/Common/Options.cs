@@ -92,6 +92,19 @@ internal static class Options
 
     public static Option<bool> Json() => new("--json") { Description = "the result as JSON on standard output" };
 
+    public static Option<PixelBox?> Crop() => new("--crop")
+    {
+        Description = "the part of the source to animate, in pixels: a square around the face, usually [default: all of it]",
+        HelpName = "X,Y,W,H",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (PixelBox.TryParse(text, out PixelBox box)) return box;
+            result.AddError($"--crop is X,Y,W,H in whole pixels, such as 120,40,300,300, not '{text}'.");
+            return null;
+        },
+    };
+
     /// <summary><c>A:B</c>, either end may be left out: frames from A, before B.</summary>
     public static Option<Range?> Frames() => new("--frames")
     {

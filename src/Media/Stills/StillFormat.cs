@@ -19,7 +19,7 @@ namespace Lia.Media.Stills;
 /// </param>
 /// <param name="PixelsPerByte">The most pixels that a byte can stand for.</param>
 internal sealed record StillFormat(
-    string Name, StillFormat.Beginning Recognizes, Func<IImageDecoder> Decoder, Func<FileStream, StillFacts> Examine, int PixelsPerByte)
+    string Name, StillFormat.Beginning Recognizes, Func<IImageDecoder> Decoder, Func<Stream, StillFacts> Examine, int PixelsPerByte)
 {
     /// <summary>Whether a file begins in a way.</summary>
     public delegate bool Beginning(ReadOnlySpan<byte> start);
@@ -56,7 +56,7 @@ internal sealed record StillFormat(
     public long MostPixels(long bytes) => FreePixels + PixelsPerByte * bytes;
 
     /// <summary>What format a file has by its beginning; null when it is none of these.</summary>
-    public static StillFormat? Of(FileStream file)
+    public static StillFormat? Of(Stream file)
     {
         Span<byte> start = stackalloc byte[18];
         file.Position = 0;

@@ -33,6 +33,19 @@ internal static class StillReader
     public static RgbImage? TryRead(string path, bool isClip, RgbColor? background, CancellationToken cancellationToken)
     {
         using FileStream file = Inputs.OpenFile(path);
+        return TryRead(file, path, isClip, background, cancellationToken);
+    }
+
+    /// <summary>Does what <see cref="TryRead(string, bool, RgbColor?, CancellationToken)"/> does with bytes that are no file.</summary>
+    /// <param name="file">Can be read anywhere.</param>
+    /// <param name="path">What messages call it.</param>
+    /// <param name="isClip">Whether all frames are wanted.</param>
+    /// <param name="background">What transparent pixels show.</param>
+    /// <param name="cancellationToken">Ends decoding.</param>
+    /// <param name="mostSide">The most pixels of a side; asked before anything is decoded.</param>
+    public static RgbImage? TryRead(
+        Stream file, string path, bool isClip, RgbColor? background, CancellationToken cancellationToken, int mostSide = int.MaxValue)
+    {
         if (StillFormat.Of(file) is not { } format) return null;
         try
         {
@@ -44,6 +57,8 @@ internal static class StillReader
             if (info is null) throw Damaged("there is no picture in it");
             if (info.Width < 1 || info.Height < 1) throw Damaged($"its size is {info.Width}x{info.Height}");
             Inputs.RefuseTooLarge(path, info.Width, info.Height);
+            if (Math.Max(info.Width, info.Height) > mostSide)
+                throw new MediaException($"{path}: {info.Width}x{info.Height} is too large; here it has at most {mostSide} pixels a side.");
             long pixels = (long)info.Width * info.Height;
             if (pixels > format.MostPixels(file.Length))
                 throw Damaged($"{file.Length:N0} bytes cannot hold {info.Width}x{info.Height} pixels");
@@ -83,7 +98,7 @@ internal static class StillReader
     }
 
     private static RgbImage Decode(
-        StillFormat format, FileStream file, Configuration configuration, RgbColor? background, CancellationToken cancellationToken)
+        StillFormat format, Stream file, Configuration configuration, RgbColor? background, CancellationToken cancellationToken)
     {
         if (background is not { } color)
         {

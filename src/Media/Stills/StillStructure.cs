@@ -18,7 +18,7 @@ internal sealed record StillFacts(bool IsAnimation = false, int Orientation = Or
 internal static class StillStructure
 {
     /// <summary>Segments, and scans in which a marker is told from data, to the marker of the end.</summary>
-    public static StillFacts Jpeg(FileStream file)
+    public static StillFacts Jpeg(Stream file)
     {
         const int MostScans = 100; // Each goes over the whole picture, and may take no more than a few bytes; encoders make a dozen.
         file.Position = 2;
@@ -46,7 +46,7 @@ internal static class StillStructure
     /// A RIFF file says how long it is; its chunks, whether it is an animation and how it lies. What is compressed without loss (VP8L; so
     /// is transparency, ALPH) is left to ffmpeg: forty bytes of it make ImageSharp take gigabytes for tables of codes.
     /// </summary>
-    public static StillFacts WebP(FileStream file)
+    public static StillFacts WebP(Stream file)
     {
         Span<byte> chunk = stackalloc byte[12];
         file.Position = 0;
@@ -72,7 +72,7 @@ internal static class StillStructure
     /// <summary>
     /// A header with its palette, then images and extensions, each a chain of blocks, to the second image or the trailer.
     /// </summary>
-    public static StillFacts Gif(FileStream file)
+    public static StillFacts Gif(Stream file)
     {
         Span<byte> header = stackalloc byte[13], image = stackalloc byte[9];
         file.Position = 0;
@@ -105,7 +105,7 @@ internal static class StillStructure
     }
 
     /// <summary>Rows lie behind the header, each of a multiple of four bytes; a packed picture says how many bytes it has.</summary>
-    public static StillFacts Bmp(FileStream file)
+    public static StillFacts Bmp(Stream file)
     {
         Span<byte> header = stackalloc byte[38];
         file.Position = 0;
@@ -136,7 +136,7 @@ internal static class StillStructure
     }
 
     /// <summary>Pixels lie behind the header, its text and its palette, as they are or in packets.</summary>
-    public static StillFacts Tga(FileStream file)
+    public static StillFacts Tga(Stream file)
     {
         Span<byte> header = stackalloc byte[18];
         file.Position = 0;
@@ -163,7 +163,7 @@ internal static class StillStructure
     /// of all directories (pages, which are not looked at else): the decoder reads them all, and every one may point to the same bytes, and
     /// the last directory to the first.
     /// </summary>
-    public static StillFacts Tiff(FileStream file)
+    public static StillFacts Tiff(Stream file)
     {
         Span<byte> entry = stackalloc byte[12];
         file.Position = 0;
@@ -235,10 +235,10 @@ internal static class StillStructure
             isLittle ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : BinaryPrimitives.ReadUInt32BigEndian(bytes);
     }
 
-    private static int Byte(FileStream file) => file.ReadByte() is var value and >= 0 ? value : throw new EndOfStreamException();
+    private static int Byte(Stream file) => file.ReadByte() is var value and >= 0 ? value : throw new EndOfStreamException();
 
     /// <summary>The first bytes of a part, as many as matter; the file is then behind the part.</summary>
-    private static byte[] Bytes(FileStream file, long length)
+    private static byte[] Bytes(Stream file, long length)
     {
         long end = file.Position + length;
         if (end > file.Length) throw new EndOfStreamException();
@@ -248,7 +248,7 @@ internal static class StillStructure
         return bytes;
     }
 
-    private static void Skip(FileStream file, long bytes)
+    private static void Skip(Stream file, long bytes)
     {
         if (bytes > file.Length - file.Position) throw new EndOfStreamException();
         if (bytes > 0) file.Position += bytes;
