@@ -292,7 +292,7 @@ export class ClipPanel {
     if (!state.clip) return;
     const { frame, first, end } = state, rate = clipRate();
     this.#facts.textContent = `Frame ${frame} of ${state.clip.driving.frames} · ${clock(frame / rate, true)}`
-      + (first > 0 || end < state.clip.driving.frames ? ` · used ${first} to ${end - 1}, ${clock((end - first) / rate, true)}` : "");
+      + (first > 0 || end < state.clip.driving.frames ? ` · uses ${first} to ${end - 1}` : "");
   }
 
   #showDetail() {

@@ -8,11 +8,10 @@ export class Meter {
   #latency = one("#meter-latency", HTMLElement);
   #compute = one("#meter-compute", HTMLElement);
   #rate = one("#meter-rate", HTMLElement);
-  /** @type {number[]} */
-  #recent = [];
+  #latencies = new Recent();
+  #computing = new Recent();
   /** @type {number[]} */
   #shown = [];
-  #computeNow = 0;
   #isDue = false;
   #channel = new MessageChannel();
   /** @type {{ since: number | null, compute: number }[]} */
@@ -36,7 +35,8 @@ export class Meter {
 
   /** A new kind of pictures begins: what was measured was of another. */
   clear() {
-    this.#recent = [];
+    this.#latencies = new Recent();
+    this.#computing = new Recent();
     this.#shown = [];
     this.#write(this.#latency, "– ms");
     this.#write(this.#compute, "– ms");
@@ -48,11 +48,10 @@ export class Meter {
     for (const { since, compute } of this.#painted) {
       if (since !== null) {
         performance.measure("lia-latency", { start: since, end: now });
-        this.#recent.push(now - since);
-        if (this.#recent.length > 15) this.#recent.shift();
+        this.#latencies.add(now - since);
+        this.#computing.add(compute);
       }
       this.#shown.push(now);
-      this.#computeNow = compute;
     }
     this.#painted = [];
     if (performance.getEntriesByName("lia-latency").length > 2000) performance.clearMeasures("lia-latency");
@@ -63,9 +62,8 @@ export class Meter {
   }
 
   #tell() {
-    const sorted = [...this.#recent].sort((a, b) => a - b);
-    if (sorted.length > 0) this.#write(this.#latency, `${Math.round(sorted[sorted.length >> 1])} ms`);
-    this.#write(this.#compute, `${this.#computeNow < 10 ? this.#computeNow.toFixed(1) : Math.round(this.#computeNow)} ms`);
+    for (const [place, { median }] of /** @type {[HTMLElement, Recent][]} */ ([[this.#latency, this.#latencies], [this.#compute, this.#computing]]))
+      if (median !== null) this.#write(place, `${median < 10 ? median.toFixed(1) : Math.round(median)} ms`);
     this.#fade();
   }
 
@@ -81,5 +79,21 @@ export class Meter {
    */
   #write(place, text) {
     if (place.textContent !== text) place.textContent = text;
+  }
+}
+
+/** The last fifteen of something: enough that one does not count, few enough that what was does not. */
+class Recent {
+  /** @type {number[]} */
+  #values = [];
+
+  /** @param {number} value */
+  add(value) {
+    this.#values.push(value);
+    if (this.#values.length > 15) this.#values.shift();
+  }
+
+  get median() {
+    return this.#values.length === 0 ? null : [...this.#values].sort((a, b) => a - b)[this.#values.length >> 1];
   }
 }
