@@ -1,6 +1,7 @@
 using Lia.Animation.Pipeline;
 using Lia.Loading;
 using Lia.Network;
+using Lia.Network.Cuda;
 using Lia.Weights;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -30,6 +31,9 @@ internal interface ILiveNetwork : IDisposable
 
     /// <summary>Whether frames that go together take less time than one after another.</summary>
     bool GainsTogether { get; }
+
+    /// <summary>Bytes of memory in use: the device's, by whomever, or this process's where the processor computes.</summary>
+    long MemoryBytes { get; }
 
     /// <summary>Encodes a source.</summary>
     /// <param name="square">[S, S, 3].</param>
@@ -89,6 +93,9 @@ internal sealed class LiveNetwork : ILiveNetwork
     public int Together => MostTogether;
 
     public bool GainsTogether => Pictures.Depth > 1;
+
+    public long MemoryBytes =>
+        Executor is CudaExecutor { MemoryInfo: var memory } ? memory.Total - memory.Free : Environment.WorkingSet;
 
     private IExecutor Executor => _model.Executor;
 

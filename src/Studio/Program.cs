@@ -75,18 +75,22 @@ internal sealed class Program
         AddServices(builder.Services, settings);
         WebApplication application = builder.Build();
         Gate gate = new(settings);
-        // Before all else: even what is refused, or fails, is refused to the right people with the right headers.
-        application.Use(next => context => gate.PassAsync(context, next));
+        application.Use(next => context => gate.FaceAsync(context, next));
         application.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
         application.UseStatusCodePages();
         application.UseRouting();
         application.UseRateLimiter();
+        application.Use(next => context => gate.AdmitAsync(context, next));
         application.UseWebSockets(new() { KeepAliveInterval = TimeSpan.FromSeconds(15), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
         if (settings.HasPage && Directory.Exists(PageFolder))
             application.UseFileServer(new FileServerOptions { FileProvider = new PhysicalFileProvider(PageFolder) });
         Endpoints.Map(application);
         InferenceEndpoints.Map(application);
         application.MapOpenApi();
+        AnimationStore store = application.Services.GetRequiredService<AnimationStore>();
+        StudioMetrics metrics = application.Services.GetRequiredService<StudioMetrics>();
+        metrics.Gauge("lia.animations.queued", "{animation}", "Animations that wait.", () => store.Queued);
+        metrics.Gauge("lia.disk.bytes", "By", "Results, and what waits.", () => store.Bytes);
         if (settings.EndsWithInput) Announcement.EndWithInput(application.Lifetime);
         return application;
     }

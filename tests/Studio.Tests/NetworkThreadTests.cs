@@ -137,6 +137,8 @@ public sealed class NetworkThreadTests : IDisposable
 
         public bool GainsTogether { get; init; }
 
+        public long MemoryBytes => 1;
+
         public EncodedSource Encode(byte[] square)
         {
             Encoded.Add(square[0]);

@@ -132,6 +132,9 @@ public sealed partial class CudaExecutor : IExecutor
     /// <summary>Bytes of activations that the largest number of frames so far needs at once.</summary>
     public long ArenaBytes => _arena?.LengthInBytes ?? 0;
 
+    /// <summary>Bytes of the device's memory that are free, and all there are.</summary>
+    public (long Free, long Total) MemoryInfo => _loader.MemoryInfo;
+
     internal AcceleratorStream Stream => _stream;
 
     private int PictureLength => Architecture.PictureLength();

@@ -40,8 +40,8 @@ internal sealed class Gate
     public static string[] Hosts(StudioSettings settings) =>
         settings.Host?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
-    /// <summary>Lets a request by, or refuses it.</summary>
-    public async Task PassAsync(HttpContext context, RequestDelegate next)
+    /// <summary>Refuses names and pages that are not ours, before all else: what they ask counts for nobody.</summary>
+    public async Task FaceAsync(HttpContext context, RequestDelegate next)
     {
         HttpRequest request = context.Request;
         WriteHeaders(context.Response.Headers);
@@ -51,7 +51,15 @@ internal sealed class Gate
         else if (!IsOurPage(request))
             await Problem.WriteAsync(context, StatusCodes.Status403Forbidden, "Another site's page asks, and is not let in (Origin).")
                 .ConfigureAwait(false);
-        else if (_token is null || IsProbe(request) || HasToken(request)) await next(context).ConfigureAwait(false);
+        else await next(context).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses who has no token where one is asked for, after the limiter: a token is guessed no faster than that lets
+    /// one.</summary>
+    public async Task AdmitAsync(HttpContext context, RequestDelegate next)
+    {
+        HttpRequest request = context.Request;
+        if (_token is null || IsProbe(request) || HasToken(request)) await next(context).ConfigureAwait(false);
         else if (HttpMethods.IsGet(request.Method) && request.Path == "/" && Matches(request.Query["token"]))
         {
             context.Response.Cookies.Append(Cookie, request.Query["token"]!, new CookieOptions

@@ -57,7 +57,8 @@ internal sealed class NetworkThread : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource<NetworkFacts> _facts = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
-    private int _sessions;
+    private int _sessions, _inARow;
+    private long _memory, _memoryAsked;
 
     /// <param name="load">Loads the network, on the thread.</param>
     /// <param name="metrics">Told of what is computed.</param>
@@ -66,6 +67,8 @@ internal sealed class NetworkThread : IDisposable
     {
         (_load, _metrics, _mostFaces) = (load, metrics, mostFaces);
         metrics.Gauge("lia.live.queue", "{request}", "Pictures that wait for the network.", () => Waiting);
+        metrics.Gauge("lia.device.memory", "By", "Memory of the device in use; of the process where the processor computes.",
+            () => Volatile.Read(ref _memory));
         metrics.Gauge("lia.live.sessions", "{session}", "Live connections.", () => Volatile.Read(ref _sessions));
         _thread = new Thread(Run) { Name = "network", IsBackground = true };
         _thread.Start();
@@ -171,6 +174,7 @@ internal sealed class NetworkThread : IDisposable
             {
                 if (pictures.Count > 0) Compute(network, pictures);
                 else rest!(network);
+                Weigh(network);
             }
         }
         catch (Exception failure)
@@ -191,7 +195,13 @@ internal sealed class NetworkThread : IDisposable
         }
     }
 
-    private int _inARow;
+    /// <summary>Asks for the memory in use, once a second: only this thread may.</summary>
+    private void Weigh(ILiveNetwork network)
+    {
+        if (_memoryAsked != 0 && Stopwatch.GetElapsedTime(_memoryAsked) < TimeSpan.FromSeconds(1)) return;
+        _memoryAsked = Stopwatch.GetTimestamp();
+        Volatile.Write(ref _memory, network.MemoryBytes);
+    }
 
     /// <summary>Waits for something to do.</summary>
     private bool Take(

@@ -21,22 +21,22 @@ internal sealed class LiveConnection(
     private Pose _pose = new() { Directions = new float[directions] };
     private uint _sequence;
 
-    protected override Ask? Opening() => new LivePose(_pose);
+    protected override Ask? Opening() => new LiveAsk(_pose);
 
     protected override Ask? Renewed()
     {
-        lock (_gate) return new LivePose(_pose) { Sequence = _sequence };
+        lock (_gate) return new LiveAsk(_pose) { Sequence = _sequence };
     }
 
     protected override Ask? Understand(bool isText, ReadOnlyMemory<byte> message)
     {
         (uint sequence, Pose pose) = isText ? Text(message) : Binary(message.Span);
         lock (_gate) (_sequence, _pose) = (sequence, pose);
-        return new LivePose(pose) { Sequence = sequence };
+        return new LiveAsk(pose) { Sequence = sequence };
     }
 
     protected override Task<PictureRequest> PrepareAsync(Ask ask, CancellationToken cancellationToken) =>
-        ((LivePose)ask).Pose.AskAsync(Source, Network, "live", cancellationToken);
+        ((LiveAsk)ask).Pose.AskAsync(Source, Network, "live", cancellationToken);
 
     private (uint, Pose) Binary(ReadOnlySpan<byte> message)
     {
@@ -114,7 +114,7 @@ internal sealed class LiveConnection(
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
             : throw ProblemException.Bad($"{name}: a whole number is expected.");
 
-    private sealed class LivePose(Pose pose) : Ask
+    private sealed class LiveAsk(Pose pose) : Ask
     {
         public Pose Pose => pose;
     }
