@@ -122,6 +122,17 @@ export class ClipPanel {
     }
   }
 
+  /** A clip that the service has forgotten is uploaded again. */
+  async restore() {
+    const lost = state.clip;
+    if (!lost) return;
+    try {
+      await api.driving(lost.driving.id);
+    } catch (fault) {
+      if (fault instanceof Problem && fault.status === 404 && state.clip === lost) await this.take(lost.file);
+    }
+  }
+
   #show() {
     if (!state.clip) return;
     const { driving, file, frames } = state.clip;

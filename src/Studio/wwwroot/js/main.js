@@ -31,8 +31,7 @@ new Follower(stage, meter, () => void restore());
 
 /** What the service has forgotten is given to it again. */
 async function restore() {
-  const { clip: lost } = state;
-  if (await picture.restore() && lost) await clip.take(lost.file);
+  if (await picture.restore()) await clip.restore();
 }
 
 // What is dropped on the stage goes where it belongs: what moves is the clip.

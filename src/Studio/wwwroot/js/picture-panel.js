@@ -24,7 +24,8 @@ export function isTooLarge(file, says) {
  * @param {unknown} fault
  */
 export function sayFault(says, fault) {
-  say(says, fault instanceof Error ? fault.message : String(fault), "bad");
+  const sentence = fault instanceof Error ? fault.message : String(fault);
+  say(says, /[.!?]$/.test(sentence) ? sentence : `${sentence}.`, "bad");
 }
 
 /** The picture that is to move, and the part of it that does. */

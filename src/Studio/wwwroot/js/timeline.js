@@ -37,6 +37,8 @@ export class Timeline {
     this.#drag(this.#head, (frame, since) => this.setFrame(Math.floor(frame), since));
     on(this.#track, "pointerdown", event => {
       if (event.button !== 0 || event.target !== this.#strip) return;
+      // Else the focus, given below, would go with the mouse.
+      event.preventDefault();
       this.setFrame(Math.floor(this.#at(event)), event.timeStamp);
       this.#head.focus({ preventScroll: true });
       this.#follow(event, this.#track, (frame, since) => this.setFrame(Math.floor(frame), since));
