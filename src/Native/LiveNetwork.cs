@@ -81,6 +81,8 @@ internal sealed class LiveNetwork : ILiveNetwork
         // Of several devices the first is enough for pictures one by one.
         foreach (LoadedModel other in models.Skip(1)) other.Executor.Dispose();
         _latents = new float[MostTogether * Executor.Architecture.Style];
+        // What a device prepares for batches it prepares now, and not while somebody waits.
+        _ = (Motion, Pictures);
     }
 
     public string Name => _model.Name;
