@@ -3,11 +3,12 @@ using Lia.Gpu.Cuda;
 namespace Lia.Bench;
 
 /// <summary>
-/// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet. On a GPU:
+/// Measurements. On the processor: <c>cpu</c>, the network layer by layer; <c>micro</c>, its kernels alone with BenchmarkDotNet;
+/// <c>memory</c>, that of a process that animates clip after clip. On a GPU:
 /// <c>end-to-end</c>, the table that is quoted; <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with
 /// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
-/// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host. Of the service: <c>studio</c>, how many
-/// cameras it serves and how long each frame takes.
+/// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host; <c>live</c>, cameras that share the
+/// device, or one through pipes. Of the service: <c>studio</c>, how many cameras it serves and how long each frame takes.
 /// </summary>
 internal static class Program
 {
@@ -44,6 +45,10 @@ internal static class Program
                 return Launches.Run(arguments[1..]);
             case "studio":
                 return Studio.Run(arguments[1..]);
+            case "memory":
+                return Memory.Run(arguments[1..]);
+            case "live":
+                return LiveCameras.Run(arguments[1..]);
             case "end-to-end":
                 return EndToEnd.Run(arguments[1..]);
             default:
@@ -64,8 +69,15 @@ internal static class Program
                 Console.Error.WriteLine("       Lia.Bench opening --model FILE [--precision fast|exact]");
                 Console.Error.WriteLine("       Lia.Bench launch [--size S] [--precision fast,exact] [--launches N]");
                 Console.Error.WriteLine(
-                    "       Lia.Bench studio [--sessions 1,10,100] [--seconds S] [--rate 25] [--side 256] [--limit MS] [--url URL | --service " +
-                    "FILE/lia-studio.dll --model FILE --device D --precision P] [--json FILE]");
+                    "       Lia.Bench studio [--sessions 1,10,100] [--seconds S] [--rate 25] [--side 256] [--limit MS] [--url URL | " +
+                    "--service FILE/lia-studio.dll --model FILE --device D --precision P] [--json FILE]");
+                Console.Error.WriteLine("       Lia.Bench memory [--runs N] [--every N] [--output .EXT] [--reload] [--collect]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench live [--sessions 1,8,32,100,128] [--rate 25] [--seconds 5] [--size S | --model FILE] [--device cuda] "
+                    + "[--mode fast|exact] [--gather MILLISECONDS] [--most FRAMES] [--json FILE]");
+                Console.Error.WriteLine(
+                    "       Lia.Bench live --lia COMMAND --model FILE --source FILE [--rate 25] [--seconds 5] [--size 256] [--device cuda] "
+                    + "[--mode fast|exact] [--json FILE]");
                 Console.Error.WriteLine("       Lia.Bench micro [BenchmarkDotNet options, for example --filter *Convolution*]");
                 return 2;
         }

@@ -28,8 +28,8 @@ internal static class Studio
             string address = arguments.Option("--url") ?? await AddressAsync(service!).ConfigureAwait(false);
             using HttpClient client = new() { BaseAddress = new(address), Timeout = TimeSpan.FromMinutes(5) };
             JsonElement model = await client.GetFromJsonAsync<JsonElement>("/api/model").ConfigureAwait(false);
-            Console.WriteLine($"{model.GetProperty("name")} at {model.GetProperty("size")} on {model.GetProperty("device")}; cameras of {rate} frames/s "
-                + $"at {side}, {seconds} s each");
+            Console.WriteLine($"{model.GetProperty("name")} at {model.GetProperty("size")} on {model.GetProperty("device")}; cameras of "
+                + $"{rate} frames/s at {side}, {seconds} s each");
             Console.WriteLine("sessions   sent  answered  late  frames/s  p50 ms  p99 ms  longest ms  network ms  waited ms");
             List<object> rows = [];
             foreach (int count in sessions)
@@ -61,7 +61,8 @@ internal static class Studio
         try
         {
             // Kernels of every size of a batch are prepared, and the code is compiled.
-            await Task.WhenAll(cameras.Select((camera, i) => camera.FilmAsync(TimeSpan.FromSeconds(2), rate, i, sessions))).ConfigureAwait(false);
+            await Task.WhenAll(cameras.Select((camera, i) => camera.FilmAsync(TimeSpan.FromSeconds(2), rate, i, sessions)))
+                .ConfigureAwait(false);
             foreach (Camera camera in cameras) camera.Forget();
             Stopwatch watch = Stopwatch.StartNew();
             await Task.WhenAll(cameras.Select((camera, i) => camera.FilmAsync(TimeSpan.FromSeconds(seconds), rate, i, sessions)))
@@ -87,10 +88,12 @@ internal static class Studio
         [
             Path.Combine(AppContext.BaseDirectory, "..", "Lia.Studio", "lia-studio.dll"),
             Path.Combine(AppContext.BaseDirectory, "studio", "lia-studio.dll"),
-            Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "..", "src", "Studio", "bin", "Release", "net10.0", "lia-studio.dll"),
+            Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "..", "src", "Studio", "bin", "Release", "net10.0",
+                "lia-studio.dll"),
         ];
         string program = arguments.Option("--service") ?? places.FirstOrDefault(File.Exists)
-            ?? throw new FileNotFoundException("There is no lia-studio.dll here: name it with --service FILE, or a running service with --url.");
+            ?? throw new FileNotFoundException(
+                "There is no lia-studio.dll here: name it with --service FILE, or a running service with --url.");
         string dotnet = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
         List<string> given = [program, "--port=0", "--page=false", "--until-input-ends=true", "--rate=100000", "--max-sessions=1024",
             $"--data={Directory.CreateTempSubdirectory("lia-bench-").FullName}"];
@@ -161,7 +164,8 @@ internal static class Studio
             (Sent, _network, _waited) = (0, 0, 0);
         }
 
-        /// <summary>Sends frames on a clock for a while, and takes what comes back. Clocks of cameras are spread over a frame's time.</summary>
+        /// <summary>Sends frames on a clock for a while, and takes what comes back. Clocks of cameras are spread over a
+        /// frame's time.</summary>
         public async Task FilmAsync(TimeSpan time, int rate, int number, int of)
         {
             TimeSpan step = TimeSpan.FromSeconds(1.0 / rate);
@@ -174,7 +178,8 @@ internal static class Studio
                 if (due > TimeSpan.Zero) await Task.Delay(due).ConfigureAwait(false);
                 BinaryPrimitives.WriteUInt32LittleEndian(_message, _sequence);
                 BinaryPrimitives.WriteDoubleLittleEndian(_message.AsSpan(8), Stopwatch.GetTimestamp());
-                await _socket.SendAsync(_message.AsMemory(), WebSocketMessageType.Binary, true, CancellationToken.None).ConfigureAwait(false);
+                await _socket.SendAsync(_message.AsMemory(), WebSocketMessageType.Binary, true, CancellationToken.None)
+                    .ConfigureAwait(false);
                 Sent++;
                 if (_sequence == last) break;
             }
@@ -225,8 +230,8 @@ internal static class Studio
             byte[] file = new byte[Head + 3 * side * side];
             new Random(seed).NextBytes(file.AsSpan(Head));
             "BM"u8.CopyTo(file);
-            foreach ((int at, int value) in ((int, int)[])[(2, file.Length), (10, Head), (14, 40), (18, side), (22, side), (26, 1 | 24 << 16),
-                (34, 3 * side * side)]) BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), value);
+            foreach ((int at, int value) in ((int, int)[])[(2, file.Length), (10, Head), (14, 40), (18, side), (22, side),
+                (26, 1 | 24 << 16), (34, 3 * side * side)]) BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), value);
             return file;
         }
     }

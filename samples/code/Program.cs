@@ -9,6 +9,7 @@ switch (args)
     break;
     case ["memory", string model, string source, string output]: AnimateInMemory.Run(model, source, output); break;
     case ["live", string model, string source, .. string[] pictures]: LiveFrames.Run(model, source, pictures.Select(RgbImage.Load)); break;
+    case ["sessions", string model, string driving, .. string[] sources]: await LiveSessions.Run(model, driving, sources); break;
     case ["motion", string model, string source, string driving, string file, string output]: MotionFiles.Run(model, source, driving, file,
         output); break;
     case ["many", string model, string driving, string folder, .. string[] sources]: ManySources.Run(model, driving, folder, sources);

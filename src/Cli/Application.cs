@@ -42,6 +42,7 @@ internal static class Application
         };
         if (arguments.Length == 0) arguments = ["--help"];
         if (arguments[0] == "help") arguments = [.. arguments[1..], "--help"];
+        else if (arguments[^1] == "help" && IsCommand(root, arguments.AsSpan(..^1))) arguments = [.. arguments[..^1], "--help"];
         bool isJson = arguments.Contains("--json");
         // A file may be called @something: response files are off.
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -87,7 +88,7 @@ internal static class Application
         catch (Exception e)
         {
             context.Error.Write($"lia: internal error: {e}{Environment.NewLine}");
-            return ExitCode.Failure;
+            return Answer(ExitCode.Failure, $"internal error: {e.Message}");
         }
 #pragma warning restore CA1031
 
@@ -96,10 +97,16 @@ internal static class Application
             string line =
                 string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
             context.Error.WriteLine($"lia: {line}");
+            return Answer(status, line);
+        }
+
+        int Answer(int status, string line)
+        {
             // Whoever reads JSON finds some, where the result would be: not among frames on standard output.
-            if (isJson && !arguments.Contains(PipeOptions.Standard))
+            if (isJson)
             {
-                JsonOutput.Write(context.Output, json =>
+                bool isPiped = parsed.GetResult("--output") is OptionResult { Tokens: [{ Value: PipeOptions.Standard }] };
+                JsonOutput.Write(isPiped ? context.Error : context.Output, json =>
                 {
                     json.WriteString("error", line);
                     json.WriteNumber("exitStatus", status);
@@ -113,9 +120,32 @@ internal static class Application
     private static string? Misuse(ParseResult parsed)
     {
         if (parsed.Tokens.Any(token => token.Value.Length == 0)) return "An argument is empty.";
-        if (parsed.Errors.Count == 0) return null;
-        // A word too many often makes other complaints; it is the cause.
-        return parsed.UnmatchedTokens.Count > 0 ? NotUnderstood(parsed, parsed.UnmatchedTokens[0]) : parsed.Errors[0].Message;
+        if (UnknownOption(parsed) is { } option) return NotUnderstood(parsed, option);
+        // A word too many often makes other complaints; it is the cause. Where a command is to come, help is not of another one.
+        bool isCommand = parsed.CommandResult.Command.Subcommands.Count > 0;
+        if (parsed.UnmatchedTokens.Count > 0 && (parsed.Errors.Count > 0 || isCommand))
+            return NotUnderstood(parsed, parsed.UnmatchedTokens[0]);
+        return parsed.Errors.Count > 0 ? parsed.Errors[0].Message : null;
+    }
+
+    /// <summary>An option that there is not, which the parser takes for a file where one may stand, and what follows it for a word too
+    /// many. After <c>--</c> files may be called like options.</summary>
+    private static string? UnknownOption(ParseResult parsed)
+    {
+        Token[] files = [.. parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)];
+        return parsed.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash)
+            .FirstOrDefault(token => token.Value is ['-', _, ..] && files.Any(file => ReferenceEquals(file, token)))?.Value;
+    }
+
+    /// <summary>Whether words are a command's: <c>motion</c>, <c>motion extract</c>.</summary>
+    private static bool IsCommand(Command command, ReadOnlySpan<string> words)
+    {
+        foreach (string word in words)
+        {
+            if (command.Subcommands.FirstOrDefault(inner => inner.Name == word) is not { } found) return false;
+            command = found;
+        }
+        return true;
     }
 
     private static string NotUnderstood(ParseResult parsed, string word)
@@ -123,9 +153,11 @@ internal static class Application
         Command command = parsed.CommandResult.Command;
         IEnumerable<string> known = word.StartsWith('-') ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
             : command.Subcommands.Select(inner => inner.Name);
-        string hint = Spelling.Hint(word, known);
-        bool namesOutput = hint.Length == 0 && !word.StartsWith('-') && Path.HasExtension(word)
-            && command.Options.Any(option => option.Name == "--output");
+        string hint = command.Options.FirstOrDefault(option => option.Name == $"--{word}") is { } meant ? $" Did you mean '{meant.Name}'?"
+            : Spelling.Hint(word.Split('=')[0], known);
+        bool namesOutput = hint.Length == 0 && !word.StartsWith('-')
+            && command.Options.FirstOrDefault(option => option.Name == "--output") is { } output
+            && parsed.GetResult(output) is null or { Implicit: true };
         return $"'{word}' is not understood.{(namesOutput ? $" The output is named by -o: -o {word}." : hint)}";
     }
 

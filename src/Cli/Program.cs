@@ -16,6 +16,6 @@ internal static class Program
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
-        return Application.Run(arguments, new CliContext(Console.Out, Console.Error, !Console.IsErrorRedirected, cancellation.Token));
+        return Application.Run(arguments, new CliContext(Console.Out, Console.Error, Terminal.CanRedraw(), cancellation.Token));
     }
 }

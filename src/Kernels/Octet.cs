@@ -1,8 +1,8 @@
 namespace Lia.Kernels;
 
 /// <summary>
-/// Eight neighbouring channels of a pixel as floats: what every kernel over half maps (<see cref="HalfMap"/>) moves, 16 bytes and one
-/// access each, neighbouring lanes neighbouring columns. Indices into a map count octets, so that no offset in a map of less than 2^31
+/// Eight neighboring channels of a pixel as floats: what every kernel over half maps (<see cref="HalfMap"/>) moves, 16 bytes and one
+/// access each, neighboring lanes neighboring columns. Indices into a map count octets, so that no offset in a map of less than 2^31
 /// octets overflows an int.
 /// </summary>
 /// <param name="low">Channels 0 to 3.</param>

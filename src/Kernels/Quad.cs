@@ -1,6 +1,6 @@
 namespace Lia.Kernels;
 
-/// <summary>Whether channel counts are multiples of four, so that four neighbouring channels are one 16-byte access.</summary>
+/// <summary>Whether channel counts are multiples of four, so that four neighboring channels are one 16-byte access.</summary>
 internal interface IChannelAccess
 {
     /// <summary>True: 16-byte accesses. False: single floats, each checked.</summary>
@@ -19,12 +19,12 @@ internal readonly struct ScalarAccess : IChannelAccess
     public bool Vector => false;
 }
 
-/// <summary>Four neighbouring channels. Every kernel over NHWC activations moves these.</summary>
+/// <summary>Four neighboring channels. Every kernel over NHWC activations moves these.</summary>
 internal static class Quad
 {
     /// <summary>
     /// Channels <paramref name="channel"/> to +3 of the row that starts at <paramref name="row"/>; those past <paramref name="channels"/>
-    /// are zero.
+    /// are zero. The first exists: a check that is always met would keep loads apart that could be under way together.
     /// </summary>
     public static Float4 Load<TAccess>(ArrayView<float> view, int row, int channel, int channels) where TAccess : struct, IChannelAccess
     {
@@ -32,11 +32,11 @@ internal static class Quad
         int offset = row + channel;
         if (default(TAccess).Vector)
         {
-            if (channel < channels) value = view.Cast<Float4>()[offset >> 2];
+            value = view.Cast<Float4>()[offset >> 2];
         }
         else
         {
-            if (channel < channels) value.X = view[offset];
+            value.X = view[offset];
             if (channel + 1 < channels) value.Y = view[offset + 1];
             if (channel + 2 < channels) value.Z = view[offset + 2];
             if (channel + 3 < channels) value.W = view[offset + 3];
@@ -44,18 +44,18 @@ internal static class Quad
         return value;
     }
 
-    /// <summary>Stores channels <paramref name="channel"/> to +3, those that exist.</summary>
+    /// <summary>Stores channels <paramref name="channel"/> to +3, those that exist; the first does.</summary>
     public static void Store<TAccess>(ArrayView<float> view, int row, int channel, int channels, Float4 value)
         where TAccess : struct, IChannelAccess
     {
         int offset = row + channel;
         if (default(TAccess).Vector)
         {
-            if (channel < channels) view.Cast<Float4>()[offset >> 2] = value;
+            view.Cast<Float4>()[offset >> 2] = value;
         }
         else
         {
-            if (channel < channels) view[offset] = value.X;
+            view[offset] = value.X;
             if (channel + 1 < channels) view[offset + 1] = value.Y;
             if (channel + 2 < channels) view[offset + 2] = value.Z;
             if (channel + 3 < channels) view[offset + 3] = value.W;

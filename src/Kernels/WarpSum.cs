@@ -4,7 +4,7 @@ namespace Lia.Kernels;
 internal static class WarpSum
 {
     /// <summary>
-    /// The sum over groups of <paramref name="lanes"/> (a power of two) neighbouring lanes, in every lane; always in the same order.
+    /// The sum over groups of <paramref name="lanes"/> (a power of two) neighboring lanes, in every lane; always in the same order.
     /// </summary>
     public static float Of(float value, int lanes)
     {

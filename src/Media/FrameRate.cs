@@ -16,12 +16,21 @@ public readonly record struct FrameRate
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(numerator, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(denominator, 1);
-        int divisor = (int)System.Numerics.BigInteger.GreatestCommonDivisor(numerator, denominator);
-        (Numerator, _denominator) = (numerator / divisor, denominator / divisor);
+        (Int128 frames, Int128 seconds) = Reduce(numerator, denominator);
+        (Numerator, _denominator) = ((int)frames, (int)seconds);
     }
 
     /// <summary>25 frames a second: what folders of frames and single pictures play at unless told otherwise.</summary>
     public static FrameRate Default => new(25);
+
+    /// <summary>The rate of a number of frames in a number of seconds.</summary>
+    /// <returns>Null where a term is below 1, or in lowest terms has more than 31 bits.</returns>
+    internal static FrameRate? Of(Int128 frames, Int128 seconds)
+    {
+        if (frames < 1 || seconds < 1) return null;
+        (frames, seconds) = Reduce(frames, seconds);
+        return frames <= int.MaxValue && seconds <= int.MaxValue ? new((int)frames, (int)seconds) : null;
+    }
 
     /// <summary>Frames ...</summary>
     public int Numerator { get; }
@@ -57,6 +66,12 @@ public readonly record struct FrameRate
 
         static bool Term(string text, out int value) =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value > 0;
+    }
+
+    private static (Int128 Numerator, Int128 Denominator) Reduce(Int128 numerator, Int128 denominator)
+    {
+        Int128 divisor = (Int128)System.Numerics.BigInteger.GreatestCommonDivisor(numerator, denominator);
+        return (numerator / divisor, denominator / divisor);
     }
 
     private static bool Decimal(string text, out FrameRate rate)

@@ -42,7 +42,7 @@ public sealed record AnimationOptions
     /// <c>^0</c>.</summary>
     public Range Frames { get; init; } = Range.All;
 
-    /// <summary>Overrides the rate of the driving clip (frames are neither dropped nor repeated; the sound is then left out).
+    /// <summary>Overrides the rate of the driving clip (its frames are neither dropped nor repeated; the sound is then left out).
     /// Null keeps the clip's rate, or 25 for a folder of frames or a picture.</summary>
     public FrameRate? FrameRate { get; init; }
 
@@ -79,6 +79,20 @@ public sealed record AnimationOptions
     /// <summary>Whether the driving clip's sound is kept, where the output can hold sound (mp4).</summary>
     public bool Audio { get; init; } = true;
 
+    /// <summary>
+    /// Rows of the output's frames, from 1 to 8192; the width follows, so that they keep their shape. Resized as Pillow does (bicubic).
+    /// Null leaves them as they are: the model's size, or the source's when pasted back.
+    /// </summary>
+    public int? OutputHeight { get; init; }
+
+    /// <summary>
+    /// How near an encoded output is to the frames, from 1 (small) to 100 (large). Of <c>.mp4</c>, <c>.mov</c> and <c>.mkv</c> the rate
+    /// factor is 51 less half of it, of <c>.webm</c> 63 less 0.63 of it; unset is 68 for both. <c>.webp</c> (unset: 90) and <c>.jpg</c>
+    /// (95) take it as it is. A <c>.gif</c> gets that share of 256 colors a frame (unset: all). Other outputs keep every pixel and
+    /// have none. Where frames are handed over and not written, it is not looked at.
+    /// </summary>
+    public int? Quality { get; init; }
+
     /// <summary>A safetensors file to write the network's float32 frames to, before clamping: tensor <c>frames</c> [N, 3, S, S]. Null
     /// writes none.</summary>
     public string? Dump { get; init; }
@@ -91,6 +105,9 @@ public sealed record AnimationOptions
 
     /// <summary>How an output stream, or an output file <c>.y4m</c> or <c>.rgb</c>, is written.</summary>
     public RawOutput RawOutput { get; init; }
+
+    /// <summary>The largest <see cref="OutputHeight"/>.</summary>
+    internal const int MostRows = 8192;
 
     internal static AnimationOptions None { get; } = new();
 
@@ -120,7 +137,7 @@ public sealed record AnimationOptions
             PingPong = PingPong,
             KeepsFrames = SideBySide,
         },
-        Framing, new CompositionSettings(SideBySide, PasteBack, Normalization, Dump), batch);
+        Framing, new CompositionSettings(SideBySide, PasteBack, Normalization, Dump, OutputHeight), batch, FrameRate);
 
     /// <exception cref="ArgumentException">A value is out of its range, or two exclude each other.</exception>
     internal void Validate()
@@ -145,6 +162,9 @@ public sealed record AnimationOptions
         }
         if (RawInputSize is { } size && (size.Width < 1 || size.Height < 1))
             throw new ArgumentException($"The input size is {size}; it must be at least 1x1.");
+        if (OutputHeight is < 1 or > MostRows)
+            throw new ArgumentException($"The output height is {OutputHeight}; it must be from 1 to {MostRows}.");
+        if (Quality is < 1 or > 100) throw new ArgumentException($"The quality is {Quality}; it must be from 1 to 100.");
         if (AutoDrivingCrop && DrivingCrop is not null)
             throw new ArgumentException("The driving crop is given and to be found as well; choose one.");
         if (PasteBack && SideBySide) throw new ArgumentException("Pasting back and showing pictures side by side exclude each other.");

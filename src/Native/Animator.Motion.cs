@@ -44,7 +44,8 @@ public sealed partial class Animator
             float[] codes = [.. recording.Codes.SelectMany(code => code)];
             int broken = Array.FindIndex(codes, value => !float.IsFinite(value));
             if (broken >= 0) throw NotFinite.Code(_modelName, recording.FirstFrame + broken / Directions);
-            return new MotionClip(codes, Directions, clip.Options.FrameRate ?? recording.Rate, MotionFingerprint, start)
+            FrameRate rate = clip.Options.FrameRate ?? recording.Rate ?? FrameRate.Default;
+            return new MotionClip(codes, Directions, rate, MotionFingerprint, start)
             {
                 Model = Path.GetFileName(_modelName),
                 Device = DeviceName,

@@ -17,9 +17,9 @@ namespace Lia;
 /// <summary>A loaded model: animates any number of clips, one after another.</summary>
 /// <remarks>
 /// An animator works on one clip at a time. Its methods may be called from any thread; a call while another clip is under way throws
-/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is cancelled
+/// <see cref="InvalidOperationException"/> rather than wait. <see cref="Dispose"/> may be called at any time: a clip under way is canceled
 /// first.
-/// Cancelling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
+/// Canceling ends whatever is under way, except that a driving frame which the caller's own enumerator is busy making is waited for.
 /// The exceptions common to all methods are those of <see cref="Native"/>, and <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed partial class Animator : IDisposable
@@ -40,9 +40,9 @@ public sealed partial class Animator : IDisposable
     /// <exception cref="ArgumentException">A value is out of its range, or no model is named.</exception>
     /// <exception cref="WeightsException">The model cannot be read, or is not a LIA generator.</exception>
     /// <exception cref="NotSupportedException">The device is not there.</exception>
-    /// <exception cref="OperationCanceledException">Loading was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">Loading was canceled.</exception>
     public Animator(ModelOptions model, AnimationOptions? defaults = null, CancellationToken cancellationToken = default)
-        : this(Load(model, defaults, cancellationToken), model, defaults)
+        : this(Load(model, 1, defaults, cancellationToken)[0], model, defaults)
     {
     }
 
@@ -59,6 +59,41 @@ public sealed partial class Animator : IDisposable
         catch
         {
             _executor.Dispose(); // A logger that throws leaves no threads and no memory of a device behind.
+            throw;
+        }
+    }
+
+    /// <summary>Loads a model once for several animators, so that clips are animated side by side on the same devices.</summary>
+    /// <remarks>
+    /// The animators are used by a thread each. What a clip needs goes to whichever device has room for it, and the clips' reading and
+    /// writing runs beside each other. A device that fails is told of once and its work goes to the others, whichever animator's it is. The
+    /// devices are closed when the last of the animators is disposed.
+    /// </remarks>
+    /// <param name="model">The model and the devices (<see cref="Device.CudaAll"/>, say; one may serve several clips too).</param>
+    /// <param name="clips">How many; 0 for one a device.</param>
+    /// <param name="defaults">Options of clips for which none are given; null takes those of <see cref="AnimationOptions"/>.</param>
+    /// <param name="cancellationToken">Stops loading.</param>
+    /// <returns>The animators; each is to be disposed.</returns>
+    /// <exception cref="ArgumentException">A value is out of its range, or no model is named.</exception>
+    /// <exception cref="WeightsException">The model cannot be read, or is not a LIA generator.</exception>
+    /// <exception cref="NotSupportedException">None of the devices can be used, or one is not there.</exception>
+    /// <exception cref="OperationCanceledException">Loading was cancelled.</exception>
+    public static IReadOnlyList<Animator> OpenSeveral(
+        ModelOptions model, int clips = 0, AnimationOptions? defaults = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(clips);
+        IReadOnlyList<LoadedModel> loaded = Load(model, clips, defaults, cancellationToken);
+        List<Animator> animators = [];
+        try
+        {
+            foreach (LoadedModel one in loaded) animators.Add(new Animator(one, model, defaults));
+            return animators;
+        }
+        catch
+        {
+            foreach (Animator animator in animators) animator.Dispose();
+            // The one that failed has given back its own.
+            foreach (LoadedModel rest in loaded.Skip(animators.Count + 1)) rest.Executor.Dispose();
             throw;
         }
     }
@@ -98,6 +133,7 @@ public sealed partial class Animator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(output);
         Clip clip = Begin(source, driving, options);
+        Combinations.CheckOutput(output, clip.Options);
         using Occupation occupation = Occupy(cancellationToken);
         CheckDistinct(clip, output.Path);
         return occupation.Explain(() =>
@@ -164,7 +200,7 @@ public sealed partial class Animator : IDisposable
         return FramesAsync(clip, progress, cancellationToken);
     }
 
-    /// <summary>Gives the model's memory back. A clip under way is cancelled: its call throws
+    /// <summary>Gives the model's memory back. A clip under way is canceled: its call throws
     /// <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
@@ -179,11 +215,12 @@ public sealed partial class Animator : IDisposable
         else _disposing.Cancel();
     }
 
-    private static LoadedModel Load(ModelOptions model, AnimationOptions? defaults, CancellationToken cancellationToken)
+    private static IReadOnlyList<LoadedModel> Load(
+        ModelOptions model, int clips, AnimationOptions? defaults, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(model);
         defaults?.Validate();
-        return ModelLoader.Open(model, complaint => CreateLog(model).DeviceComplained(complaint), cancellationToken);
+        return ModelLoader.Open(model, clips, complaint => CreateLog(model).DeviceComplained(complaint), cancellationToken);
     }
 
     private static ILogger CreateLog(ModelOptions model) =>
@@ -337,7 +374,7 @@ public sealed partial class Animator : IDisposable
             }
             catch (OperationCanceledException canceled)
             {
-                throw new OperationCanceledException("The animation was cancelled.", canceled, cancellationToken);
+                throw new OperationCanceledException("The animation was canceled.", canceled, cancellationToken);
             }
             catch (Exception failure) when (animator._executor.Explain(failure) is { } told)
             {

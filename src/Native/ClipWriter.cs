@@ -15,8 +15,8 @@ public sealed class ClipWriter : IDisposable
     private readonly int _width, _height;
 
     /// <summary>Opens an output.</summary>
-    /// <param name="path">By extension: <c>.mp4</c>, <c>.gif</c>, <c>.webp</c>, <c>.png</c> or <c>.apng</c> (animated PNG),
-    /// <c>NAME%05d.png</c>, or a folder.</param>
+    /// <param name="path">By extension: <c>.mp4</c>, <c>.mov</c>, <c>.mkv</c>, <c>.webm</c>, <c>.gif</c>, <c>.webp</c>, <c>.png</c> or
+    /// <c>.apng</c> (animated PNG), <c>NAME%05d.png</c>, or a folder.</param>
     /// <param name="width">Width of every frame in pixels.</param>
     /// <param name="height">Height of every frame in pixels.</param>
     /// <param name="rate">Frames per second.</param>
@@ -29,7 +29,7 @@ public sealed class ClipWriter : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         (_path, _width, _height) = (path, width, height);
-        _writer = FrameWriters.Open(path, width, height, rate, null, RawOutput.Auto, cancellationToken);
+        _writer = FrameWriters.Open(path, width, height, rate, null, RawOutput.Auto, null, cancellationToken);
     }
 
     /// <summary>Adds a frame.</summary>

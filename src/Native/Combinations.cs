@@ -1,4 +1,5 @@
 using Lia.Animation.Motion;
+using Lia.Media.Files;
 
 namespace Lia;
 
@@ -48,6 +49,13 @@ internal static class Combinations
         Demand(verb is not Verb.Evaluate, "A stream can be read only once, and to evaluate its frames takes twice.");
         if (verb is Verb.Animate) CheckOneByOne(options);
     }
+
+    /// <summary>Refuses options that do not go with where frames are written.</summary>
+    /// <exception cref="ArgumentException">They do not.</exception>
+    public static void CheckOutput(Output output, AnimationOptions options) => Demand(
+        options.Quality is null || output.Path is { } path && FrameWriters.HasQuality(path),
+        $"{output}: every pixel is kept in such an output, so it has no quality to choose (--quality); .mp4, .mov, .mkv, .webm, .webp, "
+            + ".gif and .jpg have.");
 
     /// <summary>Refuses options that do not go with frames that are handed over one by one.</summary>
     /// <exception cref="ArgumentException">They do not.</exception>

@@ -10,7 +10,7 @@ namespace Lia;
 /// <see cref="From"/>. Frames of a stream
 /// go through one by one (unless <see cref="ModelOptions.Batch"/> says otherwise): the result of one is written, and flushed, before
 /// another has to come, and at most two are under way
-/// (more by half a window where motion is smoothed). A stream is read from where it stands and not closed; when the work is cancelled, a
+/// (more by half a window where motion is smoothed). A stream is read from where it stands and not closed; when the work is canceled, a
 /// read may still be under way.
 /// </remarks>
 public sealed class Driving

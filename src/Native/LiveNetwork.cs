@@ -76,8 +76,13 @@ internal sealed class LiveNetwork : ILiveNetwork
     public LiveNetwork(ModelOptions options, CancellationToken cancellationToken)
     {
         ILogger log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Live");
-        _model = ModelLoader.Open(options, log.DeviceComplained, cancellationToken);
+        IReadOnlyList<LoadedModel> models = ModelLoader.Open(options, 0, log.DeviceComplained, cancellationToken);
+        _model = models[0];
+        // Of several devices the first is enough for pictures one by one.
+        foreach (LoadedModel other in models.Skip(1)) other.Executor.Dispose();
         _latents = new float[MostTogether * Executor.Architecture.Style];
+        // What a device prepares for batches it prepares now, and not while somebody waits.
+        _ = (Motion, Pictures);
     }
 
     public string Name => _model.Name;
@@ -90,18 +95,19 @@ internal sealed class LiveNetwork : ILiveNetwork
 
     public MotionMode DefaultMode => _model.DefaultMode;
 
-    public int Together => MostTogether;
+    // Where nothing is gained, who asked first is answered first, and the end waits for one frame.
+    public int Together => GainsTogether ? MostTogether : 1;
 
-    public bool GainsTogether => Pictures.Depth > 1;
+    public bool GainsTogether => Executor.PreferredBatch > 1;
 
     public long MemoryBytes =>
         Executor is CudaExecutor { MemoryInfo: var memory } ? memory.Total - memory.Free : Environment.WorkingSet;
 
     private IExecutor Executor => _model.Executor;
 
-    private IMotionPipe Motion => _motion ??= Executor.OpenMotion(MostTogether);
+    private IMotionPipe Motion => _motion ??= Executor.OpenMotion(Together, varies: true);
 
-    private IPicturePipe Pictures => _pictures ??= Executor.OpenPictures(MostTogether);
+    private IPicturePipe Pictures => _pictures ??= Executor.OpenPictures(Together, varies: true);
 
     public EncodedSource Encode(byte[] square) => Explained(() =>
         SourceFrames.Still("the source", new RgbImage(Size, Size, square), Size, new()).Next(Executor)!);
@@ -134,17 +140,10 @@ internal sealed class LiveNetwork : ILiveNetwork
         }
         try
         {
-            Queue<(int First, int Count)> underWay = [];
-            for (int first = 0; first < poses.Length;)
-            {
-                int count = 1;
-                while (first + count < poses.Length && poses[first + count].Source == poses[first].Source) count++;
-                if (underWay.Count == Pictures.Depth) Receive(underWay.Dequeue(), pictures, faults);
-                Pictures.Submit(poses[first].Source, _latents.AsSpan(first * style, count * style), count);
-                underWay.Enqueue((first, count));
-                first += count;
-            }
-            while (underWay.TryDequeue(out (int First, int Count) batch)) Receive(batch, pictures, faults);
+            EncodedSource[] sources = new EncodedSource[poses.Length];
+            for (int i = 0; i < sources.Length; i++) sources[i] = poses[i].Source;
+            Pictures.Submit(sources, _latents.AsSpan(0, poses.Length * style));
+            Pictures.Receive(pictures, faults);
         }
         catch (Exception failure)
         {
@@ -158,12 +157,6 @@ internal sealed class LiveNetwork : ILiveNetwork
     {
         Forget();
         Executor.Dispose();
-    }
-
-    private void Receive((int First, int Count) batch, ReadOnlySpan<byte[]> pictures, Span<bool> faults)
-    {
-        int fault = Pictures.Receive(pictures.Slice(batch.First, batch.Count));
-        for (int i = 0; i < batch.Count; i++) faults[batch.First + i] = i == fault;
     }
 
     /// <summary>Drops what is under way: after a failure nobody knows what there is.</summary>

@@ -7,11 +7,11 @@ namespace Lia;
 /// <summary>Where frames are written: a file or folder, or a stream that receives raw video
 /// (<see cref="AnimationOptions.RawOutput"/>).</summary>
 /// <remarks>
-/// Paths and streams become one by themselves where it is asked for. A path goes by its extension: <c>.mp4</c>, <c>.gif</c>, <c>.webp</c>,
-/// <c>.png</c> or <c>.apng</c> (animated PNG),
-/// <c>NAME%05d.png</c> (numbered pictures), <c>.y4m</c> or <c>.rgb</c> (raw video), no extension or a trailing slash (a folder of numbered
+/// Paths and streams become one by themselves where it is asked for. A path goes by its extension: <c>.mp4</c>, <c>.mov</c>, <c>.mkv</c>,
+/// <c>.webm</c>, <c>.gif</c>, <c>.webp</c>, <c>.png</c> or <c>.apng</c> (animated PNG), <c>.jpg</c> (one picture), <c>NAME%05d.png</c>
+/// (numbered pictures), <c>.y4m</c> or <c>.rgb</c> (raw video), no extension or a trailing slash (a folder of numbered
 /// pictures); it appears complete or not at all.
-/// A stream is written from where it stands, flushed after every frame, and not closed; when the work is cancelled, a part of a frame may
+/// A stream is written from where it stands, flushed after every frame, and not closed; when the work is canceled, a part of a frame may
 /// be in it.
 /// </remarks>
 public sealed class Output
@@ -44,7 +44,7 @@ public sealed class Output
 
     /// <summary>How a clip is written here.</summary>
     internal OutputSettings Settings(AnimationOptions options, CancellationToken cancellationToken) =>
-        new(ToString(), options.FrameRate, options.Audio, (width, height, rate, audio) => _stream is null
-            ? FrameWriters.Open(Path!, width, height, rate, audio, options.RawOutput, cancellationToken)
+        new(ToString(), options.Audio, (width, height, rate, audio) => _stream is null
+            ? FrameWriters.Open(Path!, width, height, rate, audio, options.RawOutput, options.Quality, cancellationToken)
             : RawWriter.ToStream(_stream, "the output stream", width, height, rate, options.RawOutput, cancellationToken));
 }

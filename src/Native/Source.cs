@@ -5,7 +5,7 @@ using Lia.Media.Files;
 namespace Lia;
 
 /// <summary>What is animated: a picture, or with <see cref="Clip(string)"/> a clip whose frames each take the motion of the driving frame
-/// of the same number.</summary>
+/// of their time.</summary>
 /// <remarks>A path and a picture in memory become one by themselves where it is asked for.</remarks>
 public sealed class Source
 {
@@ -38,8 +38,10 @@ public sealed class Source
         return new(null, picture, null, false);
     }
 
-    /// <summary>A clip in a file: its frame i is animated with driving frame i, encoded anew each time, until the shorter of the two
-    /// ends.</summary>
+    /// <summary>
+    /// A clip in a file: driving frame i animates the source frame that shows when it begins, encoded anew each time, until the shorter of
+    /// the two ends. Where one of them has no time, such as a folder of pictures, it is the frame of the same number.
+    /// </summary>
     /// <param name="path">A video, a folder of numbered pictures or an animated PNG.</param>
     public static Source Clip(string path)
     {
@@ -47,7 +49,7 @@ public sealed class Source
         return new(path, null, null, true);
     }
 
-    /// <summary>A clip in memory, as <see cref="Clip(string)"/>.</summary>
+    /// <summary>A clip in memory: its frame i is animated with driving frame i, until the shorter of the two ends.</summary>
     /// <param name="frames">Of any size; read once, in order, a frame when it is needed.</param>
     public static Source Clip(IEnumerable<RgbImage> frames)
     {

@@ -1,10 +1,10 @@
 namespace Lia.Network;
 
 /// <summary>
-/// Maps network values to colours: <paramref name="minimum"/> to 0, <paramref name="maximum"/> to 255, linearly, rounded and clamped.
+/// Maps network values to colors: <paramref name="minimum"/> to 0, <paramref name="maximum"/> to 255, linearly, rounded and clamped.
 /// </summary>
 /// <param name="minimum">Becomes 0.</param>
-/// <param name="maximum">Becomes 255; if it is not above the minimum (a clip of one colour), [-1, 1] is used.</param>
+/// <param name="maximum">Becomes 255; if it is not above the minimum (a clip of one color), [-1, 1] is used.</param>
 internal readonly struct ColorMap(float minimum, float maximum)
 {
     private readonly float _offset = maximum > minimum ? minimum : -1, _range = maximum > minimum ? maximum - minimum : 2;

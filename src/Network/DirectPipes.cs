@@ -110,7 +110,15 @@ internal sealed class DirectPicturePipe(IExecutor executor, int batch) : DirectP
         Submitted(count);
     }
 
-    public int Receive(ReadOnlySpan<byte[]> pictures)
+    public void Submit(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents)
+    {
+        Begin(sources.Length);
+        Executor.Synthesize(sources, latents, Planes.AsSpan(0, sources.Length * PictureLength));
+        Times += new PixelPipeTimes(default, Lap(), default);
+        Submitted(sources.Length);
+    }
+
+    public int Receive(ReadOnlySpan<byte[]> pictures, Span<bool> faults = default)
     {
         if (pictures.Length != Count)
             throw new ArgumentException($"The batch has {Count} pictures, not {pictures.Length}.", nameof(pictures));
@@ -120,7 +128,9 @@ internal sealed class DirectPicturePipe(IExecutor executor, int batch) : DirectP
         for (int i = 0; i < pictures.Length; i++)
         {
             ReadOnlySpan<float> planes = Planes.AsSpan(i * PictureLength, PictureLength);
-            if (fault < 0 && !Network.Planes.AllFinite(planes)) fault = i;
+            bool isFaulty = !Network.Planes.AllFinite(planes);
+            if (isFaulty && fault < 0) fault = i;
+            if (!faults.IsEmpty) faults[i] = isFaulty;
             new ColorMap(-1, 1).ToPixels(planes, Architecture.Size, pictures[i], 3 * Architecture.Size);
         }
         Times += new PixelPipeTimes(default, default, Lap());

@@ -21,6 +21,9 @@ public interface IExecutor : IDisposable
     /// </summary>
     int PreferredBatch => 1;
 
+    /// <summary>Clips that go through it well side by side, on a thread each; 1 where it is used by one thread at a time.</summary>
+    int Clips => 1;
+
     /// <summary>The orthonormal motion basis Q [style, motion].</summary>
     MotionBasis Basis { get; }
 
@@ -45,6 +48,25 @@ public interface IExecutor : IDisposable
     /// <param name="frames">Receives [count, 3, S, S], not clamped.</param>
     void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames);
 
+    /// <summary>
+    /// Whether a batch that the device's memory does not hold fails, rather than be computed in parts: where another device can do it
+    /// whole.
+    /// </summary>
+    bool KeepsBatches { get => false; set { } }
+
+    /// <summary>Decodes latents of different sources together, each with its own source's features.</summary>
+    /// <param name="sources">From <see cref="EncodeSource"/>, one for each frame; the same may come several times.</param>
+    /// <param name="latents">[sources, style].</param>
+    /// <param name="frames">Receives [sources, 3, S, S], not clamped: bit for bit what as many frames of one source come to.</param>
+    void Synthesize(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents, Span<float> frames)
+    {
+        int style = Architecture.Style, picture = Architecture.PictureLength();
+        ExecutorArguments.CheckLength(latents.Length, sources.Length, style, nameof(latents));
+        ExecutorArguments.CheckLength(frames.Length, sources.Length, picture, nameof(frames));
+        for (int i = 0; i < sources.Length; i++)
+            Synthesize(sources[i], latents.Slice(i * style, style), 1, frames.Slice(i * picture, picture));
+    }
+
     /// <summary>A failure of what an executor stands on in the words of this library: what failed, and on which device.</summary>
     /// <param name="failure">What a method of the executor or of one of its pipes threw.</param>
     /// <returns>What to throw in its place; null where the failure says it all itself.</returns>
@@ -54,11 +76,14 @@ public interface IExecutor : IDisposable
     /// Opens a way from driving pictures to motion codes. What is submitted may be computed while the caller prepares the next batch.
     /// </summary>
     /// <param name="batch">Most pictures of a submission, at least 1.</param>
-    IMotionPipe OpenMotion(int batch) => new DirectMotionPipe(this, batch);
+    /// <param name="varies">Whether their number changes from one submission to the next. A device then prepares for few numbers, now, and
+    /// runs the next larger one; what that adds is computed for nobody.</param>
+    IMotionPipe OpenMotion(int batch, bool varies = false) => new DirectMotionPipe(this, batch);
 
     /// <summary>Opens a way from latents to pictures. What is submitted may be computed while the caller prepares the next batch.</summary>
     /// <param name="batch">Most pictures of a submission, at least 1.</param>
-    IPicturePipe OpenPictures(int batch) => new DirectPicturePipe(this, batch);
+    /// <param name="varies">As <see cref="OpenMotion"/> says, for pictures of different sources.</param>
+    IPicturePipe OpenPictures(int batch, bool varies = false) => new DirectPicturePipe(this, batch);
 }
 
 /// <summary>Receives one activation.</summary>

@@ -5,7 +5,7 @@ namespace Lia.Network;
 
 /// <summary>The orthonormal basis Q [style, motion] of the linear motion decomposition.</summary>
 /// <remarks>
-/// Q is the reduced QR factor of <c>dec.direction.weight + 1e-8</c>. A QR factorisation is unique only up to the signs of Q's columns; the
+/// Q is the reduced QR factor of <c>dec.direction.weight + 1e-8</c>. A QR factorization is unique only up to the signs of Q's columns; the
 /// network was trained with LAPACK's, so these are reproduced: step k takes x, the rest of column k, and reflects it onto
 /// <c>R_kk = -sign(x[0]) ‖x‖</c> with <c>sign(0) = +</c> (Golub and Van Loan, Matrix Computations, 5.2; LAPACK dgeqrf and dorgqr).
 /// </remarks>

@@ -10,7 +10,7 @@ public interface IPixelPipe : IDisposable
 {
     /// <summary>
     /// Batches that may be under way; one more has to wait until the first is received. 1 where the processor computes, while the caller
-    /// waits.
+    /// waits. It may change from one batch to the next, where devices join and leave.
     /// </summary>
     int Depth { get; }
 
@@ -52,14 +52,21 @@ public interface IPicturePipe : IPixelPipe
     /// <exception cref="InvalidOperationException"><see cref="IPixelPipe.Depth"/> batches are under way.</exception>
     void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count);
 
+    /// <summary>Starts to decode latents of different sources together.</summary>
+    /// <param name="sources">One for each picture; the same may come several times. They must live until the result is received.</param>
+    /// <param name="latents">[sources, style]; may be reused on return.</param>
+    /// <inheritdoc cref="Submit(EncodedSource, ReadOnlySpan{float}, int)"/>
+    void Submit(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents);
+
     /// <summary>Waits for the pictures of the batch submitted first of those not received.</summary>
     /// <param name="pictures">Receive [S, S, 3] each.</param>
+    /// <param name="faults">Receives which of them came out with a value that is not a finite number; as many, or empty.</param>
     /// <returns>
     /// The first picture of the batch that came out with a value that is not a finite number, counted from 0; -1 when there is none.
     /// </returns>
     /// <exception cref="ArgumentException">Their number or a length is not that batch's.</exception>
     /// <exception cref="InvalidOperationException">Nothing is under way.</exception>
-    int Receive(ReadOnlySpan<byte[]> pictures);
+    int Receive(ReadOnlySpan<byte[]> pictures, Span<bool> faults = default);
 }
 
 /// <summary>How long a device was busy, by what it did; the three may overlap.</summary>
@@ -74,4 +81,11 @@ public readonly record struct PixelPipeTimes(TimeSpan Upload, TimeSpan Compute, 
     /// <summary>The sums of both.</summary>
     public static PixelPipeTimes Add(PixelPipeTimes left, PixelPipeTimes right) =>
         new(left.Upload + right.Upload, left.Compute + right.Compute, left.Download + right.Download);
+
+    /// <summary>What the first has more.</summary>
+    public static PixelPipeTimes operator -(PixelPipeTimes a, PixelPipeTimes b) => Subtract(a, b);
+
+    /// <summary>What the first has more.</summary>
+    public static PixelPipeTimes Subtract(PixelPipeTimes left, PixelPipeTimes right) =>
+        new(left.Upload - right.Upload, left.Compute - right.Compute, left.Download - right.Download);
 }

@@ -53,7 +53,8 @@ internal sealed record AnimationView(
             result?.Frames ?? progress?.Frames ?? 0, result?.Frames ?? progress?.Total,
             animation.Status == Animations.Status.Running ? progress?.Remaining?.TotalSeconds : null, animation.Error, animation.Command,
             result is null ? null : new($"/api/animations/{animation.Id}/result", animation.ResultName,
-                AnimationRecord.TypeOf(animation.Format), result.Bytes, result.Frames, result.Width, result.Height, result.Rate, result.HasSound));
+                AnimationRecord.TypeOf(animation.Format), result.Bytes, result.Frames, result.Width, result.Height, result.Rate,
+                result.HasSound));
     }
 
     private static string Lower<T>(T value) where T : struct, Enum => value.ToString().ToLowerInvariant();

@@ -257,8 +257,8 @@ internal static class Endpoints
         AnimationRecord animation = Found(store, id);
         if (animation.Result is null) throw new ProblemException(StatusCodes.Status409Conflict,
             $"The animation is {animation.Status.ToString().ToLowerInvariant()}; there is no result.", animation.HasEnded ? null : 1);
-        return TypedResults.PhysicalFile(AnimationFiles.Result(folder.Animation(id), animation.Format), AnimationRecord.TypeOf(animation.Format),
-            download is null ? null : animation.ResultName, enableRangeProcessing: true);
+        return TypedResults.PhysicalFile(AnimationFiles.Result(folder.Animation(id), animation.Format),
+            AnimationRecord.TypeOf(animation.Format), download is null ? null : animation.ResultName, enableRangeProcessing: true);
     }
 
     private static Results<NoContent, Accepted<AnimationView>> DeleteAnimation(string id, AnimationStore store, AnimationRunner runner)

@@ -16,6 +16,8 @@ internal sealed class Submission(
 {
     private const int RetryAfter = 5;
 
+    private static readonly JsonSerializerOptions Shallow = new() { MaxDepth = 8 };
+
     private int _coming;
 
     /// <summary>Reads a form, and puts what it asks for into the queue.</summary>
@@ -29,7 +31,8 @@ internal sealed class Submission(
         try
         {
             if (store.Queued + coming > settings.MostQueued)
-                throw new ProblemException(StatusCodes.Status429TooManyRequests, $"{settings.MostQueued} animations wait already.", RetryAfter);
+                throw new ProblemException(StatusCodes.Status429TooManyRequests,
+                    $"{settings.MostQueued} animations wait already.", RetryAfter);
             if (!runner.MakeRoom(request.ContentLength ?? 0))
                 throw new ProblemException(StatusCodes.Status429TooManyRequests, "The disk's budget is used up by what waits.", RetryAfter);
             AnimationRecord animation = store.Add(await ReadAsync(request, id, place, facts).ConfigureAwait(false));
@@ -114,7 +117,7 @@ internal sealed class Submission(
         if (string.IsNullOrWhiteSpace(text)) return [];
         try
         {
-            JsonElement options = JsonSerializer.Deserialize<JsonElement>(text, new JsonSerializerOptions { MaxDepth = 8 });
+            JsonElement options = JsonSerializer.Deserialize<JsonElement>(text, Shallow);
             if (options.ValueKind != JsonValueKind.Object) throw ProblemException.Bad("The options are a JSON object.");
             Dictionary<string, JsonElement> read = [];
             foreach (JsonProperty member in options.EnumerateObject())

@@ -14,7 +14,7 @@ public static class Checkpoint
     /// </returns>
     /// <exception cref="WeightsException">The file is absent, of no known format, damaged or hostile, or holds several generators: the
     /// message says which.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signaled.</exception>
     public static ITensorSource Open(string path, CancellationToken cancellation = default) => Open(path, null, cancellation);
 
     /// <inheritdoc cref="Open(string, CancellationToken)"/>

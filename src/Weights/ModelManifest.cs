@@ -42,7 +42,7 @@ public static class ModelManifest
 
     /// <summary>Tells what a checkpoint is and checks it completely, its weights' values apart.</summary>
     /// <remarks>
-    /// A variant is recognised by the file's metadata (<c>variant</c>), by its hash, or by its file name where the size agrees
+    /// A variant is recognized by the file's metadata (<c>variant</c>), by its hash, or by its file name where the size agrees
     /// (<c>vox.pt</c>, <c>lia-ted.safetensors</c>), in this order. Its tensors are then checked against the manifest; those of other files
     /// against the architecture read off their shapes.
     /// </remarks>

@@ -19,6 +19,15 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
     }
 
     [Fact]
+    public void Size_and_quality_are_as_asked()
+    {
+        Outcome outcome = Animate(files.At("small.webp"), "--size", "32", "--side-by-side", "--frames", ":2", "--quality", "30");
+        Assert.StartsWith($"{files.At("small.webp")}: 2 frames of 96x32 at ", Assert.Single(outcome.OutputLines));
+        Animate(files.At("large.webp"), "--size", "32", "--side-by-side", "--frames", ":2");
+        Assert.InRange(new FileInfo(files.At("small.webp")).Length, 1, new FileInfo(files.At("large.webp")).Length * 3 / 4);
+    }
+
+    [Fact]
     public void Progress_is_plain_lines_when_nobody_watches()
     {
         Outcome outcome = Animate(files.At("progress.png"), "--batch", "2");

@@ -49,6 +49,22 @@ public partial class ArchitectureTests
         Assert.DoesNotContain(Circles(needs), circle => !known.Any(one => circle.All(one.Contains)));
     }
 
+    /// <summary>The compiler then refuses every call that is not behind a question which system this is (CA1416).</summary>
+    [Fact]
+    public void Functions_of_one_system_say_whose_they_are()
+    {
+        string[] imports =
+        [
+            .. Directory.EnumerateFiles(Source, "*.cs", SearchOption.AllDirectories).SelectMany(File.ReadLines)
+                .Where(line => SystemImport().IsMatch(line)),
+        ];
+        Assert.True(imports.Length > 5); // They are found.
+        Assert.DoesNotContain(imports, line => !line.Contains("[SupportedOSPlatform(\"") && !line.Contains("[UnsupportedOSPlatform(\""));
+    }
+
+    [GeneratedRegex(@"(Library|Dll)Import\(""(libc|libSystem|kernel32|ntdll|user32|advapi32|msvcrt|ucrtbase)")]
+    private static partial Regex SystemImport();
+
     [Fact]
     public void A_circle_is_found()
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Lia.Cli.Commands;
 using Lia.Testing;
 
 namespace Lia.Cli.Tests;
@@ -27,7 +28,7 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     public void Help_of_a_command_shows_the_choices_and_defaults()
     {
         string help = CliRunner.Succeed("animate", "--help").Output;
-        Assert.Contains("--device <auto|cpu|cuda|cuda:N|ilgpu>", help);
+        Assert.Contains("--device <auto|cpu|cuda|cuda:N|cuda:N,M|cuda:all|ilgpu>", help);
         Assert.Contains("[default: crop]", help);
         Assert.DoesNotContain("[default: 0]", help);
     }
@@ -45,6 +46,11 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Contains("simulated on the processor", lines.Last(line => line.StartsWith("ilgpu ", StringComparison.Ordinal)));
         Assert.Contains("32 lanes", json.GetProperty("ilgpu 0").GetString());
     }
+
+    [Theory]
+    [InlineData(new[] { 0 }, "--device cuda:0 names the GPU")]
+    [InlineData(new[] { 0, 2 }, "--device cuda:2 names one GPU, cuda:0,2 several, cuda:all each of them")]
+    public void Info_says_how_to_name_the_devices(int[] ordinals, string told) => Assert.Equal(told, InfoCommand.HowToName(ordinals));
 
     [Theory]
     [InlineData("sm_75", "kernels for sm_75, which LIA_CUDA_TARGET names")]

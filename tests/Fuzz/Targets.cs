@@ -66,6 +66,19 @@ internal static class Targets
             "\"nb_frames\":\"-1\"", "\"1/0\"", "\"0/0\"", "\"1e308\"", "\"NaN\"", "\"inf\"", "\xff"),
     ];
 
+    private static byte[][] PacketSeeds { get; } =
+    [
+        Packets(Enumerable.Range(0, 30).Select(i => $"{512 * i},{512 * (i - 1)},512,{(i % 12 == 0 ? "K__" : "___")}")),
+        Packets(Enumerable.Range(0, 25).Select(i => $"{33 * i + i % 3},{33 * i},33,K_")),
+        Packets(Enumerable.Range(0, 12).Select(i => $"N/A,{3600 * (i < 6 ? i : 2 * i)},N/A,___")),
+        Packets(Enumerable.Range(0, 9).Select(i => $"{3000 * i + (i < 5 ? 0 : 10_000_000)},{3000 * i},3000,{(i == 2 ? "_D_" : "___")}")),
+        "0,0,1,K__\r\n"u8.ToArray(),
+    ];
+
+    private static byte[][] PacketWords { get; } = Words(
+        "N/A", ",", "\n", "-", "K__", "_D_", "0,0,1,K__\n", "2305843009213693951,", "-2305843009213693951,", "2305843009213693952,", "\0",
+        "99999999999999999999,", "1000000000,1000000000,1,K__\n");
+
     /// <summary>The targets; those that go through files, which are slower, have smaller shares.</summary>
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
@@ -90,9 +103,11 @@ internal static class Targets
             "\x05\0", "\x08\0", "\x32\x80", "\x42\x01\x04\0\x01\0\0\0", "\x1c\x01\x03\0\x01\0\0\0\x02\0"),
         Still("bmp", 2, static () => StillSeeds.Bmp, "\0\0", "\0\x01", "\0\x02\x7f\x7f", "\x0c\0\0\0", "\x28\0\0\0", "\x7c\0\0\0", "BA"),
         Still("tga", 2, static () => StillSeeds.Tga, "\x01", "\x02", "\x09", "\x0a", "\x0b", "\x10", "\xff", "\x80"),
-        new("yuv4mpeg", 18, MakeYuv, ReadYuv, static e => e is MediaException) { FreeBytes = 3 << 20 },
-        new("ffprobe", 28, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"),
+        new("yuv4mpeg", 14, MakeYuv, ReadYuv, static e => e is MediaException) { FreeBytes = 3 << 20 },
+        new("ffprobe", 24, static mutator => mutator.Mutate(ProbeSeeds, ProbeWords), static input => VideoProbe.Parse(input, "clip.mp4"),
             static e => e is MediaException),
+        new("packets", 8, static mutator => mutator.Mutate(PacketSeeds, PacketWords), ReadPackets,
+            static e => e is MediaException or WithoutTiming) { BytesPerByte = 1_000 },
     ];
 
     /// <summary>
@@ -110,6 +125,30 @@ internal static class Targets
     {
         if (StillReader.TryRead(InFile("still", input), isClip: false, null, CancellationToken.None) is null)
             throw new MediaException("it is not for ImageSharp");
+    }
+
+    private sealed class WithoutTiming() : Exception("its frames follow one another");
+
+    private static byte[] Packets(IEnumerable<string> lines) => Encoding.ASCII.GetBytes(string.Join('\n', lines) + "\n");
+
+    /// <summary>ffprobe's list of packets, of files of several kinds. What has no time is read without it.</summary>
+    private static void ReadPackets(byte[] input)
+    {
+        (FrameRate? nominal, FrameRate tick, double? end) = (input.Length % 5) switch
+        {
+            0 => (new FrameRate(25), new FrameRate(12800), 1.2),
+            1 => (new FrameRate(30000, 1001), new FrameRate(1000), 2.0),
+            2 => ((FrameRate?)null, new FrameRate(90000), (double?)null),
+            3 => (new FrameRate(int.MaxValue), new FrameRate(int.MaxValue), 1e7),
+            _ => (new FrameRate(1, int.MaxValue), new FrameRate(1, int.MaxValue), -1e7),
+        };
+        VideoProbe probe = new(0, nominal, null, null, null, tick, end) { MayJump = input.Length % 2 == 0 };
+        using StringReader lines = new(Encoding.Latin1.GetString(input));
+        ClipTiming timing = ClipTiming.Parse(lines, "clip.mp4", input.Length, probe) ?? throw new WithoutTiming();
+        Timeline timeline = timing.Timeline;
+        if (!double.IsFinite(timing.Start) || !double.IsFinite(timeline.Origin)) throw new InvalidDataException("the clip begins nowhere");
+        if (timeline.LastPlace < 0 || timeline.Places <= timeline.LastPlace)
+            throw new InvalidDataException($"the last of {timeline.Places} places is {timeline.LastPlace}");
     }
 
     private sealed class RefusedKernel() : Exception("it is not a kernel");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -68,8 +69,27 @@ public sealed class CudaFactDiscoverer : FactDiscoverer
         TestAccelerators.Names.Contains(TestAccelerators.CudaName) ? base.Discover(discoveryOptions, testMethod, factAttribute) : new([]);
 }
 
+/// <summary>A test of what several CUDA devices show. Where there are fewer than two, there is no such test.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+[XunitTestCaseDiscoverer(typeof(SeveralCudaFactDiscoverer))]
+public sealed class SeveralCudaFactAttribute([CallerFilePath] string? file = null, [CallerLineNumber] int line = -1)
+    : FactAttribute(file, line);
+
+/// <summary>Finds the tests of <see cref="SeveralCudaFactAttribute"/> where there are devices for them.</summary>
+public sealed class SeveralCudaFactDiscoverer : FactDiscoverer
+{
+    public override ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
+        ITestFrameworkDiscoveryOptions discoveryOptions, IXunitTestMethod testMethod, IFactAttribute factAttribute) =>
+        CudaDeviceInfo.TryEnumerate(out var devices, out _) && devices.Length > 1
+            ? base.Discover(discoveryOptions, testMethod, factAttribute) : new([]);
+}
+
 internal static partial class TestAccelerators
 {
+    /// <summary>The environment variable that says which CUDA device the tests run on, as <c>lia info</c> counts; unset for the
+    /// first.</summary>
+    public const string DeviceVariable = "LIA_TEST_DEVICE";
+
     public const string EmulatorName = "emulator";
     public const string CudaName = "cuda";
 
@@ -79,11 +99,16 @@ internal static partial class TestAccelerators
     private static readonly Dictionary<string, Lazy<KernelLoader>> Stock = new()
     {
         [StockProcessorName] = new(() => StockAccelerators.Open(AcceleratorType.CPU)),
-        [StockCudaName] = new(() => StockAccelerators.Open(AcceleratorType.Cuda)),
+        [StockCudaName] = new(() => StockAccelerators.Open(AcceleratorType.Cuda, CudaDevice.Ordinal)),
     };
 
     private static readonly Lazy<KernelLoader?> Device =
-        new(() => CudaDeviceInfo.TryEnumerate(out var devices, out _) ? devices[0].Open() : null);
+        new(() => CudaDeviceInfo.TryEnumerate(out _, out _) ? CudaDevice.Open() : null);
+
+    /// <summary>The CUDA device that tests run on. One that is named and not there fails them all, rather than leave them out.</summary>
+    public static CudaDeviceInfo CudaDevice => Environment.GetEnvironmentVariable(DeviceVariable) is { Length: > 0 } number
+        ? CudaDeviceInfo.Enumerate().Single(device => device.Ordinal == int.Parse(number, CultureInfo.InvariantCulture))
+        : CudaDeviceInfo.Enumerate()[0];
 
     public static IEnumerable<string> Names => Device.Value is null ? [EmulatorName] : [EmulatorName, CudaName];
 
@@ -128,7 +153,7 @@ internal static partial class TestAccelerators
 
     /// <summary>A new accelerator of that name. <see cref="Run"/> shares one CUDA accelerator between all tests.</summary>
     public static KernelLoader Open(string name) => name == CudaName
-        ? CudaDeviceInfo.Enumerate()[0].Open()
+        ? CudaDevice.Open()
         : OwnEngines.TryGetValue(name, out Func<KernelLoader>? engine) ? engine()
             : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
 

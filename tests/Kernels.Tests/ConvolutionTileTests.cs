@@ -33,8 +33,12 @@ public class ConvolutionTileTests
     public static TheoryData<string, string, int, string> WgmmaUpTiles() =>
         Cases(HopperNames, TypesOf<IWgmmaUpTile>(), [64, 32, 16], [Raw, Partial, Any]);
 
+    // Each kind of convolution with the ends it has in the network.
     public static TheoryData<string, string, int, string> MmaTiles() =>
-        Cases(Names, TypesOf<IMmaTile>(), [32, 16], [nameof(ConvolutionMachine.Ampere), nameof(ConvolutionMachine.Turing)]);
+        Cases(Names, TypesOf<IMmaTile>(), [32, 16],
+            [.. from machine in (string[])[nameof(ConvolutionMachine.Ampere), nameof(ConvolutionMachine.Turing)]
+                from end in (string[])[Any, Partial, Activated, Styled, Skip, Raw]
+                select $"{machine} {end}"]);
 
     [Theory, MemberData(nameof(WgmmaTiles))]
     public void A_tile_of_wgmma_matches_the_definition(string device, string tile, int chunk, string result)
@@ -59,20 +63,21 @@ public class ConvolutionTileTests
     }
 
     [Theory, MemberData(nameof(MmaTiles))]
-    public void A_tile_of_mma_matches_the_definition_to_every_end(string device, string tile, int chunk, string machine)
+    public void A_tile_of_mma_matches_the_definition_to_every_end(string device, string tile, int chunk, string machineAndEnd)
     {
         IMmaTile shape = Make<IMmaTile>(tile);
-        // One kernel has all ends; each kind of convolution has the one it has in the network.
-        foreach ((HalfConvolutionKind kind, string result, int x, int y) in new[]
+        string machine = machineAndEnd.Split(' ')[0], result = machineAndEnd.Split(' ')[1];
+        (HalfConvolutionKind kind, int x, int y) = result switch
         {
-            (HalfConvolutionKind.Same, Any, 2, 1), (HalfConvolutionKind.Same, Partial, 1, 1),
-            (HalfConvolutionKind.Down, Skip, 1, 2), (HalfConvolutionKind.Up, Raw, 2, 1),
-        })
-        {
-            ConvolutionCut cut = new(shape.WarpsN * shape.WarpN, shape.Blocks, x, y, shape.Blocks / (x * y), result == Partial ? 2 : 1);
-            string kernel = Compare(device, Enum.Parse<ConvolutionMachine>(machine), kind, cut, chunk, result);
-            Assert.EndsWith($"_{tile}_{machine}Machine_Chunk{chunk}", kernel, StringComparison.Ordinal);
-        }
+            Any => (HalfConvolutionKind.Same, 2, 1),
+            Partial or Activated => (HalfConvolutionKind.Same, 1, 1),
+            Styled => (HalfConvolutionKind.Same, 2, 1),
+            Skip => (HalfConvolutionKind.Down, 1, 2),
+            _ => (HalfConvolutionKind.Up, 2, 1),
+        };
+        ConvolutionCut cut = new(shape.WarpsN * shape.WarpN, shape.Blocks, x, y, shape.Blocks / (x * y), result == Partial ? 2 : 1);
+        string kernel = Compare(device, Enum.Parse<ConvolutionMachine>(machine), kind, cut, chunk, result);
+        Assert.EndsWith($"_{tile}_{machine}Machine_Chunk{chunk}_{result}Result", kernel, StringComparison.Ordinal);
     }
 
     /// <summary>Runs a convolution cut that way and returns its kernel's name.</summary>

@@ -52,7 +52,7 @@ public class GoldenTests(ITestOutputHelper output)
             foreach (CompileTarget target in TestAccelerators.CudaTargets)
             {
                 using SafetensorsFile golden = new(TestData.Unpack($"{name}.safetensors"));
-                using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open(target);
+                using KernelLoader loader = TestAccelerators.CudaDevice.Open(target);
                 VerificationReport report = GoldenVerification.Run(
                     golden, (weights, architecture) => new CudaExecutor(loader, weights, architecture, precision));
                 // Of older architectures' fast kernels frames alone are held to PyTorch's errors: on sm_75 one manipulated picture of net64

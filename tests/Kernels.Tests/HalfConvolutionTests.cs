@@ -15,16 +15,6 @@ public class HalfConvolutionTests
     // Operands are halves, so products are exact in float32; what remains is the order of sums and the rounding of the result.
     private const double Limit = 4e-4;
 
-    public static TheoryData<string, string> Machines()
-    {
-        TheoryData<string, string> data = [];
-        foreach (string device in Names)
-        {
-            foreach (ConvolutionMachine machine in Enum.GetValues<ConvolutionMachine>()) data.Add(device, machine.ToString());
-        }
-        return data;
-    }
-
     private static Tensor Convolve(
         string device, string machine, HalfConvolutionKind kind, Tensor x, Tensor weight, Tensor? skip = null, Tensor? skipWeight = null,
         Func<DeviceScope, HalfEpilogue>? epilogue = null, int splits = 0) => Run(device, loader =>
@@ -58,93 +48,100 @@ public class HalfConvolutionTests
         return kind == HalfConvolutionKind.Up ? Chw8.DownloadPhases(scope, output) : Chw8.Download(scope, output);
     });
 
-    [Theory, MemberData(nameof(Machines))]
-    public void Stride_1_matches_the_definition_at_any_shape(string device, string machine)
+    [Theory]
+    [EveryMachine(1, 16, 16, 4, 4, 3)]
+    [EveryMachine(3, 64, 128, 8, 8, 3)]
+    [EveryMachine(2, 10, 7, 5, 3, 3)]
+    [EveryMachine(1, 96, 96, 17, 9, 3)]
+    [EveryMachine(1, 32, 64, 16, 24, 1)]
+    [EveryMachine(5, 64, 64, 4, 4, 3)]
+    public void Stride_1_matches_the_definition_at_any_shape(
+        string device, string machine, int batch, int inputs, int outputs, int height, int width, int kernel)
     {
-        (int Batch, int Inputs, int Outputs, int Height, int Width, int Kernel)[] cases =
-        [
-            (1, 16, 16, 4, 4, 3), (3, 64, 128, 8, 8, 3), (2, 10, 7, 5, 3, 3), (1, 96, 96, 17, 9, 3), (1, 32, 64, 16, 24, 1),
-            (5, 64, 64, 4, 4, 3),
-        ];
-        foreach (var (batch, inputs, outputs, height, width, kernel) in cases)
-        {
-            Tensor x = Chw8.Round(Tensor.Random(1, batch, inputs, height, width)),
-                weight = Chw8.Round(Tensor.Random(2, outputs, inputs, kernel, kernel));
-            Near.Equal(x.Convolve(weight, 1, kernel / 2), Convolve(device, machine, HalfConvolutionKind.Same, x, weight), Limit);
-        }
+        Tensor x = Chw8.Round(Tensor.Random(1, batch, inputs, height, width)),
+            weight = Chw8.Round(Tensor.Random(2, outputs, inputs, kernel, kernel));
+        Near.Equal(x.Convolve(weight, 1, kernel / 2), Convolve(device, machine, HalfConvolutionKind.Same, x, weight), Limit);
     }
 
-    [Theory, MemberData(nameof(Machines))]
-    public void A_transposed_convolution_makes_four_phases(string device, string machine)
+    [Theory]
+    [EveryMachine(1, 16, 16, 1, 1)]
+    [EveryMachine(2, 32, 64, 4, 4)]
+    [EveryMachine(1, 48, 20, 9, 16)]
+    [EveryMachine(3, 80, 16, 8, 8)]
+    [EveryMachine(2, 64, 64, 16, 24)]
+    public void A_transposed_convolution_makes_four_phases(
+        string device, string machine, int batch, int inputs, int outputs, int height, int width)
     {
-        foreach (var (batch, inputs, outputs, height, width) in new[] { (1, 16, 16, 1, 1), (2, 32, 64, 4, 4), (1, 48, 20, 9, 16),
-            (3, 80, 16, 8, 8), (2, 64, 64, 16, 24) })
-        {
-            Tensor x = Chw8.Round(Tensor.Random(3, batch, inputs, height, width)),
-                weight = Chw8.Round(Tensor.Random(4, outputs, inputs, 3, 3));
-            Near.Equal(x.ConvolveTransposed(weight), Convolve(device, machine, HalfConvolutionKind.Up, x, weight), Limit);
-        }
+        Tensor x = Chw8.Round(Tensor.Random(3, batch, inputs, height, width)),
+            weight = Chw8.Round(Tensor.Random(4, outputs, inputs, 3, 3));
+        Near.Equal(x.ConvolveTransposed(weight), Convolve(device, machine, HalfConvolutionKind.Up, x, weight), Limit);
     }
 
-    [Theory, MemberData(nameof(Machines))]
-    public void A_strided_convolution_is_activated_before_the_skip_is_added(string device, string machine)
+    [Theory]
+    [EveryMachine(2, 16, 32, 4, 1)]
+    [EveryMachine(2, 16, 32, 4, 3)]
+    [EveryMachine(1, 64, 128, 9, 1)]
+    [EveryMachine(1, 64, 128, 9, 3)]
+    [EveryMachine(1, 96, 100, 8, 1)]
+    [EveryMachine(1, 96, 100, 8, 3)]
+    public void A_strided_convolution_is_activated_before_the_skip_is_added(
+        string device, string machine, int batch, int inputs, int outputs, int half, int splits)
     {
-        foreach (var (batch, inputs, outputs, half) in new[] { (2, 16, 32, 4), (1, 64, 128, 9), (1, 96, 100, 8) })
-        {
-            foreach (int splits in new[] { 1, 3 })
-            {
-                Tensor blurred = Chw8.Round(Tensor.Random(5, batch, inputs, 2 * half + 1, 2 * half + 1)),
-                    x = Chw8.Round(Tensor.Random(6, batch, inputs, half, half));
-                Tensor weight = Chw8.Round(Tensor.Random(7, outputs, inputs, 3, 3)),
-                    skip = Chw8.Round(Tensor.Random(8, outputs, inputs, 1, 1));
-                float[] bias = RandomFloats(outputs, 9);
-                Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
-                Tensor expected =
-                    Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
-                Tensor actual = Convolve(device, machine, HalfConvolutionKind.Down, blurred, weight, x, skip,
-                    scope => new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, splits);
-                Near.Equal(expected, actual, Limit);
-            }
-        }
+        Tensor blurred = Chw8.Round(Tensor.Random(5, batch, inputs, 2 * half + 1, 2 * half + 1)),
+            x = Chw8.Round(Tensor.Random(6, batch, inputs, half, half));
+        Tensor weight = Chw8.Round(Tensor.Random(7, outputs, inputs, 3, 3)),
+            skip = Chw8.Round(Tensor.Random(8, outputs, inputs, 1, 1));
+        float[] bias = RandomFloats(outputs, 9);
+        Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
+        Tensor expected =
+            Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
+        Tensor actual = Convolve(device, machine, HalfConvolutionKind.Down, blurred, weight, x, skip,
+            scope => new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, splits);
+        Near.Equal(expected, actual, Limit);
     }
 
-    [Theory, MemberData(nameof(Machines))]
-    public void Demodulation_bias_activation_and_the_next_style_follow_the_sum_however_K_is_cut(string device, string machine)
+    [Theory]
+    [EveryMachine(1)]
+    [EveryMachine(2)]
+    public void Demodulation_bias_activation_and_the_next_style_follow_the_sum_however_K_is_cut(string device, string machine, int splits)
     {
         const int Batch = 2, Channels = 64;
         Tensor x = Chw8.Round(Tensor.Random(10, Batch, Channels, 8, 8)), weight = Chw8.Round(Tensor.Random(11, Channels, Channels, 3, 3));
         float[] scale = RandomFloats(Batch * Channels, 12), bias = RandomFloats(Channels, 13), style = RandomFloats(Batch * Channels, 14);
         Tensor expected = x.Convolve(weight, 1, 1).Map((value, n, c) => (float)(value * (double)scale[n * Channels + c])).Activate(bias)
             .Map((value, n, c) => value * (double)style[n * Channels + c]);
-        foreach (int splits in new[] { 1, 2 })
+        Near.Equal(expected, Convolve(device, machine, HalfConvolutionKind.Same, x, weight, splits: splits, epilogue: scope => new()
         {
-            Near.Equal(expected, Convolve(device, machine, HalfConvolutionKind.Same, x, weight, splits: splits, epilogue: scope => new()
-            {
-                Scale = scope.Upload(scale),
-                ScaleStride = Channels,
-                Bias = scope.Upload(bias),
-                NextStyle = scope.Upload(style),
-                NextStyleStride = Channels,
-                Gain = 1,
-            }), Limit);
-        }
+            Scale = scope.Upload(scale),
+            ScaleStride = Channels,
+            Bias = scope.Upload(bias),
+            NextStyle = scope.Upload(style),
+            NextStyleStride = Channels,
+            Gain = 1,
+        }), Limit);
     }
 
-    [Theory, MemberData(nameof(Machines))]
-    public void Weights_of_any_magnitude_are_exact_and_results_beyond_fp16_saturate(string device, string machine)
+    [Theory]
+    [EveryMachine(-40)]
+    [EveryMachine(40)]
+    public void Weights_of_any_magnitude_are_exact(string device, string machine, int exponent)
     {
         Tensor x = Chw8.Round(Tensor.Random(15, 1, 16, 4, 4)), weight = Chw8.Round(Tensor.Random(16, 16, 16, 3, 3));
-        foreach (float magnitude in new[] { MathF.ScaleB(1, -40), MathF.ScaleB(1, 40) })
-        {
-            Tensor scaled = weight.Map((value, _, _) => value * magnitude);
-            Near.Equal(x.Convolve(weight, 1, 1),
-                Convolve(device, machine, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude }), Limit);
-        }
+        float magnitude = MathF.ScaleB(1, exponent);
+        Tensor scaled = weight.Map((value, _, _) => value * magnitude);
+        Near.Equal(x.Convolve(weight, 1, 1),
+            Convolve(device, machine, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude }), Limit);
+    }
+
+    [Theory, EveryMachine]
+    public void Results_beyond_fp16_saturate(string device, string machine)
+    {
+        Tensor x = Chw8.Round(Tensor.Random(15, 1, 16, 4, 4)), weight = Chw8.Round(Tensor.Random(16, 16, 16, 3, 3));
         Tensor huge = Convolve(device, machine, HalfConvolutionKind.Same, x, weight, epilogue: _ => new() { Gain = 1e9f });
         Assert.All(huge.Values, value => Assert.Equal(65504, MathF.Abs(value)));
     }
 
-    [Theory, MemberData(nameof(Machines))]
+    [Theory, EveryMachine]
     public void A_frame_does_not_depend_on_those_beside_it(string device, string machine)
     {
         Tensor x = Chw8.Round(Tensor.Random(17, 3, 32, 8, 8)), weight = Chw8.Round(Tensor.Random(18, 32, 32, 3, 3));

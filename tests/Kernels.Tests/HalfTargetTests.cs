@@ -10,22 +10,23 @@ namespace Lia.Kernels.Tests;
 /// <summary>The half kernels on other architectures than the emulator's.</summary>
 public class HalfTargetTests
 {
-    [Theory, InlineData(75), InlineData(80), InlineData(89), InlineData(90)]
-    public void Half_kernels_compile_and_use_no_local_memory(int sm)
+    private static readonly Dictionary<string, Delegate> Kernels = new Delegate[]
     {
-        Delegate[] kernels =
-        [
-            HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>, HalfBlur.Run<SkipBlur>, HalfBlur.Run<DownBlur>,
-            HalfBlur.Run<UpBlur>,
-            HalfFlowWarp.Run<OneOctet>, HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfRgbWarp.Run, HalfRgbProjection.Run,
-            ConstantInput.Run, HalfLinear.Run,
-            StyleNormalization.Run, Demodulation.Run,
-        ];
-        foreach (Delegate kernel in kernels)
-        {
-            string ptx = KernelCompiler.Compile(kernel.Method, new CompileTarget(sm)).Ptx;
-            Assert.Contains($".target sm_{sm}", ptx);
-            Assert.DoesNotContain(".local", ptx);
-        }
+        HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>, HalfBlur.Run<SkipBlur>, HalfBlur.Run<DownBlur>,
+        HalfBlur.Run<UpBlur>,
+        HalfFlowWarp.Run<OneOctet>, HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfRgbWarp.Run, HalfRgbProjection.Run,
+        ConstantInput.Run, HalfLinear.Run,
+        StyleNormalization.Run, Demodulation.Run,
+    }.ToDictionary(kernel => kernel.Method.DeclaringType!.Name
+        + string.Concat(kernel.Method.GetGenericArguments().Select(argument => $" of {argument.Name}")));
+
+    public static MatrixTheoryData<string, int> KernelsAndTargets() => new(Kernels.Keys, [75, 80, 89, 90]);
+
+    [Theory, MemberData(nameof(KernelsAndTargets))]
+    public void A_half_kernel_compiles_and_uses_no_local_memory(string kernel, int sm)
+    {
+        string ptx = KernelCompiler.Compile(Kernels[kernel].Method, new CompileTarget(sm)).Ptx;
+        Assert.Contains($".target sm_{sm}", ptx);
+        Assert.DoesNotContain(".local", ptx);
     }
 }

@@ -32,33 +32,33 @@ public class LinearTests
         return scope.Download(output);
     }
 
-    [Theory, EveryEngine]
-    public void Linear_layers_match_the_official_ones(string device)
+    [Theory]
+    [EveryEngine("equal_linear", 1f, 0)]
+    [EveryEngine("equal_linear_lrmul", 0.5f, 1)]
+    public void Linear_layers_match_the_official_ones(string device, string name, float multiplier, int activate)
     {
-        foreach (var (name, multiplier, activate) in new[] { ("equal_linear", 1f, 0), ("equal_linear_lrmul", 0.5f, 1) })
-        {
-            Tensor x = Ops.Read($"{name}.in0"), expected = Ops.Read($"{name}.out0");
-            float[] weight = [.. Ops.Read($"{name}.w.weight").Values.Select(value => value * multiplier / 4)]; // sqrt(16 inputs)
-            float[] bias = [.. Ops.Read($"{name}.w.bias").Values.Select(value => value * multiplier)];
-            Near.Equal(expected.Values, Run(device, a => Apply(a, x.Values, x.Batch, weight, bias, expected.Shape[1], activate)));
-        }
+        Tensor x = Ops.Read($"{name}.in0"), expected = Ops.Read($"{name}.out0");
+        float[] weight = [.. Ops.Read($"{name}.w.weight").Values.Select(value => value * multiplier / 4)]; // sqrt(16 inputs)
+        float[] bias = [.. Ops.Read($"{name}.w.bias").Values.Select(value => value * multiplier)];
+        Near.Equal(expected.Values, Run(device, a => Apply(a, x.Values, x.Batch, weight, bias, expected.Shape[1], activate)));
     }
 
-    [Theory, EveryEngine]
-    public void Any_number_of_frames_and_features_matches_the_definition(string device)
+    [Theory]
+    [EveryEngine(1, 1, 1)]
+    [EveryEngine(5, 33, 3)]
+    [EveryEngine(4, 100, 17)]
+    [EveryEngine(9, 7, 20)]
+    public void Any_number_of_frames_and_features_matches_the_definition(string device, int frames, int inputs, int outputs)
     {
-        foreach (var (frames, inputs, outputs) in new[] { (1, 1, 1), (5, 33, 3), (4, 100, 17), (9, 7, 20) })
+        float[] x = RandomFloats(frames * inputs, 1), weight = RandomFloats(outputs * inputs, 2),
+            expected = new float[frames * outputs];
+        for (int i = 0; i < expected.Length; i++)
         {
-            float[] x = RandomFloats(frames * inputs, 1), weight = RandomFloats(outputs * inputs, 2),
-                expected = new float[frames * outputs];
-            for (int i = 0; i < expected.Length; i++)
-            {
-                double sum = 0;
-                for (int k = 0; k < inputs; k++) sum += (double)x[i / outputs * inputs + k] * weight[i % outputs * inputs + k];
-                expected[i] = (float)sum;
-            }
-            Near.Equal(expected, Run(device, a => Apply(a, x, frames, weight, null, outputs)), 1e-6);
+            double sum = 0;
+            for (int k = 0; k < inputs; k++) sum += (double)x[i / outputs * inputs + k] * weight[i % outputs * inputs + k];
+            expected[i] = (float)sum;
         }
+        Near.Equal(expected, Run(device, a => Apply(a, x, frames, weight, null, outputs)), 1e-6);
     }
 
     [Theory, EveryEngine]

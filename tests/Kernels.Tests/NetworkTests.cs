@@ -38,58 +38,44 @@ public class NetworkTests
         return new(codes, frames, activations, executor.Basis.Q.ToArray());
     }
 
-    /// <summary>What gives float32 accuracy: the way the device takes by itself, and the float32 cores.</summary>
-    private static CudaPrecision[] ExactWays(string device) =>
-        HasOurCompiler(device) ? [CudaPrecision.Exact, CudaPrecision.Float32] : [CudaPrecision.Exact];
-
-    /// <summary>ILGPU's own compiler has the kernels for float32 cores alone.</summary>
-    private static bool HasOurCompiler(string device) => device is EmulatorName or CudaName;
-
-    [Theory, EveryEngine]
-    public void Every_activation_matches_the_CPU(string device)
+    [Theory]
+    [EveryWay(16, 12, 8, 8)]
+    [EveryWay(32, 10, 12, 7, 6)]
+    public void Every_activation_matches_the_CPU(string device, string way, int size, params int[] channels)
     {
-        foreach (var (size, channels) in new[] { (16, new[] { 12, 8, 8 }), (32, new[] { 10, 12, 7, 6 }) })
+        ModelArchitecture architecture = new(size, 24, 5, [.. channels]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        using CpuExecutor cpu = new(weights, architecture);
+        Result expected = Animate(cpu, 1, hasTaps: true);
+        Result actual = Run(device, loader =>
         {
-            ModelArchitecture architecture = new(size, 24, 5, [.. channels]);
-            using SyntheticCheckpoint weights = new(architecture, 1);
-            using CpuExecutor cpu = new(weights, architecture);
-            Result expected = Animate(cpu, 1, hasTaps: true);
-            foreach (CudaPrecision precision in ExactWays(device))
-            {
-                Result actual = Run(device, loader =>
-                {
-                    using CudaExecutor cuda = new(loader, weights, architecture, precision);
-                    return Animate(cuda, 1, hasTaps: true);
-                });
-                Near.Equal(expected.Basis, actual.Basis, 1e-6);
-                Near.Equal(expected.Codes, actual.Codes, 1e-5);
-                // On tensor cores there is one more: the widest feature's projection.
-                Assert.Equal(expected.Activations.Keys.Order(),
-                    actual.Activations.Keys.Where(name => !name.Contains("projection", StringComparison.Ordinal)).Order());
-                foreach ((string name, float[] values) in expected.Activations) Near.Equal(values, actual.Activations[name], 1e-4);
-                Near.Equal(expected.Frames, actual.Frames, 1e-4);
-            }
-        }
+            using CudaExecutor cuda = new(loader, weights, architecture, Enum.Parse<CudaPrecision>(way));
+            return Animate(cuda, 1, hasTaps: true);
+        });
+        Near.Equal(expected.Basis, actual.Basis, 1e-6);
+        Near.Equal(expected.Codes, actual.Codes, 1e-5);
+        // On tensor cores there is one more: the widest feature's projection.
+        Assert.Equal(expected.Activations.Keys.Order(),
+            actual.Activations.Keys.Where(name => !name.Contains("projection", StringComparison.Ordinal)).Order());
+        foreach ((string name, float[] values) in expected.Activations) Near.Equal(values, actual.Activations[name], 1e-4);
+        Near.Equal(expected.Frames, actual.Frames, 1e-4);
     }
 
     // The network takes the better part of a minute on ILGPU's processor accelerator: there its activations above and the way of pictures
     // at the end are enough.
-    [Theory, EveryEngine(OnProcessor = false)]
-    public void Results_depend_neither_on_the_run_nor_on_the_frames_beside_them(string device)
+    [Theory, EveryWay(OnProcessor = false)]
+    public void Results_depend_neither_on_the_run_nor_on_the_frames_beside_them(string device, string way)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        foreach (CudaPrecision precision in ExactWays(device))
+        (Result together, Result again, Result alone) = Run(device, loader =>
         {
-            (Result together, Result again, Result alone) = Run(device, loader =>
-            {
-                using CudaExecutor cuda = new(loader, weights, architecture, precision);
-                return (Animate(cuda, 3, hasTaps: false), Animate(cuda, 3, hasTaps: false), Animate(cuda, 1, hasTaps: false));
-            });
-            Assert.Equal(together.Frames, again.Frames);
-            Assert.Equal(alone.Codes, together.Codes.AsSpan(0, alone.Codes.Length).ToArray());
-            Assert.Equal(alone.Frames, together.Frames.AsSpan(0, alone.Frames.Length).ToArray());
-        }
+            using CudaExecutor cuda = new(loader, weights, architecture, Enum.Parse<CudaPrecision>(way));
+            return (Animate(cuda, 3, hasTaps: false), Animate(cuda, 3, hasTaps: false), Animate(cuda, 1, hasTaps: false));
+        });
+        Assert.Equal(together.Frames, again.Frames);
+        Assert.Equal(alone.Codes, together.Codes.AsSpan(0, alone.Codes.Length).ToArray());
+        Assert.Equal(alone.Frames, together.Frames.AsSpan(0, alone.Frames.Length).ToArray());
     }
 
     [Fact]
@@ -212,60 +198,57 @@ public class NetworkTests
 
     private static int Planar(int i) => i % 3 * 256 + i / 3;
 
-    [Theory, EveryEngine(OnProcessor = false)]
-    public void From_bytes_to_bytes_the_result_is_that_of_the_way_through_planes(string device)
+    [Theory, EveryWay(OnProcessor = false, IsExact = false)]
+    public void From_bytes_to_bytes_the_result_is_that_of_the_way_through_planes(string device, string way)
     {
-        foreach (CudaPrecision precision in HasOurCompiler(device) ? Enum.GetValues<CudaPrecision>() : [CudaPrecision.Exact])
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        const int Count = 5;
+        byte[][] driving = Pictures(Count), expected = Empty(Count), actual = Empty(Count);
+        float[] codes = new float[Count * 5], pipedCodes = new float[Count * 5];
+        Run(device, loader =>
         {
-            ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
-            using SyntheticCheckpoint weights = new(architecture, 1);
-            const int Count = 5;
-            byte[][] driving = Pictures(Count), expected = Empty(Count), actual = Empty(Count);
-            float[] codes = new float[Count * 5], pipedCodes = new float[Count * 5];
-            Run(device, loader =>
+            using CudaExecutor cuda = new(loader, weights, architecture, Enum.Parse<CudaPrecision>(way));
+            float[] planes = new float[Count * Picture], latents = new float[Count * 24], frames = new float[Count * Picture];
+            for (int i = 0; i < planes.Length; i++)
+                planes[i / Picture * Picture + Planar(i % Picture)] = (driving[i / Picture][i % Picture] / 255f - 0.5f) * 2;
+            using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
+            // In the pipe's batches: in fp16 their size may change the order of sums.
+            for (int first = 0; first < Count; first += 2)
             {
-                using CudaExecutor cuda = new(loader, weights, architecture, precision);
-                float[] planes = new float[Count * Picture], latents = new float[Count * 24], frames = new float[Count * Picture];
-                for (int i = 0; i < planes.Length; i++)
-                    planes[i / Picture * Picture + Planar(i % Picture)] = (driving[i / Picture][i % Picture] / 255f - 0.5f) * 2;
-                using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
-                // In the pipe's batches: in fp16 their size may change the order of sums.
-                for (int first = 0; first < Count; first += 2)
-                {
-                    int count = Math.Min(2, Count - first);
-                    cuda.EncodeMotion(planes.AsSpan(first * Picture, count * Picture), count, codes.AsSpan(first * 5, count * 5));
-                    for (int i = first; i < first + count; i++)
-                        Latents.Relative(cuda.Basis, source.Appearance, source.Motion, codes.AsSpan(0, 5), codes.AsSpan(5 * i, 5), 1.5f,
-                            latents.AsSpan(24 * i, 24));
-                    cuda.Synthesize(source, latents.AsSpan(first * 24, count * 24), count, frames.AsSpan(first * Picture, count * Picture));
-                }
-                for (int i = 0; i < frames.Length; i++)
-                    expected[i / Picture][i % Picture] =
-                        (byte)Math.Clamp(MathF.Round((frames[i / Picture * Picture + Planar(i % Picture)] + 1) / 2 * 255), 0, 255);
+                int count = Math.Min(2, Count - first);
+                cuda.EncodeMotion(planes.AsSpan(first * Picture, count * Picture), count, codes.AsSpan(first * 5, count * 5));
+                for (int i = first; i < first + count; i++)
+                    Latents.Relative(cuda.Basis, source.Appearance, source.Motion, codes.AsSpan(0, 5), codes.AsSpan(5 * i, 5), 1.5f,
+                        latents.AsSpan(24 * i, 24));
+                cuda.Synthesize(source, latents.AsSpan(first * 24, count * 24), count, frames.AsSpan(first * Picture, count * Picture));
+            }
+            for (int i = 0; i < frames.Length; i++)
+                expected[i / Picture][i % Picture] =
+                    (byte)Math.Clamp(MathF.Round((frames[i / Picture * Picture + Planar(i % Picture)] + 1) / 2 * 255), 0, 255);
 
-                // Batches of 2, 2 and 1, as many under way as there may be.
-                using IMotionPipe motion = cuda.OpenMotion(2);
-                using IPicturePipe pictures = cuda.OpenPictures(2);
-                motion.Submit(driving.AsSpan(0, 2));
-                motion.Submit(driving.AsSpan(2, 2));
-                motion.Receive(pipedCodes.AsSpan(0, 10));
-                motion.Submit(driving.AsSpan(4, 1));
-                motion.Receive(pipedCodes.AsSpan(10, 10));
-                pictures.Submit(source, latents.AsSpan(0, 48), 2);
-                motion.Receive(pipedCodes.AsSpan(20, 5));
-                pictures.Submit(source, latents.AsSpan(48, 48), 2);
-                Assert.Equal(-1, pictures.Receive(actual.AsSpan(0, 2)));
-                pictures.Submit(source, latents.AsSpan(96, 24), 1);
-                Assert.Equal(-1, pictures.Receive(actual.AsSpan(2, 2)));
-                Assert.Equal(-1, pictures.Receive(actual.AsSpan(4, 1)));
-                Assert.Equal((0, 0), (motion.UnderWay, pictures.UnderWay));
-                Assert.True(motion.Times.Compute > TimeSpan.Zero && pictures.Times.Compute > TimeSpan.Zero);
-                return 0;
-            });
-            Assert.Equal(codes, pipedCodes);
-            Assert.Equal(expected, actual);
-            Assert.True(expected.SelectMany(picture => picture).Distinct().Count() > 50);
-        }
+            // Batches of 2, 2 and 1, as many under way as there may be.
+            using IMotionPipe motion = cuda.OpenMotion(2);
+            using IPicturePipe pictures = cuda.OpenPictures(2);
+            motion.Submit(driving.AsSpan(0, 2));
+            motion.Submit(driving.AsSpan(2, 2));
+            motion.Receive(pipedCodes.AsSpan(0, 10));
+            motion.Submit(driving.AsSpan(4, 1));
+            motion.Receive(pipedCodes.AsSpan(10, 10));
+            pictures.Submit(source, latents.AsSpan(0, 48), 2);
+            motion.Receive(pipedCodes.AsSpan(20, 5));
+            pictures.Submit(source, latents.AsSpan(48, 48), 2);
+            Assert.Equal(-1, pictures.Receive(actual.AsSpan(0, 2)));
+            pictures.Submit(source, latents.AsSpan(96, 24), 1);
+            Assert.Equal(-1, pictures.Receive(actual.AsSpan(2, 2)));
+            Assert.Equal(-1, pictures.Receive(actual.AsSpan(4, 1)));
+            Assert.Equal((0, 0), (motion.UnderWay, pictures.UnderWay));
+            Assert.True(motion.Times.Compute > TimeSpan.Zero && pictures.Times.Compute > TimeSpan.Zero);
+            return 0;
+        });
+        Assert.Equal(codes, pipedCodes);
+        Assert.Equal(expected, actual);
+        Assert.True(expected.SelectMany(picture => picture).Distinct().Count() > 50);
     }
 
     [Theory, EveryEngine(OnProcessor = false)]
@@ -314,5 +297,110 @@ public class NetworkTests
             Assert.Equal(-1, pictures.Receive(Empty(1)));
             return 0;
         });
+    }
+
+    /// <summary>Frames of different sources, in passes of several sizes, planes and pipes, against as many frames of one source.</summary>
+    [Theory, EveryWay(OnProcessor = false, IsExact = false)]
+    public void Frames_of_different_sources_together_are_bit_for_bit_those_of_one_source(string device, string way)
+    {
+        CudaPrecision precision = Enum.Parse<CudaPrecision>(way);
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        const int Count = 4; // a size that passes have: the same order of sums in fp16
+        float[] latents = RandomFloats(Count * 24, 5), together = new float[Count * Picture], expected = new float[Count * Picture],
+            two = new float[2 * Picture], firstTwo = new float[2 * Picture];
+        byte[][] pixels = Empty(Count), expectedPixels = Empty(Count);
+        Run(device, loader =>
+        {
+            using CudaExecutor cuda = new(loader, weights, architecture, precision);
+            EncodedSource[] sources = [.. Enumerable.Range(0, 3).Select(i => cuda.EncodeSource(RandomFloats(Picture, 10 + i)))];
+            EncodedSource[] each = [sources[0], sources[1], sources[2], sources[1]];
+            float[] all = new float[Count * Picture];
+            for (int i = 0; i < Count; i++)
+            {
+                cuda.Synthesize(each[i], latents, Count, all);
+                all.AsSpan(i * Picture, Picture).CopyTo(expected.AsSpan(i * Picture));
+            }
+            cuda.Synthesize(each, latents, together);
+            // The sources change places, so that slots are filled anew, and one source alone comes between.
+            cuda.Synthesize(sources[2], latents.AsSpan(0, 24), 1, two.AsSpan(0, Picture));
+            cuda.Synthesize([sources[1], sources[0]], latents.AsSpan(0, 48), two);
+            cuda.Synthesize(sources[1], latents.AsSpan(0, 48), 2, firstTwo);
+            Assert.Equal(firstTwo[..Picture], two[..Picture]);
+            cuda.Synthesize(sources[0], latents.AsSpan(0, 48), 2, firstTwo);
+            Assert.Equal(firstTwo[Picture..], two[Picture..]);
+
+            using IPicturePipe one = cuda.OpenPictures(Count), many = cuda.OpenPictures(5, varies: true);
+            byte[][] received = Empty(Count);
+            for (int i = 0; i < Count; i++)
+            {
+                one.Submit(each[i], latents, Count);
+                one.Receive(received);
+                expectedPixels[i] = received[i].ToArray();
+            }
+            bool[] faults = [true, true, true, true];
+            for (int run = 0; run < 3; run++) // the third is a captured graph's
+            {
+                many.Submit(each, latents);
+                Assert.Equal(-1, many.Receive(pixels, faults));
+                Assert.Equal(new bool[Count], faults);
+            }
+            foreach (EncodedSource source in sources) source.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => many.Submit(each, latents));
+            return 0;
+        });
+        Assert.Equal(expected, together);
+        Assert.NotEqual(expected.AsSpan(0, Picture).ToArray(), expected.AsSpan(Picture, Picture).ToArray());
+        Assert.Equal(expectedPixels, pixels);
+    }
+
+    /// <summary>What a pass computes beside its frames is nobody's: five frames go by a plan of six.</summary>
+    [Theory, EveryEngine(OnProcessor = false)]
+    public void A_pass_of_varying_numbers_gives_each_frame_its_own_result_and_its_own_fault(string device)
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        float[] latents = RandomFloats(5 * 24, 5), codes = new float[25], expectedCodes = new float[25];
+        latents[2 * 24 + 7] = float.NaN;
+        byte[][] pixels = Empty(5), alone = Empty(1);
+        Run(device, loader =>
+        {
+            using CudaExecutor cuda = new(loader, weights, architecture, CudaPrecision.Float32);
+            EncodedSource[] sources = [.. Enumerable.Range(0, 5).Select(i => cuda.EncodeSource(RandomFloats(Picture, 10 + i)))];
+            using IMotionPipe motion = cuda.OpenMotion(6, varies: true), plain = cuda.OpenMotion(1);
+            using IPicturePipe many = cuda.OpenPictures(6, varies: true), one = cuda.OpenPictures(1);
+            bool[] faults = new bool[5];
+            for (int count = 5; count > 0; count -= 2)
+            {
+                motion.Submit(Pictures(count));
+                motion.Receive(codes.AsSpan(0, count * 5));
+                many.Submit(sources.AsSpan(0, count), latents.AsSpan(0, count * 24));
+                Assert.Equal(count > 2 ? 2 : -1, many.Receive(pixels.AsSpan(0, count), faults.AsSpan(0, count)));
+                for (int i = 0; i < count; i++)
+                {
+                    Assert.Equal(i == 2, faults[i]);
+                    plain.Submit(Pictures(count).AsSpan(i, 1));
+                    plain.Receive(expectedCodes.AsSpan(0, 5));
+                    Assert.Equal(expectedCodes[..5], codes[(i * 5)..(i * 5 + 5)]);
+                    if (faults[i]) continue;
+                    one.Submit(sources[i], latents.AsSpan(i * 24, 24), 1);
+                    one.Receive(alone);
+                    Assert.Equal(alone[0], pixels[i]);
+                }
+            }
+            foreach (EncodedSource source in sources) source.Dispose();
+            return 0;
+        });
+    }
+
+    [Fact]
+    public void The_next_size_of_a_pass_wastes_a_third_at_most()
+    {
+        for (int frames = 1; frames <= CudaExecutor.MostFrames; frames++)
+        {
+            int size = CudaExecutor.PassSize(frames);
+            Assert.InRange(size, frames, CudaExecutor.MostFrames);
+            Assert.True(3 * (size - frames) <= size, $"{frames} in {size}");
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
@@ -64,27 +65,39 @@ public class PairConvolutionTests
         Near.Equal(x.Convolve(weight, 1, kernel / 2), Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight)), Limit);
     }
 
-    [Theory, EveryHopper]
-    public void Every_tile_gives_the_same_bits(string device)
+    private static readonly Tensor Tiled = Tensor.Random(3, 4, 64, 16, 16), TiledWeight = Tensor.Random(4, 128, 64, 3, 3);
+
+    // On each device what the widest tile computes, and every frame of eight: what others are compared with, once for all.
+    private static readonly ConcurrentDictionary<string, Lazy<float[]>> Widest = new();
+    private static readonly ConcurrentDictionary<(string Device, string Kind), Lazy<float[]>> Together = new();
+
+    private static float[] OfTheWidestTile(string device) => Widest.GetOrAdd(device, _ => new(() =>
     {
-        Tensor x = Tensor.Random(3, 4, 64, 16, 16), weight = Tensor.Random(4, 128, 64, 3, 3);
-        Tensor expected = x.Convolve(weight, 1, 1);
-        float[]? first = null;
-        foreach (var (n, x0, y0, frames) in new[] { (128, 2, 1, 1), (128, 1, 1, 2), (64, 2, 2, 1), (64, 2, 1, 1), (64, 1, 1, 2) })
-        {
-            Tensor actual = Run(device, a =>
-                Convolve(a, HalfConvolutionKind.Same, x, weight, cutOf: cut => new(n, x0 * y0 * frames, x0, y0, frames, cut.Splits)));
-            Near.Equal(expected, actual, Limit);
-            Assert.Equal(first ??= actual.Values, actual.Values);
-        }
-        foreach (int outputs in new[] { 32, 16 })
-        {
-            Tensor narrow = Tensor.Create(outputs, 64, 3, 3, (o, c, i, j) => weight[o, c, i, j]);
-            Tensor actual = Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, narrow, cutOf: cut => cut with { Splits = 1 }));
-            for (int frame = 0; frame < 4; frame++)
-                Assert.Equal(first.AsSpan(frame * 128 * 256, outputs * 256)
-                    .ToArray(), actual.Values.AsSpan(frame * outputs * 256, outputs * 256).ToArray());
-        }
+        Tensor actual = Run(device, a => Convolve(a, HalfConvolutionKind.Same, Tiled, TiledWeight, cutOf: cut =>
+            new(128, 2, 2, 1, 1, cut.Splits)));
+        Near.Equal(Tiled.Convolve(TiledWeight, 1, 1), actual, Limit);
+        return actual.Values;
+    })).Value;
+
+    [Theory]
+    [EveryHopper(128, 1, 1, 2)]
+    [EveryHopper(64, 2, 2, 1)]
+    [EveryHopper(64, 2, 1, 1)]
+    [EveryHopper(64, 1, 1, 2)]
+    public void Every_tile_gives_the_bits_of_the_widest(string device, int n, int x, int y, int frames) =>
+        Assert.Equal(OfTheWidestTile(device), Run(device, a => Convolve(a, HalfConvolutionKind.Same, Tiled, TiledWeight, cutOf: cut =>
+            new(n, x * y * frames, x, y, frames, cut.Splits))).Values);
+
+    [Theory]
+    [EveryHopper(32)]
+    [EveryHopper(16)]
+    public void A_narrow_tile_gives_the_bits_of_the_widest(string device, int outputs)
+    {
+        Tensor narrow = Tensor.Create(outputs, 64, 3, 3, (o, c, i, j) => TiledWeight[o, c, i, j]);
+        Tensor actual = Run(device, a => Convolve(a, HalfConvolutionKind.Same, Tiled, narrow, cutOf: cut => cut with { Splits = 1 }));
+        for (int frame = 0; frame < 4; frame++)
+            Assert.Equal(OfTheWidestTile(device).AsSpan(frame * 128 * 256, outputs * 256).ToArray(),
+                actual.Values.AsSpan(frame * outputs * 256, outputs * 256).ToArray());
     }
 
     [Theory]
@@ -99,79 +112,86 @@ public class PairConvolutionTests
     }
 
     [Theory]
-    [EveryHopper(2, 16, 32, 4)]
-    [EveryHopper(1, 64, 128, 9)]
-    [EveryHopper(1, 96, 100, 8)]
+    [EveryHopper(2, 16, 32, 4, 1)]
+    [EveryHopper(2, 16, 32, 4, 3)]
+    [EveryHopper(1, 64, 128, 9, 1)]
+    [EveryHopper(1, 64, 128, 9, 3)]
+    [EveryHopper(1, 96, 100, 8, 1)]
+    [EveryHopper(1, 96, 100, 8, 3)]
     public void A_strided_convolution_is_activated_before_the_skip_is_added_however_K_is_cut(
-        string device, int batch, int inputs, int outputs, int half)
+        string device, int batch, int inputs, int outputs, int half, int splits)
     {
-        foreach (int splits in new[] { 1, 3 })
-        {
-            Tensor blurred = Tensor.Random(7, batch, inputs, 2 * half + 1, 2 * half + 1),
-                x = Tensor.Random(8, batch, inputs, half, half);
-            Tensor weight = Tensor.Random(9, outputs, inputs, 3, 3), skip = Tensor.Random(10, outputs, inputs, 1, 1);
-            float[] bias = RandomFloats(outputs, 11);
-            Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
-            Tensor expected =
-                Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
-            Tensor actual = Run(device, a => Convolve(
-                a, HalfConvolutionKind.Down, blurred, weight, x, skip, scope =>
-                    new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, cut => cut with { Splits = splits }));
-            Near.Equal(expected, actual, Limit);
-        }
+        Tensor blurred = Tensor.Random(7, batch, inputs, 2 * half + 1, 2 * half + 1),
+            x = Tensor.Random(8, batch, inputs, half, half);
+        Tensor weight = Tensor.Random(9, outputs, inputs, 3, 3), skip = Tensor.Random(10, outputs, inputs, 1, 1);
+        float[] bias = RandomFloats(outputs, 11);
+        Tensor conv = blurred.Convolve(weight, 2).Activate(bias), straight = x.Convolve(skip);
+        Tensor expected =
+            Tensor.Create(batch, outputs, half, half, (n, c, i, j) => (conv[n, c, i, j] + (double)straight[n, c, i, j]) * 0.5);
+        Tensor actual = Run(device, a => Convolve(
+            a, HalfConvolutionKind.Down, blurred, weight, x, skip, scope =>
+                new() { Bias = Chw8.Padded(scope, bias), Gain = 0.5f }, cut => cut with { Splits = splits }));
+        Near.Equal(expected, actual, Limit);
     }
 
-    [Theory, EveryHopper]
-    public void Demodulation_bias_activation_and_the_next_style_follow_the_sum_however_K_is_cut(string device)
+    [Theory]
+    [EveryHopper(1)]
+    [EveryHopper(2)]
+    public void Demodulation_bias_activation_and_the_next_style_follow_the_sum_however_K_is_cut(string device, int splits)
     {
         const int Batch = 2, Channels = 128;
         Tensor x = Tensor.Random(12, Batch, Channels, 8, 8), weight = Tensor.Random(13, Channels, Channels, 3, 3);
         float[] scale = RandomFloats(Batch * Channels, 14), bias = RandomFloats(Channels, 15), style = RandomFloats(Batch * Channels, 16);
         Tensor expected = x.Convolve(weight, 1, 1).Map((value, n, c) => (float)(value * (double)scale[n * Channels + c])).Activate(bias)
             .Map((value, n, c) => value * (double)style[n * Channels + c]);
-        foreach (int splits in new[] { 1, 2 })
+        Near.Equal(expected, Run(device,
+            a => Convolve(a, HalfConvolutionKind.Same, x, weight, cutOf: cut => cut with { Splits = splits }, epilogue: scope => new()
         {
-            Near.Equal(expected, Run(device,
-                a => Convolve(a, HalfConvolutionKind.Same, x, weight, cutOf: cut => cut with { Splits = splits }, epilogue: scope => new()
-            {
-                Scale = scope.Upload(scale),
-                ScaleStride = Channels,
-                Bias = scope.Upload(bias),
-                NextStyle = scope.Upload(style),
-                NextStyleStride = Channels,
-                Gain = 1,
-            })), Limit);
-        }
+            Scale = scope.Upload(scale),
+            ScaleStride = Channels,
+            Bias = scope.Upload(bias),
+            NextStyle = scope.Upload(style),
+            NextStyleStride = Channels,
+            Gain = 1,
+        })), Limit);
+    }
+
+    [Theory]
+    [EveryHopper(-40)]
+    [EveryHopper(40)]
+    public void Weights_of_any_magnitude_are_as_exact(string device, int exponent)
+    {
+        Tensor x = Tensor.Random(17, 1, 16, 4, 4), weight = Tensor.Random(18, 16, 16, 3, 3);
+        float magnitude = MathF.ScaleB(1, exponent);
+        Tensor scaled = weight.Map((value, _, _) => value * magnitude);
+        Near.Equal(x.Convolve(weight, 1, 1),
+            Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude })), Limit);
     }
 
     [Theory, EveryHopper]
-    public void Weights_of_any_magnitude_are_as_exact_and_results_beyond_fp16_are_no_numbers(string device)
+    public void Results_beyond_fp16_are_no_numbers(string device)
     {
         Tensor x = Tensor.Random(17, 1, 16, 4, 4), weight = Tensor.Random(18, 16, 16, 3, 3);
-        foreach (float magnitude in new[] { MathF.ScaleB(1, -40), MathF.ScaleB(1, 40) })
-        {
-            Tensor scaled = weight.Map((value, _, _) => value * magnitude);
-            Near.Equal(x.Convolve(weight, 1, 1),
-                Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, scaled, epilogue: _ => new() { Gain = 1 / magnitude })), Limit);
-        }
         Tensor huge = Run(device, a => Convolve(a, HalfConvolutionKind.Same, x, weight, epilogue: _ => new() { Gain = 1e9f }));
         Assert.All(huge.Values, value => Assert.False(float.IsFinite(value)));
     }
 
-    [Theory, EveryHopper]
-    public void A_frame_is_the_same_bits_whatever_frames_are_beside_it(string device)
+    [Theory]
+    [EveryHopper("Same", 1)]
+    [EveryHopper("Same", 2)]
+    [EveryHopper("Same", 3)]
+    [EveryHopper("Up", 1)]
+    [EveryHopper("Up", 2)]
+    [EveryHopper("Up", 3)]
+    public void A_frame_is_the_same_bits_whatever_frames_are_beside_it(string device, string kind, int count)
     {
-        foreach (HalfConvolutionKind kind in new[] { HalfConvolutionKind.Same, HalfConvolutionKind.Up })
-        {
-            Tensor x = Tensor.Random(19, 8, 128, 8, 8), weight = Tensor.Random(20, 128, 128, 3, 3);
-            float[] together = Run(device, a => Convolve(a, kind, x, weight)).Values;
-            foreach (int count in new[] { 1, 2, 3 })
-            {
-                Tensor last = Tensor.Create(count, 128, 8, 8, (n, c, i, j) => x[8 - count + n, c, i, j]);
-                float[] alone = Run(device, a => Convolve(a, kind, last, weight)).Values;
-                Assert.Equal(alone, together[^alone.Length..]);
-            }
-        }
+        HalfConvolutionKind way = Enum.Parse<HalfConvolutionKind>(kind);
+        Tensor x = Tensor.Random(19, 8, 128, 8, 8), weight = Tensor.Random(20, 128, 128, 3, 3);
+        float[] together =
+            Together.GetOrAdd((device, kind), _ => new(() => Run(device, a => Convolve(a, way, x, weight)).Values)).Value;
+        Tensor last = Tensor.Create(count, 128, 8, 8, (n, c, i, j) => x[8 - count + n, c, i, j]);
+        float[] alone = Run(device, a => Convolve(a, way, last, weight)).Values;
+        Assert.Equal(alone, together[^alone.Length..]);
     }
 
     [Fact]

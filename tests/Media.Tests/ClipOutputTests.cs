@@ -41,7 +41,7 @@ public class ClipOutputTests
         using TempFolder folder = new();
         FrameRate rate = new(numerator, denominator);
         int frames = (int)Math.Round(rate.Value);
-        using (IFrameWriter writer = FrameWriters.Open(folder["out.gif"], 16, 16, rate, null, RawOutput.Auto, default))
+        using (IFrameWriter writer = FrameWriters.Open(folder["out.gif"], 16, 16, rate, null, RawOutput.Auto, null, default))
         {
             for (int i = 0; i < frames; i++) writer.Write(Pictures.Noise(16, 16, i).Pixels);
             writer.Complete();

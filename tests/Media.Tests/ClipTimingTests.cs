@@ -134,7 +134,7 @@ public class ClipTimingTests
         Ff.Mpeg(
             $"-f rawvideo -pixel_format rgb24 -video_size 64x64 -framerate {own} -i", Save(folder, frames), "-c:v", "ffv1",
             folder["clip.mkv"]);
-        using RateMatchingReader reader = new(FrameReaders.Open(folder["clip.mkv"], default, default), new(others));
+        using RateMatchingReader reader = new(FrameReaders.Open(folder["clip.mkv"], default, default)) { Rate = new(others) };
         List<int> seen = [];
         while (reader.Read() is { } frame) seen.Add((frame.Pixels[0] - 40) / 4);
         Assert.Equal(expected, string.Join(' ', seen));
@@ -146,7 +146,7 @@ public class ClipTimingTests
     public void A_source_of_twice_the_rate_lasts_as_long()
     {
         RgbImage[] all = Clip.Read(Clip.Data("source-50.mp4"));
-        using RateMatchingReader reader = new(FrameReaders.Open(Clip.Data("source-50.mp4"), default, default), new(25));
+        using RateMatchingReader reader = new(FrameReaders.Open(Clip.Data("source-50.mp4"), default, default)) { Rate = new(25) };
         for (int i = 0; i < 50; i++) Assert.Equal(all[2 * i].Pixels, reader.Read()!.Pixels);
         Assert.Null(reader.Read());
     }

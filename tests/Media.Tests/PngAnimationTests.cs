@@ -76,7 +76,8 @@ public class PngAnimationTests
     [InlineData(1, 10, 1, 10, "10/1")]
     [InlineData(1001, 30000, 1001, 30000, "30000/1001")]
     [InlineData(41, 1000, 42, 1000, "2000/83")]
-    [InlineData(1, 10, 1, 20, "40/3")]
+    [InlineData(1, 10, 1, 20, "10/1")]
+    [InlineData(1, 20, 1, 20, "20/1")]
     [InlineData(5, 0, 5, 0, "20/1")]
     [InlineData(0, 10, 0, 10, "25/1")]
     public void The_rate_comes_from_the_delays(int delay1, int unit1, int delay2, int unit2, string expected)
@@ -87,8 +88,78 @@ public class PngAnimationTests
             .FrameControl(1, 1, 0, 0, delay1, unit1).Data(data).FrameControl(1, 1, 0, 0, delay2, unit2).FrameData(data).End().ToArray());
         using PngReader reader = new(folder["a.png"]);
         Assert.True(FrameRate.TryParse(expected, out FrameRate rate));
-        Assert.Equal(rate.Value, reader.Rate.Value, 0.001);
+        Assert.Equal(rate.Value, reader.Rate!.Value.Value, 0.001);
         if (unit1 == unit2) Assert.Equal(rate, reader.Rate);
+    }
+
+    /// <summary>Frames stay for as many places of the clip's grid as they show.</summary>
+    [Theory]
+    [InlineData("10/100 20/100 10/100 40/100", 10, "0 1 1 2 3 3 3 3")]
+    [InlineData("5/100 5/100 10/100 5/100 5/100", 20, "0 1 2 2 3 4")]
+    [InlineData("1/10 1/5 1/30 1/15", 30, "0 0 0 1 1 1 1 1 1 2 3 3")] // in several units
+    [InlineData("3/100 4/100 3/100 4/100 3/100 4/100", 28.571, "0 1 2 3 4 5")] // nearly even
+    [InlineData("0/100 4/100 4/100 0/100 8/100", 25, "1 2 4 4")] // what shows for no time is not seen
+    [InlineData("4/100 4/100 0/100", 25, "0 1 2")] // but at the end, where nothing takes its place
+    public void Uneven_delays_keep_their_time(string delays, double rate, string expected)
+    {
+        using TempFolder folder = new();
+        string[] all = delays.Split(' ');
+        WriteUneven(folder["a.png"], [.. all.Select(delay => Array.ConvertAll(delay.Split('/'), int.Parse)).Select(d => (d[0], d[1]))]);
+        using PngReader reader = new(folder["a.png"]);
+        Assert.Equal(rate, reader.Rate!.Value.Value, 0.001);
+        int[] shown = [.. ReadAll(folder["a.png"]).Select(frame => frame[0] / 8)];
+        Assert.Equal(expected, string.Join(' ', shown));
+        Assert.Equal(shown.Length, reader.Count);
+        Assert.Equal(all.Where(delay => !delay.StartsWith("0/", StringComparison.Ordinal)).Select(delay => delay.Split('/'))
+            .Sum(delay => double.Parse(delay[0]) / double.Parse(delay[1])), reader.Rate.Value.Seconds(shown.Length), 1 / rate);
+    }
+
+    /// <summary>An animated PNG, the same as a GIF, and the PNG as ffmpeg reads it last equally long and show the same.</summary>
+    [Fact]
+    public void Uneven_delays_are_those_of_gifs()
+    {
+        using TempFolder folder = new();
+        Random random = new(11);
+        for (int trial = 0; trial < 4; trial++)
+        {
+            (int, int)[] delays = [.. Enumerable.Range(0, 30).Select(_ => (random.Next(1, 5 + 5 * trial) * (2 + trial), 100))];
+            WriteUneven(folder["a.png"], delays);
+            Ff.Mpeg("-i", folder["a.png"], "-fps_mode", "passthrough", folder["a.gif"]);
+            RgbImage[] frames = Clip.Read(folder["a.png"]), gif = Clip.Read(folder["a.gif"]);
+            using Lia.Media.Ffmpeg.FfmpegReader other = Lia.Media.Ffmpeg.FfmpegReader.Video(folder["a.png"], null, default);
+            using PngReader own = new(folder["a.png"]);
+            Assert.Equal(other.Rate, own.Rate);
+            Assert.InRange(own.Rate!.Value.Seconds(frames.Length), delays.Sum(delay => delay.Item1) / 100.0 - 1 / own.Rate.Value.Value,
+                delays.Sum(delay => delay.Item1) / 100.0 + 1 / own.Rate.Value.Value);
+            // How long the last stays, GIFs forget.
+            int last = Array.FindLastIndex(frames, frame => frame.Pixels[0] != frames[^1].Pixels[0]);
+            Assert.Equal(frames[..(last + 2)].Pixels(), gif[..(last + 2)].Pixels());
+            for (int i = 0; i <= last + 1; i++) Assert.Equal(frames[i].Pixels, other.Read()!.Pixels);
+        }
+    }
+
+    [Fact]
+    public void Frames_that_stay_for_ever_are_refused()
+    {
+        using TempFolder folder = new();
+        WriteUneven(folder["a.png"], [(1, 60), .. Enumerable.Repeat((65535, 1), 20), (1, 60)]);
+        Assert.Contains("too many for a file of", Assert.Throws<MediaException>(() => new PngReader(folder["a.png"])).Message);
+        using PngReader first = new(folder["a.png"], 3);
+        Assert.Equal(0, first.Read()!.Pixels[0]);
+    }
+
+    /// <summary>Frame i is of the gray 8 i.</summary>
+    private static void WriteUneven(string path, (int Delay, int Unit)[] delays)
+    {
+        PngBuilder png = new PngBuilder().Header(4, 4, 8, 0).Animation(delays.Length);
+        for (int i = 0; i < delays.Length; i++)
+        {
+            byte[] data = PngBuilder.Compress(4, 4, 8, 1, false, (_, _, _) => 8 * i);
+            png.FrameControl(4, 4, 0, 0, delays[i].Delay, delays[i].Unit);
+            if (i == 0) png.Data(data);
+            else png.FrameData(data);
+        }
+        File.WriteAllBytes(path, png.End().ToArray());
     }
 
     [Theory]

@@ -134,7 +134,8 @@ public class RawVideoTests
         RgbImage[] frames = [Pictures.Noise(64, 48, 1), Pictures.Noise(64, 48, 2)];
         foreach (string name in new[] { "a.y4m", "a.rgb" })
         {
-            using IFrameWriter writer = FrameWriters.Open(folder[name], 64, 48, new FrameRate(30000, 1001), null, RawOutput.Auto, default);
+            using IFrameWriter writer = FrameWriters.Open(
+                folder[name], 64, 48, new FrameRate(30000, 1001), null, RawOutput.Auto, null, default);
             foreach (RgbImage frame in frames) writer.Write(frame.Pixels);
             writer.Complete();
         }

@@ -410,7 +410,7 @@ public class StillPictureTests
     public void A_JPEG_takes_one_frame_and_leaves_nothing_when_there_are_more()
     {
         using TempFolder folder = new();
-        using (IFrameWriter writer = FrameWriters.Open(folder["a.jpg"], 8, 8, FrameRate.Default, null, RawOutput.Auto, default))
+        using (IFrameWriter writer = FrameWriters.Open(folder["a.jpg"], 8, 8, FrameRate.Default, null, RawOutput.Auto, null, default))
         {
             writer.Write(Corners(8, 8).Pixels);
             Assert.Contains("it takes one picture", Assert.Throws<MediaException>(() => writer.Write(Corners(8, 8).Pixels)).Message);

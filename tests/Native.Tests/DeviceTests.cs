@@ -15,6 +15,9 @@ public class DeviceTests
         { "cuda", Device.Cuda },
         { "cuda:0", Device.CudaAt(0) },
         { "cuda:12", Device.CudaAt(12) },
+        { "cuda:0,2", Device.CudaAt(0, 2) },
+        { "cuda:2,0", Device.CudaAt(2, 0) },
+        { "cuda:all", Device.CudaAll },
         { "ilgpu", Device.Ilgpu },
     };
 
@@ -37,27 +40,39 @@ public class DeviceTests
     }
 
     [Theory]
-    [InlineData("gpu", "auto, cpu, cuda, cuda:N or ilgpu, not 'gpu'")]
-    [InlineData("", "auto, cpu, cuda, cuda:N or ilgpu, not ''")]
+    [InlineData("gpu", "auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or ilgpu, not 'gpu'")]
+    [InlineData("", "auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or ilgpu, not ''")]
     [InlineData("cuda:", "cuda:N")]
     [InlineData("cuda:-1", "cuda:N")]
     [InlineData("cuda: 1", "cuda:N")]
     [InlineData("cuda:x", "cuda:N")]
     [InlineData("cuda:99999999999", "cuda:N")]
     [InlineData("cpu:0", "cuda:N")]
-    [InlineData("cuda:0,2", "several GPUs")]
-    [InlineData("CUDA:ALL", "several GPUs")]
+    [InlineData("cuda:0,", "cuda:N,M")]
+    [InlineData("cuda:0,all", "cuda:N,M")]
+    [InlineData("cuda:0, 1", "cuda:N,M")]
+    [InlineData("cuda:1,2,1", "names GPU 1 twice in 'cuda:1,2,1'")]
     public void Other_words_are_refused_with_the_choices(string word, string told)
     {
         Assert.Contains(told, Assert.Throws<FormatException>(() => Device.Parse(word)).Message);
         Assert.False(Device.TryParse(word, out _));
     }
 
-    [Fact]
-    public void A_gpu_that_is_not_there_is_refused_by_its_number()
+    [Theory]
+    [InlineData("cuda:77")]
+    [InlineData("cuda:77,78")]
+    public void A_gpu_that_is_not_there_is_refused_by_its_number(string device)
     {
-        string message = Assert.Throws<NotSupportedException>(() => new DeviceSelection(Device.CudaAt(77), Precision.Auto, 1)).Message;
-        Assert.StartsWith("The device cuda:77 cannot be used: ", message);
+        string message = Assert.Throws<NotSupportedException>(() => new DeviceSelection(Device.Parse(device), Precision.Auto, 1)).Message;
+        Assert.StartsWith($"The device {device} cannot be used: ", message);
+    }
+
+    [Fact]
+    public void Numbers_that_make_no_sense_are_refused()
+    {
+        Assert.Throws<ArgumentException>(() => Device.CudaAt());
+        Assert.Contains("GPU 3 is named twice", Assert.Throws<ArgumentException>(() => Device.CudaAt(3, 1, 3)).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Device.CudaAt(0, -1));
     }
 
     [Fact]

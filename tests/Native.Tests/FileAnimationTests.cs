@@ -108,7 +108,7 @@ public class FileAnimationTests
     public void Odd_extents_become_even_in_mp4()
     {
         using TempFolder folder = new();
-        using (IFrameWriter writer = FrameWriters.Open(folder["out.mp4"], 33, 21, new FrameRate(25), null, RawOutput.Auto, default))
+        using (IFrameWriter writer = FrameWriters.Open(folder["out.mp4"], 33, 21, new FrameRate(25), null, RawOutput.Auto, null, default))
         {
             writer.Write(new byte[3 * 33 * 21]);
             writer.Complete();

@@ -72,7 +72,7 @@ public class ManipulationTests
     {
         using SafetensorsFile golden = new(TestData.Unpack("net64.safetensors"));
         using SyntheticCheckpoint weights = new(ModelArchitecture.Official(64), ulong.Parse(golden.Metadata["seed"]));
-        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
+        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, 1, _ => { }, default)[0]
             .Executor;
         RgbImage source = new(64, 64, [.. golden.Read("source.u8").Select(value => (byte)value)]);
         string[] names = [.. golden.Tensors.Keys.Where(name => name.StartsWith("manipulate.", StringComparison.Ordinal))];
@@ -101,7 +101,7 @@ public class ManipulationTests
     {
         using SyntheticCheckpoint weights = new(new ModelArchitecture(64, 24, 5, [12, 10, 8, 6, 4]), 3);
         using Animator animator = new(new ModelOptions { Weights = weights, Device = Device.Cpu });
-        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
+        using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, 1, _ => { }, default)[0]
             .Executor;
         float[] image = new float[3 * 64 * 64], latent = new float[24];
         Planes.FromPixels(Source.Pixels, image);

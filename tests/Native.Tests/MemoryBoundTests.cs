@@ -34,4 +34,30 @@ public class MemoryBoundTests
         long growth = -Peak(100) + Peak(3000);
         Assert.InRange(growth, -(1 << 21), 1 << 21);
     }
+
+    /// <summary>
+    /// What is live when a clip is done, and what is open, is the same after the 10th and the 50th. A single frame that each of them kept
+    /// would show as 480 kB; the bound is 200.
+    /// </summary>
+    [Fact]
+    public void Memory_does_not_grow_with_the_number_of_clips()
+    {
+        using TempFolder folder = new();
+        Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 6 -f apng", folder["driving.png"]);
+        Ff.Mpeg("-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 6 -c:v ffv1", folder["driving.mkv"]);
+        Pictures.Noise(64, 64, 1).Save(folder["source.png"]);
+        using Animator animator = new FakeExecutor(64).Animator();
+        for (int i = 0; i < 10; i++) AnimateOnce(i);
+        (long live, int open) = (GC.GetTotalMemory(forceFullCollection: true), Open());
+        for (int i = 0; i < 40; i++) AnimateOnce(i);
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - live, long.MinValue, 200_000);
+        Assert.InRange(Open(), 0, open + 2);
+
+        // Every tenth through the programs, which take their time.
+        void AnimateOnce(int number) => Assert.Equal(6, animator.Animate(
+            folder["source.png"], folder[number % 10 == 0 ? "driving.mkv" : "driving.png"],
+            folder[number % 10 == 5 ? "out.webp" : number % 2 == 0 ? "out.png" : "out.y4m"], new() { OutputHeight = 48 }).Frames);
+
+        static int Open() => OperatingSystem.IsLinux() ? Directory.GetFiles("/proc/self/fd").Length : 0;
+    }
 }

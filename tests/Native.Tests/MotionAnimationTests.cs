@@ -88,8 +88,8 @@ public class MotionAnimationTests
         using Animator animator = Real(out SyntheticCheckpoint weights, batch);
         using (weights)
         {
-            using IExecutor executor = ModelLoader.Open(new ModelOptions { Weights = weights, Device = Device.Cpu }, _ => { }, default)
-                .Executor;
+            using IExecutor executor = ModelLoader.Open(
+                new ModelOptions { Weights = weights, Device = Device.Cpu }, 1, _ => { }, default)[0].Executor;
             MotionClip motion = animator.ExtractMotion(Driving,
                 new() { Frames = 2..8, Fit = Fit.Pad, FrameRate = new FrameRate(10), SmoothingWindow = 5, SideBySide = true });
             Assert.Equal((6, 0, "10/1"), (motion.Count, motion.Start, motion.FrameRate.ToString()));

@@ -3,7 +3,7 @@ namespace Lia.Tests;
 /// <summary>A clip moved by another.</summary>
 public class SourceVideoTests
 {
-    private static readonly RgbImage[] Clip = [.. Enumerable.Range(0, 6).Select(i => Pictures.Noise(70, 64, 100 + i))];
+    private static readonly RgbImage[] Sources = [.. Enumerable.Range(0, 6).Select(i => Pictures.Noise(70, 64, 100 + i))];
     private static readonly RgbImage[] Driving = [.. Enumerable.Range(0, 6).Select(i => Pictures.Noise(64, 64, 200 + i))];
 
     private static Animator Animator() => new FakeExecutor(64).Animator();
@@ -16,10 +16,10 @@ public class SourceVideoTests
     {
         using Animator animator = Animator();
         AnimationOptions options = new() { Mode = mode, MotionStrength = 1.3f };
-        IReadOnlyList<RgbImage> frames = animator.All(Clip, Driving, options);
+        IReadOnlyList<RgbImage> frames = animator.All(Sources, Driving, options);
         Assert.Equal(6, frames.Count);
-        for (int i = 0; i < 6; i++) Assert.Equal(animator.All(Clip[i], [Driving[0], Driving[i]], options)[1].Pixels, frames[i].Pixels);
-        Assert.NotEqual(frames[1].Pixels, animator.All(Clip[0], Driving, options)[1].Pixels);
+        for (int i = 0; i < 6; i++) Assert.Equal(animator.All(Sources[i], [Driving[0], Driving[i]], options)[1].Pixels, frames[i].Pixels);
+        Assert.NotEqual(frames[1].Pixels, animator.All(Sources[0], Driving, options)[1].Pixels);
     }
 
     [Theory]
@@ -30,8 +30,8 @@ public class SourceVideoTests
     {
         List<AnimationProgress> told = [];
         using Animator animator = new FakeExecutor(64).Animator(batch: 4);
-        IReadOnlyList<RgbImage> frames = animator.All(Clip[..source], Driving[..driving], null, new Synchronous(told.Add));
-        Assert.Equal(animator.All(Clip, Driving).Take(expected).Pixels(), frames.Pixels());
+        IReadOnlyList<RgbImage> frames = animator.All(Sources[..source], Driving[..driving], null, new Synchronous(told.Add));
+        Assert.Equal(animator.All(Sources, Driving).Take(expected).Pixels(), frames.Pixels());
         Assert.Equal(Enumerable.Range(1, expected), told.Select(progress => progress.Frames));
         Assert.All(told, progress => Assert.Equal(expected, progress.Total));
     }
@@ -42,14 +42,14 @@ public class SourceVideoTests
         using Animator animator = Animator();
         AnimationOptions options = new() { PingPong = true };
         RgbImage[] driving = [.. Driving[..3], Driving[1]];
-        Assert.Equal(animator.All(Clip, driving).Pixels(), animator.All(Clip, Driving[..3], options).Pixels());
+        Assert.Equal(animator.All(Sources, driving).Pixels(), animator.All(Sources, Driving[..3], options).Pixels());
     }
 
     [Fact]
     public void A_frame_range_is_of_the_driving_clip()
     {
         using Animator animator = Animator();
-        Assert.Equal(animator.All(Clip, Driving[2..5]).Pixels(), animator.All(Clip, Driving, new() { Frames = 2..5 }).Pixels());
+        Assert.Equal(animator.All(Sources, Driving[2..5]).Pixels(), animator.All(Sources, Driving, new() { Frames = 2..5 }).Pixels());
     }
 
     [Fact]
@@ -59,9 +59,9 @@ public class SourceVideoTests
         FakeExecutor? executor = null;
         executor = new FakeExecutor(64) { BeforeSynthesis = _ => most = Math.Max(most, executor!.LiveSources) };
         using Animator animator = executor.Animator();
-        animator.All(Clip, Driving);
+        animator.All(Sources, Driving);
         Assert.Equal((1, 6, 0), (most, executor.Sources, executor.LiveSources));
-        animator.All(Clip[0], Driving); // a picture is encoded once
+        animator.All(Sources[0], Driving); // a picture is encoded once
         Assert.Equal((1, 7, 0), (most, executor.Sources, executor.LiveSources));
     }
 
@@ -70,13 +70,13 @@ public class SourceVideoTests
     {
         using TempFolder folder = new();
         Ff.Mpeg("-f lavfi -i testsrc2=size=90x70:rate=25 -frames:v 5", folder["source.mp4"]);
-        Ff.Mpeg("-f lavfi -i testsrc=size=80x80:rate=10 -frames:v 7", folder["driving.mp4"]);
+        Ff.Mpeg("-f lavfi -i testsrc=size=80x80:rate=25 -frames:v 7", folder["driving.mp4"]);
         RgbImage[] source = Frames("source.mp4", 90, 70), driving = Frames("driving.mp4", 80, 80);
         using Animator animator = Animator();
         AnimationOptions options = new() { SideBySide = true };
         byte[] expected = animator.All(source, driving, options).Pixels();
         AnimationSummary summary = animator.Animate(Source.Clip(folder["source.mp4"]), folder["driving.mp4"], folder["out.png"], options);
-        Assert.Equal((5, new FrameRate(10)), (summary.Frames, summary.FrameRate));
+        Assert.Equal((5, new FrameRate(25)), (summary.Frames, summary.FrameRate));
         Assert.Equal(expected, Ff.Decode(folder["out.png"], "rgb24"));
         List<RgbImage> frames = [];
         await foreach (RgbImage frame in animator.FramesAsync(Source.Clip(folder["source.mp4"]), folder["driving.mp4"],
@@ -103,6 +103,56 @@ public class SourceVideoTests
         }
     }
 
+    /// <summary>A source clip of 50 frames a second plays as long as it lasts, whatever the rate of the motion.</summary>
+    [Theory]
+    [InlineData(25, null, 50, 2.0)]
+    [InlineData(100, null, 200, 0.5)]
+    [InlineData(25, 50, 100, 1.0)] // the driving clip twice as fast
+    public async Task Rates_are_matched_by_time(int rate, int? asked, int expected, double step)
+    {
+        using TempFolder folder = new();
+        Ff.Mpeg($"-f lavfi -i testsrc=size=64x64:rate={rate} -frames:v {expected + 10} -c:v ffv1", folder["driving.mkv"]);
+        string path = Clip.Data("source-50.mp4"), driving = folder["driving.mkv"];
+        RgbImage[] all = Clip.Read(path), moving = Clip.Read(driving);
+        Assert.Equal((100, expected + 10), (all.Length, moving.Length));
+        AnimationOptions options = new() { FrameRate = asked is { } fps ? new FrameRate(fps) : null };
+        using Animator animator = Animator();
+        byte[] shown = animator.All([.. Enumerable.Range(0, expected).Select(i => all[(int)(i * step)])], moving, options).Pixels();
+
+        AnimationSummary summary = animator.Animate(Source.Clip(path), driving, folder["out.png"], options);
+        Assert.Equal((expected, new FrameRate(asked ?? rate)), (summary.Frames, summary.FrameRate));
+        Assert.Equal(2, summary.FrameRate.Seconds(summary.Frames), 0.001);
+        Assert.Equal(shown, Ff.Decode(folder["out.png"], "rgb24"));
+        Assert.Equal(shown, animator.Frames(Source.Clip(path), driving, options).Pixels());
+        List<RgbImage> frames = [];
+        await foreach (RgbImage frame in animator.FramesAsync(Source.Clip(path), driving, options)) frames.Add(frame);
+        Assert.Equal(shown, frames.Pixels());
+        AnimationJob job = new(path, folder["many.png"]) { SourceIsClip = true };
+        Assert.Null(animator.AnimateMany([job], driving, options: options).Single().Failure);
+        Assert.Equal(shown, Ff.Decode(folder["many.png"], "rgb24"));
+        if (asked is not null) return;
+        MotionClip motion = animator.ExtractMotion(driving);
+        Assert.Equal(shown, animator.Frames(Source.Clip(path), motion).Pixels());
+    }
+
+    /// <summary>Pictures without time have numbers only.</summary>
+    [Fact]
+    public void What_has_no_time_is_matched_by_number()
+    {
+        using TempFolder folder = new();
+        string path = Clip.Data("source-50.mp4");
+        RgbImage[] all = Clip.Read(path)[..6];
+        Directory.CreateDirectory(folder["pictures"]);
+        for (int i = 0; i < 6; i++) Sources[i].Save(Path.Combine(folder["pictures"], $"{i}.png"));
+        Ff.Mpeg("-f lavfi -i testsrc=size=64x64:rate=10 -frames:v 6 -c:v ffv1", folder["driving.mkv"]);
+        RgbImage[] moving = Clip.Read(folder["driving.mkv"]);
+        using Animator animator = Animator();
+        Assert.Equal(animator.All(all, Driving).Pixels(), animator.Frames(Source.Clip(path), Driving).Take(6).Pixels());
+        byte[] expected = animator.All(Sources, moving).Pixels();
+        Assert.Equal(expected, animator.Frames(Source.Clip(folder["pictures"]), folder["driving.mkv"]).Pixels());
+        Assert.Equal(expected, animator.Frames(Source.Clip(Sources), folder["driving.mkv"]).Pixels());
+    }
+
     [Fact]
     public void Sources_that_are_no_clips_are_named()
     {
@@ -115,6 +165,7 @@ public class SourceVideoTests
             animator.Animate(Source.Clip(folder["text.mp4"]), folder["one.png"], folder["out.png"])).Message);
         Assert.Contains("the source frames: there is no frame in it",
             Assert.Throws<MediaException>(() => animator.All(Array.Empty<RgbImage>(), Driving)).Message);
-        Assert.Contains("the driving frames: there is no frame in it", Assert.Throws<MediaException>(() => animator.All(Clip, [])).Message);
+        Assert.Contains("the driving frames: there is no frame in it",
+            Assert.Throws<MediaException>(() => animator.All(Sources, [])).Message);
     }
 }

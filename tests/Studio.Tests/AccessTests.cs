@@ -100,7 +100,8 @@ public sealed class AccessTests(StudioFixture studio) : IClassFixture<StudioFixt
     {
         const string Secret = "a-token-of-ours";
         using StudioFixture guarded = new(("host", "0.0.0.0,face.example.org"), ("token", Secret));
-        async Task<HttpResponseMessage> AskAsync(string path, string? authorization = null, string? cookie = null, string host = "10.1.2.3:5170")
+        async Task<HttpResponseMessage> AskAsync(
+            string path, string? authorization = null, string? cookie = null, string host = "10.1.2.3:5170")
         {
             using HttpRequestMessage request = new(HttpMethod.Get, path);
             request.Headers.Host = host;
@@ -130,7 +131,8 @@ public sealed class AccessTests(StudioFixture studio) : IClassFixture<StudioFixt
             cookie = Assert.Single(entered.Headers.GetValues("Set-Cookie"));
             foreach (string attribute in (string[])["httponly", "samesite=strict", "path=/"]) Assert.Contains(attribute, cookie);
         }
-        using (HttpResponseMessage carried = await AskAsync("/api/model", cookie: cookie.Split(';')[0])) Assert.Equal(200, (int)carried.StatusCode);
+        using (HttpResponseMessage carried = await AskAsync("/api/model", cookie: cookie.Split(';')[0]))
+            Assert.Equal(200, (int)carried.StatusCode);
     }
 
     [Theory]
@@ -225,11 +227,13 @@ public sealed class AccessTests(StudioFixture studio) : IClassFixture<StudioFixt
     [InlineData("multipart/form-data", "x", 415)]
     [InlineData("multipart/form-data; boundary=b", "no boundary", 400)]
     [InlineData("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--", 400)]
-    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"source\"; filename=\"x\"\r\n\r\nhalf", 400)]
+    [InlineData("multipart/form-data; boundary=b",
+        "--b\r\nContent-Disposition: form-data; name=\"source\"; filename=\"x\"\r\n\r\nhalf", 400)]
     [InlineData("multipart/form-data; boundary=b",
         "--b\r\nContent-Disposition: form-data; name=\"../x\"; filename=\"x\"\r\n\r\nx\r\n--b--", 400)]
     [InlineData("multipart/form-data; boundary=b",
-        "--b\r\nContent-Disposition: form-data; name=\"source\"; filename=\"x\"\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name=\"source\"; filename=\"y\"\r\n\r\nx\r\n--b--",
+        "--b\r\nContent-Disposition: form-data; name=\"source\"; filename=\"x\"\r\n\r\nx\r\n--b\r\n"
+        + "Content-Disposition: form-data; name=\"source\"; filename=\"y\"\r\n\r\nx\r\n--b--",
         400)]
     public async Task A_form_that_is_none_is_refused_and_leaves_nothing(string type, string body, int status)
     {

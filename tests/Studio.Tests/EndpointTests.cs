@@ -99,7 +99,8 @@ public sealed class EndpointTests(StudioFixture studio) : IClassFixture<StudioFi
         while ((await studio.GetAsync($"/api/drivings/{id}")).GetProperty("encoded").GetInt32() < 48) await Task.Delay(20, Token);
 
         using Animator animator = new(new() { Model = StudioFixture.ModelFile });
-        AnimationSummary summary = animator.Animate(StudioFixture.Face, StudioFixture.Clip, Stream.Null, new() { StartFrame = StartFrame.Best });
+        AnimationSummary summary = animator.Animate(StudioFixture.Face, StudioFixture.Clip, Stream.Null,
+            new() { StartFrame = StartFrame.Best });
         Assert.Equal(summary.StartFrame,
             (await studio.GetAsync($"/api/drivings/{id}/start?source={source}")).GetProperty("frame").GetInt32());
         using HttpResponseMessage deleted = await studio.Client.DeleteAsync(new Uri($"/api/drivings/{id}", UriKind.Relative), Token);

@@ -17,7 +17,8 @@ public sealed class InferenceTests(StudioFixture studio) : IClassFixture<StudioF
             using (HttpResponseMessage response = await studio.Client.GetAsync(new Uri(path, UriKind.Relative), Token))
                 Assert.Equal(200, (int)response.StatusCode);
         JsonElement model = await studio.GetAsync("/v2/models/demo");
-        Assert.Equal(["source", "driving"], model.GetProperty("inputs").EnumerateArray().Select(input => input.GetProperty("name").GetString()));
+        Assert.Equal(["source", "driving"], model.GetProperty("inputs").EnumerateArray()
+            .Select(input => input.GetProperty("name").GetString()));
         Assert.Contains("binary_tensor_data", (await studio.GetAsync("/v2")).GetProperty("extensions").ToString());
         using HttpResponseMessage other = await studio.Client.GetAsync(new Uri("/v2/models/vox/ready", UriKind.Relative), Token);
         Assert.Equal("no such model", (await StudioFixture.BodyAsync(other, 404)).GetProperty("error").GetString());
@@ -69,16 +70,19 @@ public sealed class InferenceTests(StudioFixture studio) : IClassFixture<StudioF
             using ByteArrayContent body = new([.. header, .. i == 0 ? face.Pixels : [], .. frame.Pixels]);
             body.Headers.ContentType = new("application/octet-stream");
             body.Headers.Add(HeaderLength, $"{header.Length}");
-            using HttpResponseMessage response = await studio.Client.PostAsync(new Uri("/v2/models/demo/infer", UriKind.Relative), body, Token);
+            using HttpResponseMessage response = await studio.Client.PostAsync(
+                new Uri("/v2/models/demo/infer", UriKind.Relative), body, Token);
             Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(Token));
             byte[] answer = await response.Content.ReadAsByteArrayAsync(Token);
-            int length = int.Parse(Assert.Single(response.Headers.GetValues(HeaderLength)), System.Globalization.CultureInfo.InvariantCulture);
+            int length = int.Parse(Assert.Single(response.Headers.GetValues(HeaderLength)),
+                System.Globalization.CultureInfo.InvariantCulture);
             JsonElement told = JsonDocument.Parse(answer.AsMemory(0, length)).RootElement;
             Assert.Equal(answer.Length - length,
                 told.GetProperty("outputs")[0].GetProperty("parameters").GetProperty("binary_data_size").GetInt32());
             Assert.Equal(live.Next(frame).Pixels, answer[length..]);
         }
-        using HttpResponseMessage after = await PostAsync(new { inputs = (object[])[Json("driving")], parameters = new { sequence_id = 42 } });
+        using HttpResponseMessage after = await PostAsync(
+            new { inputs = (object[])[Json("driving")], parameters = new { sequence_id = 42 } });
         Assert.Contains("no such sequence", (await StudioFixture.BodyAsync(after, 400)).GetProperty("error").GetString());
     }
 
@@ -98,7 +102,8 @@ public sealed class InferenceTests(StudioFixture studio) : IClassFixture<StudioF
     [InlineData("""{"inputs":[{"name":"source","datatype":"UINT8","shape":[1,1,3],"parameters":{"binary_data_size":3}}]}""", "binary data")]
     [InlineData("""{"inputs":[],"parameters":{"sequence_id":9}}""", "no such sequence")]
     [InlineData("""{"inputs":[],"parameters":{"sequence_id":9,"sequence_start":true}}""", "starts with source")]
-    [InlineData("""{"inputs":[{"name":"source","datatype":"UINT8","shape":[1,1,3],"data":[0,0,0]}],"parameters":{"sequence_id":9}}""", "once")]
+    [InlineData(
+        """{"inputs":[{"name":"source","datatype":"UINT8","shape":[1,1,3],"data":[0,0,0]}],"parameters":{"sequence_id":9}}""", "once")]
     public async Task What_makes_no_sense_is_refused_as_the_protocol_says(string json, string says)
     {
         using StringContent body = new(json, new MediaTypeHeaderValue("application/json"));

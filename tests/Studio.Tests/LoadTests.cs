@@ -20,6 +20,7 @@ public sealed class LoadTests : IDisposable
         using CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(StudioFixture.Token);
         List<string> posted = [];
         int[] answered = new int[Clients];
+        ClientWebSocket[] sockets = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => RecoveryTests.ConnectAsync(service)));
         over.CancelAfter(Time);
         Task[] live = [.. Enumerable.Range(0, Clients).Select(client => Task.Run(() => DragAsync(client)))];
         Task jobs = Task.Run(PostAsync);
@@ -34,8 +35,8 @@ public sealed class LoadTests : IDisposable
         await Task.WhenAll([.. live, jobs]);
         Assert.All(answered, count => Assert.True(count > 0, "A client starved."));
         Assert.True(most < warm + (96 << 20), $"Memory grew from {warm >> 20} to {most >> 20} MiB.");
-        TestContext.Current.SendDiagnosticMessage("{0} pictures for {1} clients in {2}, {3} jobs, {4} to {5} MiB", answered.Sum(), Clients, Time,
-            posted.Count, warm >> 20, most >> 20);
+        TestContext.Current.SendDiagnosticMessage("{0} pictures for {1} clients in {2}, {3} jobs, {4} to {5} MiB", answered.Sum(), Clients,
+            Time, posted.Count, warm >> 20, most >> 20);
         Assert.NotEmpty(posted);
         foreach (string id in posted)
             Assert.Equal("done", (await RecoveryTests.EndedAsync(service, id)).GetProperty("status").GetString());
@@ -46,7 +47,7 @@ public sealed class LoadTests : IDisposable
 
         async Task DragAsync(int client)
         {
-            using ClientWebSocket socket = await RecoveryTests.ConnectAsync(service);
+            using ClientWebSocket socket = sockets[client];
             await socket.NextAsync();
             float[] deltas = new float[20];
             for (uint i = 1; !over.IsCancellationRequested; i++)

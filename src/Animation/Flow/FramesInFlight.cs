@@ -19,7 +19,7 @@ internal sealed class FramesInFlight(int most) : IDisposable
     /// <summary>From a frame's last byte in to its last byte out; null before the first frame.</summary>
     public FrameLatency? Latency => _meter.Read();
 
-    /// <summary>Signalled when no result can leave any more, so that nobody waits for another frame.</summary>
+    /// <summary>Signaled when no result can leave any more, so that nobody waits for another frame.</summary>
     public CancellationToken Abandoned => _abandoned.Token;
 
     /// <summary>Waits for room for a frame.</summary>

@@ -76,7 +76,7 @@ internal sealed class MotionMap
             Math.Min(_size.Width, _size.Height));
         return new(Start(left + right, side, _size.Width), Start(top + bottom, side, _size.Height), side, side);
 
-        // Centred over the motion, but in the picture.
+        // Centered over the motion, but in the picture.
         static int Start(int ends, int side, int extent) => Math.Clamp((ends - side) / 2, 0, extent - side);
     }
 

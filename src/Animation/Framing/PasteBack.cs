@@ -53,7 +53,7 @@ internal sealed class PasteBack
         }
     }
 
-    /// <summary>Rises from either end that is feathered; a pixel counts at its centre.</summary>
+    /// <summary>Rises from either end that is feathered; a pixel counts at its center.</summary>
     private static int[] Ramp(int length, int feather, bool atStart, bool atEnd)
     {
         int[] weights = new int[length];

@@ -57,7 +57,7 @@ internal sealed class DrivingFrames : IDisposable
     /// <summary>What is read.</summary>
     public string Name => _reader.Name;
 
-    public FrameRate Rate => _reader.Rate;
+    public FrameRate? Rate => _reader.Rate;
 
     public AudioTrack? Audio => _reader.Audio;
 

@@ -48,7 +48,7 @@ internal sealed class DrivingMotion : IMotion
     /// <summary>What is read.</summary>
     public string Name => _driving.Name;
 
-    public FrameRate Rate => _driving.Rate;
+    public FrameRate? Rate => _driving.Rate;
 
     public AudioTrack? Audio => _driving.Audio;
 

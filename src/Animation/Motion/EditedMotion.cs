@@ -7,7 +7,7 @@ namespace Lia.Animation.Motion;
 /// <param name="directions">Values of a code.</param>
 internal sealed class EditedMotion(IEnumerable<IReadOnlyList<MotionEdit>> edits, int directions) : IMotion
 {
-    public FrameRate Rate => FrameRate.Default;
+    public FrameRate? Rate => null;
 
     public AudioTrack? Audio => null;
 
@@ -23,7 +23,7 @@ internal sealed class EditedMotion(IEnumerable<IReadOnlyList<MotionEdit>> edits,
 
     public MotionStart Begin(ReadOnlySpan<float> source) => new(0, new float[directions]);
 
-    public IEnumerable<MotionFrame> Frames() => edits.Select(edits => new MotionFrame(Sum(edits), null));
+    public IEnumerable<MotionFrame> Frames() => edits.Select(edits => new MotionFrame(Sum(edits, directions), null));
 
     public void Return(MotionFrame frame)
     {
@@ -33,8 +33,9 @@ internal sealed class EditedMotion(IEnumerable<IReadOnlyList<MotionEdit>> edits,
     {
     }
 
+    /// <summary>The code that a frame's edits add up to.</summary>
     /// <exception cref="ArgumentException">There is no such direction, or a delta is not a finite number.</exception>
-    private float[] Sum(IReadOnlyList<MotionEdit> edits)
+    public static float[] Sum(IReadOnlyList<MotionEdit> edits, int directions)
     {
         float[] code = new float[directions];
         foreach ((int direction, float delta) in edits ?? throw new ArgumentException("A frame's edits are null."))

@@ -12,7 +12,7 @@ internal sealed class HandedMotion(IExecutor executor, FramingSettings framing) 
     private readonly byte[][] _square = [new byte[3 * executor.Architecture.Size * executor.Architecture.Size]];
     private readonly IMotionPipe _pipe = executor.OpenMotion(1);
 
-    public FrameRate Rate => FrameRate.Default;
+    public FrameRate? Rate => null;
 
     public AudioTrack? Audio => null;
 

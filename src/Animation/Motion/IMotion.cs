@@ -5,8 +5,8 @@ namespace Lia.Animation.Motion;
 /// <summary>What drives a picture: motion codes in the order they are shown. Used by one thread at a time.</summary>
 internal interface IMotion : IDisposable
 {
-    /// <summary>The rate the frames play at.</summary>
-    FrameRate Rate { get; }
+    /// <summary>The rate the frames play at; null where they have none of their own.</summary>
+    FrameRate? Rate { get; }
 
     /// <summary>The sound that belongs to the frames.</summary>
     AudioTrack? Audio { get; }

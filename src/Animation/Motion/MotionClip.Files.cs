@@ -1,4 +1,5 @@
 using Lia.Animation.Motion;
+using Lia.Media.IO;
 
 namespace Lia;
 
@@ -23,6 +24,7 @@ public sealed partial class MotionClip
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        Outputs.RefuseName(path);
         MotionFile.Write(this, path);
     }
 }

@@ -62,7 +62,7 @@ internal sealed class MotionRecording : IDisposable
     /// <summary>The number of the first code's frame in the whole clip.</summary>
     public int FirstFrame { get; }
 
-    public FrameRate Rate { get; }
+    public FrameRate? Rate { get; }
 
     public AudioTrack? Audio { get; }
 
@@ -105,7 +105,7 @@ internal sealed class MotionRecording : IDisposable
     {
         if (_pixels is null) return new MotionFrame(_codes[index], null);
         byte[] pixels = _pool!.Rent();
-        _pixels.Read(index, pixels);
+        lock (_pixels) _pixels.Read(index, pixels); // several sources may be driven at once
         return new MotionFrame(_codes[index], pixels);
     }
 

@@ -20,7 +20,7 @@ internal static class MotionSmoothing
     {
         int half = window / 2;
         double[] weights = [.. Enumerable.Range(-half, window).Select(j => (1 + Math.Cos(2 * Math.PI * j / (window + 1))) / (window + 1))];
-        List<MotionFrame> near = new(window); // Frames around the next one to give, which is near[centre].
+        List<MotionFrame> near = new(window); // Frames around the next one to give, which is near[center].
         int center = 0;
         foreach (MotionFrame frame in frames)
         {

@@ -9,7 +9,7 @@ namespace Lia.Animation.Motion;
 /// </summary>
 internal sealed class RecordedMotion(MotionRecording recording, MotionSettings settings, bool ownsRecording) : IMotion
 {
-    public FrameRate Rate => recording.Rate;
+    public FrameRate? Rate => recording.Rate;
 
     /// <summary>Sound that is played once, forwards, or not at all.</summary>
     public AudioTrack? Audio => settings.Loops == 1 && !settings.PingPong ? recording.Audio : null;

@@ -61,6 +61,7 @@ internal sealed class ClipPipeline : IDisposable
             _squares = new FramePool(_size * _size * 3);
             _dump = composition.Dump is null ? null : new FrameDump(composition.Dump, _size);
             _motion = open(cancellationToken);
+            source.Match(settings.Rate ?? _motion.Rate);
             _clock.Mark("inputs opened");
             int batch = FrameLoop.BatchOf(executor, source, settings);
             _decoder = composition.NeedsValues ? new PlaneDecoder(executor, batch)
@@ -121,8 +122,8 @@ internal sealed class ClipPipeline : IDisposable
     /// <summary>Computes the clip into an output.</summary>
     public AnimationSummary WriteTo(OutputSettings output)
     {
-        FrameRate rate = output.Rate ?? _motion!.Rate;
-        AudioTrack? audio = output.KeepsAudio && output.Rate is null ? _motion!.Audio : null;
+        FrameRate rate = _settings.Rate ?? _motion!.Rate ?? FrameRate.Default;
+        AudioTrack? audio = output.KeepsAudio && _settings.Rate is null ? _motion!.Audio : null;
         if (audio is not null) audio = audio with { FirstFrame = audio.FirstFrame + rate.Seconds(_settings.Motion.FirstFrame) };
         int frames = 0;
         Meter finishing = new();
@@ -194,7 +195,7 @@ internal sealed class ClipPipeline : IDisposable
                 continue;
             }
             byte[] pixels = _pool.Rent();
-            using (_colors.Run()) _composer.Compose(frame, new ColorMap(-1, 1), pixels);
+            using (_colors.Run()) _composer.Compose(frame, pixels);
             if (frame.Colors is not null) _squares.Return(frame.Colors);
             yield return pixels;
         }

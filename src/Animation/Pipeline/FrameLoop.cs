@@ -58,8 +58,7 @@ internal sealed class FrameLoop(
         Begin();
         int style = executor.Architecture.Style;
         float[] latents = new float[_batch * style];
-        // Where somebody waits for each frame, or the source changes with it, none may be kept back.
-        int depth = motion.IsLive || source.IsClip ? 1 : decoder.Depth, submitted = 0;
+        int submitted = 0;
         Queue<MotionFrame[]> underWay = [];
         foreach (MotionFrame[] batch in motion.Frames().Chunk(_batch))
         {
@@ -73,13 +72,18 @@ internal sealed class FrameLoop(
             }
             submitted += batch.Length;
             underWay.Enqueue(batch);
-            if (underWay.Count < depth) continue;
-            foreach (NetworkFrame frame in Received()) yield return frame;
+            while (underWay.Count >= Depth())
+            {
+                foreach (NetworkFrame frame in Received()) yield return frame;
+            }
         }
         while (underWay.Count > 0)
         {
             foreach (NetworkFrame frame in Received()) yield return frame;
         }
+
+        // Where somebody waits for each frame, or the source changes with it, none may be kept back.
+        int Depth() => motion.IsLive || source.IsClip ? 1 : decoder.Depth;
 
         IEnumerable<NetworkFrame> Received()
         {

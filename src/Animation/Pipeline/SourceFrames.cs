@@ -10,7 +10,7 @@ namespace Lia.Animation.Pipeline;
 /// comes.</summary>
 internal sealed class SourceFrames : IDisposable
 {
-    private readonly IFrameReader? _rest; // the clip's frames after the present one
+    private readonly RateMatchingReader? _rest; // the clip's frames after the present one
     private readonly bool _keepsSize;
     private readonly FrameFitter _fitter;
     private readonly FrameSize _pictureSize;
@@ -20,7 +20,7 @@ internal sealed class SourceFrames : IDisposable
     private EncodedSource? _encoded;
     private int _frame;
 
-    private SourceFrames(string name, RgbImage first, IFrameReader? rest, int size, FramingSettings framing, bool keepsSize)
+    private SourceFrames(string name, RgbImage first, RateMatchingReader? rest, int size, FramingSettings framing, bool keepsSize)
     {
         (Name, _picture, _rest, _size, _keepsSize) = (name, first, rest, size, keepsSize);
         _pictureSize = new(first.Width, first.Height);
@@ -42,10 +42,11 @@ internal sealed class SourceFrames : IDisposable
     /// <exception cref="MediaException">There is no frame in it, or the crop reaches beyond it.</exception>
     public static SourceFrames Clip(IFrameReader clip, int size, FramingSettings framing, bool keepsSize)
     {
+        RateMatchingReader matched = new(clip);
         try
         {
-            return new(clip.Name, clip.Read()
-                ?? throw new MediaException($"{clip.Name}: there is no frame in it."), clip, size, framing, keepsSize);
+            return new(clip.Name, matched.Read()
+                ?? throw new MediaException($"{clip.Name}: there is no frame in it."), matched, size, framing, keepsSize);
         }
         catch
         {
@@ -67,6 +68,13 @@ internal sealed class SourceFrames : IDisposable
 
     /// <summary>The present source in full.</summary>
     public RgbImage Picture => _picture;
+
+    /// <summary>Lets a clip play at its own pace beside a motion of a rate. Without a rate on either side, frames go by their
+    /// numbers.</summary>
+    public void Match(FrameRate? rate)
+    {
+        if (_rest is not null) _rest.Rate = rate;
+    }
 
     /// <summary>What undoes the crop.</summary>
     public PasteBack PasteBack() => new(_pictureSize, _fitter.From, _fitter.To, _size);

@@ -19,9 +19,8 @@ internal static class AnimateCommand
         Option<string> output = new("--output", "-o")
         {
             Description =
-                "what to write, by extension: .mp4, .gif, .webp, .png or .apng (animated), .jpg (one picture), NAME%05d.png or a folder " +
-                "(a picture "
-                + "for each frame), .y4m or .rgb (raw); - is raw video on standard output",
+                "what to write, by extension: .mp4, .mov, .mkv, .webm, .gif, .webp, .png or .apng (animated), .jpg (one picture), "
+                + "NAME%05d.png or a folder (a picture for each frame), .y4m or .rgb (raw); - is raw video on standard output",
             HelpName = "OUT",
             Required = true,
         };

@@ -127,6 +127,9 @@ internal static class BatchCommand
     private enum OutputFormat
     {
         Mp4,
+        Mov,
+        Mkv,
+        WebM,
         Gif,
         WebP,
         Png,

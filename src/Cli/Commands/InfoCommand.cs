@@ -53,11 +53,12 @@ internal static class InfoCommand
             {
                 AcceleratorProperties properties = device.Properties;
                 yield return (
-                    $"cuda {device.Ordinal}",
+                    $"{Device.CudaAt(device.Ordinal)}",
                     $"{properties.Name}, sm_{properties.Sm}, {properties.Multiprocessors} multiprocessors, "
                         + $"{Files.Bytes(properties.MemoryBytes)}, driver for CUDA "
                         + $"{CudaDeviceInfo.DriverVersion / 1000}.{CudaDeviceInfo.DriverVersion % 1000 / 10}; {Target(device)}");
             }
+            yield return ("device", HowToName([.. devices.Select(device => device.Ordinal)]));
         }
         else
         {
@@ -76,6 +77,11 @@ internal static class InfoCommand
         yield return ("reads", "safetensors; PyTorch files (zip and older stream); PNG and animated PNG; with ffmpeg any picture or video");
         yield return ("writes", "png, apng, folders of png; with ffmpeg mp4, gif, webp");
     }
+
+    /// <summary>What <c>--device</c> may say of the GPUs of this machine.</summary>
+    internal static string HowToName(int[] ordinals) => ordinals.Length == 1
+        ? $"--device {Device.CudaAt(ordinals)} names the GPU"
+        : $"--device {Device.CudaAt(ordinals[^1])} names one GPU, {Device.CudaAt(ordinals)} several, {Device.CudaAll} each of them";
 
     /// <summary>What kernels are compiled for on a device, or would be, and who says so.</summary>
     private static string Target(CudaDeviceInfo? device)

@@ -40,7 +40,7 @@ internal static class ManipulateCommand
         };
         Option<bool> sheet = new("--sheet")
         {
-            Description = $"one labelled picture instead of a clip: a row for each sweep, or for every direction from -{DefaultDelta} to "
+            Description = $"one labeled picture instead of a clip: a row for each sweep, or for every direction from -{DefaultDelta} to "
                 + $"{DefaultDelta}; a column for each delta",
         };
         Option<Fit> fit = Options.Fit();

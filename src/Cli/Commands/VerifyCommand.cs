@@ -22,6 +22,8 @@ internal static class VerifyCommand
         };
         command.SetAction(parsed =>
         {
+            if (parsed.GetValue(device).MayBeSeveral)
+                throw new ArgumentException($"--device {parsed.GetValue(device)} is several GPUs; a verification looks at one.");
             using DeviceSelection selection = new(parsed.GetValue(device), parsed.GetValue(precision), parsed.GetValue(threads));
             using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!, context.Cancellation);
             VerificationReport report = GoldenVerification.Run(file, (weights, architecture) =>

@@ -4,8 +4,9 @@ namespace Lia.Cli;
 /// <paramref name="Error"/>.</summary>
 /// <param name="Output">Standard output.</param>
 /// <param name="Error">Standard error.</param>
-/// <param name="ErrorIsTerminal">Whether somebody watches standard error: a progress bar is drawn, else plain lines are written.</param>
-/// <param name="Cancellation">Signalled by Ctrl-C.</param>
+/// <param name="ErrorIsTerminal">Whether standard error is a terminal on which a progress bar can be drawn; else plain lines are
+/// written.</param>
+/// <param name="Cancellation">Signaled by Ctrl-C.</param>
 internal sealed record CliContext(TextWriter Output, TextWriter Error, bool ErrorIsTerminal, CancellationToken Cancellation)
 {
     /// <summary>Opens standard input as bytes.</summary>

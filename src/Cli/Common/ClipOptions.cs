@@ -64,6 +64,11 @@ internal sealed class ClipOptions
             return null;
         },
     };
+    private readonly Option<int> _size = Options.Number("--size",
+        "rows of the output's frames, whose width follows [default: the model's size; the source's with --paste-back]", 1, 8192);
+    private readonly Option<int> _quality = Options.Number("--quality",
+        "how near the output is to the frames: 1, small, to 100, large; of mp4, mov, mkv, webm (68 unless given), webp (90), gif (100)", 1,
+        100);
     private readonly FramingOptions _framing;
     private readonly Option<FrameRate?> _rate = Options.Rate(
         "frames a second of the output: 25, 30000/1001 (the sound is then left out) [default: the driving clip's]");
@@ -75,7 +80,7 @@ internal sealed class ClipOptions
         _normalise = Options.Choice<Normalization>("--normalise", "colors");
         _normalise.Hidden = true;
         Option[] own = [_mode, _fit, _frames, _strength, _smooth, _startFrame, _loop, _pingPong, _sideBySide, _normalize, _normalise,
-            _noAudio, _rate, _background];
+            _noAudio, _rate, _background, _size, _quality];
         foreach (Option option in own) command.Options.Add(option);
         _framing = new(command);
     }
@@ -88,6 +93,8 @@ internal sealed class ClipOptions
 
     /// <summary>Whether sources are clips.</summary>
     public bool IsSourceClip(ParseResult parsed) => _framing.IsSourceClip(parsed);
+
+    private static int? Given(ParseResult parsed, Option<int> option) => parsed.GetResult(option) is null ? null : parsed.GetValue(option);
 
     /// <summary>What was asked for.</summary>
     public AnimationOptions Read(ParseResult parsed) => _framing.Read(parsed, new()
@@ -105,5 +112,7 @@ internal sealed class ClipOptions
         Audio = !parsed.GetValue(_noAudio),
         FrameRate = parsed.GetValue(_rate),
         Background = parsed.GetValue(_background),
+        OutputHeight = Given(parsed, _size),
+        Quality = Given(parsed, _quality),
     });
 }

@@ -23,7 +23,7 @@ internal sealed class DirectionSheet
     {
         float[] deltas = Deltas(sweeps[0]);
         if (sweeps.Any(sweep => !Deltas(sweep).SequenceEqual(deltas)))
-            throw new ArgumentException("The sweeps of a sheet must have the same deltas: its columns are labelled with them.");
+            throw new ArgumentException("The sweeps of a sheet must have the same deltas: its columns are labeled with them.");
         _cell = Math.Min(size, LargestCell);
         if (_cell < size) _shrink = new FrameFitter(_cell, Fit.Stretch);
         _columns = deltas.Length;

@@ -1,3 +1,4 @@
+using Lia.Media.IO;
 using Lia.Weights;
 
 namespace Lia.Cli;
@@ -6,10 +7,12 @@ namespace Lia.Cli;
 internal static class Files
 {
     /// <exception cref="ArgumentException">The name has another extension.</exception>
+    /// <exception cref="MediaException">This system cannot have such a name.</exception>
     public static void RequireSafetensors(string path)
     {
         if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
             throw new ArgumentException($"{path}: the output is a safetensors file; its name must end in .safetensors");
+        Outputs.RefuseName(path);
     }
 
     /// <summary><c>185 tensors, 45.1 M values, 180.5 MB</c></summary>

@@ -68,17 +68,20 @@ internal static class Options
         HelpName = "FILE.safetensors",
     };
 
-    public static Option<Fit> Fit() => Choice<Fit>("--fit", "how pictures become square: crop to the centre, stretch, or pad with black");
+    public static Option<Fit> Fit() => Choice<Fit>("--fit", "how pictures become square: crop to the center, stretch, or pad with black");
 
     public static Option<int> Batch() => Number("--batch", "frames computed together [default: the device's choice]", 1, 256);
 
     public static Option<Device> Device() => new("--device")
     {
-        Description = "what computes; ilgpu: the exact kernels by ILGPU's own compiler, on other makers' GPUs too [default: auto]",
-        HelpName = "auto|cpu|cuda|cuda:N|ilgpu",
+        Description = "what computes: cuda:N and cuda:N,M name GPUs as lia info does, cuda:all takes each; ilgpu: the exact kernels by "
+            + "ILGPU's own compiler, on other makers' GPUs too [default: auto]",
+        HelpName = "auto|cpu|cuda|cuda:N|cuda:N,M|cuda:all|ilgpu",
         CustomParser = result =>
         {
-            if (Lia.Device.Read(result.Tokens[0].Value, out Device device) is { } problem) result.AddError($"--device {problem}");
+            string text = result.Tokens[0].Value;
+            if (Lia.Device.Read(text, out Device device) is { } problem)
+                result.AddError($"--device {problem}{Spelling.Hint(text, ["auto", "cpu", "cuda", "ilgpu"])}");
             return device;
         },
     };

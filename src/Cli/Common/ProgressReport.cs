@@ -7,7 +7,7 @@ internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposab
 {
     public static ProgressReport Create(CliContext context, bool isQuiet) =>
         isQuiet ? new Silence()
-        : context.ErrorIsTerminal ? new ProgressBar(context.Error is TerminalText text ? text.Raw : context.Error, TerminalWidth)
+        : context.ErrorIsTerminal ? new ProgressBar(context.Error as TerminalText ?? new(context.Error), Terminal.Width)
         : new Lines(context.Error);
 
     public abstract void Report(AnimationProgress value);
@@ -28,12 +28,6 @@ internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposab
     {
         time = TimeSpan.FromSeconds(Math.Ceiling(time.TotalSeconds));
         return time.TotalHours >= 1 ? $"{(long)time.TotalHours}:{time:mm\\:ss}" : $"{time:m\\:ss}";
-    }
-
-    private static int TerminalWidth()
-    {
-        try { return Console.BufferWidth is > 0 and int width ? width : 80; }
-        catch (IOException) { return 80; } // Standard output is no terminal, whatever standard error is.
     }
 
     private sealed class Silence : ProgressReport

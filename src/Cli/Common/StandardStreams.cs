@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
 
 namespace Lia.Cli;
@@ -43,7 +44,7 @@ internal static partial class StandardStreams
         return flags < 0 || (flags & CloseOnExecute) != 0;
     }
 
-    [LibraryImport("libc", EntryPoint = "fcntl")]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "fcntl")]
     private static partial int Control(int file, int command);
 
     /// <summary>Whether a failure only says that the reader of a pipe has gone, as <c>head</c> and a closed player do.</summary>

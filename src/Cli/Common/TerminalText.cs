@@ -16,24 +16,41 @@ internal sealed class TerminalText(TextWriter inner) : TextWriter(CultureInfo.In
     /// <summary>For what is ours or escaped already, and drives the terminal: a progress bar, JSON.</summary>
     public TextWriter Raw => inner;
 
+    /// <summary>What is drawn on the terminal and gives way to text; null when nothing is.</summary>
+    public ProgressBar? Bar { get; set; }
+
     public override Encoding Encoding => inner.Encoding;
 
-    public override void Write(char value) => inner.Write(Escape([value], keepsLines: true));
+    public override void Write(char value) => Write([value]);
 
     public override void Write(string? value) => Write(value.AsSpan());
 
     public override void Write(char[] buffer, int index, int count) => Write(buffer.AsSpan(index, count));
 
-    public override void Write(ReadOnlySpan<char> buffer) => inner.Write(Escape(buffer, keepsLines: true));
+    public override void Write(ReadOnlySpan<char> buffer)
+    {
+        string text = Escape(buffer, keepsLines: true);
+        Put(() => inner.Write(text));
+    }
 
-    public override void WriteLine() => inner.WriteLine();
+    public override void WriteLine() => Put(inner.WriteLine);
 
     /// <summary>Writes one line: there is none within it.</summary>
     public override void WriteLine(string? value) => WriteLine(value.AsSpan());
 
-    public override void WriteLine(ReadOnlySpan<char> buffer) => inner.WriteLine(Escape(buffer, keepsLines: false));
+    public override void WriteLine(ReadOnlySpan<char> buffer)
+    {
+        string text = Escape(buffer, keepsLines: false);
+        Put(() => inner.WriteLine(text));
+    }
 
     public override void Flush() => inner.Flush();
+
+    private void Put(Action write)
+    {
+        if (Bar is { } bar) bar.GiveWay(write);
+        else write();
+    }
 
     /// <summary>Text that is shown and does nothing.</summary>
     /// <param name="text">Any.</param>

@@ -1,6 +1,6 @@
 namespace Lia.Cli;
 
-/// <summary>Columns of plain text, the same on a terminal and in a pipe: nothing is wrapped, cut or coloured.</summary>
+/// <summary>Columns of plain text, the same on a terminal and in a pipe: nothing is wrapped, cut or colored.</summary>
 /// <param name="headings">Column headings; those that begin with a <c>&gt;</c> are set flush right.</param>
 internal sealed class TextTable(params string[] headings)
 {

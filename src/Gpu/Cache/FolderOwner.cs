@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace Lia.Gpu.Cache;
 
@@ -33,10 +34,11 @@ internal static partial class FolderOwner
 
     // The class library tells a file's mode and not its owner. The runtime's own library has one layout for every Unix, where libc has one
     // for each.
+    [UnsupportedOSPlatform("windows")]
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Stat(string path, out FileStatus status);
 
-    [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_GetEUid")]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libSystem.Native", EntryPoint = "SystemNative_GetEUid")]
     private static partial uint GetEUid();
 
     /// <summary>The beginning of the runtime's FileStatus, which takes some 120 bytes.</summary>

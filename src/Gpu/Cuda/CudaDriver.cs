@@ -15,7 +15,7 @@ internal sealed class CudaDriver
     public const int OldestVersion = 11080;
 
     private static readonly string[] Candidates = OperatingSystem.IsWindows()
-        ? ["nvcuda.dll"]
+        ? [Path.Combine(Environment.SystemDirectory, "nvcuda.dll")] // not one that lies among somebody's pictures
         : ["libcuda.so.1", "libcuda.so", "/usr/lib/wsl/lib/libcuda.so.1"];
 
     private static readonly Lazy<CudaDriver> Process = new(() =>
@@ -33,7 +33,7 @@ internal sealed class CudaDriver
         try
         {
             release = OperatingSystem.IsWindows()
-                ? FileVersionInfo.GetVersionInfo(Path.Combine(Environment.SystemDirectory, Candidates[0])).FileVersion ?? ""
+                ? FileVersionInfo.GetVersionInfo(Candidates[0]).FileVersion ?? ""
                 : File.ReadLines(KernelModule).FirstOrDefault("");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -103,7 +103,7 @@ internal sealed class CudaDriver
     /// <summary>The driver's exact release in words, as far as it can be told, for what depends on its assembler.</summary>
     public static string Identity => LazyIdentity.Value;
 
-    /// <summary>Loads the first of the libraries that is there and initialises it.</summary>
+    /// <summary>Loads the first of the libraries that is there and initializes it.</summary>
     internal static unsafe CudaDriver Start(IReadOnlyList<string> candidates)
     {
         nint library = 0;

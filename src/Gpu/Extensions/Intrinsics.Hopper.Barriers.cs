@@ -3,20 +3,20 @@ using ILGPU.IR.Intrinsics;
 namespace Lia.Gpu;
 
 /// <content>
-/// Barriers in shared memory (`mbarrier`, sm_90 and up). A barrier is a ulong; each of its phases ends when the arrivals it was initialised
+/// Barriers in shared memory (`mbarrier`, sm_90 and up). A barrier is a ulong; each of its phases ends when the arrivals it was initialized
 /// with have come and as many bytes have been copied as were expected. Arrivals release what the thread did before, a passed wait acquires
 /// it.
 /// </content>
 public static partial class Intrinsics
 {
     /// <summary>
-    /// Initialises a barrier for <paramref name="arrivals"/> arrivals a phase (`mbarrier.init`). One thread does this, then
+    /// Initializes a barrier for <paramref name="arrivals"/> arrivals a phase (`mbarrier.init`). One thread does this, then
     /// <see cref="MBarrierInitFence"/>, then the group meets at a barrier, before any use.
     /// </summary>
     [IntrinsicImplementation, Ptx("mbarrier.init.shared::cta.b64 [$shared0], $1;", Effect = PtxEffect.Writes, MinSm = 90)]
     public static void MBarrierInit(ref ulong barrier, int arrivals) => throw DeviceOnly.Error();
 
-    /// <summary>Makes this thread's barrier initialisations visible to the copy engine (`fence.mbarrier_init.release.cluster`).</summary>
+    /// <summary>Makes this thread's barrier initializations visible to the copy engine (`fence.mbarrier_init.release.cluster`).</summary>
     [IntrinsicImplementation, Ptx("fence.mbarrier_init.release.cluster;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
     public static void MBarrierInitFence() => throw DeviceOnly.Error();
 

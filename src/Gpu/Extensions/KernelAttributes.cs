@@ -35,7 +35,7 @@ internal enum PtxEffect
     /// <summary>Reads memory or a counter: stays in order with stores, may be dropped when unused.</summary>
     Reads,
 
-    /// <summary>Writes memory, synchronises, or involves other lanes: stays where it is.</summary>
+    /// <summary>Writes memory, synchronizes, or involves other lanes: stays where it is.</summary>
     Writes,
 }
 

@@ -40,15 +40,17 @@ public static class StockAccelerators
     /// It goes with the loader.
     /// </summary>
     /// <param name="type">Only accelerators of this type; null for all.</param>
-    /// <exception cref="NotSupportedException">There is no accelerator of the type, or it does not open.</exception>
-    public static KernelLoader Open(AcceleratorType? type = null)
+    /// <param name="place">Which of them, counted from 0, the best first.</param>
+    /// <exception cref="NotSupportedException">There is no such accelerator, or it does not open.</exception>
+    public static KernelLoader Open(AcceleratorType? type = null, int place = 0)
     {
         Context context = CreateContext(candidate => type is null || candidate == type);
         try
         {
-            ILGPU.Runtime.Device device = Sort(context).FirstOrDefault(static device => device.WarpSize == Lanes)
+            ILGPU.Runtime.Device device = Sort(context).Where(static device => device.WarpSize == Lanes).ElementAtOrDefault(place)
                 ?? throw new NotSupportedException(
-                    $"ILGPU finds no accelerator of {Lanes} lanes{(type is { } wanted ? $" on {Word(wanted)}" : "")}");
+                    $"ILGPU finds no accelerator {(place == 0 ? "" : $"{place} ")}of {Lanes} lanes"
+                        + (type is { } wanted ? $" on {Word(wanted)}" : ""));
             try
             {
                 Accelerator accelerator = device.CreateAccelerator(context);

@@ -52,7 +52,7 @@ internal struct ConvolutionArguments
 ///                 N: 128 channels of w                 a block's tile (128x128 shown), split among its warps,
 ///               +-----------+-----------+              a warp's 32x64 among 4x8 lanes, a lane's 8x8 as 2x2 pieces
 ///     8 of K    |  w chunk, shared, x2  |              of 4x4, so that the lanes that read shared memory together
-///               +-----------+-----------+              read neighbouring 16 bytes:
+///               +-----------+-----------+              read neighboring 16 bytes:
 ///     +---+     +-----------+-----------+
 ///   M |   |     | warp 0    | warp 1    |                 lane columns:  0 1 2 .. 7 | 0 1 2 .. 7    (x 4 channels)
 ///  128| x |     +-----------+-----------+                 lane rows:     0..3 (x 4 pixels), then 0..3 again
@@ -125,7 +125,9 @@ internal static class ConvolutionKernel
 
         ArrayView<float> sharedA = SharedMemory.Allocate<float>(2 * Chunk * (default(TTile).M + Pad));
         ArrayView<float> sharedB = SharedMemory.Allocate<float>(2 * Chunk * default(TTile).N);
-        ArrayView<Float4> quads = LocalMemory.Allocate<Float4>(quadsA);
+        ArrayView<Float4> quads = LocalMemory.Allocate<Float4>(quadsA), scales = LocalMemory.Allocate<Float4>(quadsA);
+        ArrayView<int> inside = LocalMemory.Allocate<int>(quadsA);
+        for (int i = 0; i < quadsA; i++) scales[i] = new(1f, 1f, 1f, 1f);
         ArrayView<Float4> weights = LocalMemory.Allocate<Float4>(quadsB);
 
         int rowsPerThread = default(TTile).M / default(TTile).WarpsM / 4;
@@ -152,20 +154,18 @@ internal static class ConvolutionKernel
                 for (int i = 0; i < quadsA; i++)
                 {
                     int y = originY[i] + tapY * tapStep, x = originX[i] + tapX * tapStep;
-                    Float4 quad = new(0f, 0f, 0f, 0f);
-                    if (y >= 0 && y < a.InputHeight && x >= 0 && x < a.InputWidth)
+                    bool isInside = channel + quadChannel < a.InputChannels && y >= 0 && y < a.InputHeight && x >= 0 && x < a.InputWidth;
+                    inside[i] = isInside ? 1 : 0;
+                    // Nothing is done with what is loaded before the products that hide the way from memory: outside, the first quad.
+                    int from = isInside ? channel + quadChannel : 0;
+                    quads[i] = Quad.Load<TAccess>(
+                        a.Input, isInside ? frame[i] * a.InputFrameStride + (y * a.InputWidth + x) * a.InputChannels : 0, from,
+                        a.InputChannels);
+                    if (a.InputScale.Length != 0)
                     {
-                        quad = Quad.Load<TAccess>(
-                            a.Input, frame[i] * a.InputFrameStride + (y * a.InputWidth + x) * a.InputChannels, channel + quadChannel,
-                            a.InputChannels);
-                        if (a.InputScale.Length != 0)
-                        {
-                            quad = Quad.Multiply(
-                                quad, Quad.Load<TAccess>(a.InputScale, frame[i] * a.InputScaleStride, channel + quadChannel,
-                                    a.InputChannels));
-                        }
+                        scales[i] = Quad.Load<TAccess>(
+                            a.InputScale, isInside ? frame[i] * a.InputScaleStride : 0, from, a.InputChannels);
                     }
-                    quads[i] = quad;
                 }
                 for (int i = 0; i < quadsB; i++)
                 {
@@ -193,10 +193,11 @@ internal static class ConvolutionKernel
                 for (int i = 0; i < quadsA; i++)
                 {
                     int at = (buffer * Chunk + quadChannel) * (default(TTile).M + Pad) + (thread + i * threads) / 2;
-                    sharedA[at] = quads[i].X;
-                    sharedA[at + (default(TTile).M + Pad)] = quads[i].Y;
-                    sharedA[at + 2 * (default(TTile).M + Pad)] = quads[i].Z;
-                    sharedA[at + 3 * (default(TTile).M + Pad)] = quads[i].W;
+                    Float4 quad = Quad.Multiply(quads[i], scales[i]);
+                    sharedA[at] = inside[i] != 0 ? quad.X : 0f;
+                    sharedA[at + (default(TTile).M + Pad)] = inside[i] != 0 ? quad.Y : 0f;
+                    sharedA[at + 2 * (default(TTile).M + Pad)] = inside[i] != 0 ? quad.Z : 0f;
+                    sharedA[at + 3 * (default(TTile).M + Pad)] = inside[i] != 0 ? quad.W : 0f;
                 }
                 for (int i = 0; i < quadsB; i++)
                     sharedB.Cast<Float4>()[buffer * Chunk * (default(TTile).N / 4) + thread + i * threads] = weights[i];
@@ -224,15 +225,18 @@ internal static class ConvolutionKernel
                     int outputChannel = firstChannel + tileColumn + (j >> 2) * 32;
                     int at = i * columnsPerThread + j;
                     Float4 value = new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]);
-                    if (a.Splits == 1)
+                    if (outputChannel < a.OutputChannels)
                     {
-                        value = Epilogue.Apply<TAccess>(a.Epilogue, value, pixelFrame, row, outputChannel, a.OutputChannels);
-                        Quad.Store<TAccess>(a.Output, row, outputChannel, a.OutputChannels, value);
-                    }
-                    else
-                    {
-                        int part = split * (a.Frames * a.OutputHeight * a.OutputWidth * a.OutputChannels);
-                        Quad.Store<TAccess>(a.Output.SubView(part), row, outputChannel, a.OutputChannels, value);
+                        if (a.Splits == 1)
+                        {
+                            value = Epilogue.Apply<TAccess>(a.Epilogue, value, pixelFrame, row, outputChannel, a.OutputChannels);
+                            Quad.Store<TAccess>(a.Output, row, outputChannel, a.OutputChannels, value);
+                        }
+                        else
+                        {
+                            int part = split * (a.Frames * a.OutputHeight * a.OutputWidth * a.OutputChannels);
+                            Quad.Store<TAccess>(a.Output.SubView(part), row, outputChannel, a.OutputChannels, value);
+                        }
                     }
                 }
             }

@@ -21,8 +21,8 @@ internal struct FirstLayerArguments
 }
 
 /// <summary>
-/// The encoder's first layer, a 1x1 convolution of a planar picture into channels: y[p, o] = FusedLeakyReLU(sum over the 3 colours of w[c,
-/// o] x[c, p]). A thread makes four channels of one pixel; neighbouring threads share the pixel, so its three colours come from the cache.
+/// The encoder's first layer, a 1x1 convolution of a planar picture into channels: y[p, o] = FusedLeakyReLU(sum over the 3 colors of w[c,
+/// o] x[c, p]). A thread makes four channels of one pixel; neighboring threads share the pixel, so its three colors come from the cache.
 /// Bound by the bytes it writes: 16.8 MB a frame at 256 with 64 channels.
 /// </summary>
 internal static class FirstLayer

@@ -8,7 +8,7 @@ internal struct HalfFirstLayerArguments
     /// <summary>x [frame, 3, pixel]: planar; empty if <see cref="Pixels"/> are given.</summary>
     public ArrayView<float> Input;
 
-    /// <summary>RGB bytes [frame, pixel, 3], normalised on the way: x = (u8 / 255 - 0.5) * 2.</summary>
+    /// <summary>RGB bytes [frame, pixel, 3], normalized on the way: x = (u8 / 255 - 0.5) * 2.</summary>
     public ArrayView<byte> Pixels;
 
     /// <summary>w [3, channel], 1 / sqrt(3) multiplied in.</summary>

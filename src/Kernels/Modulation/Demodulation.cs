@@ -17,7 +17,7 @@ internal struct DemodulationRow
     /// <summary>Where the factor goes among all demodulations.</summary>
     public int Output;
 
-    /// <summary>The layer among those whose styles were normalised (<see cref="StyleNormalization"/>).</summary>
+    /// <summary>The layer among those whose styles were normalized (<see cref="StyleNormalization"/>).</summary>
     public int Layer;
 }
 

@@ -12,7 +12,7 @@ internal struct StyleLayer
     public int Length;
 }
 
-/// <summary>What the normalisation of styles is passed.</summary>
+/// <summary>What the normalization of styles is passed.</summary>
 internal struct StyleNormalizationArguments
 {
     /// <summary>s [frame, all layers' input channels], rows <see cref="StyleStride"/> apart; divided in place.</summary>

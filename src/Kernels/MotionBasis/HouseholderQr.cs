@@ -2,7 +2,7 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.MotionBasis;
 
-/// <summary>What the factorisation is passed.</summary>
+/// <summary>What the factorization is passed.</summary>
 internal struct HouseholderQrArguments
 {
     /// <summary>The direction matrix [row, column].</summary>
@@ -27,7 +27,7 @@ internal struct HouseholderQrArguments
 }
 
 /// <summary>
-/// The motion basis: Q of the reduced QR factorisation of (direction + 1e-8), with LAPACK's signs, in double. One block:
+/// The motion basis: Q of the reduced QR factorization of (direction + 1e-8), with LAPACK's signs, in double. One block:
 /// <code>
 ///     for k = 0, 1 ...:  x = rest of column k,  R_kk = -sign(x0) |x|,  v_k = x - R_kk e_0,  H_k = I - 2 v v' / v'v
 ///
@@ -97,20 +97,18 @@ internal static class HouseholderQr
         if (lane == 0) a.Factors[k] = below == 0.0 ? 0.0 : 2.0 / (below + head * head);
     }
 
-    // column -= 2 v (v . column) / v'v
+    // column -= 2 v (v . column) / v'v. Rows before `first` are zeros of v: those in its block of 32 change nothing, and a check would keep
+    // the loads of a lane apart.
     private static void Reflect(
         ArrayView<double> reflectors, int reflector, double factor, ArrayView<double> matrix, int column, int first, int rows, int lane)
     {
         double product = 0.0;
-        for (int row = lane; row < rows; row += 32)
-        {
-            if (row >= first) product = Intrinsics.Fma(reflectors[reflector + row], matrix[column + row], product);
-        }
+        int start = (first & ~31) + lane;
+        for (int row = start; row < rows; row += 32)
+            product = Intrinsics.Fma(reflectors[reflector + row], matrix[column + row], product);
         double scale = -factor * WarpSum.Of(product);
-        for (int row = lane; row < rows; row += 32)
-        {
-            if (row >= first) matrix[column + row] = Intrinsics.Fma(scale, reflectors[reflector + row], matrix[column + row]);
-        }
+        for (int row = start; row < rows; row += 32)
+            matrix[column + row] = Intrinsics.Fma(scale, reflectors[reflector + row], matrix[column + row]);
     }
 
     // No double square root is correctly rounded everywhere: Newton's iteration from the float one, three corrections, is correct to the

@@ -53,8 +53,8 @@ internal struct BlurArguments
 ///     . . . .                h1 ------------+                      and used by up to four outputs
 ///     . . . .                h0 (oldest) ---+
 /// </code>
-/// Neighbouring threads hold neighbouring channels, then columns: 16-byte accesses that fill whole lines; the three columns shared with the
-/// neighbour come from the cache. Bound by bytes: input once, output once (33.8 MB a frame for 64 channels at 256).
+/// Neighboring threads hold neighboring channels, then columns: 16-byte accesses that fill whole lines; the three columns shared with the
+/// neighbor come from the cache. Bound by bytes: input once, output once (33.8 MB a frame for 64 channels at 256).
 /// </summary>
 internal static class Blur
 {
@@ -93,21 +93,20 @@ internal static class Blur
         {
             int firstRow = (strip - frame * strips) * RowsPerThread;
             int inputRow = firstRow * default(TStride).Value - a.Padding, inputColumn = column * default(TStride).Value - a.Padding;
+            int outputs = IntrinsicMath.Min(RowsPerThread, a.OutputHeight - firstRow);
             Float4 h0 = new(0f, 0f, 0f, 0f), h1 = h0, h2 = h0;
-            // The first three rows fill the ring; from then on every (stride)th row completes an output row.
-            for (int i = 0; i < (RowsPerThread - 1) * default(TStride).Value + 4; i++)
+            // The first three rows fill the ring; from then on every (stride)th row completes an output row. A count that the compiler
+            // knows would be unrolled into more code than the instruction cache holds.
+            for (int i = 0; i < (outputs - 1) * default(TStride).Value + 4; i++)
             {
                 Float4 h3 = Across<TAccess>(a, frame, inputRow + i, inputColumn, channel);
                 if (i >= 3 && (i - 3) % default(TStride).Value == 0)
                 {
                     int row = firstRow + (i - 3) / default(TStride).Value;
-                    if (row < a.OutputHeight)
-                    {
-                        Float4 sum = Quad.Scale(Quad.Fma(Quad.Add(h1, h2), 3f, Quad.Add(h0, h3)), a.Gain);
-                        int at = ((frame * a.OutputHeight + row) * a.OutputWidth + column) * a.Channels;
-                        Quad.Store<TAccess>(a.Output, at, channel, a.Channels,
-                            Epilogue.Apply<TAccess>(a.Epilogue, sum, frame, at, channel, a.Channels));
-                    }
+                    Float4 sum = Quad.Scale(Quad.Fma(Quad.Add(h1, h2), 3f, Quad.Add(h0, h3)), a.Gain);
+                    int at = ((frame * a.OutputHeight + row) * a.OutputWidth + column) * a.Channels;
+                    Quad.Store<TAccess>(a.Output, at, channel, a.Channels,
+                        Epilogue.Apply<TAccess>(a.Epilogue, sum, frame, at, channel, a.Channels));
                 }
                 h0 = h1;
                 h1 = h2;

@@ -118,8 +118,8 @@ internal readonly struct UpBlur : IHalfBlur
 ///     . . . .                h1 ------------+                      and used by up to four outputs
 ///     . . . .                h0 (oldest) ---+
 /// </code>
-/// Neighbouring lanes hold neighbouring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map);
-/// the three columns shared with the neighbours come from the cache. Everything is unrolled and no load waits for a branch, so that those
+/// Neighboring lanes hold neighboring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map);
+/// the three columns shared with the neighbors come from the cache. Everything is unrolled and no load waits for a branch, so that those
 /// of the rows to come are under way.
 /// Bound by bytes: input once, output once (16.9 MB a frame for 64 channels at 256).
 /// </summary>

@@ -58,7 +58,7 @@ internal struct FlowWarpArguments
 ///     a pixel belongs to 4 to 32 lanes of a warp, each with every (lanes)th quad of channels:
 ///
 ///       lanes:   0    1    2    3  | 0    1    2    3  | ...             x, feature corners and blended: 16 bytes a lane,
-///       quads:  0,4  1,5  2,6  3,7 | pixel + 1         |                 neighbouring lanes neighbouring addresses
+///       quads:  0,4  1,5  2,6  3,7 | pixel + 1         |                 neighboring lanes neighboring addresses
 ///
 ///     sums over c: a butterfly among the pixel's lanes; lane j then adds bias and upsampled skip to o[j] (rgb[j]),
 ///     stores it, and the three o are broadcast.

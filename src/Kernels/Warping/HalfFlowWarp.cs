@@ -113,7 +113,7 @@ internal static class HalfFlowWarp
     public static KernelLaunch Prepare(KernelLoader loader, HalfFlowWarpArguments arguments, int parts = 1)
     {
         int octets = arguments.Channels / Octet.Size, plane = arguments.Height * arguments.Width;
-        // The fewer threads a level has, the less each takes; 64 slices at most, so that a block has four neighbouring pixels at least.
+        // The fewer threads a level has, the less each takes; 64 slices at most, so that a block has four neighboring pixels at least.
         long work = (long)octets * plane;
         int each = octets >= 4 && work >= 128 * 4 * Threads ? 4 : work >= 64 * 2 * Threads ? 2 : 1;
         while (octets > 64 * each && each < 4) each *= 2;

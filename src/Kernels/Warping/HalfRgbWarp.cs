@@ -49,7 +49,7 @@ internal struct HalfRgbWarpArguments
 ///     flow    = (tanh o[0] + gridx, tanh o[1] + gridy),  m = sigmoid o[2]
 ///     rgb[j]  = FusedLeakyReLU(m grid_sample(P, flow)[j] + br[j]) + b[j] + up(previous rgb)[j]
 /// </code>
-/// A thread takes a pixel, lanes neighbouring columns. Bound by bytes: 12 in, 3 (or 12) out and a quarter of 24 from the level below (1.4
+/// A thread takes a pixel, lanes neighboring columns. Bound by bytes: 12 in, 3 (or 12) out and a quarter of 24 from the level below (1.4
 /// MB a frame at 256).
 /// </summary>
 internal static class HalfRgbWarp

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Lia.Media.IO;
 
 namespace Lia.Media.Ffmpeg;
 
@@ -164,62 +165,32 @@ internal static class EncodedClip
         byte Next() => file.ReadByte() is int value and >= 0 ? (byte)value : throw new EndOfStreamException();
     }
 
-    /// <summary>A header with its palette, then images and extensions, each a chain of blocks, then the trailer and nothing more.</summary>
+    /// <summary>Images, then the trailer and nothing more.</summary>
     private static long GifFrames(FileStream file)
     {
-        Span<byte> header = stackalloc byte[13], image = stackalloc byte[9];
-        file.ReadExactly(header);
-        if (!header.StartsWith("GIF8"u8)) throw new InvalidDataException();
-        SkipPalette(header[10]);
-        for (long frames = 0; ;)
+        Span<byte> name = stackalloc byte[4];
+        file.ReadExactly(name);
+        if (!name.SequenceEqual("GIF8"u8)) throw new InvalidDataException();
+        long frames = 0;
+        foreach (int kind in GifBlocks.Of(file))
         {
-            switch (Next())
-            {
-                case 0x2c:
-                    file.ReadExactly(image);
-                    SkipPalette(image[8]);
-                    Next(); // of the codes
-                    frames++;
-                    break;
-                case 0x21:
-                    Next(); // its kind
-                    break;
-                case 0x3b when file.ReadByte() < 0:
-                    return frames;
-                default:
-                    throw new InvalidDataException();
-            }
-            for (byte block; (block = Next()) != 0;) Skip(block);
+            if (kind == GifBlocks.Image) frames++;
+            else if (kind == GifBlocks.Trailer && file.ReadByte() < 0) return frames;
         }
-
-        byte Next() => file.ReadByte() is int value and >= 0 ? (byte)value : throw new EndOfStreamException();
-
-        void SkipPalette(byte flags)
-        {
-            if ((flags & 0x80) != 0) Skip(3 << ((flags & 7) + 1));
-        }
-
-        void Skip(int bytes) => file.Seek(bytes, SeekOrigin.Current);
+        throw new InvalidDataException();
     }
 
-    /// <summary>A RIFF file says how long it is, and holds chunks; of an animation, an ANMF for each frame.</summary>
+    /// <summary>Chunks to the end that the file says; of an animation, an ANMF for each frame.</summary>
     private static long WebPFrames(FileStream file, long length)
     {
-        Span<byte> header = stackalloc byte[12];
-        file.ReadExactly(header);
-        if (!header.StartsWith("RIFF"u8) || !header[8..].SequenceEqual("WEBP"u8)) throw new InvalidDataException();
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header[4..]) + 8L != length) throw new InvalidDataException();
-        long frames = 0, still = 0;
-        for (long at = 12; at < length;)
+        if (RiffChunks.Header(file) != (length, "WEBP")) throw new InvalidDataException();
+        long frames = 0, still = 0, end = 0;
+        foreach ((string name, _, long next) in RiffChunks.Of(file))
         {
-            file.Position = at;
-            file.ReadExactly(header[..8]);
-            if (header.StartsWith("ANMF"u8)) frames++;
-            if (header.StartsWith("VP8 "u8) || header.StartsWith("VP8L"u8)) still = 1;
-            long size = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
-            at += 8 + size + (size & 1);
-            if (at > length) throw new InvalidDataException();
+            if (name == "ANMF") frames++;
+            if (name is "VP8 " or "VP8L") still = 1;
+            end = next;
         }
-        return Math.Max(frames, still);
+        return end == length ? Math.Max(frames, still) : throw new InvalidDataException();
     }
 }

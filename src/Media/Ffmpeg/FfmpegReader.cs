@@ -119,7 +119,7 @@ internal sealed partial class FfmpegReader : IFrameReader
 
     public string Name { get; }
 
-    public FrameRate Rate => _timing?.Timeline.Rate ?? _probe.Nominal ?? FrameRate.Default;
+    public FrameRate? Rate => _probe.IsStill ? null : _timing?.Timeline.Rate ?? _probe.Nominal;
 
     public int? Count => _probe.IsStill ? 1 : _timing?.Timeline.Places ?? _probe.Count;
 

@@ -8,6 +8,9 @@ internal sealed class FfmpegWriter : IFrameWriter
     // Delays in a GIF are in hundredths of a second, and browsers take one below two of them for ten.
     private static readonly FrameRate FastestGif = new(50);
 
+    // Rate factors of 17 in H.264's scale from 51 to 0, and 20 in VP9's from 63.
+    private const int UsualQuality = 68;
+
     private readonly string _path, _format;
     private readonly FrameRate _rate;
     private readonly AudioTrack? _audio;
@@ -21,8 +24,10 @@ internal sealed class FfmpegWriter : IFrameWriter
     /// <param name="height">Rows.</param>
     /// <param name="rate">Frames a second.</param>
     /// <param name="audio">Sound to go with the frames, where the format has any; null for none.</param>
+    /// <param name="quality">1 to 100; null for the format's usual.</param>
     /// <param name="cancellationToken">Stops ffmpeg.</param>
-    public FfmpegWriter(string path, int width, int height, FrameRate rate, AudioTrack? audio, CancellationToken cancellationToken)
+    public FfmpegWriter(
+        string path, int width, int height, FrameRate rate, AudioTrack? audio, int? quality, CancellationToken cancellationToken)
     {
         (_path, _rate, _token) = (path, rate, cancellationToken);
         _format = Path.GetExtension(path).ToLowerInvariant();
@@ -35,7 +40,7 @@ internal sealed class FfmpegWriter : IFrameWriter
             [
                 "-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "pipe", "-f", "rawvideo",
                 "-pixel_format", "rgb24", "-video_size", $"{width}x{height}", "-framerate", $"{encoded}", "-i", "pipe:0",
-                .. Encoding(_format), "-y", "file:" + _file.Path,
+                .. Encoding(_format, quality), "-y", "file:" + _file.Path,
             ], path, feeds: true, cancellationToken);
         }
         catch
@@ -95,29 +100,37 @@ internal sealed class FfmpegWriter : IFrameWriter
     }
 
     /// <summary>
-    /// mp4, mov, mkv: H.264 at a visually lossless quality. webm: VP9 at the same. In these, extents are made even by repeating the
+    /// mp4, mov, mkv: H.264, visually lossless at the usual quality. webm: VP9, the same. In these, extents are made even by repeating the
     /// edge, and colours are BT.709 and said to be.
-    /// gif: a palette for every frame, since one for all would need all frames first.
+    /// gif: a palette for every frame, since one for all would need all frames first; quality is how full it may be.
     /// webp: frames that stand alone, since libwebp_anim keeps the whole animation in memory until its end.
     /// </summary>
-    private static string[] Encoding(string format) => format switch
+    internal static string[] Encoding(string format, int? quality) => format switch
     {
         ".gif" =>
         [
-            "-filter_complex", "[0:v]split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1", "-loop",
-                "0", "-f", "gif",
+            "-filter_complex", "[0:v]split[a][b];"
+                + $"[a]palettegen=stats_mode=single:reserve_transparent=0:max_colors={Colors(quality ?? 100)}[p];[b][p]paletteuse=new=1",
+            "-loop", "0", "-f", "gif",
         ],
-        ".webp" => ["-c:v", "libwebp", "-quality", "90", "-loop", "0", "-f", "webp"],
+        ".webp" => ["-c:v", "libwebp", "-quality", $"{quality ?? 90}", "-loop", "0", "-f", "webp"],
         _ =>
         [
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv",
             .. format == ".webm"
-                ? (string[])["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "20", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1"]
-                : ["-c:v", "libx264", "-crf", "17", "-preset", "medium"],
+                ? (string[])
+                [
+                    "-c:v", "libvpx-vp9", "-b:v", "0", "-crf", $"{(63 * (100 - (quality ?? UsualQuality)) + 50) / 100}",
+                    "-deadline", "good", "-cpu-used", "4", "-row-mt", "1",
+                ]
+                : ["-c:v", "libx264", "-crf", $"{51 - (quality ?? UsualQuality) / 2}", "-preset", "medium"],
             "-pix_fmt", "yuv420p",
             "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", .. Container(format),
         ],
     };
+
+    // ffmpeg 5 makes palettes of four colours and more.
+    private static int Colors(int quality) => Math.Max(4, 256 * quality / 100);
 
     private static string[] Container(string format) => format switch
     {

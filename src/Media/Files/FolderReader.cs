@@ -25,7 +25,7 @@ internal sealed class FolderReader : IFrameReader
 
     public string Name { get; }
 
-    public FrameRate Rate => FrameRate.Default;
+    public FrameRate? Rate => null;
 
     public int? Count => _files.Length;
 

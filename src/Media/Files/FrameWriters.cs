@@ -16,10 +16,12 @@ internal static class FrameWriters
     /// <param name="rate">Frames a second.</param>
     /// <param name="audio">Sound to go with the frames, where the output can hold it; null for none.</param>
     /// <param name="format">How raw video is written.</param>
+    /// <param name="quality">1 to 100, where the output has any (<see cref="HasQuality"/>); null for what its format has of itself.</param>
     /// <param name="cancellationToken">Ends a write that is under way.</param>
     /// <exception cref="MediaException">The extension is unknown, or the output cannot be written.</exception>
     public static IFrameWriter Open(
-        string path, int width, int height, FrameRate rate, AudioTrack? audio, RawOutput format, CancellationToken cancellationToken)
+        string path, int width, int height, FrameRate rate, AudioTrack? audio, RawOutput format, int? quality,
+        CancellationToken cancellationToken)
     {
         string extension = Path.GetExtension(path).ToLowerInvariant();
         if (extension is ".y4m" or ".rgb") return RawWriter.ToFile(path, width, height, rate, format, cancellationToken);
@@ -29,14 +31,19 @@ internal static class FrameWriters
         return extension switch
         {
             ".mp4" or ".mov" or ".mkv" or ".webm" or ".gif" or ".webp" =>
-                new FfmpegWriter(path, width, height, rate, audio, cancellationToken),
+                new FfmpegWriter(path, width, height, rate, audio, quality, cancellationToken),
             ".png" or ".apng" => new PngWriter(path, width, height, rate),
-            ".jpg" or ".jpeg" => new StillWriter(path, width, height),
+            ".jpg" or ".jpeg" => new StillWriter(path, width, height, quality),
             string other => throw new MediaException(
                 $"{path}: an output is .mp4, .mov, .mkv, .webm, .gif, .webp, .png, .apng, .jpg (one picture), .y4m, .rgb, "
                 + $"NAME%05d.png or a folder; {other} is not known."),
         };
     }
+
+    /// <summary>Whether an output of this name is encoded with some loss, so that there is a quality to choose.</summary>
+    public static bool HasQuality(string path) =>
+        !IsPictureSequence(path) && Path.GetExtension(path).ToLowerInvariant()
+            is ".mp4" or ".mov" or ".mkv" or ".webm" or ".gif" or ".webp" or ".jpg" or ".jpeg";
 
     /// <summary>Refuses outputs that would replace an input or each other.</summary>
     /// <exception cref="MediaException">They would.</exception>

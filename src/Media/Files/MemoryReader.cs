@@ -9,7 +9,7 @@ internal sealed class MemoryReader(IEnumerable<RgbImage> frames, string name) : 
 
     public string Name => name;
 
-    public FrameRate Rate => FrameRate.Default;
+    public FrameRate? Rate => null;
 
     public int? Count => frames.TryGetNonEnumeratedCount(out int count) ? count : null;
 

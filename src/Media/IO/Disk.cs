@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
 
 namespace Lia.Media.IO;
@@ -68,15 +69,15 @@ internal static partial class Disk
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, mode);
     }
 
-    [LibraryImport("libc", EntryPoint = "flock")]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "flock")]
     private static partial int FLock(int file, int operation);
 
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
 
-    [LibraryImport("libc", EntryPoint = "fsync")]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "fsync")]
     private static partial int FSync(int file);
 
-    [LibraryImport("libc", EntryPoint = "close")]
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int file);
 }

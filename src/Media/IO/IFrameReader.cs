@@ -6,8 +6,8 @@ internal interface IFrameReader : IDisposable
     /// <summary>The file or folder, for error messages.</summary>
     string Name { get; }
 
-    /// <summary>The rate the frames play at.</summary>
-    FrameRate Rate { get; }
+    /// <summary>The rate the frames play at; null for pictures that have no time: one alone, those of a folder or of a caller.</summary>
+    FrameRate? Rate { get; }
 
     /// <summary>Number of frames if it is known beforehand; a hint for progress, not a promise.</summary>
     int? Count { get; }

@@ -47,6 +47,17 @@ internal static class Outputs
         return Inputs.OpenPipe(path, () => Guard(path, () => new FileStream(path, options)), cancellationToken);
     }
 
+    /// <summary>Refuses what this system cannot call a file, before the work and not after it.</summary>
+    /// <exception cref="MediaException">Windows cannot have a name like this, and this is Windows.</exception>
+    public static void RefuseName(string path) => RefuseName(path, OperatingSystem.IsWindows());
+
+    /// <inheritdoc cref="RefuseName(string)"/>
+    internal static void RefuseName(string path, bool isWindows)
+    {
+        if (isWindows && WindowsNames.Complaint(path) is { } complaint)
+            throw new MediaException($"{path}: cannot be written: {complaint}.");
+    }
+
     /// <summary>Whether two paths are of one file.</summary>
     public static bool Same(string a, string b) => string.Equals(Full(a), Full(b), PathComparison);
 

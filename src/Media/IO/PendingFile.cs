@@ -17,6 +17,7 @@ internal sealed class PendingFile : IDisposable
     public PendingFile(string target)
     {
         _name = target;
+        Outputs.RefuseName(target);
         _target = Outputs.Guard(target, () => Outputs.Full(target));
         string? folder = System.IO.Path.GetDirectoryName(_target);
         if (folder is null || Directory.Exists(_target) || System.IO.Path.EndsInDirectorySeparator(target))

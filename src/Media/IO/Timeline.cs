@@ -13,6 +13,7 @@ namespace Lia.Media.IO;
 /// <param name="LastPlace">Where the last frame begins.</param>
 internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int LastPlace)
 {
+    private double _ticks = 1; // from one place to the next
     // Rates that clips have. One that a file says, and one that its time stamps have in common, stand for those within a hundredth.
     private static readonly FrameRate[] Usual =
     [
@@ -38,13 +39,15 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
     {
         if (times.Length == 1) return new(nominal ?? FrameRate.Default, 0, 1, 0);
         FrameRate rate = Choose(times, tick, nominal);
-        double places = rate.Value / tick.Value;
         Fits(times, tick, rate, out double phase, out _);
-        int last = Place(times[^1] - times[0]);
-        return new(rate, phase / places, Math.Max(Place(end - times[0]), last + 1), last);
-
-        int Place(long ticks) => (int)Math.Min(int.MaxValue - 1, Math.Round(ticks * places - phase));
+        Timeline timeline = new(rate, phase * tick.Value / rate.Value, 0, 0) { _ticks = tick.Value / rate.Value };
+        int last = timeline.Place(times[^1] - times[0]);
+        return timeline with { Places = Math.Max(timeline.Place(end - times[0]), last + 1), LastPlace = last };
     }
+
+    /// <summary>The place that is nearest to a time.</summary>
+    /// <param name="ticks">From the first frame.</param>
+    public int Place(long ticks) => (int)Math.Clamp(Math.Round((ticks - Origin) / _ticks), 0, int.MaxValue - 1);
 
     private static FrameRate Choose(ReadOnlySpan<long> times, FrameRate tick, FrameRate? nominal)
     {
@@ -56,7 +59,8 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
         long common = 0;
         for (int i = 1; i < times.Length && common != 1; i++)
             common = (long)BigInteger.GreatestCommonDivisor(common, times[i] - times[0]);
-        if (Reduced(tick.Numerator, (Int128)tick.Denominator * common) is { } exact && !own.Exists(rate => IsNear(rate.Value, exact.Value)))
+        if (FrameRate.Of(tick.Numerator, (Int128)tick.Denominator * common) is { } exact
+            && !own.Exists(rate => IsNear(rate.Value, exact.Value)))
             own.Add(exact);
         IEnumerable<FrameRate> candidates = own.Concat(Usual.Where(usual => !own.Exists(rate => IsNear(rate.Value, usual.Value))))
             .Where(rate => rate.Value >= 0.995 * mean && rate.Value <= most).OrderBy(rate => rate.Value);
@@ -69,7 +73,7 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
         }
         if (best is { } grid) return grid;
 
-        if (Reduced((Int128)(times.Length - 1) * tick.Numerator, (Int128)(times[^1] - times[0]) * tick.Denominator) is { } steady
+        if (FrameRate.Of((Int128)(times.Length - 1) * tick.Numerator, (Int128)(times[^1] - times[0]) * tick.Denominator) is { } steady
             && Fits(times, tick, steady, out _, out _)) return steady;
         return Guess(times, tick, most);
     }
@@ -114,14 +118,6 @@ internal sealed record Timeline(FrameRate Rate, double Origin, int Places, int L
             before = whole;
         }
         return true;
-    }
-
-    private static FrameRate? Reduced(Int128 frames, Int128 seconds)
-    {
-        Int128 divisor = (Int128)BigInteger.GreatestCommonDivisor(frames, seconds);
-        if (divisor <= 0) return null;
-        (frames, seconds) = (frames / divisor, seconds / divisor);
-        return frames > 0 && seconds > 0 && frames <= int.MaxValue && seconds <= int.MaxValue ? new((int)frames, (int)seconds) : null;
     }
 
     private static bool IsNear(double a, double b) => Math.Abs(a / b - 1) < 0.01;

@@ -11,6 +11,9 @@ namespace Lia.Media.Png;
 /// </summary>
 internal sealed class PngReader : IFrameReader
 {
+    // A frame counts as one of this size, however small it is: a few bytes of delays can have one stay for millions of others.
+    private const int LeastExtent = 64;
+
     private readonly FileStream _file;
     private readonly PngChunkReader _chunks;
     private readonly PngHeader _header;
@@ -19,7 +22,8 @@ internal sealed class PngReader : IFrameReader
     private readonly PngTimeline? _timeline;
     private readonly RgbColor? _background;
     private uint _sequence;
-    private int _frames;
+    private RgbImage? _shown;
+    private int _frames, _given; // read of the file, and shown
     private int _orientation = Orientation.Upright;
     private PngFrameControl? _last;
 
@@ -42,8 +46,7 @@ internal sealed class PngReader : IFrameReader
                 throw _chunks.Damaged($"{_file.Length} bytes cannot hold {_header.Width}x{_header.Height} pixels");
             _scanlines = new PngScanlines(_header, _chunks);
             _timeline = PngTimeline.Scan(_file, _chunks);
-            if (_timeline is { Frames: int all })
-                new WorkLimit(path, _file.Length).Take(Math.Min(all, frames ?? all), _header.Width, _header.Height);
+            if (_timeline is not null) LimitWork(_timeline, Math.Min(_timeline.Count, frames ?? int.MaxValue));
             _canvas = new PngCanvas(_header.Width, _header.Height, keepsAlpha: _timeline is not null || background is not null);
             _chunks.Next();
         }
@@ -64,9 +67,9 @@ internal sealed class PngReader : IFrameReader
 
     public string Name { get; }
 
-    public FrameRate Rate => _timeline?.Rate ?? FrameRate.Default;
+    public FrameRate? Rate => _timeline?.Rate;
 
-    public int? Count => _timeline?.Frames ?? 1;
+    public int? Count => _timeline?.Count ?? 1;
 
     public AudioTrack? Audio => null;
 
@@ -74,12 +77,15 @@ internal sealed class PngReader : IFrameReader
 
     public RgbImage? Read()
     {
-        if (_frames == Count) return null;
+        if (_given == Count) return null;
         try
         {
+            int before = _frames;
             if (_timeline is null) ReadPicture();
-            else ReadFrame();
-            return Orientation.Apply(_background is { } color ? _canvas.Over(color) : _canvas.Image, _orientation);
+            else while (_frames < _timeline.Places.Length && _timeline.Places[_frames] <= _given) ReadFrame();
+            if (_frames > before) _shown = Orientation.Apply(_background is { } color ? _canvas.Over(color) : _canvas.Image, _orientation);
+            _given++;
+            return _shown;
         }
         catch (Exception failure) when (failure is IOException)
         {
@@ -88,6 +94,14 @@ internal sealed class PngReader : IFrameReader
     }
 
     public void Dispose() => _file.Dispose();
+
+    /// <summary>Frames are decoded, and shown again where they stay.</summary>
+    private void LimitWork(PngTimeline timeline, int wanted)
+    {
+        int decoded = timeline.Places.Count(place => place < wanted);
+        new WorkLimit(Name, _file.Length).Take(
+            Math.Max(decoded, wanted), Math.Max(_header.Width, LeastExtent), Math.Max(_header.Height, LeastExtent));
+    }
 
     private void ReadPicture()
     {
@@ -155,7 +169,7 @@ internal sealed class PngReader : IFrameReader
                 break;
             case "IEND":
                 throw _chunks.Damaged(_timeline is null ? "there is no image data"
-                    : $"it says that it has {_timeline.Frames} frames, but there are {_frames}");
+                    : $"it says that it has {_timeline.Places.Length} frames, but there are {_frames}");
             default:
                 if (char.IsAsciiLetterUpper(_chunks.Type[0]))
                     throw _chunks.Damaged($"the critical chunk {_chunks.Type} is unknown or in the wrong place");

@@ -28,6 +28,7 @@ internal sealed partial class PngSequenceWriter : IFrameWriter
     public PngSequenceWriter(string output, int width, int height)
     {
         _output = output;
+        Outputs.RefuseName(output);
         string full = Outputs.Guard(output, () => Outputs.Full(output));
         _isPattern = IsPattern(output);
         if (_isPattern)

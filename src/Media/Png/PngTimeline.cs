@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Numerics;
+using Lia.Media.IO;
 
 namespace Lia.Media.Png;
 
@@ -32,11 +34,14 @@ internal sealed record PngFrameControl(PngRegion Region, PngDisposal Disposal, b
     }
 }
 
-/// <summary>Frames and pace of an animation.</summary>
-/// <param name="Frames">Number of frames.</param>
-/// <param name="Rate">Frames a second: exact when all delays have one denominator, else the mean to a thousandth.</param>
-internal sealed record PngTimeline(int Frames, FrameRate Rate)
+/// <summary>When the frames of an animation show, on a steady grid of times.</summary>
+/// <param name="Rate">Places of the grid a second: exact when all delays have one denominator, else to a thousandth.</param>
+/// <param name="Places">Where each frame begins, ascending; of those that begin in one place the last is seen.</param>
+/// <param name="Count">How many places there are, up to where the last frame ends.</param>
+internal sealed record PngTimeline(FrameRate Rate, int[] Places, int Count)
 {
+    private const int MostTicks = 1_000_000; // a second, where the delays' units have no common one below
+
     /// <summary>Goes through the file's chunks and back again.</summary>
     /// <param name="file">Behind the header.</param>
     /// <param name="chunks">The file's chunks.</param>
@@ -46,9 +51,7 @@ internal sealed record PngTimeline(int Frames, FrameRate Rate)
     {
         long start = file.Position;
         long? frames = null;
-        long controls = 0, ticks = 0, denominator = 0;
-        double seconds = 0;
-        bool oneDenominator = true;
+        List<(ushort Delay, ushort Unit)> delays = [];
         Span<byte> control = stackalloc byte[24];
         for (chunks.Next(); chunks.Type != "IEND"; chunks.Next())
         {
@@ -63,33 +66,49 @@ internal sealed record PngTimeline(int Frames, FrameRate Rate)
             }
             else if (chunks.Type == "fcTL" && chunks.Read(control) == control.Length)
             {
-                int delay = BinaryPrimitives.ReadUInt16BigEndian(control[20..]), unit = BinaryPrimitives.ReadUInt16BigEndian(control[22..]);
-                if (unit == 0) unit = 100;
-                oneDenominator &= denominator == 0 || denominator == unit;
-                denominator = unit;
-                ticks += delay;
-                seconds += (double)delay / unit;
-                controls++;
+                ushort unit = BinaryPrimitives.ReadUInt16BigEndian(control[22..]);
+                delays.Add((BinaryPrimitives.ReadUInt16BigEndian(control[20..]), unit == 0 ? (ushort)100 : unit));
             }
             chunks.Skip();
         }
         file.Position = start;
         if (frames is null) return null;
-        if (frames != controls || frames is 0 or > int.MaxValue)
-            throw chunks.Damaged($"it says that it has {frames} frames, but there are {controls}");
-        return new PngTimeline((int)frames, Pace((int)frames, oneDenominator ? ticks : 0, denominator, seconds));
+        if (frames != delays.Count || frames is 0)
+            throw chunks.Damaged($"it says that it has {frames} frames, but there are {delays.Count}");
+        return Of(delays);
     }
 
-    private static FrameRate Pace(int frames, long ticks, long denominator, double seconds)
+    /// <summary>Finds the grid.</summary>
+    /// <param name="delays">How long each frame shows, in fractions of a second; at least one.</param>
+    internal static PngTimeline Of(IReadOnlyList<(ushort Delay, ushort Unit)> delays)
     {
-        long numerator = frames * denominator;
-        if (ticks > 0)
+        int frames = delays.Count;
+        long tick = 1;
+        foreach (ushort unit in delays.Select(delay => delay.Unit).Distinct())
         {
-            long divisor = (long)System.Numerics.BigInteger.GreatestCommonDivisor(numerator, ticks);
-            if (numerator / divisor <= int.MaxValue && ticks / divisor <= int.MaxValue)
-                return new FrameRate((int)(numerator / divisor), (int)(ticks / divisor));
+            tick = tick / (long)BigInteger.GreatestCommonDivisor(tick, unit) * unit;
+            if (tick > MostTicks) break;
+        }
+        bool isExact = tick <= MostTicks;
+        if (!isExact) tick = MostTicks;
+        long[] begins = new long[frames];
+        (long ticks, double seconds) = (0, 0);
+        for (int i = 0; i < frames; i++)
+        {
+            begins[i] = ticks;
+            (ushort delay, ushort unit) = delays[i];
+            seconds += (double)delay / unit;
+            ticks = isExact ? ticks + delay * (tick / unit) : (long)Math.Round(seconds * tick);
         }
         // Delays of zero mean "as fast as possible", which is no pace.
-        return seconds > 0 ? new FrameRate((int)Math.Clamp(Math.Round(1000 * frames / seconds), 1, int.MaxValue), 1000) : FrameRate.Default;
+        if (ticks == 0) return Even(FrameRate.Default);
+        FrameRate mean = isExact && FrameRate.Of((Int128)frames * tick, ticks) is { } exact ? exact
+            : new((int)Math.Clamp(Math.Round(1000 * frames / seconds), 1, int.MaxValue), 1000);
+        if (seconds > int.MaxValue / 1000) return Even(mean); // nobody's clip
+        long[] times = [.. begins.Where((begin, i) => i == 0 || begin != begins[i - 1])];
+        Timeline timeline = Timeline.Of(times, ticks, new((int)tick), mean);
+        return new(timeline.Rate, [.. begins.Select(timeline.Place)], timeline.Places);
+
+        PngTimeline Even(FrameRate rate) => new(rate, [.. Enumerable.Range(0, frames)], frames);
     }
 }

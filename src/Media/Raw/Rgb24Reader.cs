@@ -14,7 +14,7 @@ internal sealed class Rgb24Reader(CountedStream stream, IDisposable? owned, Fram
 
     public string Name => stream.Name;
 
-    public FrameRate Rate => rate;
+    public FrameRate? Rate => rate;
 
     public int? Count => null;
 

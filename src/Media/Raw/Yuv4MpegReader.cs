@@ -28,7 +28,7 @@ internal sealed class Yuv4MpegReader : IFrameReader
 
     public string Name => _stream.Name;
 
-    public FrameRate Rate { get; }
+    public FrameRate? Rate { get; }
 
     /// <summary>The size of every frame.</summary>
     public FrameSize Size => new(_header.Width, _header.Height);

@@ -1,44 +1,49 @@
+using System.Runtime.Intrinsics;
+
 namespace Lia.Media.Raw;
 
 /// <summary>
-/// Y'CbCr to RGB and back with the matrix of BT.601 in fixed point with 16 bits, exact but for the last rounding:
+/// Y'CbCr to RGB and back with the matrix of BT.601 in fixed point, exact but for the last rounding:
 /// <code>
 ///   R = Y + 1.402 Cr      G = Y - 0.344136 Cb - 0.714136 Cr      B = Y + 1.772 Cb
+///
+///   16 pixels at once:   Y  ................   widened to int, multiplied, shifted, clamped, narrowed:  R, G, B  ................
+///                        Cb 0011223344556677   (4:2:0, 4:2:2: each sample twice)
+///                        Cr 0011223344556677   R, G, B put into each other by byte shuffles:            RGBRGBRGB ... 48 bytes
 /// </code>
-/// with Y in 0..1 and Cb, Cr in -1/2..1/2. Limited range puts black at 16 and white at 235, and colours into 16..240; full range uses all
-/// 256 values.
+/// with Y in 0..1 and Cb, Cr in -1/2..1/2. Limited range puts black at 16 and white at 235, and colors into 16..240; full range uses all
+/// 256 values. What is left of a row goes the same way one by one.
 /// </summary>
 internal sealed class YuvColors
 {
-    private const int Bits = 16, Half = 1 << (Bits - 1);
     private const double RedWeight = 0.299, BlueWeight = 0.114, GreenWeight = 1 - RedWeight - BlueWeight;
     private const double LumaScale = 219 / 255.0, ChromaScale = 224 / 255.0; // of the limited range
+    private const int Lanes = 16;
 
-    // What each sample value adds; luma's table holds the rounding.
-    private readonly int[] _luma = new int[256], _redOfCr = new int[256], _greenOfCr = new int[256], _greenOfCb = new int[256],
-        _blueOfCb = new int[256];
+    // Bits behind the point to RGB: the largest sum, 255 times 1.16 + 128 times 2.02, just fits; and from RGB, where four pixels are added.
+    private const int ToBits = 21, Bits = 16, Half = 1 << (Bits - 1);
+
+    private readonly int _black, _luma, _redOfCr, _greenOfCr, _greenOfCb, _blueOfCb;
 
     private YuvColors(bool isFull)
     {
         double luma = isFull ? 1 : 1 / LumaScale, chroma = isFull ? 1 : 1 / ChromaScale;
-        for (int i = 0; i < 256; i++)
-        {
-            _luma[i] = Fixed(luma * (isFull ? i : i - 16)) + Half;
-            _redOfCr[i] = Fixed(chroma * 2 * (1 - RedWeight) * (i - 128));
-            _blueOfCb[i] = Fixed(chroma * 2 * (1 - BlueWeight) * (i - 128));
-            _greenOfCr[i] = Fixed(chroma * -2 * (1 - RedWeight) * RedWeight / GreenWeight * (i - 128));
-            _greenOfCb[i] = Fixed(chroma * -2 * (1 - BlueWeight) * BlueWeight / GreenWeight * (i - 128));
-        }
+        _black = isFull ? 0 : 16;
+        _luma = Fixed(luma, ToBits);
+        _redOfCr = Fixed(chroma * 2 * (1 - RedWeight), ToBits);
+        _blueOfCb = Fixed(chroma * 2 * (1 - BlueWeight), ToBits);
+        _greenOfCr = Fixed(chroma * -2 * (1 - RedWeight) * RedWeight / GreenWeight, ToBits);
+        _greenOfCb = Fixed(chroma * -2 * (1 - BlueWeight) * BlueWeight / GreenWeight, ToBits);
     }
 
     public static YuvColors Limited { get; } = new(isFull: false);
 
     public static YuvColors Full { get; } = new(isFull: true);
 
-    /// <summary>Converts a frame. A colour sample serves all its pixels alike, as in ffmpeg's own conversion.</summary>
+    /// <summary>Converts a frame. A color sample serves all its pixels alike, as in ffmpeg's own conversion.</summary>
     /// <param name="planes">Y, Cb, Cr.</param>
     /// <param name="chroma">How Cb and Cr are sampled.</param>
-    /// <param name="image">Receives the colours.</param>
+    /// <param name="image">Receives the colors.</param>
     public void ToRgb(ReadOnlySpan<byte> planes, Chroma chroma, RgbImage image)
     {
         int width = image.Width, height = image.Height, chromaWidth = chroma.Width(width);
@@ -49,24 +54,15 @@ internal sealed class YuvColors
             Span<byte> pixels = image.Pixels.AsSpan(3 * y * width, 3 * width);
             if (!chroma.HasColor)
             {
-                for (int x = 0; x < width; x++) pixels.Slice(3 * x, 3).Fill(Byte(_luma[luma[x]]));
+                for (int x = 0; x < width; x++) pixels.Slice(3 * x, 3).Fill(Byte(Gray(luma[x])));
                 continue;
             }
             int row = (y >> chroma.VerticalShift) * chromaWidth;
-            ReadOnlySpan<byte> cb = blues.Slice(row, chromaWidth), cr = reds.Slice(row, chromaWidth);
-            for (int x = 0; x < width; x++)
-            {
-                int at = x >> chroma.HorizontalShift, gray = _luma[luma[x]];
-                pixels[3 * x] = Byte(gray + _redOfCr[cr[at]]);
-                pixels[3 * x + 1] = Byte(gray + _greenOfCb[cb[at]] + _greenOfCr[cr[at]]);
-                pixels[3 * x + 2] = Byte(gray + _blueOfCb[cb[at]]);
-            }
+            RowToRgb(luma, blues.Slice(row, chromaWidth), reds.Slice(row, chromaWidth), chroma.HorizontalShift, pixels);
         }
-
-        static byte Byte(int value) => (byte)Math.Clamp(value >> Bits, 0, 255);
     }
 
-    /// <summary>Converts a frame to limited range; a colour sample is the mean over its pixels.</summary>
+    /// <summary>Converts a frame to limited range; a color sample is the mean over its pixels.</summary>
     /// <param name="pixels">[height, width, 3].</param>
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
@@ -74,42 +70,179 @@ internal sealed class YuvColors
     /// <param name="planes">Receives Y, Cb, Cr.</param>
     public static void FromRgb(ReadOnlySpan<byte> pixels, int width, int height, Chroma chroma, Span<byte> planes)
     {
-        (int red, int green, int blue) = (Fixed(LumaScale * RedWeight), Fixed(LumaScale * GreenWeight), Fixed(LumaScale * BlueWeight));
-        for (int i = 0; i < width * height; i++)
-            planes[i] = (byte)((red * pixels[3 * i] + green * pixels[3 * i + 1] + blue * pixels[3 * i + 2] + (16 << Bits) + Half) >> Bits);
-
-        int chromaWidth = chroma.Width(width), chromaHeight = chroma.Height(height), most = chroma.HorizontalShift + chroma.VerticalShift;
+        LumaOfRgb(pixels[..(3 * width * height)], planes);
+        int chromaWidth = chroma.Width(width), chromaHeight = chroma.Height(height);
         Span<byte> cb = planes[(width * height)..], cr = cb[(chromaWidth * chromaHeight)..];
-        (int cbRed, int cbGreen, int cbBlue) = Weights(RedWeight, BlueWeight - 1, 1 - BlueWeight);
-        (int crRed, int crGreen, int crBlue) = Weights(RedWeight - 1, BlueWeight, 1 - RedWeight);
-        const int Gray = 128 << Bits;
         for (int y = 0; y < chromaHeight; y++)
         {
-            for (int x = 0; x < chromaWidth; x++)
+            // The last column and row of odd extents stand for those that are not there.
+            int upper = y << chroma.VerticalShift, lower = Math.Min(upper + chroma.VerticalShift, height - 1);
+            ChromaOfRgb(pixels.Slice(3 * upper * width, 3 * width), pixels.Slice(3 * lower * width, 3 * width), chroma,
+                cb.Slice(y * chromaWidth, chromaWidth), cr.Slice(y * chromaWidth, chromaWidth));
+        }
+    }
+
+    private static byte Byte(int value) => (byte)Math.Clamp(value >> ToBits, 0, 255);
+
+    private int Gray(int luma) => (luma - _black) * _luma + (1 << (ToBits - 1));
+
+    private void RowToRgb(ReadOnlySpan<byte> luma, ReadOnlySpan<byte> cb, ReadOnlySpan<byte> cr, int shift, Span<byte> pixels)
+    {
+        int x = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            for (; x + Lanes <= luma.Length; x += Lanes)
             {
-                // The last column and row of odd extents stand for those that are not there.
-                int r = 0, g = 0, b = 0;
-                for (int i = 0; i < 1 << most; i++)
-                {
-                    int column = Math.Min((x << chroma.HorizontalShift) + (i & chroma.HorizontalShift), width - 1);
-                    int line = Math.Min((y << chroma.VerticalShift) + (i >> chroma.HorizontalShift), height - 1);
-                    ReadOnlySpan<byte> pixel = pixels.Slice(3 * (line * width + column), 3);
-                    (r, g, b) = (r + pixel[0], g + pixel[1], b + pixel[2]);
-                }
-                int half = Half << most, shift = Bits + most, at = y * chromaWidth + x;
-                cb[at] = (byte)((cbRed * r + cbGreen * g + cbBlue * b + (Gray << most) + half) >> shift);
-                cr[at] = (byte)((crRed * r + crGreen * g + crBlue * b + (Gray << most) + half) >> shift);
+                Vector128<byte> y = Vector128.Create(luma.Slice(x, Lanes));
+                Vector128<byte> b = Samples(cb[(x >> shift)..], shift), r = Samples(cr[(x >> shift)..], shift);
+                (Vector256<int> y0, Vector256<int> y1) = Widen(y);
+                (Vector256<int> b0, Vector256<int> b1) = Widen(b);
+                (Vector256<int> r0, Vector256<int> r1) = Widen(r);
+                Vector256<int> gray = Vector256.Create((1 << (ToBits - 1)) - _black * _luma), middle = Vector256.Create(128);
+                (y0, y1) = (y0 * _luma + gray, y1 * _luma + gray);
+                (b0, b1, r0, r1) = (b0 - middle, b1 - middle, r0 - middle, r1 - middle);
+                Interleave(
+                    Narrow(y0 + r0 * _redOfCr, y1 + r1 * _redOfCr, ToBits),
+                    Narrow(y0 + b0 * _greenOfCb + r0 * _greenOfCr, y1 + b1 * _greenOfCb + r1 * _greenOfCr, ToBits),
+                    Narrow(y0 + b0 * _blueOfCb, y1 + b1 * _blueOfCb, ToBits),
+                    pixels.Slice(3 * x, 3 * Lanes));
             }
         }
+        for (; x < luma.Length; x++)
+        {
+            int gray = Gray(luma[x]), blue = cb[x >> shift] - 128, red = cr[x >> shift] - 128;
+            pixels[3 * x] = Byte(gray + red * _redOfCr);
+            pixels[3 * x + 1] = Byte(gray + blue * _greenOfCb + red * _greenOfCr);
+            pixels[3 * x + 2] = Byte(gray + blue * _blueOfCb);
+        }
+    }
 
-        // Luma minus colour, turned round and brought to -112..112; the three add up to nothing, so that grey has no colour.
+    private static void LumaOfRgb(ReadOnlySpan<byte> pixels, Span<byte> luma)
+    {
+        int red = Fixed(LumaScale * RedWeight, Bits), green = Fixed(LumaScale * GreenWeight, Bits);
+        int blue = Fixed(LumaScale * BlueWeight, Bits);
+        const int Black = (16 << Bits) + Half;
+        int count = pixels.Length / 3, i = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            Vector256<int> black = Vector256.Create(Black);
+            for (; i + Lanes <= count; i += Lanes)
+            {
+                (Vector128<byte> r, Vector128<byte> g, Vector128<byte> b) = Separate(pixels.Slice(3 * i, 3 * Lanes));
+                (Vector256<int> r0, Vector256<int> r1) = Widen(r);
+                (Vector256<int> g0, Vector256<int> g1) = Widen(g);
+                (Vector256<int> b0, Vector256<int> b1) = Widen(b);
+                Narrow(r0 * red + g0 * green + b0 * blue + black, r1 * red + g1 * green + b1 * blue + black, Bits).CopyTo(luma[i..]);
+            }
+        }
+        for (; i < count; i++)
+            luma[i] = (byte)((red * pixels[3 * i] + green * pixels[3 * i + 1] + blue * pixels[3 * i + 2] + Black) >> Bits);
+    }
+
+    // Two rows, which may be the same, to a row of Cb and Cr.
+    private static void ChromaOfRgb(ReadOnlySpan<byte> upper, ReadOnlySpan<byte> lower, Chroma chroma, Span<byte> cb, Span<byte> cr)
+    {
+        int most = chroma.HorizontalShift + chroma.VerticalShift, shift = Bits + most, width = upper.Length / 3;
+        int gray = (128 << shift) + (Half << most), x = 0;
+        (int cbRed, int cbGreen, int cbBlue) = Weights(RedWeight, BlueWeight - 1, 1 - BlueWeight);
+        (int crRed, int crGreen, int crBlue) = Weights(RedWeight - 1, BlueWeight, 1 - RedWeight);
+        if (Vector128.IsHardwareAccelerated && chroma == Chroma.Sampling420)
+        {
+            for (; 2 * x + Lanes <= width; x += Lanes / 2)
+            {
+                (Vector128<byte> r, Vector128<byte> g, Vector128<byte> b) = Separate(upper.Slice(6 * x, 3 * Lanes));
+                (Vector128<byte> r1, Vector128<byte> g1, Vector128<byte> b1) = Separate(lower.Slice(6 * x, 3 * Lanes));
+                Vector256<int> red = Pairs(r, r1), green = Pairs(g, g1), blue = Pairs(b, b1);
+                Vector256<int> blues = red * cbRed + green * cbGreen + blue * cbBlue + Vector256.Create(gray);
+                Vector256<int> reds = red * crRed + green * crGreen + blue * crBlue + Vector256.Create(gray);
+                Vector128<byte> both = Narrow(blues, reds, shift);
+                both.GetLower().CopyTo(cb[x..]);
+                both.GetUpper().CopyTo(cr[x..]);
+            }
+        }
+        for (; x < cb.Length; x++)
+        {
+            int r = 0, g = 0, b = 0;
+            for (int i = 0; i < 1 << most; i++)
+            {
+                int column = Math.Min((x << chroma.HorizontalShift) + (i & chroma.HorizontalShift), width - 1);
+                ReadOnlySpan<byte> pixel = ((i >> chroma.HorizontalShift) == 0 ? upper : lower).Slice(3 * column, 3);
+                (r, g, b) = (r + pixel[0], g + pixel[1], b + pixel[2]);
+            }
+            cb[x] = (byte)((cbRed * r + cbGreen * g + cbBlue * b + gray) >> shift);
+            cr[x] = (byte)((crRed * r + crGreen * g + crBlue * b + gray) >> shift);
+        }
+
+        // Luma minus color, turned round and brought to -112..112; the three add up to nothing, so that gray has no color.
         static (int Red, int Green, int Blue) Weights(double red, double blue, double extent)
         {
             double scale = -ChromaScale / (2 * extent);
-            (int r, int b) = (Fixed(scale * red), Fixed(scale * blue));
+            (int r, int b) = (Fixed(scale * red, Bits), Fixed(scale * blue, Bits));
             return (r, -r - b, b);
         }
     }
 
-    private static int Fixed(double value) => (int)Math.Round(value * (1 << Bits), MidpointRounding.AwayFromZero);
+    // Sums over two pixels of two rows.
+    private static Vector256<int> Pairs(Vector128<byte> upper, Vector128<byte> lower)
+    {
+        Vector128<ushort> low = Vector128.Create((ushort)255);
+        Vector128<ushort> sums = (upper.AsUInt16() & low) + (upper.AsUInt16() >>> 8) + (lower.AsUInt16() & low) + (lower.AsUInt16() >>> 8);
+        (Vector128<uint> first, Vector128<uint> second) = Vector128.Widen(sums);
+        return Vector256.Create(first, second).AsInt32();
+    }
+
+    // Sixteen samples, or eight that serve two pixels each.
+    private static Vector128<byte> Samples(ReadOnlySpan<byte> samples, int shift) =>
+        shift == 0 ? Vector128.Create(samples[..Lanes]) : Vector128.Shuffle(
+            Vector128.Create(Vector64.Create(samples[..(Lanes / 2)]), Vector64<byte>.Zero),
+            Vector128.Create((byte)0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7));
+
+    private static (Vector256<int> First, Vector256<int> Second) Widen(Vector128<byte> bytes)
+    {
+        (Vector128<ushort> low, Vector128<ushort> high) = Vector128.Widen(bytes);
+        (Vector256<uint> first, Vector256<uint> second) = Vector256.Widen(Vector256.Create(low, high));
+        return (first.AsInt32(), second.AsInt32());
+    }
+
+    private static Vector128<byte> Narrow(Vector256<int> first, Vector256<int> second, int shift)
+    {
+        Vector256<int> most = Vector256.Create(255);
+        first = Vector256.Min(Vector256.Max(first >> shift, Vector256<int>.Zero), most);
+        second = Vector256.Min(Vector256.Max(second >> shift, Vector256<int>.Zero), most);
+        Vector256<short> words = Vector256.Narrow(first, second);
+        return Vector128.Narrow(words.GetLower().AsUInt16(), words.GetUpper().AsUInt16());
+    }
+
+    // r0 g0 b0 r1 ... from r, g and b; an index beyond the vector gives zero.
+    private static void Interleave(Vector128<byte> r, Vector128<byte> g, Vector128<byte> b, Span<byte> pixels)
+    {
+        const byte No = 255;
+        (Vector128.Shuffle(r, Vector128.Create((byte)0, No, No, 1, No, No, 2, No, No, 3, No, No, 4, No, No, 5))
+            | Vector128.Shuffle(g, Vector128.Create(No, 0, No, No, 1, No, No, 2, No, No, 3, No, No, 4, No, No))
+            | Vector128.Shuffle(b, Vector128.Create(No, No, 0, No, No, 1, No, No, 2, No, No, 3, No, No, 4, No))).CopyTo(pixels);
+        (Vector128.Shuffle(r, Vector128.Create(No, No, 6, No, No, 7, No, No, 8, No, No, 9, No, No, 10, No))
+            | Vector128.Shuffle(g, Vector128.Create(5, No, No, 6, No, No, 7, No, No, 8, No, No, 9, No, No, 10))
+            | Vector128.Shuffle(b, Vector128.Create(No, 5, No, No, 6, No, No, 7, No, No, 8, No, No, 9, No, No))).CopyTo(pixels[16..]);
+        (Vector128.Shuffle(r, Vector128.Create(No, 11, No, No, 12, No, No, 13, No, No, 14, No, No, 15, No, No))
+            | Vector128.Shuffle(g, Vector128.Create(No, No, 11, No, No, 12, No, No, 13, No, No, 14, No, No, 15, No))
+            | Vector128.Shuffle(b, Vector128.Create(10, No, No, 11, No, No, 12, No, No, 13, No, No, 14, No, No, 15))).CopyTo(pixels[32..]);
+    }
+
+    private static (Vector128<byte> R, Vector128<byte> G, Vector128<byte> B) Separate(ReadOnlySpan<byte> pixels)
+    {
+        const byte No = 255;
+        Vector128<byte> p = Vector128.Create(pixels[..16]), q = Vector128.Create(pixels[16..32]), s = Vector128.Create(pixels[32..48]);
+        return (
+            Vector128.Shuffle(p, Vector128.Create((byte)0, 3, 6, 9, 12, 15, No, No, No, No, No, No, No, No, No, No))
+                | Vector128.Shuffle(q, Vector128.Create(No, No, No, No, No, No, 2, 5, 8, 11, 14, No, No, No, No, No))
+                | Vector128.Shuffle(s, Vector128.Create(No, No, No, No, No, No, No, No, No, No, No, 1, 4, 7, 10, 13)),
+            Vector128.Shuffle(p, Vector128.Create((byte)1, 4, 7, 10, 13, No, No, No, No, No, No, No, No, No, No, No))
+                | Vector128.Shuffle(q, Vector128.Create(No, No, No, No, No, 0, 3, 6, 9, 12, 15, No, No, No, No, No))
+                | Vector128.Shuffle(s, Vector128.Create(No, No, No, No, No, No, No, No, No, No, No, 2, 5, 8, 11, 14)),
+            Vector128.Shuffle(p, Vector128.Create((byte)2, 5, 8, 11, 14, No, No, No, No, No, No, No, No, No, No, No))
+                | Vector128.Shuffle(q, Vector128.Create(No, No, No, No, No, 1, 4, 7, 10, 13, No, No, No, No, No, No))
+                | Vector128.Shuffle(s, Vector128.Create(No, No, No, No, No, No, No, No, No, No, 0, 3, 6, 9, 12, 15)));
+    }
+
+    private static int Fixed(double value, int bits) => (int)Math.Round(value * (1 << bits), MidpointRounding.AwayFromZero);
 }

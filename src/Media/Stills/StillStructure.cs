@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Lia.Media.Imaging;
+using Lia.Media.IO;
 
 namespace Lia.Media.Stills;
 
@@ -48,20 +49,14 @@ internal static class StillStructure
     /// </summary>
     public static StillFacts WebP(Stream file)
     {
-        Span<byte> chunk = stackalloc byte[12];
-        file.Position = 0;
-        file.ReadExactly(chunk);
         // The byte that makes the length of a last chunk even may be missing.
-        if (file.Length + 1 < BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]) + 8L) throw new EndOfStreamException();
+        if (file.Length + 1 < RiffChunks.Header(file)?.Length) throw new EndOfStreamException();
         StillFacts facts = new();
-        while (file.ReadAtLeast(chunk[..8], 8, throwOnEndOfStream: false) == 8)
+        foreach ((string name, long length, _) in RiffChunks.Of(file))
         {
-            long length = BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]), end = file.Position + length + (length & 1);
-            if (chunk.StartsWith("VP8L"u8) || chunk.StartsWith("ALPH"u8)) facts = facts with { IsForeign = true };
-            else if (chunk.StartsWith("ANIM"u8) || chunk.StartsWith("ANMF"u8)) facts = facts with { IsAnimation = true, IsForeign = true };
-            else if (chunk.StartsWith("EXIF"u8)) facts = facts with { Orientation = Orientation.Of(WithoutName(Bytes(file, length))) };
-            if (end >= file.Length) break;
-            file.Position = end;
+            if (name is "VP8L" or "ALPH") facts = facts with { IsForeign = true };
+            else if (name is "ANIM" or "ANMF") facts = facts with { IsAnimation = true, IsForeign = true };
+            else if (name == "EXIF") facts = facts with { Orientation = Orientation.Of(WithoutName(Bytes(file, length))) };
         }
         return facts;
 
@@ -69,39 +64,16 @@ internal static class StillStructure
         static ReadOnlySpan<byte> WithoutName(ReadOnlySpan<byte> exif) => exif.StartsWith("Exif\0\0"u8) ? exif[6..] : exif;
     }
 
-    /// <summary>
-    /// A header with its palette, then images and extensions, each a chain of blocks, to the second image or the trailer.
-    /// </summary>
+    /// <summary>To the second image, the trailer, or what no reader looks at.</summary>
     public static StillFacts Gif(Stream file)
     {
-        Span<byte> header = stackalloc byte[13], image = stackalloc byte[9];
-        file.Position = 0;
-        file.ReadExactly(header);
-        SkipPalette(header[10]);
-        for (int images = 0; ;)
+        int images = 0;
+        foreach (int kind in GifBlocks.Of(file))
         {
-            switch (images > 0 ? file.ReadByte() : Byte(file))
-            {
-                case 0x2c when images++ > 0:
-                    return new(true);
-                case 0x2c:
-                    file.ReadExactly(image);
-                    SkipPalette(image[8]);
-                    Byte(file); // of the codes
-                    break;
-                case 0x21:
-                    Byte(file); // its kind
-                    break;
-                default:
-                    return new(false); // the trailer, or what no reader looks at
-            }
-            for (int block; (block = Byte(file)) != 0;) Skip(file, block);
+            if (kind == GifBlocks.Image && images++ > 0) return new(true);
+            if (kind < 0 && images == 0) throw new EndOfStreamException();
         }
-
-        void SkipPalette(int flags)
-        {
-            if ((flags & 0x80) != 0) Skip(file, 3 << ((flags & 7) + 1));
-        }
+        return new(false);
     }
 
     /// <summary>Rows lie behind the header, each of a multiple of four bytes; a packed picture says how many bytes it has.</summary>

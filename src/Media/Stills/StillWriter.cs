@@ -7,7 +7,9 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace Lia.Media.Stills;
 
-/// <summary>Writes one picture through ImageSharp: JPEG of quality 95 with a color for every pixel, or WebP of quality 90.</summary>
+/// <summary>
+/// Writes one picture through ImageSharp: JPEG with a color for every pixel (of quality 95 unless asked for another), or WebP (90).
+/// </summary>
 internal sealed class StillWriter : IFrameWriter
 {
     private const int LongestSide = 65_535, LongestWebPSide = 16_383;
@@ -21,13 +23,14 @@ internal sealed class StillWriter : IFrameWriter
     /// <param name="path">The file to be made.</param>
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
+    /// <param name="quality">1 to 100; null for the format's usual.</param>
     /// <exception cref="MediaException">The format has no pictures so large, or the file cannot be made.</exception>
-    public StillWriter(string path, int width, int height)
+    public StillWriter(string path, int width, int height, int? quality = null)
     {
         (_path, _width, _height) = (path, width, height);
         bool isWebP = IsWebP(path);
-        _encoder = isWebP ? new WebpEncoder { FileFormat = WebpFileFormatType.Lossy, Quality = 90 }
-            : new JpegEncoder { Quality = 95, ColorType = JpegColorType.YCbCrRatio444 };
+        _encoder = isWebP ? new WebpEncoder { FileFormat = WebpFileFormatType.Lossy, Quality = quality ?? 90 }
+            : new JpegEncoder { Quality = quality ?? 95, ColorType = JpegColorType.YCbCrRatio444 };
         int most = isWebP ? LongestWebPSide : LongestSide;
         if (Math.Max(width, height) > most)
             throw new MediaException($"{path}: {width}x{height} cannot be written: its format has at most {most:N0} pixels a side.");

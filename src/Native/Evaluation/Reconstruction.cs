@@ -11,7 +11,7 @@ internal static class Reconstruction
     /// <returns>The mean over the frames, or null if there is none. It does not depend on the number of threads.</returns>
     public static ClipScores? Score(IEnumerable<RgbImage> frames, int size, Lpips? lpips)
     {
-        ConcurrentBag<FrameMeter> meters = [];
+        ConcurrentQueue<FrameMeter> meters = []; // a bag would keep them with the threads until it is finalized
         List<ClipScores> scores = [];
         Queue<Task<ClipScores>> measuring = new();
         foreach (RgbImage frame in frames)
@@ -19,9 +19,9 @@ internal static class Reconstruction
             if (measuring.Count > Environment.ProcessorCount) scores.Add(measuring.Dequeue().GetAwaiter().GetResult());
             measuring.Enqueue(Task.Run(() =>
             {
-                if (!meters.TryTake(out FrameMeter? meter)) meter = new(size, lpips);
+                if (!meters.TryDequeue(out FrameMeter? meter)) meter = new(size, lpips);
                 ClipScores score = meter.Measure(Part(frame, 1, size), Part(frame, 2, size));
-                meters.Add(meter);
+                meters.Enqueue(meter);
                 return score;
             }));
         }

@@ -1,18 +1,22 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace Lia;
 
-/// <summary>What computes: <see cref="Auto"/>, which is the default value, <see cref="Cpu"/>, <see cref="Cuda"/>, <see cref="CudaAt"/> or
-/// <see cref="Ilgpu"/>.</summary>
+/// <summary>What computes: <see cref="Auto"/>, which is the default value, <see cref="Cpu"/>, <see cref="Cuda"/>, <see cref="CudaAt"/>,
+/// <see cref="CudaAll"/> or <see cref="Ilgpu"/>.</summary>
 public readonly record struct Device : IParsable<Device>
 {
     /// <summary>What may be written for a device, in words.</summary>
-    internal const string Choices = "auto, cpu, cuda, cuda:N or ilgpu";
+    internal const string Choices = "auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or ilgpu";
 
-    private const string CudaWord = "cuda", Numbered = "cuda:";
+    private const string CudaWord = "cuda", Numbered = "cuda:", AllWord = "all";
 
-    private Device(DeviceKind kind, int? ordinal = null) => (Kind, Ordinal) = (kind, ordinal);
+    // As they are written, so that equal devices are equal values: "1", "0,2", "all"; null for the first.
+    private readonly string? _numbers;
+
+    private Device(DeviceKind kind, string? numbers = null) => (Kind, _numbers) = (kind, numbers);
 
     /// <summary>The fastest device there is: CUDA where there is a GPU that can hold the network, else the processor.</summary>
     public static Device Auto => default;
@@ -22,6 +26,9 @@ public readonly record struct Device : IParsable<Device>
 
     /// <summary>The first NVIDIA GPU that can be used (compute capability 7.5 and up).</summary>
     public static Device Cuda => new(DeviceKind.Cuda);
+
+    /// <summary>Every NVIDIA GPU that can be used: see <see cref="CudaAt"/>.</summary>
+    public static Device CudaAll => new(DeviceKind.Cuda, AllWord);
 
     /// <summary>
     /// The exact kernels, compiled by ILGPU's own compiler, on the accelerator that ILGPU finds: the first on CUDA, else on OpenCL, which
@@ -33,19 +40,37 @@ public readonly record struct Device : IParsable<Device>
     /// <summary>Which of the four it is.</summary>
     internal DeviceKind Kind { get; }
 
-    /// <summary>The number of the GPU, as the driver counts; null for the first that can be used.</summary>
-    internal int? Ordinal { get; }
+    /// <summary>Whether GPUs are named by their numbers, or all of them are meant.</summary>
+    internal bool IsNumbered => _numbers is not null;
 
-    /// <summary>An NVIDIA GPU by its number.</summary>
-    /// <param name="ordinal">From 0, as the driver counts and <c>lia info</c> lists them.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
-    public static Device CudaAt(int ordinal)
+    /// <summary>Whether it may be several GPUs.</summary>
+    internal bool MayBeSeveral => _numbers is not null && (_numbers == AllWord || _numbers.Contains(',', StringComparison.Ordinal));
+
+    /// <summary>The numbers of the GPUs, as the driver counts; empty for <see cref="CudaAll"/>, and where none are named.</summary>
+    internal ImmutableArray<int> Ordinals => _numbers is null or AllWord ? []
+        : [.. _numbers.Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
+
+    /// <summary>
+    /// NVIDIA GPUs by their numbers. Several hold the network each and share the batches of a clip; with GPUs of one kind the frames are
+    /// those of one GPU, bit for bit. One that fails is not used any more, and the others do its work.
+    /// </summary>
+    /// <param name="ordinals">At least one, from 0, each once, as the driver counts and <c>lia info</c> lists them; the first one's first
+    /// frame is waited for, the others join.</param>
+    /// <exception cref="ArgumentException">There is none, or one is there twice.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative.</exception>
+    public static Device CudaAt(params ReadOnlySpan<int> ordinals)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(ordinal);
-        return new(DeviceKind.Cuda, ordinal);
+        if (ordinals.IsEmpty) throw new ArgumentException("No GPU is named.", nameof(ordinals));
+        foreach (int ordinal in ordinals) ArgumentOutOfRangeException.ThrowIfNegative(ordinal, nameof(ordinals));
+        for (int i = 1; i < ordinals.Length; i++)
+        {
+            if (ordinals[..i].Contains(ordinals[i])) throw new ArgumentException($"GPU {ordinals[i]} is named twice.", nameof(ordinals));
+        }
+        return new(DeviceKind.Cuda, string.Join(',', ordinals.ToArray().Select(ordinal => ordinal.ToString(CultureInfo.InvariantCulture))));
     }
 
-    /// <summary>Reads a device: <c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>cuda:1</c> or <c>ilgpu</c>, in letters of either case.</summary>
+    /// <summary>Reads a device: <c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>cuda:1</c>, <c>cuda:0,2</c>, <c>cuda:all</c> or <c>ilgpu</c>, in
+    /// letters of either case.</summary>
     /// <param name="text">What is written.</param>
     /// <exception cref="FormatException">It is none of them; the message lists the choices.</exception>
     public static Device Parse(string text)
@@ -70,8 +95,7 @@ public readonly record struct Device : IParsable<Device>
         TryParse(s, out result);
 
     /// <summary>As <see cref="Parse(string)"/> reads it.</summary>
-    public override string ToString() =>
-        Ordinal is { } ordinal ? string.Create(CultureInfo.InvariantCulture, $"{Numbered}{ordinal}") : Kind switch
+    public override string ToString() => _numbers is not null ? Numbered + _numbers : Kind switch
     {
         DeviceKind.Cpu => "cpu",
         DeviceKind.Cuda => CudaWord,
@@ -88,22 +112,26 @@ public readonly record struct Device : IParsable<Device>
         {
             "cpu" => Cpu,
             CudaWord => Cuda,
+            Numbered + AllWord => CudaAll,
             "ilgpu" => Ilgpu,
             _ => default,
         };
         if (device != default || word == "auto") return null;
         if (word.StartsWith(Numbered, StringComparison.Ordinal))
         {
-            string number = word[Numbered.Length..];
-            if (number == "all" || number.Contains(',', StringComparison.Ordinal))
-                return $"is one GPU so far: several GPUs, as in '{text}', are not supported yet; name one, such as cuda:0.";
-            if (int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal))
+            List<int> ordinals = [];
+            foreach (string number in word[Numbered.Length..].Split(','))
             {
-                device = CudaAt(ordinal);
-                return null;
+                if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal)) return Refusal();
+                if (ordinals.Contains(ordinal)) return $"names GPU {ordinal} twice in '{text}'.";
+                ordinals.Add(ordinal);
             }
+            device = CudaAt([.. ordinals]);
+            return null;
         }
-        return $"is {Choices}, not '{text}'.";
+        return Refusal();
+
+        string Refusal() => $"is {Choices}, not '{text}'.";
     }
 }
 

@@ -127,7 +127,7 @@ public sealed unsafe class CpuExecutor : IExecutor
                 _decoder.Run(Tap);
             }
         }
-        // Their finalisers free memory that the plan reached only through pointers.
+        // Their finalizers free memory that the plan reached only through pointers.
         GC.KeepAlive(own);
         GC.KeepAlive(this);
     }

@@ -8,35 +8,42 @@ namespace Lia.Network.Cuda;
 /// <content>From bytes to codes and from latents to bytes, on the device.</content>
 public sealed partial class CudaExecutor
 {
+    /// <summary>Numbers of frames that there are plans for where their number varies from pass to pass: less than a third of a pass is
+    /// computed for nobody.</summary>
+    internal static ReadOnlySpan<int> PassSizes => [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
+
     /// <inheritdoc/>
     /// <exception cref="Gpu.Runtime.AcceleratorOutOfMemoryException">The device or the host has too little memory left.</exception>
-    public IMotionPipe OpenMotion(int batch)
+    public IMotionPipe OpenMotion(int batch, bool varies = false)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        return new CudaMotionPipe(this, _loader, batch);
+        if (varies) PreparePasses(batch, CudaPlanKind.PixelsIn, CudaPlanKind.Encoder);
+        return new CudaMotionPipe(this, _loader, batch, varies);
     }
 
     /// <inheritdoc/>
     /// <exception cref="Gpu.Runtime.AcceleratorOutOfMemoryException">The device or the host has too little memory left.</exception>
-    public IPicturePipe OpenPictures(int batch)
+    public IPicturePipe OpenPictures(int batch, bool varies = false)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        return new CudaPicturePipe(this, _loader, batch);
+        if (varies) PreparePasses(batch, CudaPlanKind.PixelsOut, CudaPlanKind.SynthesisOfMany);
+        return new CudaPicturePipe(this, _loader, batch, varies);
     }
 
     /// <summary>Puts the encoding of driving frames into the stream.</summary>
     /// <param name="pixels">RGB [count, S, S, 3].</param>
     /// <param name="count">Number of frames.</param>
     /// <param name="codes">Receives alpha [count, motion].</param>
-    internal void EnqueueMotion(ArrayView<byte> pixels, int count, ArrayView<float> codes)
+    /// <param name="varies">Whether plans of <see cref="PassSizes"/> run them.</param>
+    internal void EnqueueMotion(ArrayView<byte> pixels, int count, ArrayView<float> codes, bool varies = false)
     {
         int motion = Architecture.Motion;
         for (int first = 0, part; first < count; first += part)
         {
-            CudaPlan encoder = Fit(CudaPlanKind.Encoder, count - first, out part);
-            CudaPlan input = Plan(CudaPlanKind.PixelsIn, part);
+            CudaPlan encoder = Fit(CudaPlanKind.Encoder, count - first, varies, out part);
+            CudaPlan input = Plan(CudaPlanKind.PixelsIn, varies ? PassSize(part) : part);
             Copy(pixels, first * PictureLength, _buffers!.Pixels.View, 0, part * PictureLength);
             input.Enqueue(_stream);
             encoder.Enqueue(_stream);
@@ -45,27 +52,62 @@ public sealed partial class CudaExecutor
     }
 
     /// <summary>Puts the decoding of latents into the stream.</summary>
-    /// <param name="source">From <see cref="EncodeSource"/>.</param>
+    /// <param name="sources">From <see cref="EncodeSource"/>: one for all frames, or one for each.</param>
     /// <param name="latents">[count, style].</param>
     /// <param name="count">Number of frames.</param>
     /// <param name="pixels">Receives RGB [count, S, S, 3].</param>
     /// <param name="faults">Receives 1 for every frame with a value that is not a finite number, 0 for the others.</param>
-    /// <exception cref="ArgumentException">The source is another executor's.</exception>
-    internal void EnqueuePictures(EncodedSource source, ArrayView<float> latents, int count, ArrayView<byte> pixels, ArrayView<int> faults)
+    /// <param name="varies">Whether plans of <see cref="PassSizes"/> run them.</param>
+    /// <exception cref="ArgumentException">A source is another executor's.</exception>
+    internal void EnqueuePictures(ReadOnlySpan<EncodedSource> sources, ArrayView<float> latents, int count, ArrayView<byte> pixels,
+        ArrayView<int> faults, bool varies = false)
     {
         int style = Architecture.Style;
-        Select(source);
+        CheckOwn(sources);
         faults.MemSet(_stream, 0);
         for (int first = 0, part; first < count; first += part)
         {
-            CudaPlan synthesis = Fit(CudaPlanKind.Synthesis, count - first, out part);
-            CudaPlan output = Plan(CudaPlanKind.PixelsOut, part);
+            CudaPlan synthesis = FitDecoder(sources, first, count - first, varies, out part);
+            CudaPlan output = Plan(CudaPlanKind.PixelsOut, varies ? PassSize(part) : part);
             Copy(latents, first * style, _buffers!.Latents.View, 0, part * style);
             synthesis.Enqueue(_stream);
             output.Enqueue(_stream);
             FiniteCheck.Prepare(_loader, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part,
                 ValuesPerFrame = PictureLength }).Enqueue(_stream);
             Copy(_buffers.Pixels.View, 0, pixels, first * PictureLength, part * PictureLength);
+        }
+    }
+
+    /// <summary>The smallest of <see cref="PassSizes"/> that holds so many frames.</summary>
+    internal static int PassSize(int frames)
+    {
+        foreach (int size in PassSizes)
+        {
+            if (size >= frames) return size;
+        }
+        return frames;
+    }
+
+    /// <summary>Makes the plans of all passes up to a number of frames, the largest first: a larger one moves those that there
+    /// are.</summary>
+    private void PreparePasses(int most, params ReadOnlySpan<CudaPlanKind> kinds)
+    {
+        try
+        {
+            foreach (CudaPlanKind kind in kinds)
+            {
+                _ = Fit(kind, most, varies: true, out int frames);
+                for (int i = PassSizes.Length - 1; i >= 0; i--)
+                {
+                    // One frame has one source.
+                    bool isOne = kind == CudaPlanKind.SynthesisOfMany && PassSizes[i] == 1;
+                    if (PassSizes[i] < frames) _ = Plan(isOne ? CudaPlanKind.Synthesis : kind, PassSizes[i]);
+                }
+            }
+        }
+        catch (AcceleratorException failure)
+        {
+            throw _loader.Explain(failure);
         }
     }
 

@@ -50,12 +50,10 @@ public sealed partial class CudaExecutor : IExecutor
     private readonly CudaWeights _weights;
     private readonly AcceleratorStream _stream;
     private readonly List<MemoryBuffer1D<float, Stride1D.Dense>> _grids = [];
-    private readonly MemoryBuffer1D<float, Stride1D.Dense> _featureMemory;
-    private readonly ICudaActivation[] _features; // What the decoder's plans read: the current source's.
     private readonly Dictionary<(CudaPlanKind Kind, int Frames, bool IsTapped), CudaPlan> _plans = [];
     private CudaFrameBuffers? _buffers;
+    private CudaFeatureSlots? _slots;
     private MemoryBuffer1D<float, Stride1D.Dense>? _arena;
-    private EncodedSource? _currentSource;
     private int _mostFrames = MostFrames;
     private bool _isDisposed;
 
@@ -96,7 +94,6 @@ public sealed partial class CudaExecutor : IExecutor
             }
             Basis = basis.GetAwaiter().GetResult();
             foreach (SynthesisLevel level in _graph.Synthesis.Levels) _grids.Add(loader.Allocate1D(LiaGraph.WarpGrid(level.Resolution)));
-            (_featureMemory, _features) = CudaEncodedSource.AllocateFeatures(loader, _weights, _graph);
         }
         catch (Exception e)
         {
@@ -128,6 +125,9 @@ public sealed partial class CudaExecutor : IExecutor
 
     /// <inheritdoc/>
     public int PreferredBatch => 8; // Fills the device at 256; memory stays small.
+
+    /// <inheritdoc/>
+    public bool KeepsBatches { get; set; }
 
     /// <summary>Bytes of activations that the largest number of frames so far needs at once.</summary>
     public long ArenaBytes => _arena?.LengthInBytes ?? 0;
@@ -183,7 +183,7 @@ public sealed partial class CudaExecutor : IExecutor
         {
             for (int first = 0, frames; first < count; first += frames)
             {
-                CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, out frames);
+                CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, varies: false, out frames);
                 _buffers!.Images.View.CopyFromCPU(_stream, images.Slice(first * PictureLength, frames * PictureLength));
                 plan.Enqueue(_stream, Tap);
                 Span<float> part = codes.Slice(first * motion, frames * motion);
@@ -202,7 +202,16 @@ public sealed partial class CudaExecutor : IExecutor
     /// <exception cref="AcceleratorOutOfMemoryException">The device has too little memory left.</exception>
     /// <exception cref="CudaException">The device failed.</exception>
     /// <exception cref="NotSupportedException">The accelerator of ILGPU failed.</exception>
-    public void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames)
+    public void Synthesize(EncodedSource source, ReadOnlySpan<float> latents, int count, Span<float> frames) =>
+        Synthesize([source], latents, count, frames);
+
+    /// <inheritdoc/>
+    /// <inheritdoc cref="Synthesize(EncodedSource, ReadOnlySpan{float}, int, Span{float})" path="/exception"/>
+    public void Synthesize(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents, Span<float> frames) =>
+        Synthesize(sources, latents, sources.Length, frames);
+
+    // One source for all frames, or one for each.
+    private void Synthesize(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents, int count, Span<float> frames)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         int style = Architecture.Style;
@@ -210,10 +219,10 @@ public sealed partial class CudaExecutor : IExecutor
         ExecutorArguments.CheckLength(frames.Length, count, PictureLength, nameof(frames));
         try
         {
-            Select(source);
+            CheckOwn(sources);
             for (int first = 0, part; first < count; first += part)
             {
-                CudaPlan plan = Fit(CudaPlanKind.Synthesis, count - first, out part);
+                CudaPlan plan = FitDecoder(sources, first, count - first, varies: false, out part);
                 _buffers!.Latents.View.CopyFromCPU(_stream, latents.Slice(first * style, part * style));
                 plan.Enqueue(_stream, Tap);
                 _buffers.Frames.View.CopyToCPU(_stream, frames.Slice(first * PictureLength, part * PictureLength));
@@ -238,7 +247,7 @@ public sealed partial class CudaExecutor : IExecutor
             foreach (CudaPlan plan in _plans.Values) plan.Dispose();
             _arena?.Dispose();
             _buffers?.Dispose();
-            _featureMemory?.Dispose();
+            _slots?.Dispose();
             foreach (MemoryBuffer1D<float, Stride1D.Dense> grid in _grids) grid.Dispose();
             _weights?.Dispose();
             _stream?.Dispose();
@@ -267,20 +276,30 @@ public sealed partial class CudaExecutor : IExecutor
     /// <summary>
     /// The plan for as many of <paramref name="wanted"/> frames as run together: fewer where the device's memory is short.
     /// </summary>
-    private CudaPlan Fit(CudaPlanKind kind, int wanted, out int frames)
+    private CudaPlan Fit(CudaPlanKind kind, int wanted, bool varies, out int frames)
     {
         while (true)
         {
             frames = Math.Min(wanted, _mostFrames);
             try
             {
-                return Plan(kind, frames);
+                return Plan(kind, varies ? PassSize(frames) : frames);
             }
-            catch (AcceleratorOutOfMemoryException) when (frames > 1)
+            catch (AcceleratorOutOfMemoryException) when (frames > 1 && !KeepsBatches)
             {
                 _mostFrames = frames / 2;
             }
         }
+    }
+
+    /// <summary>The decoder's plan for as many of <paramref name="wanted"/> frames as run together, their sources where it reads
+    /// them.</summary>
+    private CudaPlan FitDecoder(ReadOnlySpan<EncodedSource> sources, int first, int wanted, bool varies, out int frames)
+    {
+        bool isShared = sources.Length == 1;
+        CudaPlan plan = Fit(isShared ? CudaPlanKind.Synthesis : CudaPlanKind.SynthesisOfMany, wanted, varies, out frames);
+        _slots!.Fill(_stream, isShared ? sources : sources.Slice(first, frames));
+        return plan;
     }
 
     /// <summary>The plan for a number of frames, made at the first call.</summary>
@@ -293,7 +312,15 @@ public sealed partial class CudaExecutor : IExecutor
             Forget();
             _buffers?.Dispose();
             _buffers = null;
-            _buffers = new(_loader, Architecture, frames);
+            _buffers = new(_loader, _stream, Architecture, frames);
+        }
+        int slots = kind == CudaPlanKind.SynthesisOfMany ? frames : 1;
+        if (_slots == null || _slots.Count < slots)
+        {
+            Forget();
+            _slots?.Dispose();
+            _slots = null;
+            _slots = new(_loader, _stream, _weights, _graph, slots);
         }
         // Once to learn the arena's size, again with addresses. A larger arena moves every plan.
         long length = Build(kind, frames, isTapped, new(null)).ArenaLength;
@@ -310,15 +337,14 @@ public sealed partial class CudaExecutor : IExecutor
         return plan;
     }
 
-    /// <summary>Makes a source's features those the decoder's plans read.</summary>
-    internal void Select(EncodedSource source)
+    private void CheckOwn(ReadOnlySpan<EncodedSource> sources)
     {
-        if (source is not CudaEncodedSource own || own.Owner != this)
-            throw new ArgumentException("The source was encoded by another executor.", nameof(source));
-        ObjectDisposedException.ThrowIf(own.IsDisposed, own);
-        if (_currentSource == source) return;
-        for (int i = 0; i < _features.Length; i++) _features[i].Memory.CopyFrom(_stream, own.Features[i].Memory);
-        _currentSource = source;
+        foreach (EncodedSource source in sources)
+        {
+            if (source is not CudaEncodedSource own || own.Owner != this)
+                throw new ArgumentException("The source was encoded by another executor.", nameof(sources));
+            ObjectDisposedException.ThrowIf(own.IsDisposed, own);
+        }
     }
 
     private CudaPlan Build(CudaPlanKind kind, int frames, bool isTapped, ArenaLayout arena)
@@ -334,8 +360,11 @@ public sealed partial class CudaExecutor : IExecutor
                 builder.Encoder(new(buffers.Images.View, buffers.Appearance.View, buffers.Codes.View,
                     IsSource: kind == CudaPlanKind.Source));
                 break;
-            case CudaPlanKind.Synthesis:
-                builder.Decoder(new(buffers.Latents.View, _features, [.. _grids.Select(grid => grid.View)], buffers.Frames.View));
+            case CudaPlanKind.Synthesis or CudaPlanKind.SynthesisOfMany:
+                long stride = kind == CudaPlanKind.SynthesisOfMany ? _slots!.Length : 0;
+                builder.Decoder(new(
+                    buffers.Latents.View, _slots!.Features, checked((int)stride), [.. _grids.Select(grid => grid.View)],
+                        buffers.Frames.View));
                 break;
             case CudaPlanKind.PixelsOut:
                 builder.PixelsOut(Architecture.Size, buffers.Frames.View, buffers.Pixels.View);

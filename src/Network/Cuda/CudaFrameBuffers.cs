@@ -8,16 +8,29 @@ namespace Lia.Network.Cuda;
 /// <summary>What goes into and comes out of the plans, outside the arena: it lives from one plan to the next.</summary>
 internal sealed class CudaFrameBuffers : IDisposable
 {
-    public CudaFrameBuffers(KernelLoader loader, ModelArchitecture architecture, int capacity)
+    private readonly List<IDisposable> _owned = [];
+
+    public CudaFrameBuffers(KernelLoader loader, AcceleratorStream stream, ModelArchitecture architecture, int capacity)
     {
         Capacity = capacity;
         int picture = architecture.PictureLength();
-        Pixels = loader.Allocate1D<byte>((long)capacity * picture);
-        Images = loader.Allocate1D<float>((long)capacity * picture);
-        Appearance = loader.Allocate1D<float>((long)capacity * architecture.Style);
-        Codes = loader.Allocate1D<float>((long)capacity * architecture.Motion);
-        Latents = loader.Allocate1D<float>((long)capacity * architecture.Style);
-        Frames = loader.Allocate1D<float>((long)capacity * picture);
+        try
+        {
+            Pixels = Own(loader.Allocate1D<byte>((long)capacity * picture));
+            Images = Own(loader.Allocate1D<float>((long)capacity * picture));
+            Appearance = Own(loader.Allocate1D<float>((long)capacity * architecture.Style));
+            Codes = Own(loader.Allocate1D<float>((long)capacity * architecture.Motion));
+            Latents = Own(loader.Allocate1D<float>((long)capacity * architecture.Style));
+            Frames = Own(loader.Allocate1D<float>((long)capacity * picture));
+            // A plan may have more frames than are put in: what it reads for the others is defined.
+            Pixels.MemSetToZero(stream);
+            Latents.MemSetToZero(stream);
+        }
+        catch
+        {
+            Dispose(); // Fewer frames are tried next, and need the room.
+            throw;
+        }
     }
 
     /// <summary>Frames there is room for.</summary>
@@ -43,11 +56,13 @@ internal sealed class CudaFrameBuffers : IDisposable
 
     public void Dispose()
     {
-        Pixels.Dispose();
-        Images.Dispose();
-        Appearance.Dispose();
-        Codes.Dispose();
-        Latents.Dispose();
-        Frames.Dispose();
+        foreach (IDisposable owned in _owned) owned.Dispose();
+        _owned.Clear();
+    }
+
+    private MemoryBuffer1D<T, Stride1D.Dense> Own<T>(MemoryBuffer1D<T, Stride1D.Dense> buffer) where T : unmanaged
+    {
+        _owned.Add(buffer);
+        return buffer;
     }
 }

@@ -130,7 +130,7 @@ internal abstract class CudaPixelPipe : IPixelPipe
 }
 
 /// <summary>From driving pictures to motion codes.</summary>
-internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader, int batch)
+internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader, int batch, bool varies)
     : CudaPixelPipe(executor, loader, batch, executor.Architecture.Motion), IMotionPipe
 {
     public void Submit(ReadOnlySpan<byte[]> pictures)
@@ -146,7 +146,7 @@ internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader,
             Loader.Record(Copies, batch.Copied);
             Loader.Wait(Compute, batch.Copied);
             Loader.Record(Compute, batch.ComputeStart);
-            Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View);
+            Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View, varies);
             Down(Compute, batch.Vectors.View, batch.HostVectors, count * VectorLength);
             Loader.Record(Compute, batch.Computed);
             Submitted();
@@ -168,10 +168,15 @@ internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader,
 }
 
 /// <summary>From latents to pictures.</summary>
-internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader, int batch)
+internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader, int batch, bool varies)
     : CudaPixelPipe(executor, loader, batch, executor.Architecture.Style), IPicturePipe
 {
-    public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count)
+    public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count) => Submit([source], latents, count);
+
+    public void Submit(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents) => Submit(sources, latents, sources.Length);
+
+    // One source for all pictures, or one for each.
+    private void Submit(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents, int count)
     {
         CudaPixelBatch batch = Next(count);
         ExecutorArguments.CheckLength(latents.Length, count, VectorLength, nameof(latents));
@@ -180,7 +185,7 @@ internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader
         {
             Loader.Record(Compute, batch.ComputeStart);
             Up(Compute, batch.HostVectors, batch.Vectors.View, latents.Length);
-            Executor.EnqueuePictures(source, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View);
+            Executor.EnqueuePictures(sources, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View, varies);
             Loader.Record(Compute, batch.Computed);
             Loader.Wait(Copies, batch.Computed);
             Loader.Record(Copies, batch.CopyStart);
@@ -195,7 +200,7 @@ internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader
         }
     }
 
-    public int Receive(ReadOnlySpan<byte[]> pictures)
+    public int Receive(ReadOnlySpan<byte[]> pictures, Span<bool> faults = default)
     {
         CudaPixelBatch batch = Oldest();
         if (pictures.Length != batch.Count)
@@ -204,6 +209,8 @@ internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader
         batch.Copied.Synchronize();
         for (int i = 0; i < pictures.Length; i++) batch.HostPixels.Span.Slice(i * PictureLength, PictureLength).CopyTo(pictures[i]);
         Received(new(TimeSpan.Zero, batch.ComputeTime, batch.CopyTime));
-        return batch.HostFaults.Span[..pictures.Length].IndexOfAnyExcept(0);
+        ReadOnlySpan<int> isFaulty = batch.HostFaults.Span[..pictures.Length];
+        for (int i = 0; i < faults.Length; i++) faults[i] = isFaulty[i] != 0;
+        return isFaulty.IndexOfAnyExcept(0);
     }
 }

@@ -30,17 +30,35 @@ public sealed class GpuOpening : IDisposable
         _opening = Task.Run(open);
     }
 
-    /// <summary>Refuses a CUDA device that is not there, before anything else is done.</summary>
-    /// <param name="ordinal">Its number, as the driver counts; null for the first that can be used.</param>
-    /// <exception cref="GpuUnavailableException">There is none, or none of that number.</exception>
-    public static void DemandCuda(int? ordinal) => _ = Tell(() => Find(ordinal));
+    /// <summary>Finds CUDA devices, before anything else is done.</summary>
+    /// <param name="ordinals">Their numbers, as the driver counts; empty for all that can be used.</param>
+    /// <returns>At least one, in the order of the numbers.</returns>
+    /// <exception cref="GpuUnavailableException">There is none, or none of some number; the message says which there are.</exception>
+    public static ImmutableArray<CudaDeviceInfo> FindCuda(ImmutableArray<int> ordinals) => Tell(() =>
+        Find(CudaDeviceInfo.Enumerate(), ordinals, static device => (device.Ordinal, device.Properties.Name)));
 
-    /// <summary>Begins to open a CUDA device; whether it is there shows in <see cref="Load"/>.</summary>
-    /// <param name="ordinal">Its number, as the driver counts; null takes the first that can be used.</param>
-    public static GpuOpening OnCuda(int? ordinal) => new(() => Find(ordinal).Open(), isStock: false);
+    /// <summary>Begins to open a CUDA device.</summary>
+    /// <param name="device">One of <see cref="FindCuda"/>; null takes the first that can be used, and whether there is one shows in
+    /// <see cref="Load"/>.</param>
+    public static GpuOpening OnCuda(CudaDeviceInfo? device) =>
+        new(() => (device ?? CudaDeviceInfo.Enumerate()[0]).Open(), isStock: false);
 
     /// <summary>Begins to open the accelerator that ILGPU finds, for kernels of its own compiler.</summary>
     public static GpuOpening OnIlgpu() => new(() => StockAccelerators.Open(), isStock: true);
+
+    /// <summary>Finds devices by their numbers.</summary>
+    /// <param name="devices">All there are.</param>
+    /// <param name="ordinals">The numbers; empty for all.</param>
+    /// <param name="describe">The number of a device, and its name.</param>
+    /// <exception cref="GpuUnavailableException">There is none of one of the numbers; the message says which there are.</exception>
+    internal static ImmutableArray<T> Find<T>(
+        ImmutableArray<T> devices, ImmutableArray<int> ordinals, Func<T, (int Ordinal, string Name)> describe) where T : class
+    {
+        if (ordinals.IsEmpty) return devices;
+        return [.. ordinals.Select(ordinal => devices.FirstOrDefault(device => describe(device).Ordinal == ordinal)
+            ?? throw new GpuUnavailableException($"there is no device {ordinal} that can be used, but "
+                + string.Join(", ", devices.Select(describe).Select(device => $"{device.Ordinal} ({device.Name})")), isAbsent: false))];
+    }
 
     /// <summary>Waits until the device is open, and packs a checkpoint onto it.</summary>
     /// <param name="weights">Read during the call only.</param>
@@ -90,16 +108,6 @@ public sealed class GpuOpening : IDisposable
             else _ = opening.Exception; // seen
         },
         TaskScheduler.Default);
-
-    private static CudaDeviceInfo Find(int? ordinal)
-    {
-        ImmutableArray<CudaDeviceInfo> devices = CudaDeviceInfo.Enumerate();
-        if (ordinal is null) return devices[0];
-        return devices.FirstOrDefault(device => device.Ordinal == ordinal) ?? throw new GpuUnavailableException(
-            $"there is no device {ordinal} that can be used, but " +
-                $"{string.Join(", ", devices.Select(device => $"{device.Ordinal} ({device.Properties.Name})"))}",
-            isAbsent: false);
-    }
 
     private static T Tell<T>(Func<T> step, bool isStock = false)
     {

@@ -111,7 +111,8 @@ internal sealed class Gate
 
         // A proxy may have taken the s off https; a port that is not said is that of the scheme.
         static bool Same(Uri origin, HostString host) =>
-            (origin.HostNameType == UriHostNameType.IPv6 ? origin.Host : origin.IdnHost).Equals(host.Host, StringComparison.OrdinalIgnoreCase)
+            (origin.HostNameType == UriHostNameType.IPv6 ? origin.Host : origin.IdnHost)
+                .Equals(host.Host, StringComparison.OrdinalIgnoreCase)
             && (host.Port is { } port ? origin.Port == port : origin.IsDefaultPort);
     }
 
@@ -122,7 +123,8 @@ internal sealed class Gate
     {
         const string Scheme = "Bearer ";
         string? authorization = request.Headers[HeaderNames.Authorization];
-        return (authorization?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) == true && Matches(authorization[Scheme.Length..].Trim()))
+        return (authorization?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) == true
+                && Matches(authorization[Scheme.Length..].Trim()))
             || (request.Cookies.TryGetValue(Cookie, out string? cookie) && Matches(cookie));
     }
 

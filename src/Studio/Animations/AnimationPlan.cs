@@ -19,7 +19,7 @@ internal enum Motive
 /// <summary>What is to be done, read from options with the names of the command line.</summary>
 internal sealed class AnimationPlan
 {
-    private const int MostLoops = 1000, MostSteps = 1000, MostEdits = 256;
+    private const int MostLoops = 1000, MostSteps = 1000, MostEdits = 256, MostRows = 2160;
     private const float DefaultDelta = 3;
 
     private readonly List<string> _arguments = [];
@@ -147,6 +147,18 @@ internal sealed class AnimationPlan
                 Options = Options with { Loops = loops };
                 Say(name, value.GetRawText());
                 break;
+            case "size":
+                int rows = Integer(name, value);
+                if (rows is < 1 or > MostRows) throw ProblemException.Bad($"size is a number from 1 to {MostRows}.");
+                Options = Options with { OutputHeight = rows };
+                Say(name, value.GetRawText());
+                break;
+            case "quality":
+                int quality = Integer(name, value);
+                if (quality is < 1 or > 100) throw ProblemException.Bad("quality is a number from 1 to 100.");
+                Options = Options with { Quality = quality };
+                Say(name, value.GetRawText());
+                break;
             case "ping-pong":
                 Options = Options with { PingPong = Flag(name, value) };
                 break;
@@ -206,7 +218,8 @@ internal sealed class AnimationPlan
     }
 
     private static bool Known(string name) => name is "mode" or "strength" or "smooth" or "start-frame" or "loop" or "ping-pong" or "frames"
-        or "driving-crop" or "paste-back" or "side-by-side" or "source-video" or "no-audio" or "normalize" or "background";
+        or "driving-crop" or "paste-back" or "side-by-side" or "source-video" or "no-audio" or "normalize" or "background"
+        or "size" or "quality";
 
     private string Say(string name, string value)
     {
@@ -227,9 +240,9 @@ internal sealed class AnimationPlan
         value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 and <= 200 } text ? text
             : throw ProblemException.Bad($"{name} is a text.");
 
-    private static IEnumerable<string> Texts(string name, JsonElement value) =>
+    private static string[] Texts(string name, JsonElement value) =>
         value.ValueKind == JsonValueKind.Array && value.GetArrayLength() is > 0 and <= MostEdits
-            ? value.EnumerateArray().Select(text => Text(name, text)).ToArray()
+            ? [.. value.EnumerateArray().Select(text => Text(name, text))]
             : throw ProblemException.Bad($"{name} is an array of texts.");
 
     private static float Number(string name, JsonElement value) =>

@@ -104,7 +104,8 @@ internal sealed class AnimationRunner(
         try
         {
             animator ??= new Animator(settings.Model, null, cancel);
-            Clean(place, running);
+            // What a run has left that did not end.
+            AnimationFiles.Keep(place, AnimationFiles.Source(place), AnimationFiles.Driving(place, running.Motive));
             AnimationResult result = Make(animator, running, place, cancel);
             metrics.Made(result.Frames, "animation");
             store.Change(id, one => Ended(one, Status.Done) with { Result = result });
@@ -169,22 +170,18 @@ internal sealed class AnimationRunner(
     private static AnimationRecord Ended(AnimationRecord animation, Status status) =>
         animation with { Status = status, Finished = DateTimeOffset.UtcNow };
 
-    /// <summary>What was uploaded goes with the work it was uploaded for.</summary>
+    /// <summary>What was uploaded goes with the work it was uploaded for. What cannot be removed now goes at the next start.</summary>
     private void RemoveInputs(AnimationRecord animation)
     {
         string place = folder.Animation(animation.Id);
-        if (animation.Status != Status.Done) PrivateFolder.Remove(place);
-        else Clean(place, animation, AnimationFiles.Result(place, animation.Format));
-    }
-
-    /// <summary>Removes what a run left that did not end; or, with the result, everything but it.</summary>
-    private static void Clean(string place, AnimationRecord animation, string? result = null)
-    {
-        foreach (string file in Directory.EnumerateFiles(place).ToArray())
+        try
         {
-            bool isKept = result is not null ? file == result
-                : file == AnimationFiles.Source(place) || file == AnimationFiles.Driving(place, animation.Motive);
-            if (!isKept) File.Delete(file);
+            if (animation.Status != Status.Done) PrivateFolder.Remove(place);
+            else AnimationFiles.Keep(place, AnimationFiles.Result(place, animation.Format));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            log.NotRemoved(failure, animation.Id);
         }
     }
 
@@ -202,6 +199,9 @@ internal static partial class RunnerLog
 
     [LoggerMessage(2, LogLevel.Error, "animation {Id} failed")]
     public static partial void Failed(this ILogger log, Exception failure, string id);
+
+    [LoggerMessage(4, LogLevel.Warning, "what animation {Id} was made from could not be removed")]
+    public static partial void NotRemoved(this ILogger log, Exception failure, string id);
 
     [LoggerMessage(3, LogLevel.Information, "animation {Id} made room for newer ones")]
     public static partial void MadeRoom(this ILogger log, string id);

@@ -160,6 +160,8 @@ internal sealed class AnimationStore : IDisposable
                 _log.NotThere(animation.Id);
                 Remove(animation.Id);
             }
+            else if (animation.Status == Status.Done)
+                AnimationFiles.Keep(folder, AnimationFiles.Result(folder, animation.Format));
             else if (animation.Status == Status.Running)
             {
                 _log.Again(animation.Id);
@@ -245,6 +247,20 @@ internal static class AnimationFiles
     public static string Driving(string folder, Motive motive) => Path.Combine(folder, motive == Motive.Motion ? "motion" : "driving");
 
     public static string Result(string folder, string format) => Path.Combine(folder, $"result.{format}");
+
+    /// <summary>Removes everything but these files. That the folder has gone meanwhile is no error: somebody has removed the
+    /// animation.</summary>
+    public static void Keep(string folder, params ReadOnlySpan<string> files)
+    {
+        try
+        {
+            foreach (string file in Directory.GetFiles(folder))
+                if (!files.Contains(file)) File.Delete(file);
+        }
+        catch (DirectoryNotFoundException)
+        {
+        }
+    }
 }
 
 /// <summary>Log messages of the store.</summary>

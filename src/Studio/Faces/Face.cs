@@ -2,7 +2,8 @@ using Lia.Network;
 
 namespace Lia.Studio.Faces;
 
-/// <summary>A source as the network sees it. What the encoder says of it is the network thread's, which keeps it while it is used.</summary>
+/// <summary>A source as the network sees it. What the encoder says of it is the network thread's, which keeps it while it is
+/// used.</summary>
 /// <param name="square">[S, S, 3], not changed any more.</param>
 internal sealed class Face(byte[] square)
 {

@@ -55,6 +55,7 @@ internal sealed class NetworkThread : IDisposable
     private readonly ConcurrentBag<byte[]> _pool = [];
     private readonly LinkedList<Face> _faces = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationToken _stop;
     private readonly TaskCompletionSource<NetworkFacts> _facts = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
     private int _sessions, _inARow;
@@ -65,7 +66,7 @@ internal sealed class NetworkThread : IDisposable
     /// <param name="mostFaces">Sources whose features are kept.</param>
     public NetworkThread(Func<CancellationToken, ILiveNetwork> load, StudioMetrics metrics, int mostFaces)
     {
-        (_load, _metrics, _mostFaces) = (load, metrics, mostFaces);
+        (_load, _metrics, _mostFaces, _stop) = (load, metrics, mostFaces, _stopping.Token);
         metrics.Gauge("lia.live.queue", "{request}", "Pictures that wait for the network.", () => Waiting);
         metrics.Gauge("lia.device.memory", "By", "Memory of the device in use; of the process where the processor computes.",
             () => Volatile.Read(ref _memory));
@@ -96,7 +97,7 @@ internal sealed class NetworkThread : IDisposable
         TaskCompletionSource<Picture> result = new(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            if (_stopping.IsCancellationRequested) return Task.FromCanceled<Picture>(_stopping.Token);
+            if (_stop.IsCancellationRequested) return Task.FromCanceled<Picture>(_stop);
             _wanted.Enqueue((request, result, Stopwatch.GetTimestamp()));
             Monitor.Pulse(_gate);
         }
@@ -109,12 +110,12 @@ internal sealed class NetworkThread : IDisposable
         TaskCompletionSource<T> result = new(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            if (_stopping.IsCancellationRequested) return Task.FromCanceled<T>(_stopping.Token);
+            if (_stop.IsCancellationRequested) return Task.FromCanceled<T>(_stop);
             _rest.Enqueue(network =>
             {
-                if (network is null || _stopping.IsCancellationRequested)
+                if (network is null || _stop.IsCancellationRequested)
                 {
-                    result.TrySetCanceled(_stopping.Token);
+                    result.TrySetCanceled(_stop);
                     return;
                 }
                 try
@@ -153,7 +154,7 @@ internal sealed class NetworkThread : IDisposable
     {
         lock (_gate)
         {
-            if (_stopping.IsCancellationRequested) return;
+            if (_stop.IsCancellationRequested) return;
             _stopping.Cancel();
             Monitor.PulseAll(_gate);
         }
@@ -166,7 +167,7 @@ internal sealed class NetworkThread : IDisposable
         ILiveNetwork? network = null;
         try
         {
-            network = _load(_stopping.Token);
+            network = _load(_stop);
             _facts.SetResult(new(Path.GetFileNameWithoutExtension(network.Name), network.Size, network.Directions, network.DeviceName,
                 network.DefaultMode, network.GainsTogether, network.Together));
             while (Take(network, out List<(PictureRequest Request, TaskCompletionSource<Picture> Result, long Asked)> pictures,
@@ -188,7 +189,7 @@ internal sealed class NetworkThread : IDisposable
             foreach (Face face in _faces) face.Encoded?.Dispose();
             lock (_gate)
             {
-                while (_wanted.TryDequeue(out var request)) request.Result.TrySetCanceled(_stopping.Token);
+                while (_wanted.TryDequeue(out var request)) request.Result.TrySetCanceled(_stop);
                 while (_rest.TryDequeue(out Action<ILiveNetwork>? step)) step(network!);
             }
             network?.Dispose();
@@ -212,8 +213,8 @@ internal sealed class NetworkThread : IDisposable
         rest = null;
         lock (_gate)
         {
-            while (_wanted.Count == 0 && _rest.Count == 0 && !_stopping.IsCancellationRequested) Monitor.Wait(_gate);
-            if (_stopping.IsCancellationRequested) return false;
+            while (_wanted.Count == 0 && _rest.Count == 0 && !_stop.IsCancellationRequested) Monitor.Wait(_gate);
+            if (_stop.IsCancellationRequested) return false;
             if (_wanted.Count == 0 || (_inARow >= Patience && _rest.Count > 0))
             {
                 _inARow = 0;
@@ -223,7 +224,7 @@ internal sealed class NetworkThread : IDisposable
             if (network.GainsTogether)
             {
                 long until = _wanted.Peek().Asked + (long)(Window.TotalSeconds * Stopwatch.Frequency);
-                while (_wanted.Count < Math.Min(network.Together, Volatile.Read(ref _sessions)) && !_stopping.IsCancellationRequested)
+                while (_wanted.Count < Math.Min(network.Together, Volatile.Read(ref _sessions)) && !_stop.IsCancellationRequested)
                 {
                     TimeSpan left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), until);
                     if (left <= TimeSpan.Zero || !Monitor.Wait(_gate, left)) break;

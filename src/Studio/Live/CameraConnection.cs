@@ -114,6 +114,7 @@ internal sealed class CameraConnection(
         public override void Dispose()
         {
             if (Interlocked.Exchange(ref _bytes, null) is { } bytes) ArrayPool<byte>.Shared.Return(bytes);
+            base.Dispose();
         }
     }
 }

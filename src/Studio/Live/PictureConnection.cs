@@ -38,6 +38,7 @@ internal abstract class Ask : IDisposable
 /// </summary>
 internal abstract class PictureConnection(
     WebSocket socket, SourceUpload source, NetworkThread network, StudioMetrics metrics, ILogger log, int mostMessage)
+    : IDisposable
 {
     /// <summary>Bytes before the pixels.</summary>
     public const int HeaderLength = 24;
@@ -87,7 +88,6 @@ internal abstract class PictureConnection(
                 await aborting.CancelAsync().ConfigureAwait(false);
             await SettleAsync(receiving).ConfigureAwait(false);
             Interlocked.Exchange(ref _waiting, null)?.Dispose();
-            _something.Dispose();
         }
 
         async Task SettleAsync(Task task)
@@ -103,6 +103,8 @@ internal abstract class PictureConnection(
             }
         }
     }
+
+    public void Dispose() => _something.Dispose();
 
     /// <summary>Reads a message.</summary>
     /// <returns>What is asked for; null where nothing is to be drawn.</returns>
@@ -186,7 +188,8 @@ internal abstract class PictureConnection(
             }
             catch (Exception failure) when (failure is ProblemException or JsonException)
             {
-                Report(SequenceOf(isText, buffer.AsSpan(0, length)), failure is JsonException ? "The JSON is not in order." : failure.Message);
+                Report(SequenceOf(isText, buffer.AsSpan(0, length)),
+                    failure is JsonException ? "The JSON is not in order." : failure.Message);
             }
         }
     }

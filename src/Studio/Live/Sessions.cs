@@ -22,7 +22,11 @@ internal sealed class Sessions(StudioSettings settings)
             using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
             // A browser's page cannot see the status of a request that is refused, but of a WebSocket that is closed.
             if (isOneTooMany) await socket.CloseAsync((WebSocketCloseStatus)1013, "too many sessions", stopping).ConfigureAwait(false);
-            else await open(socket).RunAsync(stopping).ConfigureAwait(false);
+            else
+            {
+                using PictureConnection connection = open(socket);
+                await connection.RunAsync(stopping).ConfigureAwait(false);
+            }
         }
         finally
         {

@@ -11,8 +11,8 @@ internal sealed record StudioSettings
 
     private static readonly string[] Known =
     [
-        "port", "host", "token", "model", "demonstration", "weights", "device", "precision", "threads", "batch", "data", "page", "browser", "otlp", "log",
-        "disk-budget", "max-upload", "max-queue", "max-sessions", "max-frames", "max-seconds", "rate", "until-input-ends",
+        "port", "host", "token", "model", "demonstration", "weights", "device", "precision", "threads", "batch", "data", "page", "browser",
+        "otlp", "log", "disk-budget", "max-upload", "max-queue", "max-sessions", "max-frames", "max-seconds", "rate", "until-input-ends",
         // What the host itself is told by tests.
         "environment", "contentRoot", "applicationName", "urls",
     ];
@@ -133,7 +133,8 @@ internal sealed record StudioSettings
             OpensBrowser = Yes("browser", unset.OpensBrowser),
             Otlp = given.TryGetValue("otlp", out string? collector)
                 ? Uri.TryCreate(collector, UriKind.Absolute, out Uri? address) && address.Scheme is "http" or "https" ? address
-                    : throw new ArgumentException($"--otlp is the address of a collector, such as http://localhost:4317, not '{collector}'.")
+                    : throw new ArgumentException(
+                        $"--otlp is the address of a collector, such as http://localhost:4317, not '{collector}'.")
                 : null,
             LogsJson = given.TryGetValue("log", out string? log)
                 && (log is "json" or "text" ? log == "json" : throw new ArgumentException($"--log is text or json, not '{log}'.")),

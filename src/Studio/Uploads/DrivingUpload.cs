@@ -49,7 +49,8 @@ internal sealed partial class DrivingUpload : Upload
     /// <summary>Reads a clip once: counts its frames and keeps a small picture of each.</summary>
     /// <exception cref="MediaException">It cannot be read.</exception>
     /// <exception cref="ProblemException">It has too many frames.</exception>
-    public static DrivingUpload Open(string id, string name, string folder, string file, int mostFrames, CancellationToken cancellationToken)
+    public static DrivingUpload Open(
+        string id, string name, string folder, string file, int mostFrames, CancellationToken cancellationToken)
     {
         using IFrameReader reader = FrameReaders.Open(file, new(mostFrames + 1, default), cancellationToken);
         if (reader.Count > mostFrames) throw TooLong(mostFrames);
@@ -70,7 +71,7 @@ internal sealed partial class DrivingUpload : Upload
             Frames = frames,
             Width = width,
             Height = height,
-            Rate = reader.Rate,
+            Rate = reader.Rate ?? FrameRate.Default,
             HasSound = reader.Audio is not null,
         };
     }
@@ -85,13 +86,12 @@ internal sealed partial class DrivingUpload : Upload
         try
         {
             NetworkFacts facts = await network.Facts.ConfigureAwait(false);
-            int together = facts.GainsTogether ? facts.Together : 1;
             using IFrameReader reader = FrameReaders.Open(File, new(Frames, default), Removed.Token);
             FrameFitter fitter = new(facts.Size, Fit.Crop, null, Name);
             for (bool more = true; more;)
             {
                 List<byte[]> squares = [];
-                while (squares.Count < together && (more = reader.Read() is { } frame && Take(frame)))
+                while (squares.Count < facts.Together && (more = reader.Read() is { } frame && Take(frame)))
                 {
                 }
                 if (squares.Count > 0) Add(await network.DoAsync(live => Codes(live, [.. squares])).ConfigureAwait(false));

@@ -9,7 +9,7 @@ namespace Lia.Weights;
 /// </summary>
 /// <remarks>
 /// A tensor's values are a SplitMix64 stream seeded by the FNV-1a hash of its name xor the checkpoint's seed. One draw gives one value
-/// of variance 1: the centred sum of its four 16-bit fields (Irwin-Hall, n = 4) times the double 1.0/37837.22, then
+/// of variance 1: the centered sum of its four 16-bit fields (Irwin-Hall, n = 4) times the double 1.0/37837.22, then
 /// times 0.1 for biases and noise gains, plus 1 for modulation biases, rounded to float32. <c>.kernel</c> tensors hold the FIR kernel.
 /// Values are made when they are read; nothing is kept.
 /// </remarks>

@@ -10,7 +10,7 @@ internal sealed class PickleBudget(CancellationToken cancellation = default)
     /// <summary>The longest pickle read, in bytes: tensors lie outside, so real ones are well under a megabyte.</summary>
     public const int LongestPickle = 64 << 20;
 
-    /// <summary>Operations; a checkpoint of this network with optimiser states has some 50,000.</summary>
+    /// <summary>Operations; a checkpoint of this network with optimizer states has some 50,000.</summary>
     public const int MostOperations = 1_000_000;
 
     /// <summary>Bytes of text, in UTF-8.</summary>
@@ -32,7 +32,7 @@ internal sealed class PickleBudget(CancellationToken cancellation = default)
     public CancellationToken Cancellation => cancellation;
 
     /// <summary>Takes one operation; false when there is none left.</summary>
-    /// <exception cref="OperationCanceledException">The token was signalled.</exception>
+    /// <exception cref="OperationCanceledException">The token was signaled.</exception>
     public bool TryTakeOperation()
     {
         if (_operations % OperationsBetweenLooks == 0) cancellation.ThrowIfCancellationRequested();

@@ -40,7 +40,7 @@ internal ref struct PickleReader
     /// <param name="persistent">Receives every persistent reference, also those inside values that are dropped.</param>
     /// <param name="budget">What the file's pickles together may cost; what this one costs is taken from it.</param>
     /// <exception cref="WeightsException">The pickle is cut off, malformed or over a limit.</exception>
-    /// <exception cref="OperationCanceledException">The budget's token was signalled.</exception>
+    /// <exception cref="OperationCanceledException">The budget's token was signaled.</exception>
     public static PickleNode Parse(
         ReadOnlySpan<byte> data, string file, out int length, List<PicklePersistent> persistent, PickleBudget budget)
     {

@@ -36,7 +36,7 @@ public sealed class PyTorchCheckpoint : ITensorSource
     /// <param name="cancellation">Stops it.</param>
     /// <exception cref="WeightsException">The file is absent, damaged, hostile or holds no dictionary of tensors; the message says
     /// which.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signaled.</exception>
     public PyTorchCheckpoint(string path, CancellationToken cancellation = default) : this(new MappedFile(path), null, cancellation) { }
 
     /// <summary>Takes over an open file; it is disposed when it is not a checkpoint.</summary>

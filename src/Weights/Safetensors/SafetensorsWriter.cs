@@ -18,7 +18,7 @@ public static class SafetensorsWriter
     /// <param name="cancellation">Stops between tensors; nothing is left behind.</param>
     /// <exception cref="WeightsException">A value does not fit the type asked for, a tensor cannot be read, or the file cannot be
     /// written.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signalled.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signaled.</exception>
     public static void Write(
         string path, ITensorSource source, IReadOnlyDictionary<string, string> metadata, DType? floats = null,
         CancellationToken cancellation = default)

@@ -84,7 +84,7 @@ public class CudaDriverTests
     [CudaFact]
     public void A_device_has_a_name_limits_and_memory()
     {
-        CudaDeviceInfo first = CudaDeviceInfo.Enumerate()[0];
+        CudaDeviceInfo first = TestAccelerators.CudaDevice;
         Assert.NotEmpty(first.Properties.Name);
         Assert.InRange(first.Properties.Sm, 75, 999);
         Assert.InRange(first.Properties.Multiprocessors, 1, 1000);
@@ -110,7 +110,7 @@ public class CudaDriverTests
     [CudaFact]
     public void PTX_that_does_not_assemble_comes_with_the_assemblers_log()
     {
-        using KernelLoader loader = CudaDeviceInfo.Enumerate()[0].Open();
+        using KernelLoader loader = TestAccelerators.CudaDevice.Open();
         var device = new CudaKernelDevice((ILGPU.Runtime.Cuda.CudaAccelerator)loader.Accelerator);
         var broken = new CompiledKernel
         {

@@ -43,7 +43,7 @@ public class CudaTargetTests
     [CudaFact]
     public void What_is_named_is_what_a_device_compiles_for()
     {
-        CudaDeviceInfo device = CudaDeviceInfo.Enumerate()[0];
+        CudaDeviceInfo device = TestAccelerators.CudaDevice;
         using (KernelLoader loader = device.Open()) Assert.Equal(CudaTarget.Of(device), loader.Target);
         using (KernelLoader older = device.Open(new CompileTarget(75))) Assert.Equal("sm_75", older.Target.Name);
     }

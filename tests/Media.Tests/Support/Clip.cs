@@ -19,11 +19,12 @@ internal static class Clip
             int frames = 0;
             for (; reader.Read() is { } frame; frames++)
             {
-                writer ??= FrameWriters.Open(output, frame.Width, frame.Height, reader.Rate, reader.Audio, RawOutput.Auto, default);
+                writer ??= FrameWriters.Open(output, frame.Width, frame.Height, reader.Rate ?? FrameRate.Default, reader.Audio,
+                    RawOutput.Auto, null, default);
                 writer.Write(frame.Pixels);
             }
             writer!.Complete();
-            return (frames, reader.Rate, reader.Warning);
+            return (frames, reader.Rate ?? FrameRate.Default, reader.Warning);
         }
         finally
         {

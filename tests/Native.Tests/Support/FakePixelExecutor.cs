@@ -49,9 +49,9 @@ internal sealed class FakePixelExecutor(int size) : IExecutor
         _inner.Synthesize(((Source)source).Inner, latents, count, frames);
     }
 
-    public IMotionPipe OpenMotion(int batch) => new MotionPipe(this, batch);
+    public IMotionPipe OpenMotion(int batch, bool varies = false) => new MotionPipe(this, batch);
 
-    public IPicturePipe OpenPictures(int batch) => new PicturePipe(this, batch);
+    public IPicturePipe OpenPictures(int batch, bool varies = false) => new PicturePipe(this, batch);
 
     public void Dispose() => _inner.Dispose();
 
@@ -122,21 +122,26 @@ internal sealed class FakePixelExecutor(int size) : IExecutor
     }
 
     private sealed class PicturePipe(FakePixelExecutor owner, int batch)
-        : Pipe<(EncodedSource Source, float[] Latents)>(owner, batch), IPicturePipe
+        : Pipe<(EncodedSource[] Sources, float[] Latents)>(owner, batch), IPicturePipe
     {
-        public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count) => Enqueue((source, latents.ToArray()), count);
+        public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count) =>
+            Enqueue(([.. Enumerable.Repeat(source, count)], latents.ToArray()), count);
 
-        public int Receive(ReadOnlySpan<byte[]> pictures)
+        public void Submit(ReadOnlySpan<EncodedSource> sources, ReadOnlySpan<float> latents) =>
+            Enqueue((sources.ToArray(), latents.ToArray()), sources.Length);
+
+        public int Receive(ReadOnlySpan<byte[]> pictures, Span<bool> faults = default)
         {
-            (EncodedSource source, float[] latents) = Dequeue();
+            (EncodedSource[] sources, float[] latents) = Dequeue();
             int size = Owner.Architecture.Size, values = 3 * size * size, first = Owner.PipedFrames;
             float[] frames = new float[pictures.Length * values];
-            Assert.False(((Source)source).IsDisposed);
-            Owner._inner.Synthesize(((Source)source).Inner, latents, pictures.Length, frames);
+            Assert.DoesNotContain(sources, source => ((Source)source).IsDisposed);
+            ((IExecutor)Owner._inner).Synthesize([.. sources.Select(source => ((Source)source).Inner)], latents, frames);
             for (int i = 0; i < pictures.Length; i++)
                 new ColorMap(-1, 1).ToPixels(frames.AsSpan(i * values, values), size, pictures[i], 3 * size);
             Owner.PipedFrames += pictures.Length;
             Times += new PixelPipeTimes(default, TimeSpan.FromMilliseconds(3), TimeSpan.FromMilliseconds(4));
+            for (int i = 0; i < faults.Length; i++) faults[i] = first + i == Owner.Poison;
             return Owner.Poison >= first && Owner.Poison < Owner.PipedFrames ? Owner.Poison - first : -1;
         }
     }

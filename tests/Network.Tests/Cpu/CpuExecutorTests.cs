@@ -95,6 +95,26 @@ public class CpuExecutorTests
     }
 
     [Fact]
+    public void Frames_of_different_sources_together_are_those_of_each_source_bit_for_bit()
+    {
+        using SyntheticCheckpoint weights = new(Narrow, 7);
+        using CpuExecutor cpu = new(weights, Narrow, new() { Threads = 2 });
+        IExecutor executor = cpu;
+        int length = Picture(Narrow, 1).Length, style = Narrow.Style;
+        using EncodedSource first = cpu.EncodeSource(Picture(Narrow, 1)), second = cpu.EncodeSource(Picture(Narrow, 2));
+        EncodedSource[] sources = [first, second, first];
+        float[] latents = Noise(3 * style, 5), together = new float[3 * length], alone = new float[length];
+        executor.Synthesize(sources, latents, together);
+        for (int i = 0; i < sources.Length; i++)
+        {
+            cpu.Synthesize(sources[i], latents.AsSpan(i * style, style), 1, alone);
+            Assert.Equal(alone, together.AsSpan(i * length, length).ToArray());
+        }
+        Assert.Throws<ArgumentException>(() => executor.Synthesize(sources, latents.AsSpan(0, style), together));
+        Assert.Throws<ArgumentException>(() => executor.Synthesize(sources, latents, together.AsSpan(0, length)));
+    }
+
+    [Fact]
     public void Wrong_lengths_foreign_and_disposed_sources_are_refused()
     {
         using SyntheticCheckpoint weights = new(Narrow, 7);

@@ -35,7 +35,7 @@ internal struct ConvolutionItem
 
     /// <summary>
     /// Where a thread puts its pairs of channels: the pixel's octet of the tile's first channels, in pairs; the octets after it are
-    /// <see cref="PairsPerOctet"/> apart. The four lanes that share a pixel hold its octet, eight groups of four neighbouring pixels: a
+    /// <see cref="PairsPerOctet"/> apart. The four lanes that share a pixel hold its octet, eight groups of four neighboring pixels: a
     /// warp stores 128 bytes in one piece.
     /// </summary>
     public static int PairAt(HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column, int channel)

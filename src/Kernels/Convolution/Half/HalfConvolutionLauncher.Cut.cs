@@ -28,7 +28,7 @@ internal sealed partial class HalfConvolutionLauncher
         double least = double.MaxValue;
         bool isPair = weights.Precision == WeightPrecision.Pair;
         (int N, int Blocks)[] tiles = isPair ? WgmmaPairTiles(tileN) : IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)]
-            : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : [(tileN, 2)];
+            : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : MmaTiles(tileN);
         foreach ((int n, int blocks) in tiles)
         {
             if (isWhole && n != outputs) continue;
@@ -77,6 +77,13 @@ internal sealed partial class HalfConvolutionLauncher
         _ => [(tileN, 4)],
     };
 
+    private static (int N, int Blocks)[] MmaTiles(int tileN) => tileN switch
+    {
+        128 => [(128, 2), (64, 4), (64, 2)],
+        64 => [(64, 4), (64, 2)],
+        _ => [(tileN, 4)],
+    };
+
     // Bytes of shared memory that a tile of pairs takes, at most; barriers have room besides.
     private const int MostSharedBytes = 226 * 1024;
 
@@ -97,11 +104,26 @@ internal sealed partial class HalfConvolutionLauncher
 
     // Cycles, roughly: rounds of work items, each with its products or its weights, whichever takes longer, and a fixed cost; then the sum
     // of the parts.
-    private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
+    private double Time(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) =>
+        machine == ConvolutionMachine.Hopper ? WgmmaTime(weights, output, cut) : MmaTime(weights, output, cut);
+
+    // A warp's step takes the latencies of its instructions, or as long as the warps beside it keep the scheduler: measured on an H200.
+    private double MmaTime(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
+    {
+        int warps = cut.TileN == 128 ? 4 : cut.Blocks, most = warps == 4 ? 2 : 4, multiprocessors = loader.Properties.Multiprocessors;
+        double products = Math.Min(cut.TileN, 64) * weights.Chunk / 32.0; // of a warp and step
+        int items = Items(weights, output, cut), beside = Math.Min(most, Ceiling(items, multiprocessors));
+        double steps = (double)weights.Steps.Count / weights.PhaseStarts.Count / cut.Splits;
+        double step = Math.Max(700 + 8 * products, beside * warps / 4.0 * (120 + 5.5 * products));
+        double reduction = cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (multiprocessors * 12);
+        return Math.Ceiling((double)items / (multiprocessors * most)) * (steps * step + 3000) + reduction;
+    }
+
+    private double WgmmaTime(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
         int multiprocessors = loader.Properties.Multiprocessors, pixels = 64 * cut.Blocks;
         bool isPair = weights.Precision == WeightPrecision.Pair;
-        bool isAlone = cut is { TileN: 128, Blocks: 4 } || machine != ConvolutionMachine.Hopper || IsFused(weights) || isPair;
+        bool isAlone = cut is { TileN: 128, Blocks: 4 } || IsFused(weights) || isPair;
         int places = multiprocessors * (isAlone ? 1 : 2);
         double rounds = Math.Ceiling((double)Items(weights, output, cut) / places);
         double steps = (double)weights.Steps.Count / (IsFused(weights) ? 1 : weights.PhaseStarts.Count) / cut.Splits;

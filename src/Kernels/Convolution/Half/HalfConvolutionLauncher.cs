@@ -68,14 +68,8 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             (ConvolutionMachine.Hopper, 64) => BindWgmma<Wgmma128x64>(weights, operands, arguments, cut),
             (ConvolutionMachine.Hopper, 32) => BindWgmma<Wgmma256x32>(weights, operands, arguments, cut),
             (ConvolutionMachine.Hopper, _) => BindWgmma<Wgmma256x16>(weights, operands, arguments, cut),
-            (ConvolutionMachine.Ampere, 128) => BindMma<Mma128x128, AmpereMachine>(weights, operands, arguments),
-            (ConvolutionMachine.Ampere, 64) => BindMma<Mma128x64, AmpereMachine>(weights, operands, arguments),
-            (ConvolutionMachine.Ampere, 32) => BindMma<Mma128x32, AmpereMachine>(weights, operands, arguments),
-            (ConvolutionMachine.Ampere, _) => BindMma<Mma128x16, AmpereMachine>(weights, operands, arguments),
-            (_, 128) => BindMma<Mma128x128, TuringMachine>(weights, operands, arguments),
-            (_, 64) => BindMma<Mma128x64, TuringMachine>(weights, operands, arguments),
-            (_, 32) => BindMma<Mma128x32, TuringMachine>(weights, operands, arguments),
-            _ => BindMma<Mma128x16, TuringMachine>(weights, operands, arguments),
+            (ConvolutionMachine.Ampere, _) => BindMma<AmpereMachine>(weights, operands, arguments, cut),
+            _ => BindMma<TuringMachine>(weights, operands, arguments, cut),
         };
         if (cut.Splits == 1) return [launch];
         HalfMap output = operands.Output;
@@ -107,18 +101,51 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
 
     public void Dispose() => _maps.Dispose();
 
+    private KernelLaunch BindMma<TMachine>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TMachine : struct, IMmaMachine => (cut.TileN, cut.Blocks) switch
+        {
+            (128, _) => BindMma<Mma128x128, TMachine>(weights, operands, arguments),
+            (64, 4) => BindMma<Mma256x64, TMachine>(weights, operands, arguments),
+            (64, _) => BindMma<Mma128x64, TMachine>(weights, operands, arguments),
+            (32, _) => BindMma<Mma256x32, TMachine>(weights, operands, arguments),
+            _ => BindMma<Mma256x16, TMachine>(weights, operands, arguments),
+        };
+
     private KernelLaunch BindMma<TTile, TMachine>(
         HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
         where TTile : struct, IMmaTile
+        where TMachine : struct, IMmaMachine => weights.Chunk == 32
+            ? BindMma<TTile, TMachine, Chunk32>(weights, operands, arguments)
+            : BindMma<TTile, TMachine, Chunk16>(weights, operands, arguments);
+
+    private KernelLaunch BindMma<TTile, TMachine, TChunk>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IMmaTile
         where TMachine : struct, IMmaMachine
+        where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
+        {
+            0 => BindMma<TTile, TMachine, TChunk, RawResult>(weights, operands, arguments),
+            EpilogueParts.Partial => BindMma<TTile, TMachine, TChunk, PartialResult>(weights, operands, arguments),
+            EpilogueParts.Activation => BindMma<TTile, TMachine, TChunk, ActivatedResult>(weights, operands, arguments),
+            EpilogueParts.Skip | EpilogueParts.Gain => BindMma<TTile, TMachine, TChunk, SkipResult>(weights, operands, arguments),
+            EpilogueParts.Scale | EpilogueParts.Activation => BindMma<TTile, TMachine, TChunk, StyledResult>(weights, operands, arguments),
+            _ => BindMma<TTile, TMachine, TChunk, AnyResult>(weights, operands, arguments),
+        };
+
+    private KernelLaunch BindMma<TTile, TMachine, TChunk, TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TTile : struct, IMmaTile
+        where TMachine : struct, IMmaMachine
+        where TChunk : struct, IChunk
+        where TResult : struct, IConvolutionResult
     {
         int threads = 32 * default(TTile).Blocks * default(TTile).WarpsN;
         int shared = MmaConvolution.SharedLength<TTile>(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk);
         KernelConfig config = new(new Index1D(arguments.Items), new Index1D(threads), SharedMemoryConfig.RequestDynamic<Half>(shared));
         (double operations, double bytes) = Cost(weights, operands);
-        return weights.Chunk == 32
-            ? KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk32>, config, arguments, operations, bytes)
-            : KernelLaunch.CreateOverlapping(loader, MmaConvolution.Run<TTile, TMachine, Chunk16>, config, arguments, operations, bytes);
+        return KernelLaunch.CreateOverlapping(
+            loader, MmaConvolution.Run<TTile, TMachine, TChunk, TResult>, config, arguments, operations, bytes);
     }
 
     private HalfConvolutionArguments Arguments(

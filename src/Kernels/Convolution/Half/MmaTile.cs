@@ -15,40 +15,50 @@ internal interface IMmaTile
     int WarpN { get; }
 }
 
-/// <summary>128 pixels x 128 channels, 8 warps.</summary>
+/// <summary>128 pixels x 128 channels, 4 warps.</summary>
 internal readonly struct Mma128x128 : IMmaTile
-{
-    public int Blocks => 2;
-
-    public int WarpsN => 4;
-
-    public int WarpN => 32;
-}
-
-/// <summary>128 pixels x 64 channels, 4 warps.</summary>
-internal readonly struct Mma128x64 : IMmaTile
 {
     public int Blocks => 2;
 
     public int WarpsN => 2;
 
-    public int WarpN => 32;
+    public int WarpN => 64;
 }
 
-/// <summary>128 pixels x 32 channels, 2 warps.</summary>
-internal readonly struct Mma128x32 : IMmaTile
+/// <summary>256 pixels x 64 channels, 4 warps.</summary>
+internal readonly struct Mma256x64 : IMmaTile
+{
+    public int Blocks => 4;
+
+    public int WarpsN => 1;
+
+    public int WarpN => 64;
+}
+
+/// <summary>128 pixels x 64 channels, 2 warps.</summary>
+internal readonly struct Mma128x64 : IMmaTile
 {
     public int Blocks => 2;
+
+    public int WarpsN => 1;
+
+    public int WarpN => 64;
+}
+
+/// <summary>256 pixels x 32 channels, 4 warps.</summary>
+internal readonly struct Mma256x32 : IMmaTile
+{
+    public int Blocks => 4;
 
     public int WarpsN => 1;
 
     public int WarpN => 32;
 }
 
-/// <summary>128 pixels x 16 channels, 2 warps.</summary>
-internal readonly struct Mma128x16 : IMmaTile
+/// <summary>256 pixels x 16 channels, 4 warps.</summary>
+internal readonly struct Mma256x16 : IMmaTile
 {
-    public int Blocks => 2;
+    public int Blocks => 4;
 
     public int WarpsN => 1;
 

@@ -53,7 +53,7 @@ internal struct WgmmaUpArguments
 ///       . . . . .                                       (even, odd):  w[2,1] x[y-1,x] + w[0,1] x[y,x]
 ///       . +-----+     nine steps a chunk, each into     (odd, even):  w[1,2] x[y,x-1] + w[1,0] x[y,x]
 ///       . | 8x8 |     the accumulators of one phase:    (odd, odd):   w[1,1] x[y,x]
-///       . +-----+     neighbouring steps use others
+///       . +-----+     neighboring steps use others
 /// </code>
 /// Copies, barriers and layout are those of <see cref="WgmmaConvolution"/>. Four phases apart would load every input tile four times and
 /// end in four short sums. The output has a row and a column more than the input, which start blocks of their own where the input is whole

@@ -20,7 +20,7 @@ internal static unsafe class ThreeChannels
 
     /// <summary>
     /// Adds row y of a map upsampled by 2 (zeros between, pad (2,1), kernel x4): an even sample is
-    /// (1 * previous + 3 * own) / 4 of its two neighbours below, an odd one (3 * own + 1 * next) / 4.
+    /// (1 * previous + 3 * own) / 4 of its two neighbors below, an odd one (3 * own + 1 * next) / 4.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddUpsampledRow(FeatureMap previous, int y, float* row, int width)

@@ -67,7 +67,8 @@ internal sealed partial class Float32PlanBuilder
         KernelLaunch launch = FlowWarp.Prepare(Loader, new()
         {
             Input = input.View,
-            Feature = Decoding.Features[feature].Memory,
+            Feature = Decoding.Features[feature],
+            FeatureStride = Decoding.FeatureStride,
             Style = Style(level.ToFlow.Convolution),
             FlowWeights = _weights.Vector(level.ToFlow.Convolution.Weight),
             FlowBias = _weights.Vector(level.ToFlow.Bias),

@@ -17,8 +17,11 @@ internal enum CudaPlanKind
     /// <summary>Planes of driving frames to appearance and motion codes.</summary>
     Encoder,
 
-    /// <summary>Latents to planes.</summary>
+    /// <summary>Latents to planes, with one source's features.</summary>
     Synthesis,
+
+    /// <summary>Latents to planes, with a source's features for each.</summary>
+    SynthesisOfMany,
 
     /// <summary>Planes to RGB bytes.</summary>
     PixelsOut,

@@ -18,11 +18,13 @@ internal sealed record EncoderOperands(ArrayView<float> Images, ArrayView<float>
 
 /// <summary>What the decoder's launches read and write.</summary>
 /// <param name="Latents">[frame, style].</param>
-/// <param name="Features">The source's features from 8x8 up, one frame each, laid out as the encoder leaves them.</param>
+/// <param name="Features">The sources' features from 8x8 up, laid out as the encoder leaves them.</param>
+/// <param name="FeatureStride">Floats from one frame's features to the next; 0 when all frames share one source's.</param>
 /// <param name="Grids">linspace(-1, 1) for each level.</param>
 /// <param name="Images">Receives planar [frame, 3, S, S].</param>
 internal sealed record DecoderOperands(
-    ArrayView<float> Latents, IReadOnlyList<ICudaActivation> Features, IReadOnlyList<ArrayView<float>> Grids, ArrayView<float> Images);
+    ArrayView<float> Latents, IReadOnlyList<ArrayView<float>> Features, int FeatureStride, IReadOnlyList<ArrayView<float>> Grids,
+        ArrayView<float> Images);
 
 /// <summary>
 /// Turns the layers of a graph into launches, for a number of frames, with activations placed in an arena. What does not depend on the

@@ -7,6 +7,7 @@ using Lia.Kernels.Modulation;
 using Lia.Kernels.Resampling;
 using Lia.Kernels.Warping;
 using Lia.Network.Graph;
+using Half = ILGPU.Half;
 
 namespace Lia.Network.Cuda.TensorCores;
 
@@ -113,7 +114,8 @@ internal sealed partial class TensorCorePlanBuilder
         KernelLaunch launch = HalfFlowWarp.Prepare(Loader, new()
         {
             Input = x.View,
-            Feature = Map(Decoding.Features[feature]).View,
+            Feature = Decoding.Features[feature].Cast<Half>(),
+            FeatureStride = 2 * Decoding.FeatureStride,
             Style = Style(level.ToFlow.Convolution),
             StyleStride = _weights.StyleLength,
             FlowWeights = _weights.Vector(level.ToFlow.Convolution.Weight),
@@ -166,7 +168,8 @@ internal sealed partial class TensorCorePlanBuilder
             HalfRgbWarp.Prepare(Loader, new()
             {
                 FlowSums = sums.View,
-                Projection = Decoding.Features[feature + 1].Memory,
+                Projection = Decoding.Features[feature + 1],
+                ProjectionStride = Decoding.FeatureStride,
                 FlowBias = _weights.Vector(level.ToFlow.Bias),
                 RgbBias = _weights.Vector(level.ToRgb.Convolution.Bias!),
                 RgbOffset = _weights.Vector(level.ToRgb.Bias),

@@ -10,7 +10,7 @@ namespace Lia.Network.Cuda.TensorCores;
 
 /// <summary>
 /// The network on tensor cores, CHW8, with float32 sums: operands are halves (fast) or pairs of halves (exact). What surrounds a
-/// convolution is folded into its neighbours:
+/// convolution is folded into its neighbors:
 /// <code>
 ///     encoder block    x ------------------> skip blur (every 2nd pixel) ------------------+
 ///                      x --> conv1, bias, act --> blur (into 4 phases) --> conv2, bias, act, + 1x1 skip, / sqrt 2
