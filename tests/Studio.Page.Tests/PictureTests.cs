@@ -31,6 +31,7 @@ public class PictureTests(Studio studio)
         await visit.Page.Keyboard.PressAsync("Enter");
         await Expect(visit.Page).ToHaveTitleAsync("The choice of a file would open");
         await visit.Page.Locator("#picture-file").SetInputFilesAsync(TestData.Sample("source.png"));
+        await Expect(visit.Page.Locator("#stage")).Not.ToHaveAttributeAsync("data-empty", "");
         await visit.ExpectPictureAsync(Truth.Moved());
     }
 
