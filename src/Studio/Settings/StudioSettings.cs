@@ -75,7 +75,7 @@ internal sealed record StudioSettings
     public bool EndsWithInput { get; init; }
 
     /// <summary>Sources that are kept, and driving clips.</summary>
-    public (int Sources, int Drivings) MostKept { get; init; } = (64, 16);
+    public (int Sources, int Drivings) MostKept { get; init; } = (128, 16);
 
     /// <summary>Reads the command line.</summary>
     /// <exception cref="ArgumentException">Something is not understood; the message says what.</exception>

@@ -25,8 +25,9 @@ internal sealed partial class HalfConvolutionLauncher
         int outputs = weights.PaddedOutputs;
         int tileN = outputs % 128 == 0 ? 128 : outputs % 64 == 0 ? 64 : outputs % 32 == 0 ? 32 : 16;
         ConvolutionCut best = default;
-        double least = double.MaxValue;
+        double leastTime = double.MaxValue;
         bool isPair = weights.Precision == WeightPrecision.Pair;
+        int least = LeastSplits(weights, output);
         (int N, int Blocks)[] tiles = isPair ? WgmmaPairTiles(tileN) : IsFused(weights) ? [(Math.Min(tileN, 64), WgmmaUpConvolution.Blocks)]
             : machine == ConvolutionMachine.Hopper ? WgmmaTiles(tileN) : MmaTiles(tileN);
         foreach ((int n, int blocks) in tiles)
@@ -41,8 +42,9 @@ internal sealed partial class HalfConvolutionLauncher
                     n, shape.BlocksX, shape.BlocksY, shape.TileFrames, weights.Chunk) > MostSharedBytesOfTuring) continue;
                 for (int splits = isPair ? mostSplits : 1; splits <= mostSplits; splits *= 2)
                 {
+                    if (splits < least && 2 * splits <= mostSplits) continue;
                     double time = Time(weights, output, shape with { Splits = splits });
-                    if (time < least) (least, best) = (time, shape with { Splits = splits });
+                    if (time < leastTime) (leastTime, best) = (time, shape with { Splits = splits });
                 }
             }
         }
@@ -59,6 +61,17 @@ internal sealed partial class HalfConvolutionLauncher
         int pixels = output.Height * output.Width, items = Ceiling(pixels, Tile) * Ceiling(weights.PaddedOutputs, TileN) * output.Planes;
         int splits = 1, most = Math.Min(weights.MostSplits, pixels <= 100 ? 8 : pixels <= 300 ? 4 : 2);
         while (2 * splits <= most && 2 * splits * items <= Places) splits *= 2;
+        return splits;
+    }
+
+    // Turing's tensor cores add 8 of K at a time, and each time cut the sum short: twice as often as Ampere's. Small pictures, whose errors
+    // displace every warp behind them, have their long sums made in parts, which float32 adds.
+    private int LeastSplits(HalfConvolutionWeights weights, HalfMap output)
+    {
+        const int MostPixels = 32 * 32, MostOfK = 1152;
+        if (machine != ConvolutionMachine.Turing || output.Height * output.Width > MostPixels) return 1;
+        int k = weights.Steps.Count / weights.PhaseStarts.Count * weights.Chunk, splits = 1;
+        while (k > MostOfK * splits) splits *= 2;
         return splits;
     }
 
