@@ -11,6 +11,7 @@ namespace Lia.Gpu.Cache;
 internal static partial class FolderOwner
 {
     private const UnixFileMode WritableByOthers = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
+    private const int MostAttempts = 32;
 
     /// <summary>Why a folder is not to be used, in words that follow "it"; null when it may be, or does not exist.</summary>
     public static string? Complaint(string folder)
@@ -21,8 +22,13 @@ internal static partial class FolderOwner
         try
         {
             uint user = GetEUid();
-            // Somebody may delete it meanwhile.
-            if (Stat(folder, out FileStatus status) != 0) return Directory.Exists(folder) ? "cannot be asked for its owner" : null;
+            // Somebody may delete it meanwhile, and somebody else make it again.
+            FileStatus status;
+            for (int attempt = 0; Stat(folder, out status) != 0; attempt++)
+            {
+                if (!Directory.Exists(folder)) return null;
+                if (attempt == MostAttempts) return "cannot be asked for its owner";
+            }
             return status.Owner == user || status.Owner == 0 ? null
                 : $"belongs to another user (number {status.Owner}, and this is {user})";
         }
