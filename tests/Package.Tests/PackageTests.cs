@@ -45,8 +45,8 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
         using ZipArchive package = packages.Open($"lia.{packages.Version}.nupkg");
         string[] tool = Under(package, "tools/");
         foreach (string name in (string[])["lia.dll", "demo/demo.safetensors", "demo/source.png", "demo/driving.png", "ILGPU.dll",
-            "ILGPU.Algorithms.dll", "Lia.Gpu.dll", "SixLabors.ImageSharp.dll", "studio/lia-studio.dll", "studio/lia-studio.runtimeconfig.json",
-            "studio/Lia.Native.dll", "studio/Microsoft.Data.Sqlite.dll",
+            "ILGPU.Algorithms.dll", "Lia.Gpu.dll", "SixLabors.ImageSharp.dll", "studio/lia-studio.dll",
+            "studio/lia-studio.runtimeconfig.json", "studio/Lia.Native.dll", "studio/Microsoft.Data.Sqlite.dll",
             .. Assemblies.Select(name => $"{name}.dll")]) Assert.Contains($"tools/net10.0/any/{name}", tool);
         Assert.Empty(Under(package, "content"));
         Assert.Equal("DotnetTool", Metadata(package).Descendants().Single(element => element.Name.LocalName == "packageType")

@@ -66,8 +66,7 @@ public class ClipTests(Studio studio)
         await page.Locator(".knob.out").FocusAsync();
         for (int i = 0; i < 36; i++) await page.Keyboard.PressAsync("ArrowLeft");
         await Expect(page.Locator("#clip-says")).ToContainTextAsync("12 frames");
-        await page.Locator("#animate").ClickAsync();
-        ILocator job = page.Locator(".job").First;
+        ILocator job = await visit.StartJobAsync("#animate");
         await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 60_000 });
         await Expect(job.Locator(".job-state")).ToContainTextAsync("12 frames");
 
@@ -113,8 +112,7 @@ public class ClipTests(Studio studio)
         await visit.DropClipAsync();
         await visit.Page.GetByLabel("Played").FocusAsync();
         await visit.Page.Keyboard.PressAsync("End");
-        await visit.Page.Locator("#animate").ClickAsync();
-        ILocator job = visit.Page.Locator(".job").First;
+        ILocator job = await visit.StartJobAsync("#animate");
         await job.GetByText("Cancel", new() { Exact = true }).ClickAsync();
         await Expect(job).ToHaveAttributeAsync("data-status", "cancelled", new() { Timeout = 20_000 });
         await Expect(job.Locator(".job-state")).ToHaveTextAsync("Cancelled");

@@ -113,8 +113,7 @@ public class DirectionsTests(Studio studio)
         await saved.SaveAsAsync(file);
         Assert.Equal(Truth.Moved(new MotionEdit(0, 3)), RgbImage.Load(file).Pixels);
 
-        await visit.Page.Locator("#export-sweep").ClickAsync();
-        ILocator job = visit.Page.Locator(".job").First;
+        ILocator job = await visit.StartJobAsync("#export-sweep");
         await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 30_000 });
         await Expect(job.Locator(".job-state")).ToContainTextAsync("25 frames");
     }

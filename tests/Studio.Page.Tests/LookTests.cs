@@ -22,8 +22,8 @@ public class LookTests(Studio studio)
         await visit.DropClipAsync();
         await visit.Page.Locator("[data-view=wipe]").ClickAsync();
         await Check(visit, "clip");
-        await visit.Page.Locator("#animate").ClickAsync();
-        await Expect(visit.Page.Locator(".job").First).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 60_000 });
+        ILocator job = await visit.StartJobAsync("#animate");
+        await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 60_000 });
         await visit.Page.Locator("#tab-camera").ClickAsync();
         await Check(visit, "camera and jobs");
         visit.ExpectRefusals();

@@ -129,6 +129,22 @@ public sealed class Visit(Studio studio, IBrowserContext context, IPage page) : 
     public async Task<JsonElement> FetchAsync(string path) =>
         (await (await context.APIRequest.GetAsync(studio.Address + path)).JsonAsync())!.Value;
 
+    /// <summary>Presses a button that starts a job, and finds it in the list, where those of other visits may be too.</summary>
+    public async Task<ILocator> StartJobAsync(string button)
+    {
+        HashSet<string> before = [.. await Jobs()];
+        await page.Locator(button).ClickAsync();
+        for (int i = 0; i < 400; i++, await page.WaitForTimeoutAsync(50))
+        {
+            foreach (string id in await Jobs())
+                if (!before.Contains(id)) return page.Locator($".job[data-id='{id}']");
+        }
+        throw new TimeoutException($"{button} starts no job.");
+
+        async Task<IEnumerable<string>> Jobs() => (await FetchAsync("/api/animations")).GetProperty("animations").EnumerateArray()
+            .Select(job => job.GetProperty("id").GetString()!);
+    }
+
     /// <summary>The address of the slider of a direction.</summary>
     public ILocator Direction(int index) => page.Locator("#directions input").Nth(index);
 
