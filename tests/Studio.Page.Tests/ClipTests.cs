@@ -67,7 +67,7 @@ public class ClipTests(Studio studio)
         for (int i = 0; i < 36; i++) await page.Keyboard.PressAsync("ArrowLeft");
         await Expect(page.Locator("#clip-says")).ToContainTextAsync("12 frames");
         ILocator job = await visit.StartJobAsync("#animate");
-        await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 60_000 });
+        await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 180_000 });
         await Expect(job.Locator(".job-state")).ToContainTextAsync("12 frames");
 
         JsonElement told = await visit.FetchAsync($"/api/animations/{await job.GetAttributeAsync("data-id")}");

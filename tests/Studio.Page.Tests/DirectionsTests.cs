@@ -114,7 +114,7 @@ public class DirectionsTests(Studio studio)
         Assert.Equal(Truth.Moved(new MotionEdit(0, 3)), RgbImage.Load(file).Pixels);
 
         ILocator job = await visit.StartJobAsync("#export-sweep");
-        await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 30_000 });
+        await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 180_000 });
         await Expect(job.Locator(".job-state")).ToContainTextAsync("25 frames");
     }
 

@@ -23,7 +23,7 @@ public class LookTests(Studio studio)
         await visit.Page.Locator("[data-view=wipe]").ClickAsync();
         await Check(visit, "clip");
         ILocator job = await visit.StartJobAsync("#animate");
-        await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 60_000 });
+        await Expect(job).ToHaveAttributeAsync("data-status", "done", new() { Timeout = 180_000 });
         await visit.Page.Locator("#tab-camera").ClickAsync();
         await Check(visit, "camera and jobs");
         visit.ExpectRefusals();
