@@ -8,32 +8,20 @@ using Lia.Weights;
 
 namespace Lia.Tests;
 
+using static Examples;
+
 /// <summary>Where the device converts pictures itself, clips go through its pipes: the same frames, with batches under way beside each
 /// other.</summary>
 public class PixelPipeTests
 {
-    private static readonly RgbImage Source = Pictures.Noise(90, 70, 4);
-
-    private static RgbImage[] Driving(int count) => [.. Enumerable.Range(0, count).Select(i => Pictures.Noise(50 + i, 60, i))];
-
     public static MatrixTheoryData<string, int> OutputsAndBatches => new([.. Outputs.Keys], [1, 3, 4, 16]);
-
-    private static readonly Dictionary<string, AnimationOptions> Outputs = new()
-    {
-        { "plain", new() },
-        { "side by side", new() { SideBySide = true } },
-        { "pasted back", new() { PasteBack = true, Crop = new(5, 3, 40, 44) } },
-        { "smoothed", new() { SmoothingWindow = 3 } },
-        { "absolute", new() { Mode = MotionMode.Absolute, MotionStrength = 1.5f } },
-        { "ping-pong", new() { PingPong = true, SideBySide = true } },
-    };
 
     [Theory, MemberData(nameof(OutputsAndBatches))]
     public void A_clip_is_bit_for_bit_what_it_is_on_the_callers_thread(string output, int batch)
     {
         FakePixelExecutor executor = new(64);
         using Animator piped = executor.Animator(batch: batch), direct = new FakeExecutor(64).Animator(batch: batch);
-        Assert.Equal(direct.All(Source, Driving(11), Outputs[output]).Pixels(), piped.All(Source, Driving(11), Outputs[output]).Pixels());
+        Assert.Equal(direct.All(Face, Driving(11), Outputs[output]).Pixels(), piped.All(Face, Driving(11), Outputs[output]).Pixels());
         Assert.Equal(0, executor.PlaneCalls);
         Assert.Equal(0, executor.OpenPipes);
     }
@@ -43,7 +31,7 @@ public class PixelPipeTests
     {
         FakePixelExecutor executor = new(64);
         using Animator animator = executor.Animator(batch: 2);
-        animator.All(Source, Driving(12));
+        animator.All(Face, Driving(12));
         Assert.Equal((12, 2), (executor.PipedFrames, executor.MostUnderWay));
     }
 
@@ -56,7 +44,7 @@ public class PixelPipeTests
         FakePixelExecutor executor = new(64);
         using Animator piped = executor.Animator(batch: 2), planes = new FakeExecutor(64).Animator(batch: 2);
         AnimationOptions options = new() { Normalization = normalization, Dump = dump is null ? null : folder[dump] };
-        Assert.Equal(planes.All(Source, Driving(5), options).Pixels(), piped.All(Source, Driving(5), options).Pixels());
+        Assert.Equal(planes.All(Face, Driving(5), options).Pixels(), piped.All(Face, Driving(5), options).Pixels());
         Assert.Equal(0, executor.PipedFrames);
         Assert.Equal(3, executor.PlaneCalls); // a batch of frames each; motion is taken through its pipe
     }
@@ -68,7 +56,7 @@ public class PixelPipeTests
         using Animator animator = executor.Animator(batch: 2);
         List<int> told = [];
         string message = Assert.Throws<WeightsException>(() =>
-            animator.All(Source, Driving(9), new() { Frames = 1.. }, new Synchronous(progress => told.Add(progress.Frames)))).Message;
+            animator.All(Face, Driving(9), new() { Frames = 1.. }, new Synchronous(progress => told.Add(progress.Frames)))).Message;
         Assert.Contains("fake model: frame 6 came out", message);
         Assert.Equal([2, 4], told);
         Assert.Equal(0, executor.OpenPipes);
@@ -79,9 +67,9 @@ public class PixelPipeTests
     {
         FakePixelExecutor executor = new(64);
         using Animator animator = executor.Animator(batch: 2);
-        await foreach (RgbImage _ in animator.FramesAsync(Source, Driving(40))) break;
+        await foreach (RgbImage _ in animator.FramesAsync(Face, Driving(40))) break;
         Assert.Equal(0, executor.OpenPipes);
-        Assert.Equal(3, animator.All(Source, Driving(3)).Count);
+        Assert.Equal(3, animator.All(Face, Driving(3)).Count);
     }
 
     [Fact]
@@ -99,7 +87,7 @@ public class PixelPipeTests
     public async Task A_stream_is_answered_frame_by_frame()
     {
         using TempFolder folder = new();
-        Source.Save(folder["source.png"]);
+        Face.Save(folder["source.png"]);
         RgbImage[] driving = [.. Enumerable.Range(0, 5).Select(i => Pictures.Noise(64, 64, i))];
         using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
         using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out,
@@ -140,8 +128,8 @@ public class PixelPipeTests
         using KernelLoader accelerator = EmulatorAccelerator.CreateLoader();
         using Animator animator = new CudaExecutor(accelerator, weights, architecture, precision).Animator(batch: 2);
         AnimationOptions options = new() { MotionStrength = 1.5f };
-        byte[] pictures = animator.All(Source, Driving(5), options).Pixels();
-        Assert.Equal(animator.All(Source, Driving(5), options with { Dump = folder["dump.safetensors"] }).Pixels(), pictures);
+        byte[] pictures = animator.All(Face, Driving(5), options).Pixels();
+        Assert.Equal(animator.All(Face, Driving(5), options with { Dump = folder["dump.safetensors"] }).Pixels(), pictures);
         Assert.True(pictures.Distinct().Count() > 20);
     }
 }

@@ -10,30 +10,24 @@ using Lia.Weights;
 
 namespace Lia.Tests;
 
+using static Examples;
+
 /// <summary>Several devices do what one does, bit for bit, whichever of them fails meanwhile.</summary>
 public class SeveralDevicesTests
 {
+    private const int MostClips = 200;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly RgbImage Face = Pictures.Noise(90, 70, 4);
     private static readonly ModelArchitecture Small = new(16, 24, 5, [12, 8, 8]);
 
     private readonly List<string> _told = [];
 
-    private static RgbImage[] Driving(int count) => [.. Enumerable.Range(0, count).Select(i => Pictures.Noise(50 + i, 60, i))];
-
-    private static readonly Dictionary<string, AnimationOptions> Outputs = new()
+    private static readonly Dictionary<string, AnimationOptions> AllOutputs = new(Outputs)
     {
-        { "plain", new() },
-        { "side by side", new() { SideBySide = true } },
-        { "pasted back", new() { PasteBack = true, Crop = new(5, 3, 40, 44) } },
-        { "smoothed", new() { SmoothingWindow = 3 } },
-        { "absolute", new() { Mode = MotionMode.Absolute, MotionStrength = 1.5f } },
-        { "ping-pong", new() { PingPong = true, SideBySide = true } },
         { "from the best start", new() { StartFrame = StartFrame.Best } },
         { "stretched", new() { Normalization = Normalization.MinMax } },
     };
 
-    public static MatrixTheoryData<string, int> OutputsAndDevices => new([.. Outputs.Keys], [1, 2, 3]);
+    public static MatrixTheoryData<string, int> OutputsAndDevices => new([.. AllOutputs.Keys], [1, 2, 3]);
 
     [Theory, MemberData(nameof(OutputsAndDevices))]
     public void A_clip_is_bit_for_bit_that_of_one_device(string output, int devices)
@@ -41,7 +35,7 @@ public class SeveralDevicesTests
         FakeExecutor[] fakes = [.. Enumerable.Range(0, devices).Select(_ => new FakeExecutor(64))];
         using Animator several = Open(fakes).Share().Animator(batch: 4), one = new FakeExecutor(64).Animator(batch: 4);
         RgbImage[] driving = Driving(42); // ten batches and a half
-        Assert.Equal(one.All(Face, driving, Outputs[output]).Pixels(), several.All(Face, driving, Outputs[output]).Pixels());
+        Assert.Equal(one.All(Face, driving, AllOutputs[output]).Pixels(), several.All(Face, driving, AllOutputs[output]).Pixels());
         several.Dispose();
         Assert.All(fakes, fake => Assert.Equal((true, 0), (fake.IsDisposed, fake.LiveSources)));
         Assert.Empty(_told);
@@ -98,7 +92,9 @@ public class SeveralDevicesTests
         FaultyExecutor failing = new(new FakeExecutor(64), batches, kind == "full" ? Full : Lost, isLate);
         using Animator several = Open([failing, fake], joins: false).Share().Animator(batch: 3),
             one = new FakeExecutor(64).Animator(batch: 3);
-        Assert.Equal(one.All(Face, Driving(40)).Pixels(), several.All(Face, Driving(40)).Pixels());
+        // A device takes what it is quick enough for: on a busy machine the failing one may not come to its fault in the first clip.
+        for (int clip = 0; clip == 0 || (_told.Count == 0 && clip < MostClips); clip++)
+            Assert.Equal(one.All(Face, Driving(40)).Pixels(), several.All(Face, Driving(40)).Pixels());
         string told = Assert.Single(_told);
         Assert.StartsWith("device 0 is not used any more: ", told);
         Assert.Contains(kind == "full" ? "memory were asked for" : "the fake device failed: the device is lost", told);
@@ -172,7 +168,7 @@ public class SeveralDevicesTests
             open.Set();
             await pool.Opened.WaitAsync(Patience, TestContext.Current.CancellationToken);
             int tried = second.DrivingFrames;
-            several.All(Face, Driving(60));
+            for (int clip = 0; second.DrivingFrames == tried && clip < MostClips; clip++) several.All(Face, Driving(60));
             Assert.True(second.DrivingFrames > tried, "the second device had nothing to do");
         }
         Assert.True(second.IsDisposed);

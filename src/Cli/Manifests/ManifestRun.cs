@@ -57,16 +57,7 @@ internal sealed class ManifestRun(CliContext context, string manifest, Shard sha
                 json.WriteString("shard", shard.ToString());
                 json.WriteNumber("rows", plan.Jobs.Count + plan.Bad.Count);
                 Write(json, outcome);
-                json.WriteStartArray("failures");
-                foreach ((int row, string name, string reason) in teller.Failures)
-                {
-                    json.WriteStartObject();
-                    json.WriteNumber("row", row);
-                    json.WriteString("name", name);
-                    json.WriteString("reason", reason);
-                    json.WriteEndObject();
-                }
-                json.WriteEndArray();
+                RowFailures.Write(json, teller.Failures);
             });
             else if (!isQuiet) context.Output.WriteLine(Summary(plan, outcome));
             if (outcome.IsCancelled)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Network.Cuda;
@@ -40,6 +41,21 @@ internal static class RowFailures
             || failure.Message.Contains("is needed and was not found", StringComparison.Ordinal))) return RowFailure.Machine;
         return failure is MediaException or WeightsException or ArgumentException or NotSupportedException or IOException
             or UnauthorizedAccessException ? RowFailure.BadInput : RowFailure.Internal;
+    }
+
+    /// <summary>Writes the property <c>failures</c>, for both reports that list rows which failed.</summary>
+    public static void Write(Utf8JsonWriter json, IEnumerable<(int Row, string Name, string Reason)> failures)
+    {
+        json.WriteStartArray("failures");
+        foreach ((int row, string name, string reason) in failures)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("row", row);
+            json.WriteString("name", name);
+            json.WriteString("reason", reason);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 
     private static bool IsOfDevice(Exception cause) => cause is GpuUnavailableException or AcceleratorOutOfMemoryException or CudaException;

@@ -106,16 +106,7 @@ internal sealed class StatusReport
             ScoreSums.Write(json, scores);
             json.WriteEndObject();
         }
-        json.WriteStartArray("failures");
-        foreach ((int row, string name, string reason) in Failures)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("row", row);
-            json.WriteString("name", name);
-            json.WriteString("reason", reason);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
+        RowFailures.Write(json, Failures);
     }
 
     private void Take(DateTime time, JsonElement line)

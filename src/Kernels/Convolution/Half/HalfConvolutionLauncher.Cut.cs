@@ -129,8 +129,7 @@ internal sealed partial class HalfConvolutionLauncher
         int items = Items(weights, output, cut), beside = Math.Min(most, Ceiling(items, multiprocessors));
         double steps = (double)weights.Steps.Count / weights.PhaseStarts.Count / cut.Splits;
         double step = Math.Max(700 + 8 * products, beside * warps / 4.0 * (120 + 5.5 * products));
-        double reduction = cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (multiprocessors * 12);
-        return Math.Ceiling((double)items / (multiprocessors * most)) * (steps * step + 3000) + reduction;
+        return Math.Ceiling((double)items / (multiprocessors * most)) * (steps * step + 3000) + ReductionTime(output, cut);
     }
 
     private double WgmmaTime(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
@@ -147,9 +146,12 @@ internal sealed partial class HalfConvolutionLauncher
             weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
         double item = steps * Math.Max(products, weightsIn)
             * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
-        double reduction = cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (multiprocessors * 12);
-        return rounds * item + reduction;
+        return rounds * item + ReductionTime(output, cut);
     }
+
+    // The sum of the parts.
+    private double ReductionTime(HalfMap output, ConvolutionCut cut) =>
+        cut.Splits == 1 ? 0 : 3000 + output.Length * (8.0 * cut.Splits + 2) / (loader.Properties.Multiprocessors * 12);
 
     private int Items(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut)
     {
