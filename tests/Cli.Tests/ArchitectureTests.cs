@@ -11,7 +11,8 @@ public partial class ArchitectureTests
     {
         ["Cli"] = ["Native", "Studio"],
         ["Studio"] = ["Native"],
-        ["Native"] = ["Animation", "Gpu", "Media", "Network"],
+        ["Native"] = ["Animation", "Gpu", "Media", "Network", "Training"],
+        ["Training"] = ["Media", "Network"],
         ["Animation"] = ["Media", "Network"],
         ["Media"] = [],
         ["Network"] = ["Kernels", "Weights"],

@@ -21,7 +21,7 @@ internal sealed class Shelf<T>(string what, int most) where T : Upload
         {
             if (_all.Count >= most)
             {
-                oldest = _all.Values.Where(one => !one.IsConnected).MinBy(one => one.Used)
+                oldest = _all.Values.Where(one => !one.IsConnected).MinBy(one => one.LastUse)
                     ?? throw new ProblemException(StatusCodes.Status429TooManyRequests, $"There are {most} {what}s in use.", 10);
                 _all.Remove(oldest.Id);
             }
@@ -37,7 +37,7 @@ internal sealed class Shelf<T>(string what, int most) where T : Upload
         lock (_gate)
         {
             if (!_all.TryGetValue(id, out T? upload)) throw ProblemException.Missing(what);
-            upload.Used = Environment.TickCount64;
+            upload.Use();
             return upload;
         }
     }
