@@ -30,8 +30,8 @@ internal static class UpsampleGradient
     public static KernelLaunch Prepare(KernelLoader loader, UpsampleGradientArguments arguments)
     {
         double samples = (double)arguments.Planes * arguments.Height * arguments.Width;
-        return KernelLaunch.Create(
-            loader, Run, KernelLaunch.Linear((long)samples), arguments, 21 * samples, sizeof(float) * samples * (5 + arguments.Accumulates));
+        return KernelLaunch.Create(loader, Run, KernelLaunch.Linear((long)samples), arguments, 21 * samples,
+            sizeof(float) * samples * (5 + arguments.Accumulates));
     }
 
     public static void Run(UpsampleGradientArguments a)

@@ -8,7 +8,8 @@ namespace Lia.Kernels.Tests.Gradients;
 /// <summary>The adjoints of blurs and of the skip images' upsampling.</summary>
 public class ResamplingGradientTests
 {
-    private static Tensor ApplyStrided(KernelLoader loader, Tensor dy, int height, int width, int padding, float gain, Tensor? before = null)
+    private static Tensor ApplyStrided(
+        KernelLoader loader, Tensor dy, int height, int width, int padding, float gain, Tensor? before = null)
     {
         using DeviceScope scope = new(loader);
         ArrayView<float> result = before == null ? scope.Allocate<float>(dy.Batch * height * width * dy.Channels) : scope.Upload(before);
