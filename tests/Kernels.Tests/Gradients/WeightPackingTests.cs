@@ -110,7 +110,8 @@ public class WeightPackingTests
         Near.Equal(TrainOps.Read("conv_layer.grad.in0"), Of("conv_layer.w.0.weight", gradient, 1));
 
         Tensor Of(string weight, Tensor gradient, int padding) => Run(device, a => DataGradient(
-            a, gradient, TrainOps.Read(weight), WeightUse.MirroredAdjoint, new(gradient.Batch, gradient.Height, gradient.Width, 1, padding)));
+            a, gradient, TrainOps.Read(weight), WeightUse.MirroredAdjoint,
+            new(gradient.Batch, gradient.Height, gradient.Width, 1, padding)));
     }
 
     [Fact]
