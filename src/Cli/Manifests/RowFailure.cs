@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ILGPU.Runtime;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Network.Cuda;
@@ -58,5 +59,6 @@ internal static class RowFailures
         json.WriteEndArray();
     }
 
-    private static bool IsOfDevice(Exception cause) => cause is GpuUnavailableException or AcceleratorOutOfMemoryException or CudaException;
+    private static bool IsOfDevice(Exception cause) =>
+        cause is GpuUnavailableException or AcceleratorOutOfMemoryException or CudaException or AcceleratorException;
 }
