@@ -47,8 +47,8 @@ public class ColorJitterTests
     public void The_order_is_drawn_and_counts()
     {
         ColorJitter jitter = new(1.1f, 0.9f, 1.1f, 0.1f, 0);
-        Assert.Equal(24, Enumerable.Range(0, 24).Select(order => string.Join(' ', Apply(jitter with { Order = order }, Picture()).SelectMany(
-            pixel => pixel.Select(value => $"{value:r}")))).Distinct().Count());
+        Assert.Equal(24, Enumerable.Range(0, 24).Select(order => string.Join(' ', Apply(jitter with { Order = order }, Picture())
+            .SelectMany(pixel => pixel.Select(value => $"{value:r}")))).Distinct().Count());
         HashSet<int> drawn = [];
         for (int i = 0; i < 400; i++)
         {

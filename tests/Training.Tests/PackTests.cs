@@ -148,8 +148,8 @@ public sealed class PackTests : IDisposable
         _work.Clip("data/a", 3, 3);
         _work.Clip("data/b", 3, 3);
         using CancellationTokenSource stop = new();
-        Assert.ThrowsAny<OperationCanceledException>(() => TrainingPack.Write(_work.At("data"), _work.At("p"), new PackOptions { Size = 16 },
-            new Told(_ => stop.Cancel()), stop.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => TrainingPack.Write(_work.At("data"), _work.At("p"),
+            new PackOptions { Size = 16 }, new Told(_ => stop.Cancel()), stop.Token));
         Assert.Empty(Directory.GetFiles(_work.Folder));
     }
 
@@ -158,8 +158,8 @@ public sealed class PackTests : IDisposable
     {
         _work.Clip("data/a", 1, 3);
         Directory.CreateDirectory(_work.At("maps", "a"));
-        for (int i = 0; i < 3; i++) TrainingWorkspace.Flat(20, 20, (byte)(30 * i), (byte)(30 * i), (byte)(30 * i + 3)).Save(
-            _work.At("maps", "a", $"{i}.png"));
+        for (int i = 0; i < 3; i++)
+            TrainingWorkspace.Flat(20, 20, (byte)(30 * i), (byte)(30 * i), (byte)(30 * i + 3)).Save(_work.At("maps", "a", $"{i}.png"));
         TrainingPack.Write(_work.At("data"), _work.At("p"), new PackOptions { Size = 16, WeightMaps = _work.At("maps") });
         using PackFile pack = new(_work.At("p"));
         Assert.True(pack.HasWeights);

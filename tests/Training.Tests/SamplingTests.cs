@@ -219,7 +219,8 @@ public sealed class SamplingTests : IDisposable
         Assert.Contains("ends too early", Assert.Throws<MediaException>(() => queue.Next(CancellationToken.None)).Message);
     }
 
-    private static BatchSampler Sampler(PackFile pack, int pairs, int heldOut = 0, ulong seed = 1, AugmentationSettings settings = default) =>
+    private static BatchSampler Sampler(
+        PackFile pack, int pairs, int heldOut = 0, ulong seed = 1, AugmentationSettings settings = default) =>
         new(pack, heldOut, pairs, pack.Side - settings.Crop, seed, settings);
 
     private PackFile Pack(int[] frames, bool isNoise = false, int size = 16)

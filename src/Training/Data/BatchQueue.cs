@@ -3,7 +3,8 @@ using Lia.Training.Steps;
 
 namespace Lia.Training.Data;
 
-/// <summary>Batches prepared ahead by threads of their own, in the order of steps. What a step gets does not depend on the threads.</summary>
+/// <summary>Batches prepared ahead by threads of their own, in the order of steps. What a step gets does not depend on
+/// them.</summary>
 internal sealed class BatchQueue : IDisposable
 {
     private readonly BatchSampler _sampler;

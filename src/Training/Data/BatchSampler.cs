@@ -96,8 +96,8 @@ internal sealed class BatchSampler
         return new(clip.First + source, clip.First + target, clip.First + source, clip.First + target);
     }
 
-    /// <summary>The order of an epoch. Batches that are prepared ahead lie in two epochs at most, unless epochs are short, and then an order
-    /// is soon made.</summary>
+    /// <summary>The order of an epoch. Batches that are prepared ahead lie in two epochs at most, unless epochs are short, and then an
+    /// order is soon made.</summary>
     private int[] Order(long epoch)
     {
         lock (_gate)

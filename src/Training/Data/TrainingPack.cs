@@ -65,7 +65,8 @@ public static class TrainingPack
                     cancellationToken.ThrowIfCancellationRequested();
                     RgbImage? image = null, map = null;
                     if (Try(() => image = frames!.Read()) is { } broken) return broken;
-                    if (image is null) return packed >= 2 ? null : $"{clip}: it has {packed} frame{(packed == 1 ? "" : "s")}, of two needed.";
+                    if (image is null)
+                        return packed >= 2 ? null : $"{clip}: it has {packed} frame{(packed == 1 ? "" : "s")}, of two needed.";
                     if (maps is not null)
                     {
                         if (Try(() => map = maps.Read()) is { } unreadable) return unreadable;

@@ -8,8 +8,8 @@ namespace Lia;
 /// are the user's to supply. docs/training.md explains each.</summary>
 public sealed record TrainerOptions
 {
-    /// <summary>The clips to learn from: a pack (<see cref="TrainingPack"/>), a folder of clips, or one clip; what is no pack is packed into
-    /// the run's folder first.</summary>
+    /// <summary>The clips to learn from: a pack (<see cref="TrainingPack"/>), a folder of clips, or one clip; what is no pack is packed
+    /// into the run's folder first.</summary>
     public required string Data { get; init; }
 
     /// <summary>The folder of the run, which is made if it is missing.</summary>
@@ -60,7 +60,8 @@ public sealed record TrainerOptions
     public int? HeldOut { get; init; }
 
     /// <summary>VGG19's weights for the perceptual loss, safetensors or PyTorch's, tensors <c>features.N.weight</c> and
-    /// <c>features.N.bias</c>. Null takes a pyramid of differences of pixels and of their derivatives instead, which needs no file.</summary>
+    /// <c>features.N.bias</c>. Null takes a pyramid of differences of pixels and of their derivatives instead, which needs no
+    /// file.</summary>
     public string? Vgg { get; init; }
 
     /// <summary>The generator's rate, which Adam multiplies by 4/5 (the recipe's allowance for lazy regularization).</summary>
@@ -159,7 +160,8 @@ public sealed record TrainerOptions
         Demand(Every >= 1, "Each frame is packed, or each so manieth.");
         Demand(HeldOut is null or >= 0, "The number of held-out clips is not negative.");
         Demand(Rate is > 0 and <= 1 && DiscriminatorRate is null or (> 0 and <= 1), "Rates lie between 0 and 1.");
-        Demand(WarmUp >= 0 && Flat is >= 0 and <= 1 && RateEnd is >= 0 and <= 1, "Parts of a schedule are 0 to 1, and its steps not negative.");
+        Demand(WarmUp >= 0, "Steps of warm-up are not negative.");
+        Demand(Flat is >= 0 and <= 1 && RateEnd is >= 0 and <= 1, "Parts of a schedule are 0 to 1.");
         Demand(Schedule == RateSchedule.Cosine || (Flat == 0 && RateEnd == 0), "Flat and the rate's end belong to the cosine schedule.");
         Demand(Average is >= 0 and < 1, "The average's decay is 0 to below 1.");
         Demand(Adversarial is >= 0 and <= 100 && Critic is >= 0 and <= 100 && Matching is >= 0 and <= 100,
