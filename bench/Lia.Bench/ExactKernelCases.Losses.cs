@@ -2,10 +2,12 @@ using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Linear;
 using Lia.Kernels.Losses;
+using Lia.Kernels.MotionBasis;
+using Lia.Kernels.Optimizers;
 
 namespace Lia.Bench;
 
-/// <content>Training: linear layers and losses, of a batch at 256.</content>
+/// <content>Training: linear layers, the motion basis, losses and updates, of a batch at 256.</content>
 internal sealed partial class ExactKernelCases
 {
     private void LinearGradients(int inputs, int outputs, int frames)
@@ -94,21 +96,129 @@ internal sealed partial class ExactKernelCases
         };
         Add($"{nameof(SoftplusMean)}_{nameof(SoftplusMean.Run)}", loader => SoftplusMean.Prepare(loader, softplus), softplus.Gradient);
 
-        (int channels, int side) = Of((512, 4), (8, 2));
-        MinibatchDeviationArguments deviation = new()
+        foreach (int odd in new[] { 0, 1 })
         {
-            Input = Upload(2 * images * side * side * channels),
-            Output = Allocate<float>(2 * images * side * side * (channels + 1)),
-            OutputGradient = Upload(2 * images * side * side * (channels + 1)),
-            Gradient = Allocate<float>(2 * images * side * side * channels),
-            Passes = 2,
-            Images = images,
-            Pixels = side * side,
-            Channels = channels,
+            int channels = Of(512, 8) - odd, pixels = Of(16, 4) - odd;
+            MinibatchDeviationArguments deviation = new()
+            {
+                Input = Upload(2 * images * pixels * channels),
+                Output = Allocate<float>(2 * images * pixels * (channels + 1)),
+                OutputGradient = Upload(2 * images * pixels * (channels + 1)),
+                Gradient = Allocate<float>(2 * images * pixels * channels),
+                Passes = 2,
+                Images = images,
+                Pixels = pixels,
+                Channels = channels,
+            };
+            Add($"{nameof(MinibatchDeviation)}_{nameof(MinibatchDeviation.Run)}_{Access(pixels * channels)}",
+                loader => MinibatchDeviation.Prepare(loader, deviation), deviation.Output);
+            Add($"{nameof(MinibatchDeviation)}_{nameof(MinibatchDeviation.RunGradient)}_{Access(pixels * channels)}",
+                loader => MinibatchDeviation.PrepareGradient(loader, deviation), deviation.Gradient);
+        }
+    }
+
+    private void Perception(int images)
+    {
+        foreach (int odd in new[] { 0, 1 })
+        {
+            int channels = Of(64, 8) - odd, side = Of(256, 4);
+            MaxPoolArguments pool = new()
+            {
+                Input = Upload(images * side * side * channels),
+                Output = Allocate<float>(images * side * side / 4 * channels),
+                OutputGradient = Upload(images * side * side / 4 * channels),
+                Gradient = Allocate<float>(images * side * side * channels),
+                Frames = images,
+                Height = side,
+                Width = side,
+                Channels = channels,
+            };
+            Add($"{nameof(MaxPool)}_{nameof(MaxPool.Run)}_{Access(channels)}", loader => MaxPool.Prepare(loader, pool), pool.Output);
+            Add($"{nameof(MaxPool)}_{nameof(MaxPool.RunGradient)}_{Access(channels)}", loader => MaxPool.PrepareGradient(loader, pool),
+                pool.Gradient);
+
+            VggInputArguments picture = new()
+            {
+                Input = Upload(3 * images * side * side, 1.2f),
+                Output = Allocate<float>(images * side * side * (4 - odd)),
+                OutputGradient = Upload(images * side * side * (4 - odd)),
+                Gradient = Allocate<float>(3 * images * side * side),
+                Frames = images,
+                Pixels = side * side,
+                Channels = 4 - odd,
+            };
+            Add($"{nameof(VggInput)}_{nameof(VggInput.Run)}_{Access(4 - odd)}", loader => VggInput.Prepare(loader, picture),
+                picture.Output);
+            Add($"{nameof(VggInput)}_{nameof(VggInput.RunGradient)}_{Access(4 - odd)}",
+                loader => VggInput.PrepareGradient(loader, picture), picture.Gradient);
+        }
+        (int size, int factor) = Of((256, 8), (18, 4));
+        int level = AntiAlias.LevelSize(size, factor);
+        AntiAliasArguments pyramid = new()
+        {
+            Input = Upload(3 * images * size * size),
+            Output = Allocate<float>(3 * images * level * level),
+            OutputGradient = Upload(3 * images * level * level),
+            Gradient = Allocate<float>(3 * images * size * size),
+            Taps = Own(_memory.Allocate1D(AntiAlias.Taps(factor))).View,
+            Images = 3 * images,
+            Height = size,
+            Width = size,
+            Factor = factor,
         };
-        Add($"{nameof(MinibatchDeviation)}_{nameof(MinibatchDeviation.Run)}", loader => MinibatchDeviation.Prepare(loader, deviation),
-            deviation.Output);
-        Add($"{nameof(MinibatchDeviation)}_{nameof(MinibatchDeviation.RunGradient)}",
-            loader => MinibatchDeviation.PrepareGradient(loader, deviation), deviation.Gradient);
+        Add($"{nameof(AntiAlias)}_{nameof(AntiAlias.Run)}", loader => AntiAlias.Prepare(loader, pyramid), pyramid.Output);
+        Add($"{nameof(AntiAlias)}_{nameof(AntiAlias.RunGradient)}", loader => AntiAlias.PrepareGradient(loader, pyramid),
+            pyramid.Gradient);
+    }
+
+    private void BasisGradients(HouseholderQrArguments basis)
+    {
+        int size = basis.Rows * basis.Columns;
+        QrGradientArguments gradient = new()
+        {
+            Input = basis.Input,
+            Basis = Own(_memory.Allocate1D([.. Floats(size).Select(value => (double)value)])).View,
+            BasisGradient = Upload(size),
+            Workspace = Own(_memory.Allocate1D([.. Floats((int)QrGradient.WorkspaceLength(basis.Rows, basis.Columns), 1f, 3f)
+                .Select(value => (double)value)])).View,
+            Gradient = Allocate<float>(size),
+            Rows = basis.Rows,
+            Columns = basis.Columns,
+        };
+        QrGradientArguments rows = gradient with
+        {
+            Workspace = Own(_memory.Allocate1D([.. Floats((int)gradient.Workspace.Length, 1f / basis.Columns, 1f)
+                .Select(value => (double)value)])).View,
+        };
+        Add($"{nameof(QrGradient)}_{nameof(QrGradient.RunProducts)}", loader => QrGradient.Prepare(loader, gradient)[0],
+            gradient.Workspace);
+        Add($"{nameof(QrGradient)}_{nameof(QrGradient.RunRows)}", loader => QrGradient.Prepare(loader, rows)[1], rows.Gradient);
+    }
+
+    private void Updates(int length)
+    {
+        AdamArguments adam = new()
+        {
+            Parameters = Upload(length),
+            Gradients = Upload(length),
+            First = Upload(length),
+            Second = Upload(length, 1f, 1f),
+            Rates = Own(_memory.Allocate1D([AdamRates.Of(1e-3, 0, 0.992, 1e-8, 1)])).View,
+        };
+        Add($"{nameof(Adam)}_{nameof(Adam.Run)}", loader => Adam.Prepare(loader, adam), adam.First);
+        AverageArguments average = new()
+        {
+            Averages = Upload(length),
+            Parameters = adam.Gradients,
+            Share = Own(_memory.Allocate1D([1f])).View,
+        };
+        Add($"{nameof(Average)}_{nameof(Average.Run)}", loader => Average.Prepare(loader, average), average.Averages);
+
+        float[] values = Floats(length);
+        values[length / 2] = float.NaN;
+        FiniteSearchArguments search = new() { Values = Own(_memory.Allocate1D(values)).View, Index = Own(_memory.Allocate1D([length])).View };
+        FiniteSearchArguments reset = search with { Index = Allocate<int>(1) };
+        Add($"{nameof(FiniteSearch)}_{nameof(FiniteSearch.Reset)}", loader => FiniteSearch.Prepare(loader, reset)[0], reset.Index);
+        Add($"{nameof(FiniteSearch)}_{nameof(FiniteSearch.Run)}", loader => FiniteSearch.Prepare(loader, search)[1], search.Index);
     }
 }

@@ -53,6 +53,8 @@ internal sealed partial class ExactKernelCases : IDisposable
         Pictures(Of(256, 4), Of(8, 2));
         LinearGradients(Of(512, 40), Of(8192, 130), Of(16, 2));
         Losses(Of(16, 2));
+        Perception(Of(32, 2));
+        Updates(Of(1 << 24, 1030));
     }
 
     /// <summary>All of them.</summary>
@@ -197,6 +199,7 @@ internal sealed partial class ExactKernelCases : IDisposable
             Offset = 1e-8f,
         };
         Add($"{nameof(HouseholderQr)}_Run", loader => HouseholderQr.Prepare(loader, basis), basis.Output);
+        BasisGradients(basis);
     }
 
     private void Pictures(int side, int frames)

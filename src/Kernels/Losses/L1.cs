@@ -53,8 +53,8 @@ internal struct L1Arguments
 /// Scale * mean(w |a - b|) and its gradients, in one pass: da (+)= Scale / n * w sign(a - b), db (+)= -that, where sign(0) = 0 as PyTorch
 /// has it; n is the number of elements, weighted or not.
 /// <code>
-///     a thread: four pixels of a plane, then those a grid further on ...        |a - b| summed in double: thread, warp, block;
-///     grid: at most 2048 blocks, by the number of elements alone                a block leaves its share, LossSum adds them in order
+///     a thread: four pixels of a plane, then those a grid further on ...        |a - b| summed in double, four at a time:
+///     grid: at most 2048 blocks, by the number of elements alone                thread, warp, block; LossSum adds the blocks in order
 /// </code>
 /// Bound by bytes: 12 an element with the gradient of a, 16 where that accumulates.
 /// </summary>
@@ -107,8 +107,8 @@ internal static class L1
             if (a.Accumulates != 0 && a.TargetGradient.Length != 0)
                 otherBefore = Quad.Load<TAccess>(a.TargetGradient, row, pixel, a.Pixels);
             Float4 difference = Quad.Fma(target, -1f, value);
-            sum += (double)(XMath.Abs(difference.X) * weight.X) + XMath.Abs(difference.Y) * weight.Y
-                + ((double)(XMath.Abs(difference.Z) * weight.Z) + XMath.Abs(difference.W) * weight.W);
+            sum += Intrinsics.Fma(XMath.Abs(difference.X), weight.X, XMath.Abs(difference.Y) * weight.Y)
+                + Intrinsics.Fma(XMath.Abs(difference.Z), weight.Z, XMath.Abs(difference.W) * weight.W);
             Float4 slope = Quad.Multiply(
                 new(Sign(difference.X), Sign(difference.Y), Sign(difference.Z), Sign(difference.W)), Quad.Scale(weight, factor));
             if (a.Gradient.Length != 0)

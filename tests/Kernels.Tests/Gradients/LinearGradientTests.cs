@@ -109,6 +109,15 @@ public class LinearGradientTests
         Near.Equal(TrainOps.Read($"{name}.grad.w.bias").Values, actual.Bias);
     }
 
+    [Theory, EveryEngine]
+    public void A_multiplier_of_the_rate_scales_weights_and_bias(string device)
+    {
+        Tensor x = Ops.Read("equal_linear_lrmul.in0");
+        float[] y = Run(device, a => Apply(a, x.Values, x.Batch, Ops.Read("equal_linear_lrmul.w.weight").Values,
+            Ops.Read("equal_linear_lrmul.w.bias").Values, 0.5f / 4, 0.5f, activate: 1));
+        Near.Equal(Ops.Read("equal_linear_lrmul.out0").Values, y);
+    }
+
     [Theory]
     [EveryEngine(1, 1, 1, 0)]
     [EveryEngine(3, 20, 130, 3)]
