@@ -69,17 +69,17 @@ internal sealed class LiveNetwork : ILiveNetwork
     private IMotionPipe? _motion;
     private IPicturePipe? _pictures;
 
-    /// <summary>Loads a model.</summary>
+    /// <summary>The devices that a network each is to be on.</summary>
+    public static IReadOnlyList<Device> Devices(Device device) => device.MayBeSeveral ? DeviceSelection.Each(device) : [device];
+
+    /// <summary>Loads a model on one device.</summary>
     /// <exception cref="WeightsException">The model cannot be read, or is not a LIA generator.</exception>
     /// <exception cref="NotSupportedException">The device is not there.</exception>
     /// <exception cref="OperationCanceledException">Loading was cancelled.</exception>
     public LiveNetwork(ModelOptions options, CancellationToken cancellationToken)
     {
         ILogger log = (options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Lia.Live");
-        IReadOnlyList<LoadedModel> models = ModelLoader.Open(options, 0, log.DeviceComplained, cancellationToken);
-        _model = models[0];
-        // Of several devices the first is enough for pictures one by one.
-        foreach (LoadedModel other in models.Skip(1)) other.Executor.Dispose();
+        _model = ModelLoader.Open(options, 1, log.DeviceComplained, cancellationToken)[0];
         _latents = new float[MostTogether * Executor.Architecture.Style];
         // What a device prepares for batches it prepares now, and not while somebody waits.
         _ = (Motion, Pictures);

@@ -67,7 +67,7 @@ internal static class Endpoints
         api.MapDelete("/animations/{id}", DeleteAnimation);
     }
 
-    private static async Task<Ok<ModelView>> ModelAsync(StudioSettings settings, NetworkThread network)
+    private static async Task<Ok<ModelView>> ModelAsync(StudioSettings settings, Networks network)
     {
         NetworkFacts facts = await network.Facts.ConfigureAwait(false);
         bool hasFfmpeg = Formats.HasFfmpeg;
@@ -101,14 +101,14 @@ internal static class Endpoints
         return TypedResults.Ok(SourceView.Of(source));
     }
 
-    private static async Task<FileContentHttpResult> SquareAsync(string id, Shelf<SourceUpload> sources, NetworkThread network)
+    private static async Task<FileContentHttpResult> SquareAsync(string id, Shelf<SourceUpload> sources, Networks network)
     {
         int size = (await network.Facts.ConfigureAwait(false)).Size;
         return Png(new(size, size, sources.Find(id).Face.Square));
     }
 
     private static async Task<FileContentHttpResult> DirectionAsync(
-        string id, int direction, float? delta, int? size, Shelf<SourceUpload> sources, NetworkThread network)
+        string id, int direction, float? delta, int? size, Shelf<SourceUpload> sources, Networks network)
     {
         NetworkFacts facts = await network.Facts.ConfigureAwait(false);
         SourceUpload source = sources.Find(id);
@@ -125,7 +125,7 @@ internal static class Endpoints
     }
 
     private static async Task<FileContentHttpResult> PreviewAsync(
-        string id, HttpRequest request, Shelf<SourceUpload> sources, Shelf<DrivingUpload> drivings, NetworkThread network)
+        string id, HttpRequest request, Shelf<SourceUpload> sources, Shelf<DrivingUpload> drivings, Networks network)
     {
         NetworkFacts facts = await network.Facts.ConfigureAwait(false);
         SourceUpload source = sources.Find(id);
@@ -164,16 +164,16 @@ internal static class Endpoints
     private static float Strength(string text) => Limits.Strength(
         float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) ? value : float.NaN);
 
-    private static async Task<RgbImage> DrawAsync(NetworkThread network, NetworkFacts facts, PictureRequest request)
+    private static async Task<RgbImage> DrawAsync(Networks network, NetworkFacts facts, PictureRequest request)
     {
         Picture picture = await network.AskAsync(request).ConfigureAwait(false);
         RgbImage copy = new(facts.Size, facts.Size, (byte[])picture.Pixels.Clone());
-        network.Return(picture);
+        Networks.Return(picture);
         return copy;
     }
 
     private static async Task LiveAsync(
-        string id, HttpContext context, Shelf<SourceUpload> sources, Shelf<DrivingUpload> drivings, NetworkThread network,
+        string id, HttpContext context, Shelf<SourceUpload> sources, Shelf<DrivingUpload> drivings, Networks network,
         StudioMetrics metrics, Sessions sessions, ILogger<LiveConnection> log, IHostApplicationLifetime lifetime)
     {
         NetworkFacts facts = await network.Facts.ConfigureAwait(false);
@@ -184,7 +184,7 @@ internal static class Endpoints
     }
 
     private static async Task CameraAsync(
-        string id, HttpContext context, Shelf<SourceUpload> sources, NetworkThread network, StudioMetrics metrics, Sessions sessions,
+        string id, HttpContext context, Shelf<SourceUpload> sources, Networks network, StudioMetrics metrics, Sessions sessions,
         ILogger<CameraConnection> log, IHostApplicationLifetime lifetime)
     {
         NetworkFacts facts = await network.Facts.ConfigureAwait(false);
@@ -203,7 +203,7 @@ internal static class Endpoints
     }
 
     private static async Task<Ok<StartView>> StartAsync(
-        string id, string source, int? smooth, Shelf<DrivingUpload> drivings, Shelf<SourceUpload> sources, NetworkThread network,
+        string id, string source, int? smooth, Shelf<DrivingUpload> drivings, Shelf<SourceUpload> sources, Networks network,
         CancellationToken cancellationToken)
     {
         DrivingUpload driving = drivings.Find(id);

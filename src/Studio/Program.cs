@@ -37,7 +37,7 @@ internal sealed class Program
             WebApplication application = Build(StudioSettings.Read(arguments), arguments);
             await using (application.ConfigureAwait(false))
             {
-                NetworkThread network = application.Services.GetRequiredService<NetworkThread>();
+                Networks network = application.Services.GetRequiredService<Networks>();
                 await application.StartAsync().ConfigureAwait(false);
                 // Asked for now: a model that cannot be loaded is no service.
                 await network.Facts.ConfigureAwait(false);
@@ -121,9 +121,13 @@ internal sealed class Program
         services.AddSingleton(settings);
         services.AddSingleton(_ => new PrivateFolder(settings.Data));
         services.AddSingleton<StudioMetrics>();
-        services.AddSingleton(provider => new NetworkThread(
-            token => new LiveNetwork(settings.Model with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }, token),
-            provider.GetRequiredService<StudioMetrics>(), settings.MostSessions));
+        services.AddSingleton(provider =>
+        {
+            ModelOptions model = settings.Model with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() };
+            return new Networks([.. LiveNetwork.Devices(model.Device).Select(device =>
+                (device.ToString(), (Func<CancellationToken, ILiveNetwork>)(token => new LiveNetwork(model with { Device = device }, token))))],
+                provider.GetRequiredService<StudioMetrics>(), settings.MostSessions, provider.GetRequiredService<ILogger<Networks>>());
+        });
         services.AddSingleton(new Shelf<SourceUpload>("source", settings.MostKept.Sources));
         services.AddSingleton(new Shelf<DrivingUpload>("driving clip", settings.MostKept.Drivings));
         services.AddSingleton<Uploader>();

@@ -11,7 +11,7 @@ namespace Lia.Studio;
 
 /// <summary>Takes in animations.</summary>
 internal sealed class Submission(
-    PrivateFolder folder, StudioSettings settings, NetworkThread network, AnimationStore store, AnimationRunner runner,
+    PrivateFolder folder, StudioSettings settings, Networks network, AnimationStore store, AnimationRunner runner,
     Shelf<SourceUpload> sources, Shelf<DrivingUpload> drivings)
 {
     private const int RetryAfter = 5;

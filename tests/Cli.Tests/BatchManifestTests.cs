@@ -193,7 +193,7 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
         JsonElement json = JsonDocument.Parse(outcome.Output).RootElement;
         Assert.Equal((3, 0, 1, 2), (json.GetProperty("rows").GetInt32(), json.GetProperty("done").GetInt32(),
             json.GetProperty("failed").GetInt32(), json.GetProperty("again").GetInt32() + json.GetProperty("left").GetInt32()));
-        Assert.Contains("lia: warning: device 1 of 1 failed and is given up: The device cuda:99 cannot be used", outcome.Error);
+        Assert.Contains("lia: warning: the device cuda:99 failed and is given up: The device cuda:99 cannot be used", outcome.Error);
         JsonElement[] failed = [.. ManifestWorkspace.Lines(status).Where(line => line.GetProperty("event").GetString() == "failed")];
         Assert.Contains(failed, line => line.GetProperty("row").GetInt32() == 3 && !line.GetProperty("retry").GetBoolean());
         Assert.Contains(failed, line => line.GetProperty("row").GetInt32() == 1 && line.GetProperty("retry").GetBoolean());

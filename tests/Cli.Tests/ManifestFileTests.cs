@@ -146,6 +146,13 @@ public sealed class ManifestFileTests : IDisposable
             RowFailures.Of(new MediaException("a.mp4: av_interleaved_write_frame(): No space left on device")));
         Assert.Equal(RowFailure.Device, RowFailures.Of(new NotSupportedException("The device cuda cannot be used",
             new Lia.Network.Cuda.GpuUnavailableException("no driver", isAbsent: true))));
+        Assert.Equal(RowFailure.Device, RowFailures.Of(new NotSupportedException("OpenCL cannot be used",
+            new OfIlgpu("the cable was pulled"))));
         Assert.Equal(RowFailure.Internal, RowFailures.Of(new InvalidOperationException()));
+    }
+
+    private sealed class OfIlgpu(string message) : ILGPU.Runtime.AcceleratorException(message)
+    {
+        public override ILGPU.Runtime.AcceleratorType AcceleratorType => ILGPU.Runtime.AcceleratorType.OpenCL;
     }
 }

@@ -7,17 +7,22 @@ namespace Lia.Cli.Tests;
 /// <summary>Rows over several devices: each has one at a time, and what one cannot do others do.</summary>
 public sealed class ShardRunTests(Workspace files) : IClassFixture<Workspace>
 {
-    private Lane Working(int? failsAfter = null)
+    private static Lane Working(int? failsAfter = null, Device? device = null)
     {
         int opened = 0;
-        return (model, cancellationToken) => opened++ >= failsAfter ? throw new NotSupportedException("The device cuda:1 cannot be used",
-            new GpuUnavailableException("it is lost", isAbsent: false)) : new Animator(model, null, cancellationToken);
+        return new(failsAfter is null ? "cuda:0" : "cuda:1", asked => device is null || asked == device, (model, cancellationToken) =>
+            opened++ >= failsAfter ? throw new NotSupportedException("The device cuda:1 cannot be used",
+                new GpuUnavailableException("it is\nlost", isAbsent: false))
+            : new Animator(model with { Device = Device.Cpu }, null, cancellationToken));
     }
 
-    private Fake[] Jobs(int count, Action<Fake, Animator> step) => [.. Enumerable.Range(1, count).Select(i => new Fake(step)
-    {
-        Row = i, Name = $"row {i}", Work = 1, Model = new() { Model = files.Model, Device = Device.Cpu, Threads = 1 },
-    })];
+    private Fake[] Jobs(int count, Action<Fake, Animator> step, Device? device = null) =>
+    [
+        .. Enumerable.Range(1, count).Select(i => new Fake(step)
+        {
+            Row = i, Name = $"row {i}", Work = 1, Model = new() { Model = files.Model, Device = device ?? Device.Cpu, Threads = 1 },
+        }),
+    ];
 
     private (ShardOutcome Outcome, Fake[] Jobs, Told Told) Run(Fake[] jobs, params Lane[] lanes)
     {
@@ -32,9 +37,34 @@ public sealed class ShardRunTests(Workspace files) : IClassFixture<Workspace>
         (ShardOutcome outcome, Fake[] jobs, Told told) = Run(Jobs(6, (_, _) => { }), Working(failsAfter: 0), Working());
         Assert.Equal(new ShardOutcome(6, 0, 0, 0, 0, false), outcome);
         Assert.All(jobs, job => Assert.Equal((1, 1), (job.Done, job.Released)));
-        Assert.All(told.Devices, device => Assert.Equal((0, "The device cuda:1 cannot be used"), (device.Lane, device.Reason)));
+        Assert.All(told.Devices, device => Assert.Equal(("cuda:1", "The device cuda:1 cannot be used"), (device.Name, device.Reason)));
         Assert.NotEmpty(told.Devices);
     }
+
+    [Fact]
+    public void Devices_that_are_not_there_cost_no_row_as_long_as_one_is()
+    {
+        (ShardOutcome outcome, Fake[] jobs, Told told) = Run(Jobs(4, (_, _) => { }), Working(0), Working(0), Working(0), Working());
+        Assert.Equal(new ShardOutcome(4, 0, 0, 0, 0, false), outcome);
+        Assert.All(jobs, job => Assert.Equal((1, 1), (job.Done, job.Released)));
+        Assert.Empty(told.Failures);
+    }
+
+    [Fact]
+    public void A_row_goes_to_no_device_that_it_does_not_name()
+    {
+        Device other = Device.CudaAt(1);
+        Fake[] jobs = [.. Jobs(4, (_, _) => { }), .. Jobs(3, (_, _) => { }, other)];
+        (ShardOutcome outcome, _, Told told) = Run(jobs, Working(device: Device.Cpu), Working(0, other));
+        // The first shows twice that the device is not there; the others nobody tries.
+        Assert.Equal(new ShardOutcome(4, 0, 0, 1, 2, false), outcome);
+        Assert.Equal(ExitCode.TryAgain, outcome.ExitCode);
+        Assert.Equal([false, true], told.Devices.Select(device => device.IsGivenUp));
+        Assert.All(jobs[4..], job => Assert.Equal(0, job.Tried));
+    }
+
+    [Fact]
+    public void A_shard_without_rows_needs_no_device() => Assert.Equal(new ShardOutcome(0, 0, 0, 0, 0, false), Run([]).Outcome);
 
     [Fact]
     public void A_device_that_is_lost_at_work_gives_its_row_to_another()
@@ -127,7 +157,7 @@ public sealed class ShardRunTests(Workspace files) : IClassFixture<Workspace>
 
     private sealed class Told : IRunTeller
     {
-        public List<(int Lane, string Reason, bool IsGivenUp)> Devices { get; } = [];
+        public List<(string Name, string Reason, bool IsGivenUp)> Devices { get; } = [];
 
         public List<string> Failures { get; } = [];
 
@@ -142,9 +172,9 @@ public sealed class ShardRunTests(Workspace files) : IClassFixture<Workspace>
             lock (Failures) Failures.Add(reason);
         }
 
-        public void DeviceFailed(int lane, string reason, bool isGivenUp)
+        public void DeviceFailed(string device, string reason, bool isGivenUp)
         {
-            lock (Devices) Devices.Add((lane, reason, isGivenUp));
+            lock (Devices) Devices.Add((device, reason, isGivenUp));
         }
     }
 }

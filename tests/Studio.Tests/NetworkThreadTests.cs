@@ -1,4 +1,3 @@
-using Lia.Network;
 using Lia.Studio.Faces;
 using Lia.Studio.Telemetry;
 using Lia.Weights;
@@ -13,7 +12,7 @@ public sealed class NetworkThreadTests : IDisposable
     [Fact]
     public async Task Frames_of_different_sources_go_together_and_wait_for_each_other_two_milliseconds()
     {
-        Fake fake = new() { GainsTogether = true };
+        FakeNetwork fake = new() { GainsTogether = true };
         using NetworkThread thread = new(_ => fake, _metrics, 16);
         thread.Count(4);
         Picture[] pictures = await Task.WhenAll(Enumerable.Range(1, 4).Select(i => thread.AskAsync(Request(new Face([(byte)i]), i))));
@@ -30,7 +29,7 @@ public sealed class NetworkThreadTests : IDisposable
     {
         foreach ((bool gains, int sessions) in ((bool, int)[])[(true, 1), (false, 32)])
         {
-            Fake fake = new() { GainsTogether = gains };
+            FakeNetwork fake = new() { GainsTogether = gains };
             using NetworkThread thread = new(_ => fake, _metrics, 16);
             thread.Count(sessions);
             await thread.AskAsync(Request(new Face([1]), 1)); // the first call is compiled
@@ -44,7 +43,7 @@ public sealed class NetworkThreadTests : IDisposable
     [Fact]
     public async Task What_is_not_urgent_has_its_turn_though_somebody_always_waits()
     {
-        Fake fake = new() { Delay = TimeSpan.FromMilliseconds(1) };
+        FakeNetwork fake = new() { Delay = TimeSpan.FromMilliseconds(1) };
         using NetworkThread thread = new(_ => fake, _metrics, 16);
         using CancellationTokenSource over = new();
         Face face = new([1]);
@@ -60,7 +59,7 @@ public sealed class NetworkThreadTests : IDisposable
     [Fact]
     public async Task A_source_is_encoded_once_and_the_one_used_longest_ago_is_given_up()
     {
-        Fake fake = new();
+        FakeNetwork fake = new();
         using NetworkThread thread = new(_ => fake, _metrics, 2);
         Face a = new([1]), b = new([2]), c = new([3]);
         foreach (Face face in (Face[])[a, b, a, c, a]) await thread.AskAsync(Request(face, 1));
@@ -68,7 +67,7 @@ public sealed class NetworkThreadTests : IDisposable
         await thread.AskAsync(Request(b, 1)); // was given up for c
         Assert.Equal([1, 2, 3, 2], fake.Encoded);
         Assert.Equal(2, fake.Alive);
-        thread.Forget(b);
+        thread.Drop(b);
         await thread.DoAsync(_ => true);
         Assert.Equal(1, fake.Alive);
         thread.Dispose();
@@ -79,21 +78,21 @@ public sealed class NetworkThreadTests : IDisposable
     [Fact]
     public async Task A_fault_is_one_pictures_and_a_failure_ends_nothing()
     {
-        Fake fake = new() { GainsTogether = true, Delay = TimeSpan.FromMilliseconds(20) };
+        FakeNetwork fake = new() { GainsTogether = true, Delay = TimeSpan.FromMilliseconds(20) };
         using NetworkThread thread = new(_ => fake, _metrics, 16);
         Task<Picture> first = thread.AskAsync(Request(new Face([1]), 1));
-        Task<Picture> faulty = thread.AskAsync(Request(new Face([2]), Fake.Faulty)), fine = thread.AskAsync(Request(new Face([3]), 3));
+        Task<Picture> faulty = thread.AskAsync(Request(new Face([2]), FakeNetwork.Faulty)), fine = thread.AskAsync(Request(new Face([3]), 3));
         await Assert.ThrowsAsync<WeightsException>(() => faulty);
         Assert.Equal(33, (await fine).Pixels[0]);
         await first;
-        await Assert.ThrowsAsync<InvalidOperationException>(() => thread.AskAsync(Request(new Face([4]), Fake.Broken)));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => thread.AskAsync(Request(new Face([4]), FakeNetwork.Broken)));
         Assert.Equal(55, (await thread.AskAsync(Request(new Face([5]), 5))).Pixels[0]);
     }
 
     [Fact]
     public async Task The_end_cancels_what_waits_and_a_network_that_cannot_be_loaded_says_so()
     {
-        Fake fake = new() { Delay = TimeSpan.FromMilliseconds(100) };
+        FakeNetwork fake = new() { Delay = TimeSpan.FromMilliseconds(100) };
         NetworkThread thread = new(_ => fake, _metrics, 16);
         Task<Picture> running = thread.AskAsync(Request(new Face([1]), 1));
         await fake.Running.WaitAsync(StudioFixture.Token);
@@ -111,78 +110,4 @@ public sealed class NetworkThreadTests : IDisposable
     public void Dispose() => _metrics.Dispose();
 
     private static PictureRequest Request(Face face, float code) => new(face, "test") { Code = [code], Start = [0] };
-
-    private sealed class Fake : ILiveNetwork
-    {
-        public const float Faulty = 200, Broken = 201;
-
-        private readonly TaskCompletionSource _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        /// <summary>Ends when a batch is under way.</summary>
-        public Task Running => _running.Task;
-
-        public List<int> Batches { get; } = [];
-
-        public List<byte> Encoded { get; } = [];
-
-        public int Alive { get; private set; }
-
-        public bool IsDisposed { get; private set; }
-
-        public TimeSpan Delay { get; init; }
-
-        public string Name => "fake";
-
-        public int Size => 1;
-
-        public int Directions => 1;
-
-        public string DeviceName => "fake";
-
-        public MotionMode DefaultMode => MotionMode.Relative;
-
-        public int Together => 8;
-
-        public bool GainsTogether { get; init; }
-
-        public long MemoryBytes => 1;
-
-        public EncodedSource Encode(byte[] square)
-        {
-            Encoded.Add(square[0]);
-            Alive++;
-            return new Source(square[0], () => Alive--);
-        }
-
-        public void EncodeMotion(ReadOnlySpan<byte[]> squares, Span<float> codes)
-        {
-            for (int i = 0; i < squares.Length; i++) codes[i] = squares[i][0];
-        }
-
-        public void Decode(ReadOnlySpan<LivePose> poses, ReadOnlySpan<byte[]> pictures, Span<bool> faults)
-        {
-            _running.TrySetResult();
-            if (Delay > TimeSpan.Zero) Thread.Sleep(Delay);
-            Batches.Add(poses.Length);
-            for (int i = 0; i < poses.Length; i++)
-            {
-                if (poses[i].Code[0] == Broken) throw new InvalidOperationException();
-                faults[i] = poses[i].Code[0] == Faulty;
-                pictures[i][0] = (byte)(10 * ((Source)poses[i].Source).Value + poses[i].Code[0]);
-            }
-        }
-
-        public void Dispose() => IsDisposed = true;
-
-        private sealed class Source(byte value, Action disposed) : EncodedSource
-        {
-            public byte Value => value;
-
-            public override ReadOnlySpan<float> Appearance => default;
-
-            public override ReadOnlySpan<float> Motion => default;
-
-            public override void Dispose() => disposed();
-        }
-    }
 }

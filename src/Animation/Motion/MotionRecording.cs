@@ -11,7 +11,7 @@ namespace Lia.Animation.Motion;
 /// </summary>
 internal sealed class MotionRecording : IDisposable
 {
-    private readonly DrivingMotion? _driving;
+    private DrivingMotion? _driving;
     private readonly FrameStore? _pixels;
     private readonly FramePool? _pool;
     private readonly IProgress<AnimationProgress>? _progress;
@@ -28,6 +28,7 @@ internal sealed class MotionRecording : IDisposable
     {
         (_driving, _progress) = (driving, progress);
         (Name, FirstFrame, Rate, Audio) = (driving.Name, settings.FirstFrame, driving.Rate, driving.Audio);
+        (Crop, Meters) = (driving.Crop, driving.Meters);
         if (!settings.KeepsFrames) return;
         _pool = new FramePool(3 * size * size);
         try
@@ -67,12 +68,12 @@ internal sealed class MotionRecording : IDisposable
     public AudioTrack? Audio { get; }
 
     /// <summary>The part of the driving frames that was looked at; null for all of it, and for a motion clip, which does not say.</summary>
-    public PixelBox? Crop => _driving?.Crop;
+    public PixelBox? Crop { get; }
 
-    public string? Warning => _driving?.Warning;
+    public string? Warning { get; private set; }
 
     /// <summary>What recording has taken.</summary>
-    public MotionMeters Meters => _driving?.Meters ?? new();
+    public MotionMeters Meters { get; } = new();
 
     /// <summary>alpha of every frame.</summary>
     public IReadOnlyList<float[]> Codes => _codes;
@@ -86,14 +87,17 @@ internal sealed class MotionRecording : IDisposable
     {
         if (_isComplete) return;
         Stopwatch watch = Stopwatch.StartNew();
-        foreach (MotionFrame frame in _driving!.Frames())
+        DrivingMotion driving = _driving!;
+        foreach (MotionFrame frame in driving.Frames())
         {
             _codes.Add(frame.Code);
             if (frame.Pixels is not null) _pixels!.Add(frame.Pixels);
-            _driving.Return(frame);
-            _progress?.Report(new AnimationProgress(_codes.Count, _driving.Count, watch.Elapsed) { Stage = AnimationStage.Encoding });
+            driving.Return(frame);
+            _progress?.Report(new AnimationProgress(_codes.Count, driving.Count, watch.Elapsed) { Stage = AnimationStage.Encoding });
         }
-        _isComplete = true;
+        (_isComplete, Warning, _driving) = (true, driving.Warning, null);
+        // Now, and on this thread: what encodes is a device's, which the recording may outlive, and end on the thread of another.
+        driving.Dispose();
     }
 
     /// <summary>The error for a start frame that is not among the frames.</summary>

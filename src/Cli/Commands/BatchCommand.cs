@@ -58,7 +58,7 @@ internal static class BatchCommand
                 using WarningLog warnings = new(context.Error);
                 using AnimateRows rows = new(manifest, parsed, video, codes, warnings);
                 return new ManifestRun(context, manifest, manifests.Shard(parsed), manifests.Status(parsed), parsed.GetValue(quiet),
-                    parsed.GetValue(json)).Run("animate", rows, Lanes.Of(), parsed.GetValue(overwrite));
+                    parsed.GetValue(json)).Run("animate", rows, Lanes.Of, parsed.GetValue(overwrite));
             }
             if (pictures.Length == 0) throw new ArgumentException("There is no source: give SOURCE, or --manifest.");
             if (folder is null) throw new ArgumentException("There is no output: give --output FOLDER.");

@@ -82,7 +82,7 @@ internal static class EvaluateCommand
                 string? status = manifests.Status(parsed);
                 EvaluateRows rows = new(manifest, parsed, ReadLpips(), status, warnings);
                 return new ManifestRun(context, manifest, manifests.Shard(parsed), status, isQuiet, isJson)
-                    .Run("evaluate", rows, Lanes.Of(), overwrite: false, (lines, text) =>
+                    .Run("evaluate", rows, Lanes.Of, overwrite: false, (lines, text) =>
                     {
                         lines.Write("sums", rows.Sums.Write);
                         if (rows.Sums.Mean is { } mean) text?.WriteLine(BatchStatusCommand.Describe(mean));

@@ -21,7 +21,6 @@ internal sealed class EvaluateRows : IRowKind
     private readonly InputHashes _hashes = new();
     private readonly FrameCounts _frames = new();
     private readonly Dictionary<string, ClipScores> _known;
-    private readonly Lock _gate = new();
 
     /// <param name="manifest">The file.</param>
     /// <param name="given">The command line: its options hold for rows that say nothing.</param>
@@ -70,30 +69,42 @@ internal sealed class EvaluateRows : IRowKind
         {
             string hash = InputHashes.OfText(string.Join('\n', "lia evaluate 1", rows._hashes.OfModel(Model.Model!), Model.Generator,
                 Model.Precision, rows._hashes.OfInput(clip), rows._lpips?.Fingerprint, InputHashes.Text(options)));
-            return new Taken(rows, clip, options, hash);
+            return new Taken(rows, Row, clip, options, hash);
         }
     }
 
-    private sealed class Taken(EvaluateRows rows, string clip, AnimationOptions options, string hash) : IRowClaim
+    private sealed class Taken : IRowClaim
     {
-        private ClipScores? _scores = rows._known.GetValueOrDefault(hash);
+        private readonly EvaluateRows _rows;
+        private readonly int _row;
+        private readonly string _clip, _hash;
+        private readonly AnimationOptions _options;
+        private ClipScores? _scores;
 
-        public bool IsDone { get; } = rows._known.ContainsKey(hash);
+        public Taken(EvaluateRows rows, int row, string clip, AnimationOptions options, string hash)
+        {
+            (_rows, _row, _clip, _options, _hash) = (rows, row, clip, options, hash);
+            if (rows._known.TryGetValue(hash, out ClipScores? known)) Take(known);
+            IsDone = known is not null;
+        }
+
+        public bool IsDone { get; }
 
         public void Do(Animator animator, IProgress<AnimationProgress> progress, CancellationToken cancellationToken) =>
-            _scores = animator.Evaluate(clip, rows._lpips, options, progress, cancellationToken);
+            Take(animator.Evaluate(_clip, _rows._lpips, _options, progress, cancellationToken));
 
-        public string Describe() => $"{clip}: {_scores!.Frames} frames, PSNR {_scores.Psnr:0.00}";
+        public string Describe() => $"{_clip}: {_scores!.Frames} frames, PSNR {_scores.Psnr:0.00}";
 
         public void Write(Utf8JsonWriter json)
         {
-            lock (rows._gate) rows.Sums.Add(_scores!);
-            json.WriteString("hash", hash);
+            json.WriteString("hash", _hash);
             json.WriteStartObject("scores");
             ScoreSums.Write(json, _scores!);
             json.WriteEndObject();
         }
 
         public void Dispose() { }
+
+        private void Take(ClipScores scores) => _rows.Sums.Add(_row, _scores = scores);
     }
 }

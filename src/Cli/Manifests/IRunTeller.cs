@@ -16,5 +16,5 @@ internal interface IRunTeller
     void Failed(RowJob job, string reason);
 
     /// <summary>A device failed; its row goes to others.</summary>
-    void DeviceFailed(int lane, string reason, bool isGivenUp);
+    void DeviceFailed(string device, string reason, bool isGivenUp);
 }

@@ -14,10 +14,11 @@ internal sealed class ManifestRun(CliContext context, string manifest, Shard sha
     /// <summary>Works the share off.</summary>
     /// <param name="verb">What is done with rows: animate, evaluate.</param>
     /// <param name="kind">What rows are about.</param>
-    /// <param name="lanes">The devices, one or more. A row at a time goes to each.</param>
+    /// <param name="lanesOf">Finds the devices of rows. A row at a time goes to each.</param>
     /// <param name="overwrite">Whether rows are done again that are done.</param>
     /// <param name="finish">Writes more status lines at the end, and more of the summary for people; may be null.</param>
-    public int Run(string verb, IRowKind kind, IReadOnlyList<Lane> lanes, bool overwrite, Action<StatusFile, TextWriter?>? finish = null)
+    public int Run(string verb, IRowKind kind, Func<IReadOnlyList<RowJob>, IReadOnlyList<Lane>> lanesOf, bool overwrite,
+        Action<StatusFile, TextWriter?>? finish = null)
     {
         try
         {
@@ -34,6 +35,7 @@ internal sealed class ManifestRun(CliContext context, string manifest, Shard sha
                 json.WriteNumber("totalWork", plan.TotalWork);
                 json.WriteString("plan", plan.Fingerprint);
             });
+            IReadOnlyList<Lane> lanes = lanesOf(plan.Jobs);
             using Teller teller = new(context, isQuiet, isQuiet || isJson, lanes.Count);
             foreach (BadRow row in plan.Bad)
             {
@@ -123,8 +125,8 @@ internal sealed class ManifestRun(CliContext context, string manifest, Shard sha
             context.Error.WriteLine($"lia: {reason}");
         });
 
-        public void DeviceFailed(int lane, string reason, bool isGivenUp) => Say(() =>
-            context.Error.WriteLine($"lia: warning: device {lane + 1} of {lanes} failed{(isGivenUp ? " and is given up" : "")}: {reason}"));
+        public void DeviceFailed(string device, string reason, bool isGivenUp) => Say(() =>
+            context.Error.WriteLine($"lia: warning: the device {device} failed{(isGivenUp ? " and is given up" : "")}: {reason}"));
 
         public void Dispose() => Say(() => { });
 

@@ -1,7 +1,5 @@
 using System.Text.Json;
-using Lia.Gpu.Cuda;
-using Lia.Gpu.Runtime;
-using Lia.Network.Cuda;
+using Lia.Loading;
 using Lia.Weights;
 
 namespace Lia.Cli.Manifests;
@@ -30,9 +28,9 @@ internal static class RowFailures
     /// <summary>What a failure is.</summary>
     public static RowFailure Of(Exception failure)
     {
+        if (DeviceFailures.IsOne(failure)) return RowFailure.Device;
         for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
         {
-            if (IsOfDevice(cause)) return RowFailure.Device;
             if (cause is OutOfMemoryException) return RowFailure.Machine;
             if (cause is IOException && OfMachine.Contains(cause.HResult)) return RowFailure.Machine;
         }
@@ -57,6 +55,4 @@ internal static class RowFailures
         }
         json.WriteEndArray();
     }
-
-    private static bool IsOfDevice(Exception cause) => cause is GpuUnavailableException or AcceleratorOutOfMemoryException or CudaException;
 }

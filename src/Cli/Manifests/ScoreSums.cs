@@ -3,22 +3,27 @@ using Lia.Evaluation;
 
 namespace Lia.Cli.Manifests;
 
-/// <summary>Scores of clips added up, so that the sums of shards can be: a clip weighs as its frames do.</summary>
+/// <summary>Scores of clips added up, so that the sums of shards can be: a clip weighs as its frames do. The sums are of the rows in their
+/// order, whichever was done first. May be used from several threads.</summary>
 internal sealed class ScoreSums
 {
     private static readonly string[] Names = ["l1", "psnr", "ssim", "msSsim"];
     private const string LpipsName = "lpips";
 
-    private readonly List<ClipScores> _scores = [];
+    private readonly Lock _gate = new();
+    private readonly SortedDictionary<int, ClipScores> _scores = [];
 
     /// <summary>Number of clips.</summary>
     public int Clips => _scores.Count;
 
     /// <summary>The mean over all frames; null without any.</summary>
-    public ClipScores? Mean => ClipScores.Mean(_scores);
+    public ClipScores? Mean => ClipScores.Mean(_scores.Values);
 
-    /// <summary>Adds a clip.</summary>
-    public void Add(ClipScores scores) => _scores.Add(scores);
+    /// <summary>Takes the scores of a row's clip.</summary>
+    public void Add(int row, ClipScores scores)
+    {
+        lock (_gate) _scores[row] = scores;
+    }
 
     /// <summary>Writes a clip's scores as members.</summary>
     public static void Write(Utf8JsonWriter json, ClipScores scores)
@@ -32,10 +37,10 @@ internal sealed class ScoreSums
     public void Write(Utf8JsonWriter json)
     {
         json.WriteNumber("clips", Clips);
-        json.WriteNumber("frames", _scores.Sum(scores => (long)scores.Frames));
-        for (int i = 0; i < Names.Length; i++) json.WriteNumber(Names[i], _scores.Sum(scores => scores.Frames * Values(scores)[i]));
-        if (Clips > 0 && _scores.All(scores => scores.Lpips is not null))
-            json.WriteNumber(LpipsName, _scores.Sum(scores => scores.Frames * scores.Lpips!.Value));
+        json.WriteNumber("frames", _scores.Values.Sum(scores => (long)scores.Frames));
+        for (int i = 0; i < Names.Length; i++) json.WriteNumber(Names[i], _scores.Values.Sum(scores => scores.Frames * Values(scores)[i]));
+        if (Clips > 0 && _scores.Values.All(scores => scores.Lpips is not null))
+            json.WriteNumber(LpipsName, _scores.Values.Sum(scores => scores.Frames * scores.Lpips!.Value));
     }
 
     /// <summary>Reads what <see cref="Write(Utf8JsonWriter, ClipScores)"/> wrote.</summary>

@@ -16,16 +16,12 @@ internal sealed record ShardOutcome(int Done, int Skipped, int Failed, int Again
         : Failed > 0 ? Cli.ExitCode.BadRows : Cli.ExitCode.Success;
 }
 
-/// <summary>Opens a model on one of a machine's devices.</summary>
-/// <param name="model">The model.</param>
-/// <param name="cancellationToken">Stops loading.</param>
-internal delegate Animator Lane(ModelOptions model, CancellationToken cancellationToken);
-
 /// <summary>
 /// Works off the rows of a shard in their order, a row at a time on each device. A device's failure gives its row to the others; one that
-/// fails twice running is given up. Failures of the machine, three running, end the run: the rest is for another time.
+/// fails twice running is given up. A row that two devices fail at is for another time; that a device does not open is not the row's fault.
+/// Failures of the machine, three running, end the run: the rest is for another time.
 /// </summary>
-/// <param name="lanes">A device each.</param>
+/// <param name="lanes">A device each; for every row there is one.</param>
 /// <param name="status">Is told everything.</param>
 /// <param name="teller">Tells people.</param>
 /// <param name="overwrite">Whether rows are done again that are done.</param>
@@ -38,7 +34,8 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
     private readonly object _gate = new();
     private readonly LinkedList<Entry> _waiting = new();
     private readonly int[] _counts = new int[4]; // by verdict
-    private int _atWork, _lanes, _machineFailures;
+    private readonly bool[] _isGone = new bool[lanes.Count];
+    private int _atWork, _machineFailures;
     private bool _isOver;
 
     /// <summary>Works them off.</summary>
@@ -47,13 +44,12 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
     public ShardOutcome Run(IReadOnlyList<RowJob> jobs, CancellationToken cancellationToken)
     {
         foreach (RowJob job in jobs) _waiting.AddLast(new Entry(job));
-        _lanes = lanes.Count;
         using CancellationTokenRegistration waking = cancellationToken.Register(Wake);
         Exception? fault = null;
-        Thread[] others = [.. Enumerable.Range(1, lanes.Count - 1).Select(lane =>
-            new Thread(() => Guarded(lane)) { Name = $"LIA lane {lane}" })];
+        Thread[] others = [.. lanes.Index().Skip(1).Select(lane =>
+            new Thread(() => Guarded(lane.Index)) { Name = $"LIA {lane.Item.Name}" })];
         foreach (Thread other in others) other.Start();
-        Guarded(0);
+        if (lanes.Count > 0) Guarded(0);
         foreach (Thread other in others) other.Join();
         if (fault is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
         return new(_counts[(int)Verdict.Done], _counts[(int)Verdict.Skipped], _counts[(int)Verdict.Failed], _counts[(int)Verdict.Again],
@@ -86,6 +82,7 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
             while (Take(lane, token) is { } entry)
             {
                 RowJob job = entry.Job;
+                bool isOpening = false;
                 try
                 {
                     using IRowClaim? claim = job.Claim();
@@ -103,7 +100,9 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
                         {
                             animator?.Dispose();
                             animator = null;
-                            animator = lanes[lane](job.Model, token);
+                            isOpening = true;
+                            animator = lanes[lane].Open(job.Model, token);
+                            isOpening = false;
                             loaded = job.Model;
                         }
                         teller.Begin(job, lane);
@@ -136,7 +135,7 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
                     }
                     animator?.Dispose();
                     animator = null;
-                    if (DeviceFailed(lane, entry, failure, ++failures)) return;
+                    if (DeviceFailed(lane, entry, failure, isOpening, ++failures)) return;
                 }
 #pragma warning restore CA1031
             }
@@ -144,29 +143,41 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
         finally
         {
             animator?.Dispose();
-            lock (_gate) _lanes--;
+            lock (_gate) _isGone[lane] = true;
             Wake();
         }
     }
 
     /// <summary>Gives a row to others.</summary>
     /// <returns>Whether the device is given up.</returns>
-    private bool DeviceFailed(int lane, Entry entry, Exception failure, int failures)
+    private bool DeviceFailed(int lane, Entry entry, Exception failure, bool isOpening, int failures)
     {
         bool isGivenUp = failures >= MostFailures;
+        string name = lanes[lane].Name, reason = failure.Message.ReplaceLineEndings(" ");
         status.Write("device", json =>
         {
             About(json, entry.Job);
             json.WriteNumber("lane", lane);
-            json.WriteString("reason", StatusFile.Cut(failure.Message));
+            json.WriteString("device", name);
+            json.WriteString("reason", StatusFile.Cut(reason));
             json.WriteBoolean("givenUp", isGivenUp);
         });
-        bool toOthers = entry.Failures + 1 < MostFailures;
-        teller.DeviceFailed(lane, failure.Message, isGivenUp);
-        if (toOthers) Return(entry with { Failures = entry.Failures + 1, FailedOn = lane }, atEnd: false);
-        else Fail(entry.Job, RowFailure.Device, failure.Message);
+        teller.DeviceFailed(name, reason, isGivenUp);
+        bool hasOthers;
+        lock (_gate)
+        {
+            _isGone[lane] = isGivenUp;
+            hasOthers = HasOthers(lane, entry);
+        }
+        int rowsFault = entry.Failures + (isOpening && hasOthers ? 0 : 1);
+        if (rowsFault < MostFailures) Return(entry with { Failures = rowsFault, FailedOn = lane }, atEnd: false);
+        else Fail(entry.Job, RowFailure.Device, reason);
         return isGivenUp;
     }
+
+    /// <summary>Whether another device may do a row.</summary>
+    private bool HasOthers(int lane, Entry entry) =>
+        lanes.Index().Any(other => other.Index != lane && !_isGone[other.Index] && other.Item.Does(entry.Job.Model.Device));
 
     private void Fail(RowJob job, RowFailure kind, string reason)
     {
@@ -205,8 +216,9 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
                 for (LinkedListNode<Entry>? node = _waiting.First; node is not null; node = node.Next)
                 {
                     Entry entry = node.Value;
+                    if (!lanes[lane].Does(entry.Job.Model.Device)) continue;
                     bool isElsewhere = entry.NotBefore is { } since && Stopwatch.GetElapsedTime(since) < Patience;
-                    bool isForOthers = entry.FailedOn == lane && _lanes > 1;
+                    bool isForOthers = entry.FailedOn == lane && HasOthers(lane, entry);
                     mayWait |= isElsewhere || isForOthers;
                     if (isElsewhere || isForOthers) continue;
                     _waiting.Remove(node);

@@ -153,7 +153,7 @@ internal sealed class StatusReport
             run.IsAlive = !run.IsOver && !isFollowed && now - run.Last < Silence;
             if (!run.IsOver && !isFollowed && !run.IsAlive) Silent++;
         }
-        ScoreSums sums = new();
+        List<ClipScores> all = [];
         List<(int, string, string)> failures = [];
         long workOver = 0, workComputed = 0;
         int computed = 0;
@@ -163,7 +163,7 @@ internal sealed class StatusReport
             {
                 case State.Done:
                     Done++;
-                    if (row.Scores is { } scores) sums.Add(scores);
+                    if (row.Scores is { } scores) all.Add(scores);
                     break;
                 case State.Failed:
                     Failed++;
@@ -181,7 +181,7 @@ internal sealed class StatusReport
             computed++;
             workComputed += row.Work;
         }
-        (Failures, Scores) = (failures, sums.Mean);
+        (Failures, Scores) = (failures, ClipScores.Mean(all));
         if (computed == 0 || _runs.Count == 0) return;
         bool isGoingOn = _runs.Values.Any(run => run.IsAlive);
         TimeSpan taken = (isGoingOn ? now : _runs.Values.Max(run => run.Last)) - _runs.Values.Min(run => run.First);

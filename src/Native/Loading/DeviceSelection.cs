@@ -58,6 +58,23 @@ internal sealed class DeviceSelection : IDisposable
         }
     }
 
+    /// <summary>The single devices of one that may be several; it itself where it is none of CUDA's, or none is found: opening it says
+    /// why.</summary>
+    public static IReadOnlyList<Device> Each(Device device)
+    {
+        if (device.Kind != DeviceKind.Cuda) return [device];
+        if (!device.Ordinals.IsEmpty) return [.. device.Ordinals.Select(static ordinal => Device.CudaAt(ordinal))];
+        try
+        {
+            ImmutableArray<CudaDeviceInfo> found = GpuOpening.FindCuda([]);
+            return [.. (device.IsNumbered ? found : found[..1]).Select(static one => Device.CudaAt(one.Ordinal))];
+        }
+        catch (GpuUnavailableException)
+        {
+            return [device];
+        }
+    }
+
     /// <summary>Ends when nothing reads the weights any more that were given to
     /// <see cref="Open(ITensorSource, ModelArchitecture, Action{string}, StepClock)"/>: of several GPUs the later ones still do when the
     /// first is ready.</summary>

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Lia.Loading;
+using Lia.Network;
 using Lia.Studio.Telemetry;
 using Lia.Weights;
 
@@ -31,10 +33,11 @@ internal sealed record PictureRequest(Face Face, string What)
 /// <param name="Code">alpha of the frame it was made for.</param>
 /// <param name="Computing">How long the network took for those that went together.</param>
 /// <param name="Waiting">From the request to the network.</param>
-internal sealed record Picture(byte[] Pixels, float[] Code, TimeSpan Computing, TimeSpan Waiting);
+/// <param name="Maker">Who gets it back.</param>
+internal sealed record Picture(byte[] Pixels, float[] Code, TimeSpan Computing, TimeSpan Waiting, NetworkThread Maker);
 
 /// <summary>
-/// The one thread that talks to the live network. Pictures that are wanted now come first, and those of different sources go together:
+/// The one thread that talks to a device's live network. Pictures that are wanted now come first, and those of different sources go together:
 /// where the device gains by it they wait for each other, two milliseconds at most. Whatever else there is (codes of clips) is done a
 /// piece at a time when nobody waits, and now and then when somebody always does.
 /// </summary>
@@ -53,7 +56,8 @@ internal sealed class NetworkThread : IDisposable
     private readonly Queue<(PictureRequest Request, TaskCompletionSource<Picture> Result, long Asked)> _wanted = new();
     private readonly Queue<Action<ILiveNetwork>> _rest = new();
     private readonly ConcurrentBag<byte[]> _pool = [];
-    private readonly LinkedList<Face> _faces = new();
+    private readonly LinkedList<(Face Face, EncodedSource Encoded)> _faces = new(); // the one used last is the last
+    private readonly Dictionary<Face, LinkedListNode<(Face Face, EncodedSource Encoded)>> _nodes = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationToken _stop;
     private readonly TaskCompletionSource<NetworkFacts> _facts = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -67,10 +71,6 @@ internal sealed class NetworkThread : IDisposable
     public NetworkThread(Func<CancellationToken, ILiveNetwork> load, StudioMetrics metrics, int mostFaces)
     {
         (_load, _metrics, _mostFaces, _stop) = (load, metrics, mostFaces, _stopping.Token);
-        metrics.Gauge("lia.live.queue", "{request}", "Pictures that wait for the network.", () => Waiting);
-        metrics.Gauge("lia.device.memory", "By", "Memory of the device in use; of the process where the processor computes.",
-            () => Volatile.Read(ref _memory));
-        metrics.Gauge("lia.live.sessions", "{session}", "Live connections.", () => Volatile.Read(ref _sessions));
         _thread = new Thread(Run) { Name = "network", IsBackground = true };
         _thread.Start();
     }
@@ -78,7 +78,17 @@ internal sealed class NetworkThread : IDisposable
     /// <summary>What is loaded; fails as loading does.</summary>
     public Task<NetworkFacts> Facts => _facts.Task;
 
-    private int Waiting
+    /// <summary>What has ended the thread; null as long as nothing has.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>Live connections.</summary>
+    public int Sessions => Volatile.Read(ref _sessions);
+
+    /// <summary>Bytes of the device's memory in use.</summary>
+    public long Memory => Volatile.Read(ref _memory);
+
+    /// <summary>Pictures that wait.</summary>
+    public int Waiting
     {
         get
         {
@@ -86,7 +96,7 @@ internal sealed class NetworkThread : IDisposable
         }
     }
 
-    /// <summary>A connection begins or ends: how many there are says for how many others a request may wait.</summary>
+    /// <summary>Connections begin or end: how many there are says for how many others a request may wait.</summary>
     public void Count(int change) => Interlocked.Add(ref _sessions, change);
 
     /// <summary>Asks for a picture.</summary>
@@ -138,16 +148,12 @@ internal sealed class NetworkThread : IDisposable
     /// <summary>A picture has been read.</summary>
     public void Return(Picture picture) => _pool.Add(picture.Pixels);
 
-    /// <summary>Nobody will ask for a face any more.</summary>
-    public void Forget(Face face)
+    /// <summary>Lets go of a face's features.</summary>
+    public void Drop(Face face) => _ = DoAsync(_ =>
     {
-        face.IsGone = true;
-        _ = DoAsync(_ =>
-        {
-            Drop(face);
-            return true;
-        });
-    }
+        LetGo(face);
+        return true;
+    });
 
     /// <summary>Ends the thread after what is under way, and what waits with it.</summary>
     public void Dispose()
@@ -180,19 +186,32 @@ internal sealed class NetworkThread : IDisposable
         }
         catch (Exception failure)
         {
+            Failure = failure;
             _facts.TrySetException(failure);
             _ = _facts.Task.Exception; // seen: who asks for the facts is told
             lock (_gate) _stopping.Cancel();
         }
         finally
         {
-            foreach (Face face in _faces) face.Encoded?.Dispose();
+            foreach ((_, EncodedSource encoded) in _faces) Close(encoded);
             lock (_gate)
             {
                 while (_wanted.TryDequeue(out var request)) request.Result.TrySetCanceled(_stop);
                 while (_rest.TryDequeue(out Action<ILiveNetwork>? step)) step(network!);
             }
-            network?.Dispose();
+            if (network is not null) Close(network);
+        }
+
+        // What is on a device that is lost cannot be freed, and why it is lost was told.
+        static void Close(IDisposable one)
+        {
+            try
+            {
+                one.Dispose();
+            }
+            catch (Exception failure) when (DeviceFailures.IsOne(failure))
+            {
+            }
         }
     }
 
@@ -264,7 +283,7 @@ internal sealed class NetworkThread : IDisposable
                     continue;
                 }
                 _metrics.Made(1, wanted[i].Request.What);
-                wanted[i].Result.TrySetResult(new(pixels[i], codes[i], computing, Stopwatch.GetElapsedTime(wanted[i].Asked, start)));
+                wanted[i].Result.TrySetResult(new(pixels[i], codes[i], computing, Stopwatch.GetElapsedTime(wanted[i].Asked, start), this));
             }
         }
         catch (Exception failure)
@@ -272,8 +291,8 @@ internal sealed class NetworkThread : IDisposable
             foreach ((_, TaskCompletionSource<Picture> result, _) in wanted) result.TrySetException(failure);
         }
         // Only now: none of those that went together may lose its features for another's.
-        foreach ((PictureRequest request, _, _) in wanted) if (request.Face.IsGone) Drop(request.Face);
-        while (_faces.Count > _mostFaces) Drop(_faces.First!.Value);
+        foreach ((PictureRequest request, _, _) in wanted) if (request.Face.IsGone) LetGo(request.Face);
+        while (_faces.Count > _mostFaces) LetGo(_faces.First!.Value.Face);
     }
 
     /// <summary>The codes of all requests; those that come with frames go through the encoder together.</summary>
@@ -288,19 +307,19 @@ internal sealed class NetworkThread : IDisposable
             : all.AsSpan(next++ * network.Directions, network.Directions).ToArray())];
     }
 
-    private Network.EncodedSource Encoded(ILiveNetwork network, Face face)
+    private EncodedSource Encoded(ILiveNetwork network, Face face)
     {
-        if (face.Place is { } place) _faces.Remove(place);
-        face.Encoded ??= network.Encode(face.Square);
-        face.Place = _faces.AddLast(face);
-        return face.Encoded;
+        if (_nodes.TryGetValue(face, out LinkedListNode<(Face Face, EncodedSource Encoded)>? node)) _faces.Remove(node);
+        else _nodes.Add(face, node = new((face, network.Encode(face.Square))));
+        _faces.AddLast(node);
+        return node.Value.Encoded;
     }
 
-    private void Drop(Face face)
+    private void LetGo(Face face)
     {
-        if (face.Place is { } place) _faces.Remove(place);
-        face.Encoded?.Dispose();
-        (face.Encoded, face.Place) = (null, null);
+        if (!_nodes.Remove(face, out LinkedListNode<(Face Face, EncodedSource Encoded)>? node)) return;
+        _faces.Remove(node);
+        node.Value.Encoded.Dispose();
     }
 }
 

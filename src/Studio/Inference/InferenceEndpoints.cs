@@ -24,10 +24,10 @@ internal static class InferenceEndpoints
             name = "lia", version = Version, extensions = (string[])["sequence", "binary_tensor_data"],
         }));
         application.MapGet("/v2/health/live", () => Results.Ok());
-        application.MapGet("/v2/health/ready", (NetworkThread network) => IsReady(network) ? Results.Ok()
+        application.MapGet("/v2/health/ready", (Networks network) => IsReady(network) ? Results.Ok()
             : Results.StatusCode(StatusCodes.Status503ServiceUnavailable));
         application.MapGet("/v2/models/{name}", MetadataAsync);
-        application.MapGet("/v2/models/{name}/ready", (string name, NetworkThread network) =>
+        application.MapGet("/v2/models/{name}/ready", (string name, Networks network) =>
             IsReady(network) && network.Facts.Result.Name == name ? Results.Ok() : Fail(StatusCodes.Status404NotFound, "no such model"));
         application.MapPost("/v2/models/{name}/infer", InferAsync).RequireRateLimiting(Rates.Work);
     }
@@ -35,11 +35,11 @@ internal static class InferenceEndpoints
     private static string Version =>
         typeof(InferenceEndpoints).Assembly.GetName().Version?.ToString(3) ?? "";
 
-    private static bool IsReady(NetworkThread network) => network.Facts.IsCompletedSuccessfully;
+    private static bool IsReady(Networks network) => network.Facts.IsCompletedSuccessfully;
 
     private static IResult Fail(int status, string error) => Results.Json(new { error }, statusCode: status);
 
-    private static async Task<IResult> MetadataAsync(string name, NetworkThread network)
+    private static async Task<IResult> MetadataAsync(string name, Networks network)
     {
         NetworkFacts facts = await network.Facts.ConfigureAwait(false);
         if (facts.Name != name) return Fail(StatusCodes.Status404NotFound, "no such model");
@@ -57,7 +57,7 @@ internal static class InferenceEndpoints
         });
     }
 
-    private static async Task<IResult> InferAsync(string name, HttpContext context, NetworkThread network, Sequences sequences)
+    private static async Task<IResult> InferAsync(string name, HttpContext context, Networks network, Sequences sequences)
     {
         NetworkFacts facts = await network.Facts.ConfigureAwait(false);
         if (facts.Name != name) return Fail(StatusCodes.Status404NotFound, "no such model");
@@ -78,7 +78,7 @@ internal static class InferenceEndpoints
     }
 
     private static async Task<IResult> AnswerAsync(
-        InferenceRequest request, NetworkFacts facts, NetworkThread network, Sequences sequences, HttpContext context)
+        InferenceRequest request, NetworkFacts facts, Networks network, Sequences sequences, HttpContext context)
     {
         Tensor? source = request.Inputs.GetValueOrDefault("source"), driving = request.Inputs.GetValueOrDefault("driving");
         if (request.Inputs.Keys.FirstOrDefault(key => key is not ("source" or "driving")) is { } unknown)
@@ -133,7 +133,7 @@ internal static class InferenceEndpoints
     }
 
     private static async Task AnimateAsync(
-        Sequence sequence, RgbImage[] frames, float strength, byte[] made, NetworkFacts facts, NetworkThread network)
+        Sequence sequence, RgbImage[] frames, float strength, byte[] made, NetworkFacts facts, Networks network)
     {
         bool isRelative = facts.DefaultMode == MotionMode.Relative;
         int length = 3 * facts.Size * facts.Size, first = 0;
@@ -155,7 +155,7 @@ internal static class InferenceEndpoints
                 IsRelative = isRelative,
             }).ConfigureAwait(false);
             picture.Pixels.CopyTo(made, frame * length);
-            network.Return(picture);
+            Networks.Return(picture);
             return picture.Code;
         }
     }

@@ -20,7 +20,7 @@ internal sealed class Sequence(Face face)
 }
 
 /// <summary>The sequences there are. One that nobody asks for goes after a while.</summary>
-internal sealed class Sequences(StudioSettings settings, NetworkThread network)
+internal sealed class Sequences(StudioSettings settings, Networks network)
 {
     private static readonly TimeSpan Idle = TimeSpan.FromMinutes(5);
 

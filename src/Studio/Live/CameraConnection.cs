@@ -22,7 +22,7 @@ internal sealed record CameraSettings(float Strength, Fit Fit, PixelBox? Crop, b
 
 /// <summary>Frames in, pictures out (docs/service.md has the layout).</summary>
 internal sealed class CameraConnection(
-    WebSocket socket, SourceUpload source, CameraSettings settings, int size, NetworkThread network, StudioMetrics metrics, ILogger log)
+    WebSocket socket, SourceUpload source, CameraSettings settings, int size, Networks network, StudioMetrics metrics, ILogger log)
     : PictureConnection(socket, source, network, metrics, log, MostMessage)
 {
     private const int RequestHeader = 16, MostSide = 1024, MostMessage = RequestHeader + 4 * MostSide * MostSide;

@@ -11,7 +11,7 @@ namespace Lia.Studio.Live;
 
 /// <summary>Parameters in, pictures out (docs/service.md has the layout).</summary>
 internal sealed class LiveConnection(
-    WebSocket socket, SourceUpload source, Shelf<DrivingUpload> drivings, int directions, NetworkThread network, StudioMetrics metrics,
+    WebSocket socket, SourceUpload source, Shelf<DrivingUpload> drivings, int directions, Networks network, StudioMetrics metrics,
     ILogger log) : PictureConnection(socket, source, network, metrics, log, MostMessage)
 {
     private const int MostMessage = 1 << 16;

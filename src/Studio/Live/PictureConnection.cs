@@ -37,7 +37,7 @@ internal abstract class Ask : IDisposable
 /// </code>
 /// </summary>
 internal abstract class PictureConnection(
-    WebSocket socket, SourceUpload source, NetworkThread network, StudioMetrics metrics, ILogger log, int mostMessage)
+    WebSocket socket, SourceUpload source, Networks network, StudioMetrics metrics, ILogger log, int mostMessage)
     : IDisposable
 {
     /// <summary>Bytes before the pixels.</summary>
@@ -53,7 +53,7 @@ internal abstract class PictureConnection(
 
     protected SourceUpload Source => source;
 
-    protected NetworkThread Network => network;
+    protected Networks Network => network;
 
     /// <summary>Serves the connection until either side ends it.</summary>
     /// <param name="stopping">The service ends.</param>
@@ -64,7 +64,7 @@ internal abstract class PictureConnection(
         using CancellationTokenSource aborting = new();
         TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using CancellationTokenRegistration registration = ending.Token.Register(ended.SetResult);
-        network.Count(1);
+        IDisposable session = network.Connect(source.Face);
         source.Changed += Again;
         WebSocketCloseStatus status = WebSocketCloseStatus.NormalClosure;
         Task<WebSocketCloseStatus?> receiving = ReceiveAsync(aborting.Token);
@@ -80,7 +80,7 @@ internal abstract class PictureConnection(
         finally
         {
             source.Changed -= Again;
-            network.Count(-1);
+            session.Dispose();
             await ending.CancelAsync().ConfigureAwait(false);
             await SettleAsync(working).ConfigureAwait(false);
             await SettleAsync(CloseAsync(status)).ConfigureAwait(false);
@@ -243,7 +243,7 @@ internal abstract class PictureConnection(
             BinaryPrimitives.WriteSingleLittleEndian(header[12..], (float)picture.Waiting.TotalMilliseconds);
             BinaryPrimitives.WriteDoubleLittleEndian(header[16..], ask.Time);
             RgbaPixels.FromRgb(picture.Pixels, message.AsSpan(HeaderLength, 4 * pixels));
-            network.Return(picture);
+            Networks.Return(picture);
             await socket.SendAsync(message.AsMemory(0, length), WebSocketMessageType.Binary, WebSocketMessageFlags.EndOfMessage,
                 cancellationToken).ConfigureAwait(false);
         }

@@ -33,7 +33,7 @@ internal sealed record Pose
     /// <summary>What to ask the network for.</summary>
     /// <exception cref="ProblemException">There is no such frame, or it is not encoded in time.</exception>
     public async Task<PictureRequest> AskAsync(
-        SourceUpload source, NetworkThread network, string what, CancellationToken cancellationToken)
+        SourceUpload source, Networks network, string what, CancellationToken cancellationToken)
     {
         Face face = source.Face;
         if (Driving is null)

@@ -81,7 +81,7 @@ internal sealed partial class DrivingUpload : Upload
     public string ThumbnailOf(int frame) => Thumbnail(Folder, Checked(frame));
 
     /// <summary>Takes the codes, a few frames at a time and when the network is free.</summary>
-    public async Task EncodeAsync(NetworkThread network, ILogger log)
+    public async Task EncodeAsync(Networks network, ILogger log)
     {
         try
         {

@@ -7,7 +7,7 @@ namespace Lia.Studio.Uploads;
 internal sealed class SourceUpload : Upload
 {
     private readonly int _size;
-    private readonly NetworkThread _network;
+    private readonly Networks _network;
     private readonly Lock _gate = new();
     private PixelBox? _crop;
     private Face _face;
@@ -19,7 +19,7 @@ internal sealed class SourceUpload : Upload
     /// <param name="picture">What is in the file.</param>
     /// <param name="size">S.</param>
     /// <param name="network">Knows the picture's features.</param>
-    public SourceUpload(string id, string name, string folder, string file, RgbImage picture, int size, NetworkThread network)
+    public SourceUpload(string id, string name, string folder, string file, RgbImage picture, int size, Networks network)
         : base(id, name, folder)
     {
         (File, Width, Height, _size, _network) = (file, picture.Width, picture.Height, size, network);
@@ -75,7 +75,7 @@ internal sealed class SourceUpload : Upload
     /// <exception cref="MediaException">It reaches beyond the picture.</exception>
     public void Cut(PixelBox? crop)
     {
-        Face old, next = new(Square(Read(), crop));
+        Face old = Face, next = new(Square(Read(), crop), old);
         lock (_gate) (old, _face, _crop) = (_face, next, crop);
         _network.Forget(old);
         Changed?.Invoke();

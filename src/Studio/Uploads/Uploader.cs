@@ -10,7 +10,7 @@ namespace Lia.Studio.Uploads;
 
 /// <summary>Takes in sources and driving clips.</summary>
 internal sealed class Uploader(
-    PrivateFolder folder, StudioSettings settings, NetworkThread network, Shelf<SourceUpload> sources, Shelf<DrivingUpload> drivings,
+    PrivateFolder folder, StudioSettings settings, Networks network, Shelf<SourceUpload> sources, Shelf<DrivingUpload> drivings,
     ILogger<Uploader> log)
 {
     /// <summary>Reads a source from a form.</summary>
