@@ -30,36 +30,41 @@ internal struct WeightGradientOperands
 
     /// <summary>Adds to the gradient that is there instead of replacing it.</summary>
     public bool Accumulates;
+
+    /// <summary>
+    /// For tensor cores: the power of two that brings the output's gradient among the halves, and 1 over it
+    /// (<see cref="Convolution.OperandScale"/>); empty for 1. Float32 needs none.
+    /// </summary>
+    public ArrayView<float> OperandScale;
 }
 
-/// <summary>Chooses tile and split of a convolution's weight gradient and binds its launches.</summary>
+/// <summary>
+/// Chooses tile and split of a convolution's weight gradient and binds its launches: <see cref="WeightGradientKernel"/> in float32,
+/// <see cref="MmaWeightGradient"/> where <c>fast</c> allows operands of halves.
+/// </summary>
 internal static class WeightGradient
 {
-    // Blocks of 256 threads that a gradient should have: four times what two a multiprocessor of a large GPU are.
-    private const int WantedBlocks = 4 * 264;
+    // Blocks of 256 threads that a gradient should have: four times what two a multiprocessor of a large GPU are. Tensor cores are done
+    // with a part so soon that fewer and longer ones pay.
+    private const int WantedBlocks = 4 * 264, FastWantedBlocks = 2 * 264;
     private const int MostSplits = 4096;
     private const int LeastPixelsOfSplit = 128;
 
     /// <summary>Elements of partial sums that a gradient needs: at most 17.3 million (69 MB) where the weights are fewer.</summary>
-    public static long WorkspaceLength(KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape)
+    public static long WorkspaceLength(
+        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, bool fast = false)
     {
         ArgumentNullException.ThrowIfNull(loader);
-        Extents extents = new(outputs, inputs, kernel, shape);
-        return (long)Splits(outputs, inputs, kernel, shape) * extents.Rows * extents.Columns;
+        Extents extents = new(outputs, inputs, kernel, shape, fast);
+        return (long)extents.Splits * extents.Rows * extents.Columns;
     }
 
     /// <summary>
     /// Into how many parts the sum over pixels is cut. It decides the order of additions, so it depends on shape and frames alone, not on
     /// the device.
     /// </summary>
-    public static int Splits(int outputs, int inputs, int kernel, ConvolutionShape shape)
-    {
-        Extents extents = new(outputs, inputs, kernel, shape);
-        (int tileM, int tileN, int threads) = extents.Tile;
-        long blocks = (long)Tiles(extents.Rows, tileM) * Tiles(extents.Columns, tileN);
-        long most = Math.Min(MostSplits, (extents.Pixels + LeastPixelsOfSplit - 1) / LeastPixelsOfSplit);
-        return (int)Math.Max(1, Math.Min(most, WantedBlocks * 256 / threads / blocks));
-    }
+    public static int Splits(int outputs, int inputs, int kernel, ConvolutionShape shape, bool fast = false) =>
+        new Extents(outputs, inputs, kernel, shape, fast).Splits;
 
     /// <summary>The two launches that compute a gradient: the parts, and their sum in the parameter's layout.</summary>
     /// <param name="loader">Where it runs.</param>
@@ -68,43 +73,69 @@ internal static class WeightGradient
     /// <param name="kernel">Rows and columns of its kernel.</param>
     /// <param name="shape">The convolution's own shape.</param>
     /// <param name="operands">What it reads and writes.</param>
+    /// <param name="fast">Whether operands may be rounded to halves, for tensor cores.</param>
     /// <exception cref="ArgumentException">An operand's length does not fit.</exception>
     public static KernelLaunch[] Prepare(
-        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands) =>
-        new Extents(outputs, inputs, kernel, shape).Tile switch
+        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands,
+        bool fast = false)
+    {
+        (int tileM, int tileN, _) = new Extents(outputs, inputs, kernel, shape, fast).Tile;
+        return (tileM, tileN) switch
         {
-            (128, 128, _) => Prepare<Gradient128x128>(loader, outputs, inputs, kernel, shape, operands),
-            (64, 192, _) => Prepare<Gradient64x192>(loader, outputs, inputs, kernel, shape, operands),
-            (64, 64, _) => Prepare<Gradient64x64>(loader, outputs, inputs, kernel, shape, operands),
-            _ => Prepare<Gradient32x32>(loader, outputs, inputs, kernel, shape, operands),
+            (128, 128) => For<Gradient128x128>(),
+            (64, 192) => For<Gradient64x192>(),
+            (64, 64) => For<Gradient64x64>(),
+            _ => For<Gradient32x32>(),
         };
 
-    /// <summary>The same with a given tile, which does not change the result.</summary>
+        KernelLaunch[] For<TTile>() where TTile : struct, IWeightGradientTile =>
+            !fast ? Prepare<TTile>(loader, outputs, inputs, kernel, shape, operands)
+            : loader.Target.Sm >= 80 ? PrepareFast<TTile, AmpereMachine>(loader, outputs, inputs, kernel, shape, operands)
+            : PrepareFast<TTile, TuringMachine>(loader, outputs, inputs, kernel, shape, operands);
+    }
+
+    /// <summary>In float32 with a given tile, which does not change the result.</summary>
     public static KernelLaunch[] Prepare<TTile>(
         KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands)
         where TTile : struct, IWeightGradientTile
     {
-        WeightGradientArguments arguments = Arguments(outputs, inputs, kernel, shape, operands);
+        WeightGradientArguments arguments = Arguments(new(outputs, inputs, kernel, shape, IsFast: false), operands);
+        Action<WeightGradientArguments> run = outputs % 4 == 0 && inputs % 4 == 0
+            ? WeightGradientKernel.Run<TTile, VectorAccess>
+            : WeightGradientKernel.Run<TTile, ScalarAccess>;
         return
         [
-            outputs % 4 == 0 && inputs % 4 == 0
-                ? Bind<TTile, VectorAccess>(loader, arguments)
-                : Bind<TTile, ScalarAccess>(loader, arguments),
-            Reduction(loader, arguments, outputs, inputs, shape, operands),
+            KernelLaunch.Create(loader, run, Config<TTile>(arguments), arguments, Operations(arguments), Bytes(arguments)),
+            Reduction(loader, arguments, shape.Transposed, operands, default),
         ];
     }
 
-    private static KernelLaunch Bind<TTile, TAccess>(KernelLoader loader, WeightGradientArguments arguments)
+    /// <summary>On tensor cores with a given tile, which does not change the result.</summary>
+    public static KernelLaunch[] PrepareFast<TTile, TMachine>(
+        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands)
         where TTile : struct, IWeightGradientTile
-        where TAccess : struct, IChannelAccess
+        where TMachine : struct, IMmaMachine
     {
-        int taps = arguments.Kernel * arguments.Kernel, columns = taps * arguments.PaddedShifted;
-        Index3D grid = new(Tiles(columns, default(TTile).N), Tiles(arguments.BaseChannels, default(TTile).M), arguments.Splits);
-        return KernelLaunch.Create(
-            loader, WeightGradientKernel.Run<TTile, TAccess>,
-            new KernelConfig(grid, new Index3D(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1)), arguments,
-            Operations(arguments), Bytes(arguments));
+        WeightGradientArguments arguments = Arguments(new(outputs, inputs, kernel, shape, IsFast: true), operands);
+        Action<MmaWeightGradientArguments> run = outputs % 4 == 0 && inputs % 4 == 0
+            ? MmaWeightGradient.Run<TTile, VectorAccess, TMachine>
+            : MmaWeightGradient.Run<TTile, ScalarAccess, TMachine>;
+        return
+        [
+            KernelLaunch.Create(loader, run, Config<TTile>(arguments), new()
+            {
+                Maps = arguments,
+                OperandScale = operands.OperandScale,
+                ScalesShifted = shape.Transposed ? 1 : 0,
+            }, Operations(arguments), Bytes(arguments)),
+            Reduction(loader, arguments, shape.Transposed, operands, operands.OperandScale),
+        ];
     }
+
+    private static KernelConfig Config<TTile>(WeightGradientArguments a) where TTile : struct, IWeightGradientTile => new(
+        new Index3D(
+            Tiles(a.Kernel * a.Kernel * a.PaddedShifted, default(TTile).N), Tiles(a.BaseChannels, default(TTile).M), a.Splits),
+        new Index3D(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1));
 
     private static double Operations(WeightGradientArguments a) =>
         2.0 * a.Frames * a.BaseHeight * a.BaseWidth * a.BaseChannels * a.Kernel * a.Kernel * a.ShiftedChannels;
@@ -114,16 +145,14 @@ internal static class WeightGradient
         + (double)a.Frames * a.ShiftedHeight * a.ShiftedWidth * a.ShiftedChannels
         + (double)a.Splits * a.BaseChannels * a.Kernel * a.Kernel * a.PaddedShifted);
 
-    private static WeightGradientArguments Arguments(
-        int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands)
+    private static WeightGradientArguments Arguments(Extents extents, WeightGradientOperands operands)
     {
-        Extents extents = new(outputs, inputs, kernel, shape);
-        int splits = Splits(outputs, inputs, kernel, shape);
+        (int outputs, int inputs, int kernel, ConvolutionShape shape, _) = extents;
         int height = shape.OutputHeight(kernel), width = shape.OutputWidth(kernel);
         Check(operands.Input, (operands.SharesInput ? 1L : shape.Frames) * shape.Height * shape.Width * inputs, "the input");
         Check(operands.OutputGradient, (long)shape.Frames * height * width * outputs, "the output's gradient");
         Check(operands.Gradient, (long)outputs * inputs * kernel * kernel, "the gradient");
-        if (operands.Workspace.Length < (long)splits * extents.Rows * extents.Columns)
+        if (operands.Workspace.Length < (long)extents.Splits * extents.Rows * extents.Columns)
             throw new ArgumentException($"a workspace of {operands.Workspace.Length} elements is too small", nameof(operands));
         int inputStride = operands.SharesInput ? 0 : shape.Height * shape.Width * inputs, gradientStride = height * width * outputs;
         WeightGradientArguments arguments = new()
@@ -134,7 +163,7 @@ internal static class WeightGradient
             Kernel = kernel,
             Stride = shape.Transposed ? 2 : shape.Stride,
             Padding = shape.Transposed ? 0 : shape.Padding,
-            Splits = splits,
+            Splits = extents.Splits,
             ScaleStride = operands.InputScaleStride,
         };
         if (shape.Transposed)
@@ -162,8 +191,8 @@ internal static class WeightGradient
     }
 
     private static KernelLaunch Reduction(
-        KernelLoader loader, WeightGradientArguments arguments, int outputs, int inputs, ConvolutionShape shape,
-        WeightGradientOperands operands)
+        KernelLoader loader, WeightGradientArguments arguments, bool transposed, WeightGradientOperands operands,
+        ArrayView<float> operandScale)
     {
         int taps = arguments.Kernel * arguments.Kernel;
         return WeightGradientReduction.Prepare(loader, new()
@@ -175,26 +204,35 @@ internal static class WeightGradient
             ShiftedChannels = arguments.ShiftedChannels,
             PaddedShifted = arguments.PaddedShifted,
             Taps = taps,
-            BaseStride = shape.Transposed ? taps : inputs * taps,
-            ShiftedStride = shape.Transposed ? inputs * taps : taps,
+            BaseStride = transposed ? taps : arguments.ShiftedChannels * taps,
+            ShiftedStride = transposed ? arguments.BaseChannels * taps : taps,
             Scale = operands.Scale,
+            OperandScale = operandScale,
             Accumulates = operands.Accumulates ? 1 : 0,
         });
     }
 
     private static int Tiles(int extent, int tile) => (extent + tile - 1) / tile;
 
-    // The matrix product: rows are channels of the base map, columns taps x channels of the shifted one, in whole quads.
-    private readonly struct Extents(int outputs, int inputs, int kernel, ConvolutionShape shape)
+    // The matrix product: rows are channels of the base map, columns taps x channels of the shifted one, in whole quads or octets.
+    private readonly record struct Extents(int Outputs, int Inputs, int Kernel, ConvolutionShape Shape, bool IsFast)
     {
-        public int Rows { get; } = shape.Transposed ? inputs : outputs;
+        public int Rows => Shape.Transposed ? Inputs : Outputs;
 
-        public int PaddedShifted { get; } = ((shape.Transposed ? outputs : inputs) + 3) / 4 * 4;
+        public int PaddedShifted => Tiles(Shape.Transposed ? Outputs : Inputs, Granule) * Granule;
 
-        public int Columns => kernel * kernel * PaddedShifted;
+        public int Columns => Kernel * Kernel * PaddedShifted;
 
-        public long Pixels { get; } = shape.Frames
-            * (shape.Transposed ? (long)shape.Height * shape.Width : (long)shape.OutputHeight(kernel) * shape.OutputWidth(kernel));
+        public int Splits
+        {
+            get
+            {
+                (int tileM, int tileN, int threads) = Tile;
+                long blocks = (long)Tiles(Rows, tileM) * Tiles(Columns, tileN);
+                long most = Math.Min(MostSplits, (Pixels + LeastPixelsOfSplit - 1) / LeastPixelsOfSplit);
+                return (int)Math.Max(1, Math.Min(most, (IsFast ? FastWantedBlocks : WantedBlocks) * 256 / threads / blocks));
+            }
+        }
 
         // Rows, columns and threads of the tile whose blocks stick out least, the smaller ones at the price of more loads a product.
         public (int M, int N, int Threads) Tile
@@ -209,5 +247,10 @@ internal static class WeightGradient
                 return (m, n, threads);
             }
         }
+
+        private int Granule => IsFast ? Octet.Size : 4;
+
+        private long Pixels => Shape.Frames
+            * (Shape.Transposed ? (long)Shape.Height * Shape.Width : (long)Shape.OutputHeight(Kernel) * Shape.OutputWidth(Kernel));
     }
 }

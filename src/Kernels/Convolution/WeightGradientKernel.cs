@@ -23,7 +23,7 @@ internal struct WeightGradientArguments
 
     public int Frames, BaseHeight, BaseWidth, BaseChannels, ShiftedHeight, ShiftedWidth, ShiftedChannels;
 
-    /// <summary>Shifted channels, rounded up to whole quads.</summary>
+    /// <summary>Shifted channels, rounded up to whole quads, for tensor cores to whole octets.</summary>
     public int PaddedShifted;
 
     /// <summary>Elements from one frame to the next; 0 when all frames share one.</summary>
@@ -87,8 +87,7 @@ internal static class WeightGradientKernel
         int columns = a.Kernel * a.Kernel * a.PaddedShifted;
 
         // The part's chunks.
-        int basePixels = a.BaseHeight * a.BaseWidth;
-        int chunks = (a.Frames * basePixels + Chunk - 1) / Chunk;
+        int chunks = (a.Frames * a.BaseHeight * a.BaseWidth + Chunk - 1) / Chunk;
         int chunk = (int)((long)chunks * Grid.IdxZ / a.Splits), lastChunk = (int)((long)chunks * (Grid.IdxZ + 1) / a.Splits);
 
         // What this thread loads: of every chunk a few pixels, the same quad of channels of each.
@@ -96,35 +95,16 @@ internal static class WeightGradientKernel
         int quadsA = (Chunk * widthA + threads - 1) / threads, quadsB = (Chunk * widthB + threads - 1) / threads;
         int rowA = thread / widthA, rowB = thread / widthB;
         int channelA = firstRow + (thread - rowA * widthA) * 4;
-        bool existsA = channelA < a.BaseChannels && rowA < Chunk;
         int columnB = firstColumn + (thread - rowB * widthB) * 4;
         int tap = columnB / a.PaddedShifted;
         int channelB = columnB - tap * a.PaddedShifted;
-        bool existsB = columnB < columns;
         int tapY = tap / a.Kernel, tapX = tap - tapY * a.Kernel;
-        int offsetY = tapY - a.Padding, offsetX = tapX - a.Padding;
+        bool existsA = channelA < a.BaseChannels && rowA < Chunk, existsB = columnB < columns && rowB < Chunk;
 
-        // Where the pixels are: (frame, pixel in it) of the base map, (frame, row, column) of the pixel that taps start from.
-        ArrayView<int> frameA = LocalMemory.Allocate<int>(quadsA), pixelA = LocalMemory.Allocate<int>(quadsA);
-        ArrayView<int> frameB = LocalMemory.Allocate<int>(quadsB), rowOfB = LocalMemory.Allocate<int>(quadsB),
-            columnOfB = LocalMemory.Allocate<int>(quadsB);
-        for (int i = 0; i < quadsA; i++)
-        {
-            int pixel = chunk * Chunk + rowA + i * (threads / widthA);
-            frameA[i] = pixel / basePixels;
-            pixelA[i] = pixel - frameA[i] * basePixels;
-        }
-        for (int i = 0; i < quadsB; i++)
-        {
-            int pixel = chunk * Chunk + rowB + i * (threads / widthB);
-            frameB[i] = pixel / basePixels;
-            int inFrame = pixel - frameB[i] * basePixels;
-            rowOfB[i] = inFrame / a.BaseWidth;
-            columnOfB[i] = inFrame - rowOfB[i] * a.BaseWidth;
-        }
-        // A chunk further, digit by digit.
-        int frameStep = Chunk / basePixels, pixelStep = Chunk - frameStep * basePixels;
-        int rowStep = pixelStep / a.BaseWidth, columnStep = pixelStep - rowStep * a.BaseWidth;
+        GradientPixel step = GradientPixel.At(a, Chunk);
+        ArrayView<GradientPixel> pixelA = LocalMemory.Allocate<GradientPixel>(quadsA), pixelB = LocalMemory.Allocate<GradientPixel>(quadsB);
+        for (int i = 0; i < quadsA; i++) pixelA[i] = GradientPixel.At(a, chunk * Chunk + rowA + i * (threads / widthA));
+        for (int i = 0; i < quadsB; i++) pixelB[i] = GradientPixel.At(a, chunk * Chunk + rowB + i * (threads / widthB));
 
         ArrayView<float> sharedA = SharedMemory.Allocate<float>(2 * Chunk * default(TTile).M);
         ArrayView<float> sharedB = SharedMemory.Allocate<float>(2 * Chunk * default(TTile).N);
@@ -145,64 +125,41 @@ internal static class WeightGradientKernel
         int tileColumn = warpN * (default(TTile).N / default(TTile).WarpsN) + (lane & 7) * 4;
 
         int buffer = 0;
-        for (int step = chunk; step <= lastChunk; step++)
+        for (int at = chunk; at <= lastChunk; at++)
         {
-            // Load chunk `step` into registers while chunk `step - 1` is in shared memory. Outside, the first quad is loaded: nothing is
+            // Load chunk `at` into registers while chunk `at - 1` is in shared memory. Outside, the first quad is loaded: nothing is
             // done with it before the products that hide the way from memory.
-            if (step < lastChunk)
+            if (at < lastChunk)
             {
                 for (int i = 0; i < quadsA; i++)
                 {
-                    bool isInside = existsA && frameA[i] < a.Frames;
-                    insideA[i] = isInside ? 1 : 0;
-                    int from = isInside ? channelA : 0;
-                    quadA[i] = Quad.Load<TAccess>(
-                        a.Base, isInside ? frameA[i] * a.BaseFrameStride + pixelA[i] * a.BaseChannels : 0, from, a.BaseChannels);
+                    int row = existsA ? GradientPixel.BaseRow(a, pixelA[i]) : -1;
+                    insideA[i] = row >= 0 ? 1 : 0;
+                    int from = row >= 0 ? channelA : 0;
+                    quadA[i] = Quad.Load<TAccess>(a.Base, row >= 0 ? row : 0, from, a.BaseChannels);
                     if (a.BaseScale.Length != 0)
                     {
                         scaleA[i] = Quad.Load<TAccess>(
-                            a.BaseScale, isInside ? frameA[i] * a.ScaleStride : 0, from, a.BaseChannels);
+                            a.BaseScale, row >= 0 ? pixelA[i].Frame * a.ScaleStride : 0, from, a.BaseChannels);
                     }
-                    pixelA[i] += pixelStep;
-                    frameA[i] += frameStep;
-                    if (pixelA[i] >= basePixels)
-                    {
-                        pixelA[i] -= basePixels;
-                        frameA[i]++;
-                    }
+                    pixelA[i] = GradientPixel.Add(a, pixelA[i], step);
                 }
                 for (int i = 0; i < quadsB; i++)
                 {
-                    int y = rowOfB[i] * a.Stride + offsetY, x = columnOfB[i] * a.Stride + offsetX;
-                    bool isInside = existsB && frameB[i] < a.Frames && y >= 0 && y < a.ShiftedHeight && x >= 0 && x < a.ShiftedWidth;
-                    insideB[i] = isInside ? 1 : 0;
-                    int from = isInside ? channelB : 0;
-                    quadB[i] = Quad.Load<TAccess>(
-                        a.Shifted,
-                        isInside ? frameB[i] * a.ShiftedFrameStride + (y * a.ShiftedWidth + x) * a.ShiftedChannels : 0, from,
-                        a.ShiftedChannels);
+                    int row = existsB ? GradientPixel.ShiftedRow(a, pixelB[i], tapY, tapX) : -1;
+                    insideB[i] = row >= 0 ? 1 : 0;
+                    int from = row >= 0 ? channelB : 0;
+                    quadB[i] = Quad.Load<TAccess>(a.Shifted, row >= 0 ? row : 0, from, a.ShiftedChannels);
                     if (a.ShiftedScale.Length != 0)
                     {
                         scaleB[i] = Quad.Load<TAccess>(
-                            a.ShiftedScale, isInside ? frameB[i] * a.ScaleStride : 0, from, a.ShiftedChannels);
+                            a.ShiftedScale, row >= 0 ? pixelB[i].Frame * a.ScaleStride : 0, from, a.ShiftedChannels);
                     }
-                    columnOfB[i] += columnStep;
-                    rowOfB[i] += rowStep;
-                    frameB[i] += frameStep;
-                    if (columnOfB[i] >= a.BaseWidth)
-                    {
-                        columnOfB[i] -= a.BaseWidth;
-                        rowOfB[i]++;
-                    }
-                    if (rowOfB[i] >= a.BaseHeight)
-                    {
-                        rowOfB[i] -= a.BaseHeight;
-                        frameB[i]++;
-                    }
+                    pixelB[i] = GradientPixel.Add(a, pixelB[i], step);
                 }
             }
-            if (step > chunk) Multiply<TTile>(sharedA, sharedB, buffer, tileRow, tileColumn, sum);
-            if (step < lastChunk)
+            if (at > chunk) Multiply<TTile>(sharedA, sharedB, buffer, tileRow, tileColumn, sum);
+            if (at < lastChunk)
             {
                 buffer = 1 - buffer;
                 for (int i = 0; i < quadsA; i++)
@@ -229,11 +186,11 @@ internal static class WeightGradientKernel
                 for (int j = 0; j < columnsPerThread; j += 4)
                 {
                     int column = firstColumn + tileColumn + (j >> 2) * 32;
-                    int at = i * columnsPerThread + j;
+                    int first = i * columnsPerThread + j;
                     if (column < columns)
                     {
                         a.Parts.Cast<Float4>()[((Grid.IdxZ * a.BaseChannels + row) * columns + column) >> 2] =
-                            new(sum[at], sum[at + 1], sum[at + 2], sum[at + 3]);
+                            new(sum[first], sum[first + 1], sum[first + 2], sum[first + 3]);
                     }
                 }
             }

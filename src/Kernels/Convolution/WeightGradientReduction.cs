@@ -19,6 +19,9 @@ internal struct WeightGradientReductionArguments
     /// <summary>Multiplied to the sums.</summary>
     public float Scale;
 
+    /// <summary>What the terms of the sums were multiplied by, and 1 over it; empty for 1.</summary>
+    public ArrayView<float> OperandScale;
+
     /// <summary>1: adds to the gradient that is there.</summary>
     public int Accumulates;
 }
@@ -67,6 +70,7 @@ internal static class WeightGradientReduction
             float total = shared[lane];
             for (int i = 1; i < Warps; i++) total += shared[i * Lanes + lane];
             int at = baseChannel * a.BaseStride + shiftedChannel * a.ShiftedStride + tap;
+            if (a.OperandScale.Length != 0) total *= a.OperandScale[1];
             a.Gradient[at] = total * a.Scale + (a.Accumulates != 0 ? a.Gradient[at] : 0f);
         }
     }

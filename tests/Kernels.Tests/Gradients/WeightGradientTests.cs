@@ -17,6 +17,8 @@ public class WeightGradientTests
         KernelLoader loader, Tensor x, Tensor gradient, int kernel, float scale, int stride = 1, int padding = 0, bool transposed = false,
         bool shares = false, float[]? style = null, float[]? before = null, Preparation? prepare = null)
     {
+        prepare ??= (a, outputs, inputs, kernel, shape, operands) =>
+            WeightGradient.Prepare(a, outputs, inputs, kernel, shape, operands);
         using DeviceScope scope = new(loader);
         int outputs = gradient.Channels, inputs = x.Channels, frames = gradient.Batch, elements = outputs * inputs * kernel * kernel;
         ConvolutionShape shape = new(frames, x.Height, x.Width, stride, padding, transposed);
@@ -31,7 +33,7 @@ public class WeightGradientTests
         int styleStride = (inputs + 3) / 4 * 4 + 8;
         float[] rows = new float[frames * styleStride];
         for (int n = 0; style != null && n < frames; n++) style.AsSpan(n * inputs, inputs).CopyTo(rows.AsSpan(n * styleStride));
-        scope.Run((prepare ?? WeightGradient.Prepare)(loader, outputs, inputs, kernel, shape, new()
+        scope.Run(prepare(loader, outputs, inputs, kernel, shape, new()
         {
             Input = scope.Upload(x),
             SharesInput = shares,
@@ -134,7 +136,8 @@ public class WeightGradientTests
             Run(device, a => Compute(a, x, gradient, 3, 0.25f, 1, 1, before: before.Values)), 2e-6);
     }
 
-    [Theory, EveryEngine]
+    // Not on the processor, where 256 threads take minutes to meet at a barrier every 8 pixels; the small tile runs there above.
+    [Theory, EveryEngine(OnProcessor = false)]
     public void The_tile_does_not_change_a_bit(string device)
     {
         // 2 x 11 x 7 pixels are cut; 36 channels and 9 x 8 columns: every tile has blocks that stick out.
