@@ -11,4 +11,10 @@ internal enum ConvolutionArithmetic
     /// Devices below sm_80 take <see cref="Float32"/>.
     /// </summary>
     Tf32x3,
+
+    /// <summary>
+    /// Tensor cores, each operand rounded to a half, after the input was multiplied by <see cref="ConvolutionOperands.InputFactor"/>.
+    /// Devices below sm_80 take <see cref="Float32"/>.
+    /// </summary>
+    Half,
 }

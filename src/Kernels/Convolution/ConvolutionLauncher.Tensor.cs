@@ -49,49 +49,67 @@ internal static partial class ConvolutionLauncher
     {
         if (Arithmetic(loader, weights, arithmetic) == ConvolutionArithmetic.Float32)
             throw new ArgumentException($"no {arithmetic} for {weights.Inputs} to {weights.Outputs} channels here", nameof(arithmetic));
-        ConvolutionArguments arguments = Arguments(weights, shape, operands, TensorSplits(weights, shape));
-        return WithReduction<VectorAccess>(loader, BindTensor<TTile>(loader, weights, shape, arguments), operands, arguments);
+        TensorConvolutionArguments arguments = TensorArguments(weights, shape, operands, arithmetic);
+        return WithReduction<VectorAccess>(
+            loader, BindTensor<TTile>(loader, weights, shape, arguments, arithmetic), operands, arguments.Convolution);
     }
 
     // The largest tile that still gives every multiprocessor work. The choice does not change the result.
     private static KernelLaunch[] PrepareTensor(
-        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands,
+        ConvolutionArithmetic arithmetic)
     {
-        ConvolutionArguments arguments = Arguments(weights, shape, operands, TensorSplits(weights, shape));
+        TensorConvolutionArguments arguments = TensorArguments(weights, shape, operands, arithmetic);
         int wanted = 3 * loader.Properties.Multiprocessors / 2;
         KernelLaunch launch =
-            Fits<Tensor128x128>() ? BindTensor<Tensor128x128>(loader, weights, shape, arguments)
-            : Fits<Tensor128x64>() ? BindTensor<Tensor128x64>(loader, weights, shape, arguments)
-            : Fits<Tensor64x64>() ? BindTensor<Tensor64x64>(loader, weights, shape, arguments)
-            : BindTensor<Tensor64x32>(loader, weights, shape, arguments);
-        return WithReduction<VectorAccess>(loader, launch, operands, arguments);
+            arithmetic == ConvolutionArithmetic.Half && Fits<TensorWide128x128>()
+                ? BindTensor<TensorWide128x128>(loader, weights, shape, arguments, arithmetic)
+            : Fits<Tensor128x128>() ? BindTensor<Tensor128x128>(loader, weights, shape, arguments, arithmetic)
+            : Fits<Tensor128x64>() ? BindTensor<Tensor128x64>(loader, weights, shape, arguments, arithmetic)
+            : Fits<Tensor64x64>() ? BindTensor<Tensor64x64>(loader, weights, shape, arguments, arithmetic)
+            : BindTensor<Tensor64x32>(loader, weights, shape, arguments, arithmetic);
+        return WithReduction<VectorAccess>(loader, launch, operands, arguments.Convolution);
 
         // Of a tile that reaches beyond the channels at least three quarters are used.
         bool Fits<TTile>() where TTile : struct, ITensorTile
         {
-            Index3D grid = TensorGrid<TTile>(shape, arguments);
-            return 4 * arguments.PaddedOutputs >= 3 * grid.Y * default(TTile).N && (long)grid.X * grid.Y * grid.Z >= wanted;
+            Index3D grid = Grid(shape, arguments.Convolution, default(TTile).M, default(TTile).N);
+            return 4 * weights.PaddedOutputs >= 3 * grid.Y * default(TTile).N && (long)grid.X * grid.Y * grid.Z >= wanted;
         }
     }
 
-    private static Index3D TensorGrid<TTile>(ConvolutionShape shape, ConvolutionArguments arguments) where TTile : struct, ITensorTile =>
-        Grid(shape, arguments, default(TTile).M, default(TTile).N);
+    private static TensorConvolutionArguments TensorArguments(
+        ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands, ConvolutionArithmetic arithmetic) =>
+        new()
+        {
+            Convolution = Arguments(weights, shape, operands, TensorSplits(weights, shape)),
+            InputFactor = arithmetic == ConvolutionArithmetic.Half ? operands.InputFactor : default,
+        };
 
     private static KernelLaunch BindTensor<TTile>(
-        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionArguments arguments)
-        where TTile : struct, ITensorTile => arguments.InputScale.Length != 0
-            ? BindTensor<TTile, ScaledInput>(loader, weights, shape, arguments)
-            : BindTensor<TTile, PlainInput>(loader, weights, shape, arguments);
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, TensorConvolutionArguments arguments,
+        ConvolutionArithmetic arithmetic)
+        where TTile : struct, ITensorTile =>
+        (arithmetic == ConvolutionArithmetic.Half, arguments.Convolution.InputScale.Length != 0 || arguments.InputFactor.Length != 0) switch
+        {
+            (false, false) => BindTensor<TTile, PlainInput, Tf32x3Arithmetic>(loader, weights, shape, arguments),
+            (false, true) => BindTensor<TTile, ScaledInput, Tf32x3Arithmetic>(loader, weights, shape, arguments),
+            (true, false) => BindTensor<TTile, PlainInput, HalfArithmetic>(loader, weights, shape, arguments),
+            (true, true) => BindTensor<TTile, ScaledInput, HalfArithmetic>(loader, weights, shape, arguments),
+        };
 
-    private static KernelLaunch BindTensor<TTile, TInput>(
-        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionArguments arguments)
+    private static KernelLaunch BindTensor<TTile, TInput, TArithmetic>(
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, TensorConvolutionArguments arguments)
         where TTile : struct, ITensorTile
         where TInput : struct, ITensorInput
+        where TArithmetic : struct, ITensorArithmetic
     {
+        int tileM = default(TTile).M, tileN = default(TTile).N;
         KernelConfig config = new(
-            TensorGrid<TTile>(shape, arguments), new Index3D(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1),
-            SharedMemoryConfig.RequestDynamic<float>(TensorConvolutionKernel.SharedLength(default(TTile).M, default(TTile).N)));
-        (double operations, double bytes) = Cost(weights, shape, arguments);
-        return KernelLaunch.Create(loader, TensorConvolutionKernel.Run<TTile, TInput>, config, arguments, operations, bytes);
+            Grid(shape, arguments.Convolution, tileM, tileN), new Index3D(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1),
+            SharedMemoryConfig.RequestDynamic<float>(TensorConvolutionKernel.SharedLength(tileM, tileN)));
+        (double operations, double bytes) = Cost(weights, shape, arguments.Convolution);
+        return KernelLaunch.Create(
+            loader, TensorConvolutionKernel.Run<TTile, TInput, TArithmetic>, config, arguments, operations, bytes);
     }
 }

@@ -34,6 +34,12 @@ internal struct ConvolutionOperands
 
     public int InputScaleStride;
 
+    /// <summary>
+    /// One number, a power of two, that x is multiplied by before <see cref="ConvolutionArithmetic.Half"/> rounds it, and the sums are
+    /// divided by: brings gradients into the halves' range. Empty for none; other arithmetic has no use for it.
+    /// </summary>
+    public ArrayView<float> InputFactor;
+
     /// <summary>Partial sums, <see cref="ConvolutionLauncher.WorkspaceLength(ConvolutionWeights, ConvolutionShape)"/> elements.</summary>
     public ArrayView<float> Workspace;
 
@@ -80,7 +86,7 @@ internal static partial class ConvolutionLauncher
         ConvolutionArithmetic arithmetic = ConvolutionArithmetic.Float32)
     {
         if (Arithmetic(loader, weights, arithmetic) != ConvolutionArithmetic.Float32)
-            return PrepareTensor(loader, weights, shape, operands);
+            return PrepareTensor(loader, weights, shape, operands, arithmetic);
         ConvolutionArguments arguments = Arguments(weights, shape, operands, Splits(weights, shape));
         return IsVector(weights)
             ? Prepare<VectorAccess>(loader, weights, shape, operands, arguments)

@@ -1,32 +1,48 @@
 namespace Lia.Kernels.Convolution;
 
+/// <summary>What a convolution on tensor cores is passed.</summary>
+internal struct TensorConvolutionArguments
+{
+    /// <summary>What <see cref="ConvolutionKernel"/> is passed; all channels are multiples of four.</summary>
+    public ConvolutionArguments Convolution;
+
+    /// <summary>A power of two, multiplied to x and taken out of the sums; empty for none.</summary>
+    public ArrayView<float> InputFactor;
+}
+
 /// <summary>
 /// What <see cref="ConvolutionKernel"/> computes, from and to the same arrays, on the tensor cores of sm_80 and up (`mma.sync`): an
-/// implicit GEMM whose float32 operands are split in registers into two tf32 each.
+/// implicit GEMM whose float32 operands become two tf32 or a half each on the way from shared memory into registers.
 /// <code>
-///     x = xh + xl,  w = wh + wl      11 bits of fraction each        x w = xl wh + xh wl + xh wh + (xl wl, 2^-22 of it: left out)
+///     Tf32x3:   x = xh + xl,  w = wh + wl      x w = xl wh + xh wl + xh wh + (xl wl, 2^-22 of it: left out)      16 x 8 x 8 at once
+///     Half:     x, w rounded to halves         x w                                                               16 x 8 x 16 at once
 ///
 ///     K in steps of 32 channels of one tap, taps within channels: the nine taps of a step's pixels find their rows in the L1 cache
 ///
-///       shared, 3 stages by cp.async            a warp: 64 pixels x 32 channels, 8 of K at a time
+///       shared, 3 stages by cp.async          a warp: 64 pixels x 32 or 64 channels (32 x 32 in small tiles), 8 of K at a time
 ///
-///          x [pixel][32]     w [32][N]            A: ldmatrix (four 8 x 4 of floats), split, for 16 pixels
-///         +-------------+  +-----------+          B: two 16-byte loads a lane, rows t and t + 4 of the step, split: the four channels
-///       M | quad q of   |  | quad q of |             of a load are column lane / 4 of four products, so that a lane's results
-///         | row r lies  |  | row k at  |             are two times four neighboring channels, stored at once
+///          x [pixel][32]     w [32][N]          A: ldmatrix, four 8 x 4 of floats, for 16 pixels
+///         +-------------+  +-----------+        B: two 16-byte loads a lane, rows t and t + 4 of the eight, where t = lane mod 4: the
+///       M | quad q of   |  | quad q of |           four channels of a load are column lane / 4 of four products, so that a lane's
+///         | row r lies  |  | row k at  |           results are two times four neighboring channels, stored at once
 ///         | at q ^ r % 8|  | q ^ k % 4 |
-///         +-------------+  +-----------+          p = (xl wh + xh wl + xh wh over the step),  sum += p rounded to nearest
+///         +-------------+  +-----------+        of halves, k and k + 4 share a register
 /// </code>
-/// Tensor cores cut off what does not fit below their sum, always towards zero. So only one step, 12 products deep, is summed there, and the
-/// steps are added on the float32 cores: what is lost does not grow with K (<see cref="WgmmaPairConvolution"/>). The style multiplies
-/// x in shared memory, each thread what it copied itself, between its arrival and the barrier. Every output is one sum in the order of steps,
-/// whatever the tile; how K is cut depends on the shape alone.
+/// Tensor cores cut off what does not fit below their sum, always towards zero (<see cref="WgmmaPairConvolution"/>). So of Tf32x3 only one
+/// step, 12 products deep, is summed there, and steps are added on the float32 cores, rounded to nearest: what is lost does not grow with
+/// K. Style and factor multiply x in shared memory, each thread what it copied itself, between its arrival and the barrier. Every output is
+/// one sum in the order of steps, whatever the tile; how K is cut depends on the shape alone.
 /// <para>
-/// Bound by 6 M N K operations at the rate of mma.sync with tf32. For each 48 products of a warp there are 6 loads from shared
-/// memory (24 wavefronts, none of them a conflict) and 24 operands to split, 72 instructions: half of what the float32 cores can issue in
-/// that time on an H100. From L2 come (M + N) 128 bytes a step at most, 22 a cycle for 128 x 128 at the full rate; M less where the taps hit
-/// in L1. 4x4 to 16x16 pictures of few frames are bound by the weights, read once.
+/// Tf32x3 is bound by 6 M N K operations at the rate of mma.sync with tf32. To 48 products of a warp there are 6 loads from shared memory
+/// (24 wavefronts, none of them a conflict) and 24 operands to split, 96 instructions: what is issued besides takes half the time that
+/// an H100 needs for the products. From L2 come 128 (M + N) bytes a step at most, 22 a cycle for 128 x 128 at the full rate, and less where
+/// taps hit in L1.
 /// </para>
+/// <para>
+/// Half, with a sixth of that on the tensor cores, is bound by shared memory: of 128 x 128 a step has 512 wavefronts of loads and 256 of
+/// copies, for products that an H100 makes in 245 cycles at the full rate. That is 1365 operations a cycle and multiprocessor.
+/// </para>
+/// <para>4x4 to 16x16 pictures of few frames are bound by the weights, read once.</para>
 /// </summary>
 internal static class TensorConvolutionKernel
 {
@@ -43,10 +59,12 @@ internal static class TensorConvolutionKernel
 
     // Not public: ILGPU's own compiler, which must take every public kernel without halves, has no tensor cores.
     [LaunchBounds(256, 1)]
-    internal static void Run<TTile, TInput>(ConvolutionArguments a)
+    internal static void Run<TTile, TInput, TArithmetic>(TensorConvolutionArguments arguments)
         where TTile : struct, ITensorTile
         where TInput : struct, ITensorInput
+        where TArithmetic : struct, ITensorArithmetic
     {
+        ConvolutionArguments a = arguments.Convolution;
         int threads = 32 * default(TTile).WarpsM * default(TTile).WarpsN;
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5;
 
@@ -112,7 +130,7 @@ internal static class TensorConvolutionKernel
         ArrayView<float> sum = LocalMemory.Allocate<float>(warpM * warpN / 32);
         for (int i = 0; i < warpM * warpN / 32; i++) sum[i] = 0f;
 
-        // What a lane reads: for ldmatrix row lane mod 16 of 16 pixels, four channels from 4 (lane / 16) on; of w row t, the quad of column g.
+        // What a lane reads: for ldmatrix row lane mod 16 of 16 pixels, channels from 4 (lane / 16) on; of w row t, the quad of column g.
         int g = lane >> 2, t = lane & 3;
         ArrayView<float> laneA = sharedA.SubView((tileRow + (lane & 15)) * Chunk);
         int swizzle = ((lane >> 4) ^ (lane & 7)) * 4;
@@ -125,6 +143,7 @@ internal static class TensorConvolutionKernel
         int channel = first / tapCount * Chunk, tapAt = first - first / tapCount * tapCount;
         int tapY = tapAt / tapsX, tapX = tapAt - tapY * tapsX;
         int scaledChannel = channel, scaledTap = tapAt;
+        float factor = arguments.InputFactor.Length != 0 ? arguments.InputFactor[0] : 1f;
         int stage = 0, fetched = 0;
         for (int step = first - (Stages - 1); step < last; step++)
         {
@@ -138,8 +157,14 @@ internal static class TensorConvolutionKernel
                     {
                         for (int i = 0; i < rowsA; i++)
                         {
-                            Float4 scale = Quad.Load<VectorAccess>(a.InputScale, styles[i], scaledChannel + channelA, a.InputChannels);
-                            quads[i * stepA * QuadsPerRow] = Quad.Multiply(quads[i * stepA * QuadsPerRow], scale);
+                            Float4 scale = new(1f, 1f, 1f, 1f);
+                            if (a.InputScale.Length != 0)
+                            {
+                                scale = Quad.Load<VectorAccess>(
+                                    a.InputScale, styles[i], scaledChannel + channelA, a.InputChannels);
+                            }
+                            int at = i * stepA * QuadsPerRow;
+                            quads[at] = Quad.Scale(Quad.Multiply(quads[at], scale), factor);
                         }
                     }
                     scaledTap++;
@@ -188,8 +213,10 @@ internal static class TensorConvolutionKernel
             Intrinsics.CpAsyncCommitGroup();
             if (step >= first)
             {
-                Multiply<TTile>(
-                    laneA.SubView(stage * (Chunk * default(TTile).M)), swizzle, laneB.SubView(stage * (Chunk * default(TTile).N)), sum);
+                ArrayView<float> x = laneA.SubView(stage * (Chunk * default(TTile).M)),
+                    w = laneB.SubView(stage * (Chunk * default(TTile).N));
+                if (default(TArithmetic).IsHalf) MultiplyHalves<TTile>(x, swizzle, w, sum);
+                else MultiplyPairs<TTile>(x, swizzle, w, sum);
                 stage = stage == Stages - 1 ? 0 : stage + 1;
             }
         }
@@ -215,6 +242,7 @@ internal static class TensorConvolutionKernel
                     int outputChannel = firstChannel + tileColumn + j * 16 + 4 * t;
                     int at = ((i >> 1) * pieces + (j >> 1) * 4) * 4 + (i & 1) * 2 + (j & 1);
                     Float4 value = new(sum[at], sum[at + 4], sum[at + 8], sum[at + 12]);
+                    if (default(TInput).IsScaled && default(TArithmetic).IsHalf) value = Quad.Scale(value, 1f / factor);
                     if (outputChannel < a.OutputChannels)
                     {
                         if (a.Splits == 1)
@@ -233,8 +261,48 @@ internal static class TensorConvolutionKernel
         }
     }
 
+    // sum += x of a step * w of it, as halves.
+    private static void MultiplyHalves<TTile>(ArrayView<float> x, int swizzle, ArrayView<float> w, ArrayView<float> sum)
+        where TTile : struct, ITensorTile
+    {
+        int warpM = default(TTile).M / default(TTile).WarpsM, pieces = default(TTile).N / default(TTile).WarpsN / 8;
+        ArrayView<uint> left = LocalMemory.Allocate<uint>(4), right = LocalMemory.Allocate<uint>(2 * pieces);
+        for (int k = 0; k < Chunk; k += 8)
+        {
+            int half = (k >> 3) & 1;
+            for (int j = 0; j < pieces; j += 4)
+            {
+                Float4 low = w.Cast<Float4>()[(k * default(TTile).N + j * 8) / 4];
+                Float4 high = w.Cast<Float4>()[((k + 4) * default(TTile).N + j * 8) / 4];
+                right[2 * j + half] = Intrinsics.PackHalf2(low.X, high.X);
+                right[2 * j + 2 + half] = Intrinsics.PackHalf2(low.Y, high.Y);
+                right[2 * j + 4 + half] = Intrinsics.PackHalf2(low.Z, high.Z);
+                right[2 * j + 6 + half] = Intrinsics.PackHalf2(low.W, high.W);
+            }
+            if (half == 1)
+            {
+                for (int i = 0; i < warpM / 16; i++)
+                {
+                    for (int part = 0; part < 2; part++)
+                    {
+                        Intrinsics.LdMatrixX4(ref x[(swizzle ^ (k - 8 + 8 * part)) + i * 16 * Chunk],
+                            out uint x0, out uint x1, out uint x2, out uint x3);
+                        left[2 * part] = Intrinsics.PackHalf2(Interop.IntAsFloat(x0), Interop.IntAsFloat(x2));
+                        left[2 * part + 1] = Intrinsics.PackHalf2(Interop.IntAsFloat(x1), Interop.IntAsFloat(x3));
+                    }
+                    for (int j = 0; j < pieces; j++)
+                    {
+                        int d = (i * pieces + j) * 4;
+                        Intrinsics.MmaSyncF16(ref sum[d], ref sum[d + 1], ref sum[d + 2], ref sum[d + 3], left[0], left[1], left[2],
+                            left[3], right[2 * j], right[2 * j + 1]);
+                    }
+                }
+            }
+        }
+    }
+
     // sum += x of a step * w of it, by three products of tf32.
-    private static void Multiply<TTile>(ArrayView<float> x, int swizzle, ArrayView<float> w, ArrayView<float> sum)
+    private static void MultiplyPairs<TTile>(ArrayView<float> x, int swizzle, ArrayView<float> w, ArrayView<float> sum)
         where TTile : struct, ITensorTile
     {
         int warpM = default(TTile).M / default(TTile).WarpsM, pieces = default(TTile).N / default(TTile).WarpsN / 8;

@@ -28,6 +28,21 @@ internal readonly struct Tensor128x128 : ITensorTile
     public int WarpsN => 4;
 }
 
+/// <summary>
+/// 128 pixels x 128 channels, 4 warps of 64x64: for operands of one register each, which leave room for twice the sums and are read from
+/// shared memory less often.
+/// </summary>
+internal readonly struct TensorWide128x128 : ITensorTile
+{
+    public int M => 128;
+
+    public int N => 128;
+
+    public int WarpsM => 2;
+
+    public int WarpsN => 2;
+}
+
 /// <summary>128 pixels x 64 channels, 4 warps of 64x32.</summary>
 internal readonly struct Tensor128x64 : ITensorTile
 {
@@ -67,7 +82,7 @@ internal readonly struct Tensor64x32 : ITensorTile
 /// <summary>Whether x is multiplied by factors on its way to the products, at compile time.</summary>
 internal interface ITensorInput
 {
-    /// <summary>True: by the style.</summary>
+    /// <summary>True: by the style, by a factor, or by both.</summary>
     bool IsScaled { get; }
 }
 
@@ -77,8 +92,27 @@ internal readonly struct PlainInput : ITensorInput
     public bool IsScaled => false;
 }
 
-/// <summary>x times the style.</summary>
+/// <summary>x times the style and the factor.</summary>
 internal readonly struct ScaledInput : ITensorInput
 {
     public bool IsScaled => true;
+}
+
+/// <summary>What operands become, at compile time.</summary>
+internal interface ITensorArithmetic
+{
+    /// <summary>True: a half each. False: two tf32 each.</summary>
+    bool IsHalf { get; }
+}
+
+/// <summary><see cref="ConvolutionArithmetic.Tf32x3"/>.</summary>
+internal readonly struct Tf32x3Arithmetic : ITensorArithmetic
+{
+    public bool IsHalf => false;
+}
+
+/// <summary><see cref="ConvolutionArithmetic.Half"/>.</summary>
+internal readonly struct HalfArithmetic : ITensorArithmetic
+{
+    public bool IsHalf => true;
 }
