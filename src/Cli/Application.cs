@@ -32,6 +32,7 @@ internal static class Application
             MotionCommand.Create(context),
             ManipulateCommand.Create(context),
             EvaluateCommand.Create(context),
+            TrainCommand.Create(context),
             VerifyCommand.Create(context),
             ConvertCommand.Create(context),
             InspectCommand.Create(context),
@@ -72,6 +73,10 @@ internal static class Application
         catch (Exception e) when (e is WeightsException or MediaException or ArgumentException or NotSupportedException)
         {
             return Fail(ExitCode.BadInput, e.Message);
+        }
+        catch (TrainingException e)
+        {
+            return Fail(ExitCode.Failure, e.Message);
         }
         catch (Exception e) when (e is AcceleratorOutOfMemoryException or CudaException)
         {

@@ -42,7 +42,8 @@ public partial class DocumentationTests
     [Fact]
     public void Every_public_type_of_the_library_is_described()
     {
-        System.Reflection.Assembly[] library = [typeof(Animator).Assembly, typeof(MotionClip).Assembly, typeof(RgbImage).Assembly];
+        System.Reflection.Assembly[] library = [typeof(Animator).Assembly, typeof(MotionClip).Assembly, typeof(RgbImage).Assembly,
+            typeof(Trainer).Assembly];
         Type[] types = [.. library.SelectMany(assembly => assembly.GetExportedTypes()).Where(type => !type.IsNested)];
         Assert.Contains(typeof(ImageMetrics), types);
         foreach (Type type in types) Assert.True(Mentions(LibraryPage, type.Name.Split('`')[0]), $"docs/api.md does not mention {type}");

@@ -22,6 +22,9 @@ internal sealed class TinySteps : IStepFactory
     /// <summary>The step after which a weight is no number, unseen by the loss.</summary>
     public long NotFiniteWeight { get; init; }
 
+    /// <summary>Is told how many steps were run.</summary>
+    public Action<int>? Ran { get; init; }
+
     /// <summary>What steps were built for.</summary>
     public List<StepSettings> Made { get; } = [];
 
@@ -105,6 +108,7 @@ internal sealed class TinyStep : ITrainingStep
             float[] average = _values[tensor.Name], values = _values["generator." + tensor.Name["average.".Length..]];
             for (int i = 0; i < average.Length; i++) average[i] += (1 - (float)_settings.Average) * (values[i] - average[i]);
         }
+        _owner.Ran?.Invoke((int)steps);
         if (steps == _owner.NotFiniteWeight) _values["discriminator.weight"][1] = float.PositiveInfinity;
         return new(10 * (1 - before), 1 - before, 0.5f + 0.1f * shown, 1.386f);
     }

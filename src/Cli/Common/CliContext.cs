@@ -1,3 +1,5 @@
+using Lia.Training.Steps;
+
 namespace Lia.Cli;
 
 /// <summary>What a command talks to. Results go to <paramref name="Output"/>, progress and complaints to
@@ -11,6 +13,9 @@ internal sealed record CliContext(TextWriter Output, TextWriter Error, bool Erro
 {
     /// <summary>Opens standard input as bytes.</summary>
     public Func<Stream> OpenInput { get; init; } = StandardStreams.OpenInput;
+
+    /// <summary>Makes what training computes with.</summary>
+    public IStepFactory TrainingSteps { get; init; } = CudaSteps.Factory;
 
     /// <summary>Opens standard output as bytes; nothing else is written to it then.</summary>
     public Func<Stream> OpenOutput { get; init; } = StandardStreams.OpenOutput;

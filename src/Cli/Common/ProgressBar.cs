@@ -26,7 +26,7 @@ internal sealed class ProgressBar : ProgressReport
     private readonly Func<int> _width;
     private readonly Timer _timer;
     private readonly Lock _gate = new();
-    private AnimationProgress? _latest;
+    private (string Words, long Done, long? Total)? _latest;
     private string _shown = "";
     private int _shownWidth;
     private bool _isOver;
@@ -41,9 +41,15 @@ internal sealed class ProgressBar : ProgressReport
         _timer = new Timer(_ => Draw(), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
     }
 
-    public override void Report(AnimationProgress value)
+    public override void Report(AnimationProgress value) => Show(Words(value), value.Frames, value.Total);
+
+    /// <summary>Shows how far something is.</summary>
+    /// <param name="words">In words.</param>
+    /// <param name="done">How much is done ...</param>
+    /// <param name="total">... of how much; null where that is not known, and there is no bar.</param>
+    public void Show(string words, long done, long? total)
     {
-        lock (_gate) _latest = value;
+        lock (_gate) _latest = (words, done, total);
         Draw();
     }
 
@@ -71,14 +77,16 @@ internal sealed class ProgressBar : ProgressReport
     }
 
     /// <summary>The line for a terminal of a width, never as wide as the terminal: some break a full line.</summary>
-    internal static string Line(AnimationProgress? progress, int width)
+    internal static string Line(AnimationProgress? progress, int width) =>
+        Line(progress is { } value ? (Words(value), value.Frames, value.Total) : null, width);
+
+    private static string Line((string Words, long Done, long? Total)? progress, int width)
     {
         if (progress is not { } value) return Cut("loading the model", width);
-        string words = Words(value);
-        int bar = Math.Min(WidestBar, width - words.Length - 4);
-        if (value.Total is not > 0 || bar < 5) return Cut(words, width);
-        int done = (int)((long)bar * Math.Min(value.Frames, value.Total.Value) / value.Total.Value);
-        return new StringBuilder("[").Append('#', done).Append('.', bar - done).Append("] ").Append(words).ToString();
+        int bar = Math.Min(WidestBar, width - value.Words.Length - 4);
+        if (value.Total is not > 0 || bar < 5) return Cut(value.Words, width);
+        int full = (int)(bar * Math.Min(value.Done, value.Total.Value) / value.Total.Value);
+        return new StringBuilder("[").Append('#', full).Append('.', bar - full).Append("] ").Append(value.Words).ToString();
     }
 
     private static string Cut(string text, int width) => text.Length < width ? text : text[..Math.Max(0, width - 1)];
