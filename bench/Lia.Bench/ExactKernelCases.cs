@@ -18,8 +18,8 @@ namespace Lia.Bench;
 /// <param name="Read">What it wrote.</param>
 internal sealed record KernelCase(string Kernel, bool IsConvolution, Func<KernelLoader, KernelLaunch> Bind, Func<double[]> Read);
 
-/// <summary>Every instance of every kernel of the network in float32, once, on arrays of their own.</summary>
-internal sealed class ExactKernelCases : IDisposable
+/// <summary>Every instance of every kernel of the network and of its training in float32, once, on arrays of their own.</summary>
+internal sealed partial class ExactKernelCases : IDisposable
 {
     private readonly KernelLoader _memory;
     private readonly bool _isTiny;
@@ -51,6 +51,8 @@ internal sealed class ExactKernelCases : IDisposable
         Reduction<ScalarAccess>(Of(511, 7));
         Vectors(Of(512, 8), Of(8, 2));
         Pictures(Of(256, 4), Of(8, 2));
+        LinearGradients(Of(512, 40), Of(8192, 130), Of(16, 2));
+        Losses(Of(16, 2));
     }
 
     /// <summary>All of them.</summary>

@@ -18,7 +18,7 @@ internal struct Epilogue
     /// <summary>Elements from one frame's demodulation to the next.</summary>
     public int ScaleStride;
 
-    /// <summary>1: FusedLeakyReLU.</summary>
+    /// <summary>1: FusedLeakyReLU; 2: ReLU, of the perceptual network.</summary>
     public int Activate;
 
     /// <summary>Factor after the residual was added.</summary>
@@ -30,7 +30,11 @@ internal struct Epilogue
     {
         if (e.Scale.Length != 0) value = Quad.Multiply(value, Quad.Load<TAccess>(e.Scale, frame * e.ScaleStride, channel, channels));
         if (e.Bias.Length != 0) value = Quad.Add(value, Quad.Load<TAccess>(e.Bias, 0, channel, channels));
-        if (e.Activate != 0)
+        if (e.Activate == 2)
+        {
+            value = new(XMath.Max(value.X, 0f), XMath.Max(value.Y, 0f), XMath.Max(value.Z, 0f), XMath.Max(value.W, 0f));
+        }
+        else if (e.Activate != 0)
         {
             value = new(Activation.LeakyRelu(value.X), Activation.LeakyRelu(value.Y), Activation.LeakyRelu(value.Z),
                 Activation.LeakyRelu(value.W));

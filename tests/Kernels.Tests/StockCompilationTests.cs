@@ -37,6 +37,7 @@ public class StockCompilationTests
             {
                 "ConvolutionKernel.Run", "SplitReduction.Run", "FirstLayer.Run", "LinearKernel.Run", "Demodulation.Run", "Blur.Run",
                     "FlowWarp.Run", "HouseholderQr.Run", "FiniteCheck.Run",
+                "WeightPacking.Run", "WeightPacking.RunSquares", "WeightGradientKernel.Run", "WeightGradientReduction.Run",
                 "PixelConversion.Normalize", "PixelConversion.Pack",
             },
             families.ToHashSet());

@@ -152,3 +152,16 @@ internal static class Ops
         return new(values, shape.Length == 5 ? shape[1..] : shape);
     }
 }
+
+/// <summary>The official program's building blocks in training: as <see cref="Ops"/>, with cotangents and gradients.</summary>
+internal static class TrainOps
+{
+    private static readonly Lazy<SafetensorsFile> File = new(() => new(TestData.Unpack("train_ops.safetensors")));
+
+    public static Tensor Read(string name)
+    {
+        int[] shape = [.. File.Value.Tensors[name].Shape];
+        float[] values = File.Value.Read(name);
+        return new(values, shape.Length == 5 ? shape[1..] : shape);
+    }
+}

@@ -29,8 +29,8 @@ internal sealed class DirectionSheet
         _columns = deltas.Length;
 
         string[] names = [.. sweeps.Select(sweep => sweep[0][0].Direction.ToString(CultureInfo.InvariantCulture))];
-        int scale = Math.Max(1, _cell / 64), margin = 2 * scale, line = DigitFont.Height * scale;
-        _left = names.Max(name => DigitFont.Width(name, scale)) + 2 * margin;
+        int scale = Math.Max(1, _cell / 64), margin = 2 * scale, line = DotFont.Height * scale;
+        _left = names.Max(name => DotFont.Width(name, scale)) + 2 * margin;
         _top = line + 2 * margin;
         long width = _left + (long)_columns * _cell, height = _top + (long)sweeps.Count * _cell;
         if (width * height > RgbImage.MaxPixels)
@@ -41,10 +41,10 @@ internal sealed class DirectionSheet
         for (int column = 0; column < _columns; column++)
         {
             string label = deltas[column].ToString("+0.###;-0.###;0", CultureInfo.InvariantCulture);
-            DigitFont.Draw(_sheet, label, _left + column * _cell + (_cell - DigitFont.Width(label, scale)) / 2, margin, scale);
+            DotFont.Draw(_sheet, label, _left + column * _cell + (_cell - DotFont.Width(label, scale)) / 2, margin, scale);
         }
         for (int row = 0; row < names.Length; row++)
-            DigitFont.Draw(_sheet, names[row], _left - margin - DigitFont.Width(names[row], scale), _top + row * _cell + (_cell - line) / 2,
+            DotFont.Draw(_sheet, names[row], _left - margin - DotFont.Width(names[row], scale), _top + row * _cell + (_cell - line) / 2,
                 scale);
     }
 

@@ -61,6 +61,13 @@ public static partial class Intrinsics
     [IntrinsicImplementation, Ptx("cp.async.cg.shared.global [$shared0], [$global1], 16, $2;", Effect = PtxEffect.Writes, MinSm = 80)]
     public static void CpAsync16<T>(ref T shared, ref T global, int sourceBytes) where T : unmanaged => throw DeviceOnly.Error();
 
+    /// <summary>
+    /// <see cref="CpAsync16{T}(ref T, ref T, int)"/> through the L1 cache, for what other copies of the multiprocessor read again
+    /// (`cp.async.ca.shared.global`).
+    /// </summary>
+    [IntrinsicImplementation, Ptx("cp.async.ca.shared.global [$shared0], [$global1], 16, $2;", Effect = PtxEffect.Writes, MinSm = 80)]
+    public static void CpAsync16Cached<T>(ref T shared, ref T global, int sourceBytes) where T : unmanaged => throw DeviceOnly.Error();
+
     /// <summary>Closes the group of this thread's copies since the last one (`cp.async.commit_group`, sm_80 and up).</summary>
     [IntrinsicImplementation, Ptx("cp.async.commit_group;", Effect = PtxEffect.Writes, MinSm = 80)]
     public static void CpAsyncCommitGroup() => throw DeviceOnly.Error();

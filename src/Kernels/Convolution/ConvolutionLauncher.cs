@@ -34,27 +34,23 @@ internal struct ConvolutionOperands
 
     public int InputScaleStride;
 
-    /// <summary>Partial sums, <see cref="ConvolutionLauncher.WorkspaceLength"/> elements.</summary>
+    /// <summary>Partial sums, <see cref="ConvolutionLauncher.WorkspaceLength(ConvolutionWeights, ConvolutionShape)"/> elements.</summary>
     public ArrayView<float> Workspace;
 
     public Epilogue Epilogue;
 }
 
 /// <summary>Chooses tile and split of a convolution and binds its launches.</summary>
-internal static class ConvolutionLauncher
+internal static partial class ConvolutionLauncher
 {
     // Blocks of 32x32 a layer should have with one frame: some four warps for each multiprocessor of a large GPU.
     private const int WantedBlocks = 512;
     private const int MostSplits = 64;
     private const int LeastChunksOfSplit = 8;
 
-    /// <summary>Elements of partial sums a convolution needs; 0 when its K is not cut.</summary>
-    public static long WorkspaceLength(ConvolutionWeights weights, ConvolutionShape shape)
-    {
-        int splits = Splits(weights, shape);
-        return splits == 1 ? 0
-            : (long)splits * shape.Frames * shape.OutputHeight(weights.Kernel) * shape.OutputWidth(weights.Kernel) * weights.Outputs;
-    }
+    /// <summary>Elements of partial sums a convolution needs, by whatever arithmetic; 0 when its K is not cut.</summary>
+    public static long WorkspaceLength(ConvolutionWeights weights, ConvolutionShape shape) =>
+        PartialSums(weights, shape, Splits(weights, shape));
 
     /// <summary>
     /// Into how many parts K is cut. It decides the order of additions, so it must depend on the layer alone: neither on the number of
@@ -74,10 +70,18 @@ internal static class ConvolutionLauncher
     }
 
     /// <summary>The launches that compute a convolution: one, or two when K is cut.</summary>
+    /// <param name="loader">Where it runs.</param>
+    /// <param name="weights">The layer's.</param>
+    /// <param name="shape">Extents of the pictures.</param>
+    /// <param name="operands">The arrays.</param>
+    /// <param name="arithmetic">How it multiplies, where device and layer allow (<see cref="Arithmetic"/>).</param>
     public static KernelLaunch[] Prepare(
-        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
+        KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands,
+        ConvolutionArithmetic arithmetic = ConvolutionArithmetic.Float32)
     {
-        ConvolutionArguments arguments = Arguments(weights, shape, operands);
+        if (Arithmetic(loader, weights, arithmetic) != ConvolutionArithmetic.Float32)
+            return PrepareTensor(loader, weights, shape, operands);
+        ConvolutionArguments arguments = Arguments(weights, shape, operands, Splits(weights, shape));
         return IsVector(weights)
             ? Prepare<VectorAccess>(loader, weights, shape, operands, arguments)
             : Prepare<ScalarAccess>(loader, weights, shape, operands, arguments);
@@ -88,7 +92,7 @@ internal static class ConvolutionLauncher
         KernelLoader loader, ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
         where TTile : struct, IConvolutionTile
     {
-        ConvolutionArguments arguments = Arguments(weights, shape, operands);
+        ConvolutionArguments arguments = Arguments(weights, shape, operands, Splits(weights, shape));
         return IsVector(weights)
             ? WithReduction<VectorAccess>(loader, Bind<TTile, VectorAccess>(loader, weights, shape, arguments), operands, arguments)
             : WithReduction<ScalarAccess>(loader, Bind<TTile, ScalarAccess>(loader, weights, shape, arguments), operands, arguments);
@@ -113,15 +117,17 @@ internal static class ConvolutionLauncher
 
         bool Fits<TTile>() where TTile : struct, IConvolutionTile
         {
-            Index3D grid = Grid<TTile>(shape, arguments);
+            Index3D grid = Grid(shape, arguments, default(TTile).M, default(TTile).N);
             return arguments.PaddedOutputs % default(TTile).N == 0 && (long)grid.X * grid.Y * grid.Z >= wanted;
         }
     }
 
-    private static ConvolutionArguments Arguments(ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands)
-    {
-        int splits = Splits(weights, shape);
-        return new()
+    private static long PartialSums(ConvolutionWeights weights, ConvolutionShape shape, int splits) => splits == 1 ? 0
+        : (long)splits * shape.Frames * shape.OutputHeight(weights.Kernel) * shape.OutputWidth(weights.Kernel) * weights.Outputs;
+
+    private static ConvolutionArguments Arguments(
+        ConvolutionWeights weights, ConvolutionShape shape, ConvolutionOperands operands, int splits) =>
+        new()
         {
             Input = operands.Input,
             Weights = weights.View,
@@ -146,17 +152,16 @@ internal static class ConvolutionLauncher
             Transposed = shape.Transposed ? 1 : 0,
             Splits = splits,
         };
-    }
 
-    private static Index3D Grid<TTile>(ConvolutionShape shape, ConvolutionArguments arguments) where TTile : struct, IConvolutionTile
+    private static Index3D Grid(ConvolutionShape shape, ConvolutionArguments arguments, int tileM, int tileN)
     {
         // The largest phase of a transposed convolution has a row and a column more than the input.
         long pixels = shape.Frames * (shape.Transposed
             ? (shape.Height + 1L) * (shape.Width + 1)
             : (long)arguments.OutputHeight * arguments.OutputWidth);
         return new(
-            checked((int)((pixels + default(TTile).M - 1) / default(TTile).M)),
-            arguments.PaddedOutputs / default(TTile).N,
+            checked((int)((pixels + tileM - 1) / tileM)),
+            (arguments.PaddedOutputs + tileN - 1) / tileN,
             arguments.Splits * (shape.Transposed ? 4 : 1));
     }
 
@@ -165,14 +170,21 @@ internal static class ConvolutionLauncher
         where TTile : struct, IConvolutionTile
         where TAccess : struct, IChannelAccess
     {
+        KernelConfig config = new(
+            Grid(shape, arguments, default(TTile).M, default(TTile).N),
+            new Index3D(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1));
+        (double operations, double bytes) = Cost(weights, shape, arguments);
+        return KernelLaunch.Create(loader, ConvolutionKernel.Run<TTile, TAccess>, config, arguments, operations, bytes);
+    }
+
+    private static (double Operations, double Bytes) Cost(
+        ConvolutionWeights weights, ConvolutionShape shape, ConvolutionArguments arguments)
+    {
         double inputs = (double)shape.Frames * shape.Height * shape.Width;
         double outputs = (double)shape.Frames * arguments.OutputHeight * arguments.OutputWidth;
         // Without the border that the transposed convolution multiplies by zeros.
         double products = (shape.Transposed ? inputs : outputs) * weights.Kernel * weights.Kernel * weights.Inputs * weights.Outputs;
-        Index3D threads = new(32 * default(TTile).WarpsM * default(TTile).WarpsN, 1, 1);
-        return KernelLaunch.Create(
-            loader, ConvolutionKernel.Run<TTile, TAccess>, new KernelConfig(Grid<TTile>(shape, arguments), threads), arguments,
-            2 * products,
+        return (2 * products,
             sizeof(float) * (inputs * weights.Inputs + outputs * weights.Outputs * arguments.Splits) + weights.Bytes);
     }
 

@@ -6,7 +6,8 @@ namespace Lia.Kernels.Convolution;
 /// <summary>A convolution's weights on the device, laid out as <see cref="ConvolutionKernel"/> reads them.</summary>
 internal sealed class ConvolutionWeights : IDisposable
 {
-    private const int OutputGranule = 32;
+    /// <summary>Output channels are padded to a multiple of this many.</summary>
+    public const int OutputGranule = 32;
 
     // (kernel row, kernel column) of each tap of the four phases of a transposed 3x3 convolution.
     private static readonly (int Y, int X)[] PhaseTaps =
@@ -22,11 +23,21 @@ internal sealed class ConvolutionWeights : IDisposable
     /// <param name="transposed">For <see cref="ConvolutionShape.Transposed"/>: orders the taps by phase.</param>
     public ConvolutionWeights(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
         bool transposed = false)
+        : this(loader, outputs, inputs, kernel, transposed) =>
+        _buffer.AsContiguous().CopyFromCPU(loader.Accelerator.DefaultStream, Pack(weight));
+
+    /// <summary>Room for weights that <see cref="WeightPacking"/> packs; undefined before.</summary>
+    /// <param name="loader">Where they live.</param>
+    /// <param name="outputs">Output channels.</param>
+    /// <param name="inputs">Input channels.</param>
+    /// <param name="kernel">Rows and columns of the kernel.</param>
+    /// <param name="transposed">For <see cref="ConvolutionShape.Transposed"/>: orders the taps by phase.</param>
+    public ConvolutionWeights(KernelLoader loader, int outputs, int inputs, int kernel, bool transposed = false)
     {
         (Outputs, Inputs, Kernel, Transposed) = (outputs, inputs, kernel, transposed);
         PaddedInputs = RoundUp(inputs, ConvolutionKernel.Chunk);
         PaddedOutputs = RoundUp(outputs, OutputGranule);
-        _buffer = loader.Allocate1D(Pack(weight));
+        _buffer = loader.Allocate1D<float>((long)kernel * kernel * PaddedInputs * PaddedOutputs);
     }
 
     public int Outputs { get; }
@@ -64,6 +75,9 @@ internal sealed class ConvolutionWeights : IDisposable
         }
     }
 
+    /// <summary>Which tap of the kernel, counted row by row, lies at place <paramref name="tap"/>.</summary>
+    public int KernelTap(int tap) => Transposed ? PhaseTaps[tap].Y * Kernel + PhaseTaps[tap].X : tap;
+
     public void Dispose() => _buffer.Dispose();
 
     // [tap][input][output], zeros in the padding, 1 / sqrt(inputs * kernel^2) multiplied in.
@@ -77,7 +91,7 @@ internal sealed class ConvolutionWeights : IDisposable
             ReadOnlySpan<float> values = weight.Span;
             for (int tap = 0; tap < taps; tap++)
             {
-                int source = Transposed ? PhaseTaps[tap].Y * Kernel + PhaseTaps[tap].X : tap;
+                int source = KernelTap(tap);
                 Span<float> row = packed.AsSpan((tap * PaddedInputs + input) * PaddedOutputs, Outputs);
                 for (int output = 0; output < Outputs; output++)
                     row[output] = (float)(values[(output * Inputs + input) * taps + source] * scale);

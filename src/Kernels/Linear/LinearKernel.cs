@@ -23,6 +23,19 @@ internal struct LinearArguments
     public int Activate;
 }
 
+/// <summary>What a linear layer is passed whose parameters lie as they are learned.</summary>
+internal struct ScaledLinearArguments
+{
+    /// <summary>The layer, with weights and bias that nothing is multiplied into.</summary>
+    public LinearArguments Layer;
+
+    /// <summary>Added last [frame, output]: the appearance code to its displacement; empty for none.</summary>
+    public ArrayView<float> Addend;
+
+    /// <summary>Factor of the weights, lr_mul / sqrt(inputs), and of the bias, lr_mul.</summary>
+    public float Scale, BiasScale;
+}
+
 /// <summary>
 /// EqualLinear: y[f, o] = act(sum over i of w[o, i] x[f, i] + b[o]). All modulations of the network are one such layer with their matrices
 /// stacked, and so are the folded motion head and the latent displacement (w = Q).
@@ -37,16 +50,27 @@ internal static class LinearKernel
     private const int Warps = 8;
     private const int FramesPerWarp = 4;
 
-    public static KernelLaunch Prepare(KernelLoader loader, LinearArguments arguments)
+    public static KernelLaunch Prepare(KernelLoader loader, LinearArguments arguments) => Prepare(loader, Run, arguments, arguments);
+
+    /// <summary>Of parameters as they are learned: y = act(Scale w x + BiasScale b) + addend.</summary>
+    public static KernelLaunch PrepareScaled(KernelLoader loader, ScaledLinearArguments arguments) =>
+        Prepare(loader, RunScaled, arguments, arguments.Layer);
+
+    public static void Run(LinearArguments a) => Multiply(a, 1f, 1f, default);
+
+    public static void RunScaled(ScaledLinearArguments a) => Multiply(a.Layer, a.Scale, a.BiasScale, a.Addend);
+
+    private static KernelLaunch Prepare<TArguments>(
+        KernelLoader loader, Action<TArguments> kernel, TArguments arguments, LinearArguments layer) where TArguments : struct
     {
-        Index3D grid = new((arguments.Outputs + Warps - 1) / Warps, (arguments.Frames + FramesPerWarp - 1) / FramesPerWarp, 1);
-        double weights = (double)arguments.Outputs * arguments.Inputs;
+        Index3D grid = new((layer.Outputs + Warps - 1) / Warps, (layer.Frames + FramesPerWarp - 1) / FramesPerWarp, 1);
+        double weights = (double)layer.Outputs * layer.Inputs;
         return KernelLaunch.CreateOverlapping(
-            loader, Run, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments,
-            2 * weights * arguments.Frames, sizeof(float) * (weights + (double)arguments.Frames * (arguments.Inputs + arguments.Outputs)));
+            loader, kernel, new KernelConfig(grid, new Index3D(32 * Warps, 1, 1)), arguments,
+            2 * weights * layer.Frames, sizeof(float) * (weights + (double)layer.Frames * (layer.Inputs + layer.Outputs)));
     }
 
-    public static void Run(LinearArguments a)
+    private static void Multiply(LinearArguments a, float scale, float biasScale, ArrayView<float> addend)
     {
         Overlap.Begin();
         int lane = Group.IdxX & 31, output = Grid.IdxX * Warps + (Group.IdxX >> 5), firstFrame = Grid.IdxY * FramesPerWarp;
@@ -76,9 +100,10 @@ internal static class LinearKernel
         }
         for (int f = 0; f < FramesPerWarp; f++)
         {
-            float sum = WarpSum.Of(sums[f], 32);
-            if (a.Bias.Length != 0) sum += a.Bias[output];
+            float sum = WarpSum.Of(sums[f], 32) * scale;
+            if (a.Bias.Length != 0) sum += a.Bias[output] * biasScale;
             if (a.Activate != 0) sum = Activation.LeakyRelu(sum);
+            if (addend.Length != 0) sum += addend[IntrinsicMath.Min(firstFrame + f, a.Frames - 1) * a.Outputs + output];
             if (lane == 0 && firstFrame + f < a.Frames) a.Output[(firstFrame + f) * a.Outputs + output] = sum;
         }
     }

@@ -71,9 +71,7 @@ internal static class FlowWarp
 
     public static KernelLaunch Prepare(KernelLoader loader, FlowWarpArguments arguments)
     {
-        int lanes = 4;
-        while (lanes < 32 && lanes * 8 < arguments.Channels) lanes *= 2;
-        arguments.Lanes = lanes;
+        int lanes = arguments.Lanes = LanesOf(arguments.Channels);
         double pixels = (double)arguments.Frames * arguments.Height * arguments.Width;
         KernelConfig config = KernelLaunch.Linear((long)pixels * lanes, Threads);
         double operations = 27 * pixels * arguments.Channels;
@@ -81,6 +79,14 @@ internal static class FlowWarp
         return arguments.Channels % 4 == 0
             ? KernelLaunch.Create(loader, Run<VectorAccess>, config, arguments, operations, bytes)
             : KernelLaunch.Create(loader, Run<ScalarAccess>, config, arguments, operations, bytes);
+    }
+
+    /// <summary>Lanes that share a pixel: the order in which its channels are summed.</summary>
+    public static int LanesOf(int channels)
+    {
+        int lanes = 4;
+        while (lanes < 32 && lanes * 8 < channels) lanes *= 2;
+        return lanes;
     }
 
     public static void Run<TAccess>(FlowWarpArguments a) where TAccess : struct, IChannelAccess

@@ -1,0 +1,119 @@
+using Lia.Training.Steps;
+
+namespace Lia.Training.Data;
+
+/// <summary>
+/// What each step learns from, as a function of the seed and the step's number. An epoch visits every clip once in shuffled order and draws
+/// two different frames of each; of supervised rows it visits every row once. Epochs follow one another without regard to batches. May be
+/// used by several threads.
+/// </summary>
+internal sealed class BatchSampler
+{
+    private readonly PackFile _pack;
+    private readonly int _units, _pairs, _size;
+    private readonly ulong _seed;
+    private readonly AugmentationSettings _settings;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, int[]> _orders = [];
+
+    /// <param name="pack">The data, of side <paramref name="size"/> and the margin to crop from.</param>
+    /// <param name="heldOut">Clips or rows at the end of the pack that are not learned from.</param>
+    /// <param name="pairs">Pairs of a batch.</param>
+    /// <param name="size">S.</param>
+    /// <param name="seed">Another seed gives another order.</param>
+    /// <param name="settings">How pictures are varied.</param>
+    /// <exception cref="MediaException">The pack has another size, nothing to learn from, or a clip with fewer than two frames.</exception>
+    public BatchSampler(PackFile pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings)
+    {
+        (_pack, _pairs, _size, _seed, _settings) = (pack, pairs, size, seed, settings);
+        if (pack.Side != size + settings.Crop)
+            throw new MediaException($"{pack.Name}: its pictures have {pack.Side} pixels a side, and {size + settings.Crop} are needed "
+                + (settings.Crop == 0 ? $"for size {size}." : $"for size {size} with a margin of {settings.Crop} to crop from."));
+        int all = pack.Rows > 0 ? pack.Rows : pack.Clips.Length;
+        _units = all - heldOut;
+        if (_units < 1)
+            throw new MediaException($"{pack.Name}: there are {all} {(pack.Rows > 0 ? "rows" : "clips")}, of which {heldOut} are held out: "
+                + "nothing is left to learn from.");
+        if (pack.Rows == 0 && pack.Clips.FirstOrDefault(clip => clip.Count < 2) is { Name: not null } shortClip)
+            throw new MediaException($"{pack.Name}: clip {shortClip.Name} has {shortClip.Count} frame"
+                + $"{(shortClip.Count == 1 ? "" : "s")}, of two needed.");
+    }
+
+    /// <summary>Clips or rows of an epoch.</summary>
+    public int Units => _units;
+
+    /// <summary>How many times all had been visited when a step begins.</summary>
+    public double Epochs(long step) => (double)step * _pairs / _units;
+
+    /// <summary>Room for what <see cref="Fill"/> fills.</summary>
+    public TrainingBatch Create()
+    {
+        int values = _pairs * 3 * _size * _size;
+        return new(_pairs, _size)
+        {
+            Drivings = _pack.Rows > 0 ? new float[values] : null,
+            Starts = _pack.Rows > 0 ? new float[values] : null,
+            Weights = _pack.HasWeights ? new float[_pairs * _size * _size] : null,
+        };
+    }
+
+    /// <summary>Fills a batch with what a step learns from.</summary>
+    /// <exception cref="MediaException">The pack cannot be read any more.</exception>
+    public void Fill(TrainingBatch batch, long step)
+    {
+        int plane = _size * _size;
+        byte[] bytes = new byte[_pack.PictureLength];
+        for (int pair = 0; pair < _pairs; pair++)
+        {
+            (long epoch, long place) = Math.DivRem(checked(step * _pairs + pair), _units);
+            PackedRow row = Draw(epoch, (int)place);
+            Philox random = new(_seed, DrawKind.Augmentation, epoch, (int)place);
+            Augmentation change = Augmentation.Draw(ref random, _settings);
+            Picture(row.Source, batch.Sources);
+            Picture(row.Target, batch.Targets);
+            if (batch.Weights is { } weights)
+                change.ApplyWeights(bytes.AsSpan(3 * _pack.Side * _pack.Side), _pack.Side, weights.AsSpan(pair * plane, plane), _size);
+            if (batch.Drivings is { } drivings) Picture(row.Driving, drivings);
+            if (batch.Starts is { } starts) Picture(row.Start, starts);
+
+            void Picture(int number, float[] pictures)
+            {
+                _pack.Read(number, bytes);
+                change.Apply(bytes, _pack.Side, pictures.AsSpan(3 * pair * plane, 3 * plane), _size);
+            }
+        }
+    }
+
+    /// <summary>The pictures of a place in an epoch; of a clip, the driving frame is the target and the source the start.</summary>
+    internal PackedRow Draw(long epoch, int place)
+    {
+        int unit = Order(epoch)[place];
+        if (_pack.Rows > 0) return _pack.Row(unit);
+        PackedClip clip = _pack.Clips[unit];
+        Philox random = new(_seed, DrawKind.Frames, epoch, place);
+        int source = random.Below(clip.Count), target = random.Below(clip.Count - 1);
+        if (target >= source) target++;
+        return new(clip.First + source, clip.First + target, clip.First + source, clip.First + target);
+    }
+
+    /// <summary>The order of an epoch. Batches that are prepared ahead lie in two epochs at most, unless epochs are short, and then an
+    /// order is soon made.</summary>
+    private int[] Order(long epoch)
+    {
+        lock (_gate)
+        {
+            if (_orders.TryGetValue(epoch, out int[]? known)) return known;
+            const int Kept = 4;
+            if (_orders.Count == Kept) _orders.Remove(_orders.Keys.Min());
+            int[] order = [.. Enumerable.Range(0, _units)];
+            Philox random = new(_seed, DrawKind.Order, epoch, 0);
+            for (int i = order.Length - 1; i > 0; i--)
+            {
+                int j = random.Below(i + 1);
+                (order[i], order[j]) = (order[j], order[i]);
+            }
+            _orders.Add(epoch, order);
+            return order;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using Lia.Weights;
+
+namespace Lia.Training.Steps;
+
+/// <summary>What a step is built for.</summary>
+/// <param name="Architecture">The generator's extents; the discriminator has the same channels.</param>
+/// <param name="Pairs">Pairs of a batch.</param>
+/// <param name="Seed">Of the random weights to begin with; they are replaced where a run goes on or begins with a model.</param>
+/// <param name="IsSupervised">Whether batches have <see cref="TrainingBatch.Drivings"/> and <see cref="TrainingBatch.Starts"/>.</param>
+/// <param name="HasWeights">Whether batches have <see cref="TrainingBatch.Weights"/>.</param>
+/// <param name="Vgg">VGG19's weights; null for the loss that needs none.</param>
+/// <param name="Average">Decay of the moving average of the generator's weights; 0 for none.</param>
+/// <param name="Adversarial">Weight of the discriminator; 0 for none.</param>
+/// <param name="Critic">Length of the patch critic's gradient at the picture, of that of the picture's loss; 0 for none.</param>
+/// <param name="Matching">The same of the match of its features.</param>
+/// <param name="IsExact">Whether float32 is asked for; null leaves it to the device, false asks for half-precision operands.</param>
+/// <param name="Gpu">The driver's number of the GPU; null for the first that can be used.</param>
+internal sealed record StepSettings(
+    ModelArchitecture Architecture, int Pairs, ulong Seed, bool IsSupervised, bool HasWeights, string? Vgg, double Average,
+    double Adversarial, double Critic, double Matching, bool? IsExact, int? Gpu);
+
+/// <summary>Makes steps on a device.</summary>
+internal interface IStepFactory
+{
+    /// <summary>Refuses early what <see cref="Create"/> would, before data is packed.</summary>
+    /// <param name="gpu">As <see cref="StepSettings.Gpu"/>.</param>
+    /// <exception cref="NotSupportedException">There is no such device; the message says why, in a line.</exception>
+    void Demand(int? gpu);
+
+    /// <summary>Makes a step with random weights.</summary>
+    /// <param name="settings">What for.</param>
+    /// <param name="onWarning">Is told what is worth telling, such as why compiled kernels cannot be kept.</param>
+    /// <exception cref="NotSupportedException">The device does not open, or cannot hold it.</exception>
+    /// <exception cref="WeightsException">VGG19's weights cannot be read.</exception>
+    ITrainingStep Create(StepSettings settings, Action<string>? onWarning);
+}
