@@ -1,7 +1,6 @@
 using Lia.Animation.Framing;
 using Lia.Animation.Motion;
 using Lia.Animation.Pipeline;
-using Lia.Media.IO;
 
 namespace Lia;
 
@@ -97,15 +96,6 @@ public sealed record AnimationOptions
     /// writes none.</summary>
     public string? Dump { get; init; }
 
-    /// <summary>What the driving stream or file is; set it only for raw video.</summary>
-    public RawInput RawInput { get; init; }
-
-    /// <summary>The size of raw RGB24 driving frames, which do not say it themselves. RGB24 needs <see cref="FrameRate"/> too.</summary>
-    public FrameSize? RawInputSize { get; init; }
-
-    /// <summary>How an output stream, or an output file <c>.y4m</c> or <c>.rgb</c>, is written.</summary>
-    public RawOutput RawOutput { get; init; }
-
     /// <summary>The largest <see cref="OutputHeight"/>.</summary>
     internal const int MostRows = 8192;
 
@@ -116,16 +106,13 @@ public sealed record AnimationOptions
     /// <summary>The end of the range, excluded; null when open.</summary>
     internal int? EndFrame => Frames.End.IsFromEnd ? null : Frames.End.Value;
 
-    /// <summary>What the reader of the driving frames should know.</summary>
-    internal ReadOptions Reading => new(EndFrame, new(RawInput, RawInputSize, FrameRate), Background);
-
     internal FramingSettings Framing => new(Fit, Crop, DrivingCrop);
 
     /// <summary>What decides which motion codes a driving clip has: clips whose options are equal in this share their codes.</summary>
     internal AnimationOptions OfMotion => this with
     {
         Mode = default, MotionStrength = 1, StartFrame = null, Loops = 1, PingPong = false, Crop = null, PasteBack = false,
-        Normalization = default, Audio = true, Dump = null, RawOutput = default, OutputHeight = null, Quality = null,
+        Normalization = default, Audio = true, Dump = null, OutputHeight = null, Quality = null,
     };
 
     /// <summary>The records that the rooms below look at.</summary>
@@ -159,16 +146,13 @@ public sealed record AnimationOptions
                 + $"{MotionSmoothing.LongestWindow}.");
         if (Loops < 1) throw new ArgumentException($"The number of loops is {Loops}; it must be 1 or more.");
         if (FrameRate is { Numerator: 0 }) throw new ArgumentException("The frame rate is 0.");
-        if (!Enum.IsDefined(Mode) || !Enum.IsDefined(Fit) || !Enum.IsDefined(Normalization) || !Enum.IsDefined(RawInput)
-            || !Enum.IsDefined(RawOutput))
+        if (!Enum.IsDefined(Mode) || !Enum.IsDefined(Fit) || !Enum.IsDefined(Normalization))
             throw new ArgumentException("An enumeration value is not one of its names.");
         foreach ((string name, PixelBox? box) in new[] { ("crop", Crop), ("driving crop", DrivingCrop) })
         {
             if (box is { IsBox: false }) throw new ArgumentException(
                 $"The {name} is {box}; it must begin at 0 or above and hold at least one pixel.");
         }
-        if (RawInputSize is { } size && (size.Width < 1 || size.Height < 1))
-            throw new ArgumentException($"The input size is {size}; it must be at least 1x1.");
         if (OutputHeight is < 1 or > MostRows)
             throw new ArgumentException($"The output height is {OutputHeight}; it must be from 1 to {MostRows}.");
         if (Quality is < 1 or > 100) throw new ArgumentException($"The quality is {Quality}; it must be from 1 to 100.");

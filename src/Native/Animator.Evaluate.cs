@@ -34,7 +34,7 @@ public sealed partial class Animator
         if (clip.IsFile) Inputs.RefusePipe(clip.Path!);
         if (options.AutoDrivingCrop)
         {
-            PixelBox moving = MotionFraming.Find(clip.Path!, options, cancellationToken);
+            PixelBox moving = MotionFraming.FindIn(clip, options, cancellationToken);
             asked = Begin(Verb.Evaluate, clip, options with { AutoDrivingCrop = false, DrivingCrop = moving, Crop = moving });
         }
         IEnumerable<RgbImage> frames = Frames(asked with { Source = FirstFrame(asked, cancellationToken) }, progress, cancellationToken);
@@ -98,7 +98,7 @@ public sealed partial class Animator
     private static RgbImage FirstFrame(Clip clip, CancellationToken cancellationToken)
     {
         int first = clip.Options.FirstFrame;
-        using IFrameReader reader = clip.Driving.Open(clip.Options.Reading, cancellationToken);
+        using IFrameReader reader = clip.Driving.Open(clip.Options, cancellationToken);
         for (int i = 0; ; i++)
         {
             RgbImage frame = reader.Read() ?? throw new MediaException(

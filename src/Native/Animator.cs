@@ -281,11 +281,11 @@ public sealed partial class Animator : IDisposable
         if (clip.Options.AutoDrivingCrop)
         {
             Inputs.RefusePipe(clip.Driving.Path!);
-            framing = framing with { DrivingCrop = MotionFraming.Find(clip.Driving.Path!, clip.Options, token) };
+            framing = framing with { DrivingCrop = MotionFraming.FindIn(clip.Driving, clip.Options, token) };
         }
         return new DrivingMotion(
-            _executor, reading => clip.Driving.Open(clip.Options.Reading,
-                reading), live, clip.Settings.Motion, framing, clip.Settings.Batch, token);
+            _executor, reading => clip.Driving.Open(clip.Options, reading), live, clip.Settings.Motion, framing, clip.Settings.Batch,
+            token);
     }
 
     private ClipPipeline Open(

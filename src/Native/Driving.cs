@@ -7,7 +7,7 @@ namespace Lia;
 /// <summary>Where motion comes from: a file or folder, a stream of raw video, frames in memory, or a motion clip.</summary>
 /// <remarks>
 /// Paths, streams, arrays and lists of frames and motion clips become one by themselves where it is asked for; other sequences with
-/// <see cref="From"/>. Frames of a stream
+/// <see cref="From"/>, and raw video that does not say what it is with <see cref="Raw(Stream, RawInput, FrameSize?)"/>. Frames of a stream
 /// go through one by one (unless <see cref="ModelOptions.Batch"/> says otherwise): the result of one is written, and flushed, before
 /// another has to come, and at most two are under way
 /// (more by half a window where motion is smoothed). A stream is read from where it stands and not closed; when the work is canceled, a
@@ -16,6 +16,8 @@ namespace Lia;
 public sealed class Driving
 {
     private readonly Stream? _stream;
+    private RawInput _format;
+    private FrameSize? _size;
 
     private Driving(string? path = null, Stream? stream = null, IEnumerable<RgbImage>? frames = null, MotionClip? motion = null) =>
         (Path, _stream, Frames, Motion) = (path, stream, frames, motion);
@@ -46,6 +48,21 @@ public sealed class Driving
         return new(frames: frames);
     }
 
+    /// <summary>Raw video in a file, which says less than its name does, or another thing.</summary>
+    /// <param name="path">Its name.</param>
+    /// <param name="format">What it is.</param>
+    /// <param name="size">The size of RGB24 frames, which do not say it themselves. RGB24 needs <see cref="AnimationOptions.FrameRate"/>
+    /// too.</param>
+    /// <exception cref="ArgumentException">The format is none of its names, or a side of the size is below 1.</exception>
+    public static Driving Raw(string path, RawInput format = RawInput.Auto, FrameSize? size = null) => ((Driving)path).As(format, size);
+
+    /// <summary>A stream of raw video.</summary>
+    /// <param name="stream">Open for reading. Whoever opened it closes it.</param>
+    /// <param name="format">What it is.</param>
+    /// <param name="size">As for a file.</param>
+    /// <exception cref="ArgumentException">The format is none of its names, or a side of the size is below 1.</exception>
+    public static Driving Raw(Stream stream, RawInput format = RawInput.Auto, FrameSize? size = null) => ((Driving)stream).As(format, size);
+
     /// <summary>A video, a folder of numbered pictures, an animated PNG, a single picture, or raw video.</summary>
     /// <param name="path">Its name.</param>
     public static implicit operator Driving(string path)
@@ -54,7 +71,7 @@ public sealed class Driving
         return new(path: path);
     }
 
-    /// <summary>A stream of raw video (<see cref="AnimationOptions.RawInput"/>).</summary>
+    /// <summary>A stream of raw video that says what it is.</summary>
     /// <param name="stream">Open for reading. Whoever opened it closes it.</param>
     public static implicit operator Driving(Stream stream)
     {
@@ -78,8 +95,20 @@ public sealed class Driving
 
     /// <summary>Opens the frames.</summary>
     /// <exception cref="MediaException">They cannot be read.</exception>
-    internal IFrameReader Open(ReadOptions options, CancellationToken cancellationToken) =>
-        _stream is not null ? RawReaders.Open(_stream, "the driving stream", options.Raw, cancellationToken)
-        : Frames is not null ? new MemoryReader(Frames, "the driving frames")
-        : FrameReaders.Open(Path!, options, cancellationToken);
+    internal IFrameReader Open(AnimationOptions options, CancellationToken cancellationToken)
+    {
+        ReadOptions reading = new(options.EndFrame, new(_format, _size, options.FrameRate), options.Background);
+        return _stream is not null ? RawReaders.Open(_stream, "the driving stream", reading.Raw, cancellationToken)
+            : Frames is not null ? new MemoryReader(Frames, "the driving frames")
+            : FrameReaders.Open(Path!, reading, cancellationToken);
+    }
+
+    private Driving As(RawInput format, FrameSize? size)
+    {
+        if (!Enum.IsDefined(format)) throw new ArgumentException("The format is not one of its names.", nameof(format));
+        if (size is { } given && (given.Width < 1 || given.Height < 1))
+            throw new ArgumentException($"The input size is {given}; it must be at least 1x1.", nameof(size));
+        (_format, _size) = (format, size);
+        return this;
+    }
 }

@@ -26,8 +26,7 @@ public static class MotionFraming
 
     /// <summary>Finds the square in a file.</summary>
     /// <param name="clip">A video, a folder of numbered pictures or an animated PNG.</param>
-    /// <param name="options">Of these, <see cref="AnimationOptions.Frames"/> and what raw video needs are looked at; null looks at all
-    /// frames.</param>
+    /// <param name="options">Of these, <see cref="AnimationOptions.Frames"/> are looked at; null looks at all frames.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>The square, for <see cref="AnimationOptions.DrivingCrop"/> or <see cref="AnimationOptions.Crop"/>.</returns>
     /// <exception cref="MediaException">The file cannot be read, nothing moves, or the frames differ in size.</exception>
@@ -36,7 +35,13 @@ public static class MotionFraming
         ArgumentException.ThrowIfNullOrEmpty(clip);
         options ??= AnimationOptions.None;
         options.Validate();
-        using IFrameReader reader = FrameReaders.Open(clip, options.Reading, cancellationToken);
+        return FindIn(clip, options, cancellationToken);
+    }
+
+    /// <summary>Finds the square in what is read twice.</summary>
+    internal static PixelBox FindIn(Driving clip, AnimationOptions options, CancellationToken cancellationToken)
+    {
+        using IFrameReader reader = clip.Open(options, cancellationToken);
         return Find(reader, options, cancellationToken);
     }
 

@@ -267,7 +267,7 @@ public class FramingTests
         MotionClip motion = animator.ExtractMotion(folder["driving"], new() { AutoDrivingCrop = true });
         Assert.Equal(expected[0], animator.All(Driving[0], motion, options).Pixels());
         using MemoryStream stream = new();
-        AnimationSummary piped = animator.Animate(folder["a.png"], motion, stream, options with { RawOutput = RawOutput.Rgb24 });
+        AnimationSummary piped = animator.Animate(folder["a.png"], motion, Output.Raw(stream, RawOutput.Rgb24), options);
         Assert.Equal((120, 90, 20), (piped.Width, piped.Height, piped.Frames));
         Assert.Equal(expected[0], stream.ToArray());
         Assert.Contains("no driving frames in it to crop",

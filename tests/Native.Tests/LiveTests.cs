@@ -8,12 +8,11 @@ public class LiveTests
     private const int FrameBytes = 3 * 64 * 64;
     private static readonly RgbImage Source = Pictures.Noise(64, 64, 4);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly AnimationOptions Raw = new()
-    {
-        RawInputSize = new(64, 64),
-        FrameRate = new FrameRate(25),
-        RawOutput = RawOutput.Rgb24,
-    };
+    private static readonly AnimationOptions Paced = new() { FrameRate = new FrameRate(25) };
+
+    private static Driving In(Stream stream, RawInput format = RawInput.Auto) => Driving.Raw(stream, format, new(64, 64));
+
+    private static Output Out(Stream stream) => Output.Raw(stream, RawOutput.Rgb24);
 
     private static TempFolder WithSource()
     {
@@ -34,8 +33,8 @@ public class LiveTests
             ourOutput.ClientSafePipeHandle);
         using Animator animator = new FakeExecutor(64) { PreferredBatch = 4 }.Animator();
         // told, so that the header need not wait for the first byte
-        AnimationOptions options = Raw with { RawInput = RawInput.Rgb24, RawOutput = format };
-        Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, options));
+        Task<AnimationSummary> work = Task.Run(() =>
+            animator.Animate(folder["source.png"], In(input, RawInput.Rgb24), Output.Raw(output, format), Paced));
 
         RgbImage[] driving = Pictures.Brightening(5);
         IReadOnlyList<RgbImage> expected = Expected(driving);
@@ -77,13 +76,14 @@ public class LiveTests
     {
         using TempFolder folder = WithSource();
         RgbImage[] driving = [.. Enumerable.Range(0, 7).Select(i => Pictures.Noise(90, 70, i))];
-        AnimationOptions options = Raw with { RawInputSize = new(90, 70), Frames = 1..6, SideBySide = true };
+        AnimationOptions options = Paced with { Frames = 1..6, SideBySide = true };
+        Driving Dribbling() => Driving.Raw(new Dribble(driving.Pixels(), 5000), size: new(90, 70));
         using Animator animator = new FakeExecutor(64).Animator(batch: batch);
         using MemoryStream output = new();
-        AnimationSummary summary = animator.Animate(folder["source.png"], new Dribble(driving.Pixels(), 5000), output, options);
+        AnimationSummary summary = animator.Animate(folder["source.png"], Dribbling(), Out(output), options);
         Assert.Equal(animator.All(Source, driving, new() { Frames = 1..6, SideBySide = true }).Pixels(), output.ToArray());
         Assert.Equal((5, 5, 192), (summary.Frames, summary.Latency!.Value.Frames, summary.Width));
-        Assert.Equal(output.ToArray(), animator.Frames(Source, new Dribble(driving.Pixels(), 5000), options).Pixels());
+        Assert.Equal(output.ToArray(), animator.Frames(Source, Dribbling(), options).Pixels());
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public class LiveTests
             ourOutput.ClientSafePipeHandle);
         using Animator animator = new FakeExecutor(64).Animator(batch: batch);
         Task<AnimationSummary> work = Task.Run(() =>
-            animator.Animate(folder["source.png"], input, output, Raw with { SmoothingWindow = 5 }));
+            animator.Animate(folder["source.png"], In(input), Out(output), Paced with { SmoothingWindow = 5 }));
         RgbImage[] driving = [.. Enumerable.Range(0, 9).Select(i => Pictures.Noise(64, 64, i))];
         List<byte> results = [];
         for (int i = 0; i < 9; i++)
@@ -158,7 +158,7 @@ public class LiveTests
         Endless input = new();
         using Stuck output = new();
         using Animator animator = new FakeExecutor(64).Animator();
-        Task work = Task.Run(() => animator.Animate(folder["source.png"], input, output, Raw, null, stop.Token));
+        Task work = Task.Run(() => animator.Animate(folder["source.png"], In(input), Out(output), Paced, null, stop.Token));
         await output.Reached.WaitAsync(Patience);
         await Task.Delay(200);
         Assert.InRange(input.Bytes, FrameBytes, 2 * FrameBytes);
@@ -176,8 +176,8 @@ public class LiveTests
         foreach (bool isSized in new[] { true, false }) // waiting for a frame; waiting for a header
         {
             using CancellationTokenSource stop = new();
-            Task work = Task.Run(() => animator.Animate(folder["source.png"], input, folder["out.png"], isSized
-                ? Raw with { RawInput = RawInput.Rgb24, RawOutput = RawOutput.Auto } : new(), null, stop.Token));
+            Task work = Task.Run(() => animator.Animate(folder["source.png"], isSized ? In(input, RawInput.Rgb24) : input,
+                folder["out.png"], isSized ? Paced : new(), null, stop.Token));
             await Task.Delay(100);
             Assert.False(work.IsCompleted);
             stop.Cancel();
@@ -193,7 +193,7 @@ public class LiveTests
         AnonymousPipeServerStream ourOutput = new(PipeDirection.In);
         using AnonymousPipeClientStream output = new(PipeDirection.Out, ourOutput.ClientSafePipeHandle);
         using Animator animator = new FakeExecutor(64).Animator();
-        Task work = Task.Run(() => animator.Animate(folder["source.png"], new Endless(), output, Raw));
+        Task work = Task.Run(() => animator.Animate(folder["source.png"], In(new Endless()), Out(output), Paced));
         await ourOutput.ReadExactlyAsync(new byte[3 * FrameBytes]).AsTask().WaitAsync(Patience);
         ourOutput.Dispose();
         MediaException failure = await Assert.ThrowsAsync<MediaException>(() => work.WaitAsync(Patience));
@@ -210,12 +210,12 @@ public class LiveTests
         using Animator animator = new FakeExecutor(64).Animator();
         byte[] driving = Pictures.Brightening(4).Pixels()[..(3 * FrameBytes + 5)];
         MediaException failure = Assert.Throws<MediaException>(() =>
-            animator.Animate(folder["source.png"], new MemoryStream(driving), output, Raw));
+            animator.Animate(folder["source.png"], In(new MemoryStream(driving)), Out(output), Paced));
         Assert.Equal($"the driving stream: at byte {driving.Length}: the stream ends within frame 3, of which 5 of {FrameBytes} bytes are "
             + "there.", failure.Message);
         Assert.Contains("there is no frame in it",
             Assert.Throws<MediaException>(() =>
-                animator.Animate(folder["source.png"], new MemoryStream(), output, Raw with { RawInput = RawInput.Rgb24 })).Message);
+                animator.Animate(folder["source.png"], In(new MemoryStream(), RawInput.Rgb24), Out(output), Paced)).Message);
     }
 
     [Fact]
@@ -237,11 +237,14 @@ public class LiveTests
         Assert.Throws<ArgumentNullException>(() => animator.Animate(folder["source.png"], default(Driving)!, stream));
         Assert.Throws<ArgumentException>(() => animator.Live(Lia.Source.Clip([Source])));
         Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { AutoDrivingCrop = true }));
-        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { RawInputSize = new(0, 4) }));
-        Assert.Throws<ArgumentException>(() => animator.All(Source, [Source], new() { RawOutput = (RawOutput)9 }));
+        Assert.Throws<ArgumentException>(() => Driving.Raw(stream, size: new(0, 4)));
+        Assert.Throws<ArgumentException>(() => Driving.Raw("a.rgb", RawInput.Rgb24, new(4, 0)));
+        Assert.Throws<ArgumentException>(() => Driving.Raw(stream, (RawInput)9));
+        Assert.Throws<ArgumentException>(() => Output.Raw(stream, (RawOutput)9));
+        Assert.Throws<ArgumentException>(() => Output.Raw("", RawOutput.Rgb24));
         Assert.Contains(".y4m and .rgb",
             Assert.Throws<MediaException>(() =>
-                animator.Animate(folder["source.png"], folder["source.png"], folder["o.mp4"], new() { RawOutput = RawOutput.Rgb24 }))
+                animator.Animate(folder["source.png"], folder["source.png"], Output.Raw(folder["o.mp4"], RawOutput.Rgb24)))
                     .Message);
     }
 
@@ -251,7 +254,7 @@ public class LiveTests
         using TempFolder folder = WithSource();
         List<AnimationProgress> told = [];
         using Animator animator = new FakeExecutor(64).Animator();
-        animator.Animate(folder["source.png"], new MemoryStream(Pictures.Brightening(8).Pixels()), new MemoryStream(), Raw,
+        animator.Animate(folder["source.png"], In(new MemoryStream(Pictures.Brightening(8).Pixels())), Out(new MemoryStream()), Paced,
             new Synchronous(told.Add));
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], told.Select(progress => progress.Frames));
         Assert.InRange(told[^1].Latency!.Value.Frames, 6, 8); // the last may not be out yet

@@ -94,14 +94,9 @@ public class PixelPipeTests
             ourOutput.ClientSafePipeHandle);
         FakePixelExecutor executor = new(64);
         using Animator animator = executor.Animator();
-        AnimationOptions options = new()
-        {
-            RawInput = RawInput.Rgb24,
-            RawInputSize = new(64, 64),
-            FrameRate = new FrameRate(25),
-            RawOutput = RawOutput.Rgb24,
-        };
-        Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"], input, output, options));
+        Task<AnimationSummary> work = Task.Run(() => animator.Animate(folder["source.png"],
+            Lia.Driving.Raw(input, RawInput.Rgb24, new(64, 64)), Output.Raw(output, RawOutput.Rgb24),
+            new() { FrameRate = new FrameRate(25) }));
         byte[] frame = new byte[3 * 64 * 64];
         List<byte> results = [];
         foreach (RgbImage picture in driving)

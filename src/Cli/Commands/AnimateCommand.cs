@@ -84,8 +84,10 @@ internal static class AnimateCommand
 
             AnimationSummary Animate(ProgressReport progress)
             {
-                Output to = isPiped ? context.OpenOutput() : target;
-                Driving from = codes is not null ? MotionClip.Load(codes) : video == PipeOptions.Standard ? context.OpenInput() : video!;
+                RawChoice raw = clip.ReadRaw(parsed);
+                Output to = isPiped ? raw.To(context.OpenOutput()) : raw.To(target);
+                Driving from = codes is not null ? MotionClip.Load(codes)
+                    : video == PipeOptions.Standard ? raw.Driving(context.OpenInput()) : raw.Driving(video!);
                 return Native.Animate(clip.ReadSource(parsed, picture), from, to, model, options, latency.Beside(progress),
                     context.Cancellation);
             }

@@ -24,7 +24,7 @@ internal sealed class AnimateRows : IRowKind, IDisposable
     private readonly WarningLog _log;
     private readonly InputHashes _hashes = new();
     private readonly FrameCounts _frames = new();
-    private readonly Dictionary<(ModelOptions, AnimationOptions, string Path, bool IsFile), SharedRows> _shared = [];
+    private readonly Dictionary<(ModelOptions, AnimationOptions, RawInput, FrameSize?, string Path, bool IsFile), SharedRows> _shared = [];
 
     /// <param name="manifest">The file.</param>
     /// <param name="given">The command line: its options hold for rows that say nothing.</param>
@@ -75,9 +75,11 @@ internal sealed class AnimateRows : IRowKind, IDisposable
             "there is no motion: give driving or motion.");
         ParseResult parsed = _options.Parse(row);
         AnimationOptions options = _choice.Read(parsed);
+        RawChoice raw = _choice.ReadRaw(parsed);
         try
         {
             options.Validate();
+            if (!moves.IsFile) raw.Driving(moves.Path); // refuses what makes no sense
         }
         catch (ArgumentException failure)
         {
@@ -87,11 +89,11 @@ internal sealed class AnimateRows : IRowKind, IDisposable
         SharedRows? shared = null;
         if (sharesMotion)
         {
-            var key = (model, options.OfMotion, moves.Path, moves.IsFile);
-            if (!_shared.TryGetValue(key, out shared)) _shared.Add(key, shared = new(() => Open(moves)));
+            var key = (model, options.OfMotion, raw.Input, raw.Size, moves.Path, moves.IsFile);
+            if (!_shared.TryGetValue(key, out shared)) _shared.Add(key, shared = new(() => Open(moves, raw)));
             shared.Add();
         }
-        return new Job(this, _choice.ReadSource(parsed, source), source, moves, output, options, shared)
+        return new Job(this, _choice.ReadSource(parsed, source), source, moves, output, options, raw, shared)
         {
             Row = row.Number, Name = output, Work = work, Model = model,
         };
@@ -117,7 +119,8 @@ internal sealed class AnimateRows : IRowKind, IDisposable
         row[DrivingColumn] is { } clip ? (clip, false) : row[MotionColumn] is { } file ? (file, true)
         : _driving is not null ? (_driving, false) : _motion is not null ? (_motion, true) : null;
 
-    private static Driving Open((string Path, bool IsFile) moves) => moves.IsFile ? MotionClip.Load(moves.Path) : moves.Path;
+    private static Driving Open((string Path, bool IsFile) moves, RawChoice raw) =>
+        moves.IsFile ? MotionClip.Load(moves.Path) : raw.Driving(moves.Path);
 
     /// <summary>A motion, with how many rows still need it.</summary>
     private sealed class SharedRows(Func<Driving> open) : IDisposable
@@ -149,7 +152,7 @@ internal sealed class AnimateRows : IRowKind, IDisposable
     }
 
     private sealed class Job(AnimateRows rows, Source source, string sourcePath, (string Path, bool IsFile) moves, string output,
-        AnimationOptions options, SharedRows? shared) : RowJob
+        AnimationOptions options, RawChoice raw, SharedRows? shared) : RowJob
     {
         public override IRowClaim? Claim()
         {
@@ -163,7 +166,7 @@ internal sealed class AnimateRows : IRowKind, IDisposable
         /// <summary>Of all that makes the output what it is: threads, batch and device do not; precision does.</summary>
         private string Hash() => InputHashes.OfText(string.Join('\n', "lia animate 1", rows._hashes.OfModel(Model.Model!), Model.Generator,
             Model.Precision, rows._hashes.OfInput(sourcePath), source.IsClip, rows._hashes.OfInput(moves.Path), moves.IsFile,
-            Path.GetExtension(output), InputHashes.Text(options)));
+            Path.GetExtension(output), InputHashes.Text(options) + raw.Text));
 
         private sealed class Taken(Job job, OutputRecord record, string hash) : IRowClaim
         {
@@ -174,10 +177,10 @@ internal sealed class AnimateRows : IRowKind, IDisposable
             public void Do(Animator animator, IProgress<AnimationProgress> progress, CancellationToken cancellationToken)
             {
                 record.Begin(hash);
-                (Source source, Output output, AnimationOptions options) = (job.Source, job.Output, job.Options);
+                (Source source, Output output, AnimationOptions options) = (job.Source, job.Raw.To(job.Output), job.Options);
                 _summary = job.Shared is { } shared
                     ? animator.AnimateShared(source, shared.Motion, output, options, progress, cancellationToken)
-                    : animator.Animate(source, Open(job.Moves), output, options, progress, cancellationToken);
+                    : animator.Animate(source, Open(job.Moves, job.Raw), output, options, progress, cancellationToken);
                 record.Complete(hash);
             }
 
@@ -201,6 +204,8 @@ internal sealed class AnimateRows : IRowKind, IDisposable
         private (string Path, bool IsFile) Moves => moves;
 
         private AnimationOptions Options => options;
+
+        private RawChoice Raw => raw;
 
         private SharedRows? Shared => shared;
     }

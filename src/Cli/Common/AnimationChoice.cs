@@ -28,6 +28,8 @@ internal sealed class AnimationChoice
     public Source ReadSource(ParseResult parsed, string path) => _clip.ReadSource(parsed, path);
 
     /// <summary>What was asked for.</summary>
-    public AnimationOptions Read(ParseResult parsed) =>
-        _pipe.Read(parsed, _clip.Read(parsed)) with { Dump = parsed.GetValue(_dump) };
+    public AnimationOptions Read(ParseResult parsed) => _clip.Read(parsed) with { Dump = parsed.GetValue(_dump) };
+
+    /// <summary>What was said of raw video.</summary>
+    public RawChoice ReadRaw(ParseResult parsed) => _pipe.Read(parsed);
 }

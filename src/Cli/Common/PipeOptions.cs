@@ -31,11 +31,29 @@ internal sealed class PipeOptions
         foreach (Option option in (Option[])[_inputFormat, _inputSize, _outputFormat]) command.Options.Add(option);
     }
 
-    /// <summary>Adds what was asked for.</summary>
-    public AnimationOptions Read(ParseResult parsed, AnimationOptions options) => options with
-    {
-        RawInput = parsed.GetValue(_inputFormat),
-        RawInputSize = parsed.GetValue(_inputSize),
-        RawOutput = parsed.GetValue(_outputFormat),
-    };
+    /// <summary>What was asked for.</summary>
+    public RawChoice Read(ParseResult parsed) =>
+        new(parsed.GetValue(_inputFormat), parsed.GetValue(_inputSize), parsed.GetValue(_outputFormat));
+}
+
+/// <summary>What is known of raw video.</summary>
+/// <param name="Input">What the driving frames are.</param>
+/// <param name="Size">Their size, where they do not say it.</param>
+/// <param name="Output">How frames are written.</param>
+internal sealed record RawChoice(RawInput Input, FrameSize? Size, RawOutput Output)
+{
+    /// <summary>What is not as it is when nobody says anything, for a hash.</summary>
+    public string Text => this == new RawChoice(default, null, default) ? "" : $"{Input} {Size} {Output}\n";
+
+    /// <summary>The driving frames of a file.</summary>
+    public Driving Driving(string path) => Lia.Driving.Raw(path, Input, Size);
+
+    /// <summary>The driving frames of a stream.</summary>
+    public Driving Driving(Stream stream) => Lia.Driving.Raw(stream, Input, Size);
+
+    /// <summary>A file or folder to write.</summary>
+    public Output To(string path) => Lia.Output.Raw(path, Output);
+
+    /// <summary>A stream to write.</summary>
+    public Output To(Stream stream) => Lia.Output.Raw(stream, Output);
 }

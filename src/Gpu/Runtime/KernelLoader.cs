@@ -5,8 +5,6 @@ using ILGPU;
 using ILGPU.Runtime;
 using Lia.Gpu.Cache;
 using Lia.Gpu.Compiler;
-using Lia.Gpu.Cuda;
-using Lia.Gpu.Stock;
 
 namespace Lia.Gpu.Runtime;
 
@@ -30,44 +28,39 @@ public sealed class KernelLoader : IDisposable
     /// <param name="cache">Where compiled kernels are kept; null for <see cref="KernelCache.Default"/>.</param>
     /// <param name="ownsAccelerator">Whether disposing the loader disposes the accelerator.</param>
     /// <exception cref="NotSupportedException">The accelerator does not run PTX.</exception>
-    /// <exception cref="CudaUnavailableException">The driver is too old for the PTX that is compiled.</exception>
+    /// <exception cref="Cuda.CudaUnavailableException">The driver is too old for the PTX that is compiled.</exception>
     public KernelLoader(Accelerator accelerator, CompileTarget? target = null, KernelCache? cache = null, bool ownsAccelerator = false)
         : this(accelerator, target, cache, ownsAccelerator ? [accelerator] : [])
     {
     }
 
     internal KernelLoader(Accelerator accelerator, CompileTarget? target, KernelCache? cache, IDisposable[] owned) : this(
-        accelerator, stock: null, cache, owned)
+        accelerator, isStock: false, cache, owned)
     {
         _target = target ?? _device.DefaultTarget;
     }
 
-    private KernelLoader(Accelerator accelerator, StockKernelDevice? stock, KernelCache? cache, IDisposable[] owned)
+    private KernelLoader(Accelerator accelerator, bool isStock, KernelCache? cache, IDisposable[] owned)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         Accelerator = accelerator;
-        IsStock = stock is not null;
+        IsStock = isStock;
         _owned = owned;
-        _device = stock ?? accelerator switch
-        {
-            IKernelDevice device => device,
-            ILGPU.Runtime.Cuda.CudaAccelerator cuda => new CudaKernelDevice(cuda),
-            _ => throw new NotSupportedException($"{accelerator.Name} runs no PTX: kernels are loaded on CUDA accelerators"),
-        };
+        _device = isStock ? IKernelDevices.Known.OfStock(accelerator) : IKernelDevices.Known.Of(accelerator);
         Cache = cache ?? KernelCache.Default;
     }
 
     /// <summary>A loader of kernels that ILGPU's own compiler compiles, on any accelerator of ILGPU: see <see cref="IsStock"/>.</summary>
     /// <param name="accelerator">
     /// Of a context whose builder had <c>EnableAlgorithms()</c>, where kernels call <c>XMath</c>, and
-    /// <see cref="StockIntrinsics.EnableLiaIntrinsics"/>, where they call <see cref="Intrinsics"/>.
+    /// <see cref="Stock.StockIntrinsics.EnableLiaIntrinsics"/>, where they call <see cref="Intrinsics"/>.
     /// </param>
     /// <param name="ownsAccelerator">Whether disposing the loader disposes the accelerator.</param>
     public static KernelLoader CreateStock(Accelerator accelerator, bool ownsAccelerator = false) =>
         CreateStock(accelerator, ownsAccelerator ? [accelerator] : []);
 
     internal static KernelLoader CreateStock(Accelerator accelerator, IDisposable[] owned) =>
-        new(accelerator, new StockKernelDevice(accelerator), KernelCache.Off, owned);
+        new(accelerator, isStock: true, KernelCache.Off, owned);
 
     /// <summary>The accelerator.</summary>
     public Accelerator Accelerator { get; }
@@ -149,8 +142,8 @@ public sealed class KernelLoader : IDisposable
         ArgumentNullException.ThrowIfNull(failure);
         if (_device.IsOutOfMemory(failure))
             return new AcceleratorOutOfMemoryException($"{Accelerator.Name} has no memory left: {failure.Message}", failure);
-        if (failure is ILGPU.Runtime.Cuda.CudaException cuda) return new CudaException("ILGPU", cuda, Accelerator.Name);
-        return new NotSupportedException($"{Accelerator.Name} cannot be used: {failure.Message}", failure);
+        return IKernelDevices.Known.Explain(failure, Accelerator.Name)
+            ?? new NotSupportedException($"{Accelerator.Name} cannot be used: {failure.Message}", failure);
     }
 
     /// <summary>A stream of ILGPU that waits for no other.</summary>
@@ -193,7 +186,7 @@ public sealed class KernelLoader : IDisposable
             {
                 _device.EndCapture(stream).Dispose();
             }
-            catch (CudaException)
+            catch (Exception)
             {
             }
             throw;
