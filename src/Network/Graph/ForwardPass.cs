@@ -26,7 +26,7 @@ internal static class ForwardPass
     }
 
     /// <summary>A residual block; releases its input.</summary>
-    public static TMap Residual<TMap>(ResBlock block, ILayers<TMap> layers, TMap input, int feature) where TMap : class
+    public static TMap Residual<TMap>(ResBlock block, IResidualLayers<TMap> layers, TMap input, int feature) where TMap : class
     {
         TMap skip = layers.Skip(block.Skip, input);
         TMap inner = layers.Convolution(block.Conv1, input);

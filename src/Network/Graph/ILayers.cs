@@ -1,17 +1,9 @@
 namespace Lia.Network.Graph;
 
-/// <summary>
-/// What an executor makes of the network's layers, one method each; <see cref="ForwardPass"/> calls them in order. A method plans its
-/// layer, reserves the room for its result, and leaves its input to the walk, which releases it after its last reader.
-/// </summary>
+/// <summary>What residual blocks are made of: see <see cref="ILayers{TMap}"/>.</summary>
 /// <typeparam name="TMap">An activation, in whatever layout the executor works in.</typeparam>
-internal interface ILayers<TMap> where TMap : class
+internal interface IResidualLayers<TMap> where TMap : class
 {
-    /// <summary>
-    /// The encoder's first layer: the picture in 3 planes to the widest resolution's channels, 1x1, activated. It is a feature.
-    /// </summary>
-    TMap First(ConvolutionLayer layer, int feature);
-
     /// <summary>A residual block's skip: blur, 1x1, half the resolution.</summary>
     TMap Skip(ConvolutionLayer layer, TMap input);
 
@@ -26,6 +18,22 @@ internal interface ILayers<TMap> where TMap : class
     /// is a feature.
     /// </summary>
     TMap Join(ResBlock block, TMap blurred, TMap skip, int feature);
+
+    /// <summary>What is reserved from here on may lie where the map does.</summary>
+    void Release(TMap map);
+}
+
+/// <summary>
+/// What an executor makes of the network's layers, one method each; <see cref="ForwardPass"/> calls them in order. A method plans its
+/// layer, reserves the room for its result, and leaves its input to the walk, which releases it after its last reader.
+/// </summary>
+/// <typeparam name="TMap">An activation, in whatever layout the executor works in.</typeparam>
+internal interface ILayers<TMap> : IResidualLayers<TMap> where TMap : class
+{
+    /// <summary>
+    /// The encoder's first layer: the picture in 3 planes to the widest resolution's channels, 1x1, activated. It is a feature.
+    /// </summary>
+    TMap First(ConvolutionLayer layer, int feature);
 
     /// <summary>The encoder's last convolution: 4x4 of a 4x4 picture, the appearance code [style, 1, 1].</summary>
     TMap Code(ConvolutionLayer layer, TMap input);
@@ -56,9 +64,6 @@ internal interface ILayers<TMap> where TMap : class
     /// <param name="below">What the level below left; null at the first.</param>
     /// <param name="next">The modulated layer that reads the blend; null at the last level, where nobody does.</param>
     LevelEnd<TMap> Warp(SynthesisLevel level, int feature, TMap input, LevelEnd<TMap>? below, ModulatedConvolutionLayer? next);
-
-    /// <summary>What is reserved from here on may lie where the map does.</summary>
-    void Release(TMap map);
 }
 
 /// <summary>What a level of the decoder leaves.</summary>

@@ -1,4 +1,7 @@
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
 using Lia.Network.Cuda;
+using Lia.Weights;
 
 namespace Lia.Training.Steps;
 
@@ -19,6 +22,19 @@ internal sealed class CudaSteps : IStepFactory
         }
     }
 
-    public ITrainingStep Create(StepSettings settings, Action<string>? onWarning) =>
-        throw new NotSupportedException("This build has no training step.");
+    public ITrainingStep Create(StepSettings settings, Action<string>? onWarning)
+    {
+        using ITensorSource? vgg = settings.Vgg is { } file ? Checkpoint.Open(file) : null;
+        try
+        {
+            KernelLoader loader = GpuOpening.FindCuda(settings.Gpu is { } number ? [number] : [])[0].Open();
+            if (loader.Cache.Problem is { } problem) onWarning?.Invoke(problem);
+            return new TrainingStep(loader, settings, new(settings.Seed), vgg, ownsLoader: true);
+        }
+        catch (Exception e) when (e is GpuUnavailableException or CudaUnavailableException or CudaException
+            or AcceleratorOutOfMemoryException)
+        {
+            throw new NotSupportedException($"Training needs a CUDA GPU: {e.Message}", e);
+        }
+    }
 }

@@ -3,8 +3,8 @@ using Lia.Weights;
 namespace Lia.Training.Steps;
 
 /// <summary>The rates of a step.</summary>
-/// <param name="Generator">Adam's step size for the generator.</param>
-/// <param name="Discriminator">Adam's step size for the discriminator.</param>
+/// <param name="Generator">The generator's; Adam has 4/5 of it.</param>
+/// <param name="Discriminator">The discriminator's; Adam has 16/17 of it.</param>
 internal readonly record struct StepRates(float Generator, float Discriminator);
 
 /// <summary>What a step came to, before its update.</summary>
@@ -32,7 +32,8 @@ internal interface ITrainingStep : IDisposable
     string DeviceName { get; }
 
     /// <summary>Updates generator and discriminator once.</summary>
-    /// <returns>The losses before the update. Where one is not finite, the state is of no more use: see <see cref="FindNotFinite"/>.</returns>
+    /// <returns>The losses before the update. Where one is not finite, the state is of no more use: see
+    /// <see cref="FindNotFinite"/>.</returns>
     StepLosses Run(TrainingBatch batch, StepRates rates);
 
     /// <summary>
@@ -42,9 +43,9 @@ internal interface ITrainingStep : IDisposable
     string? FindNotFinite();
 
     /// <summary>
-    /// Everything that a step changes, all float32: <c>generator.NAME</c>, <c>discriminator.NAME</c> and <c>critic.NAME</c>, NAME as in the
-    /// official state dictionaries, and of each <c>adam.first.</c> and <c>adam.second.</c> before the whole, <c>average.NAME</c> of the
-    /// generator where it is averaged; <c>adam.steps</c> [1].
+    /// Everything that a step changes, all float32: <c>generator.NAME</c> and <c>discriminator.NAME</c>, NAME as in the official state
+    /// dictionaries, of each <c>adam.second.</c> before the whole, and <c>average.NAME</c> of the generator where it is averaged;
+    /// <c>adam.steps</c> [1].
     /// </summary>
     IReadOnlyList<TensorInfo> State { get; }
 

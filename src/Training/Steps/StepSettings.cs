@@ -16,8 +16,8 @@ namespace Lia.Training.Steps;
 /// <param name="IsExact">Whether float32 is asked for; null leaves it to the device, false asks for half-precision operands.</param>
 /// <param name="Gpu">The driver's number of the GPU; null for the first that can be used.</param>
 internal sealed record StepSettings(
-    ModelArchitecture Architecture, int Pairs, ulong Seed, bool IsSupervised, bool HasWeights, string? Vgg, double Average,
-    double Adversarial, double Critic, double Matching, bool? IsExact, int? Gpu);
+    ModelArchitecture Architecture, int Pairs, ulong Seed = 1, bool IsSupervised = false, bool HasWeights = false, string? Vgg = null,
+    double Average = 0, double Adversarial = 1, double Critic = 0, double Matching = 0, bool? IsExact = null, int? Gpu = null);
 
 /// <summary>Makes steps on a device.</summary>
 internal interface IStepFactory

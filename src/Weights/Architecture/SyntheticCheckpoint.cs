@@ -74,14 +74,24 @@ public sealed class SyntheticCheckpoint : ITensorSource
         bool isBias = name.EndsWith(".bias", StringComparison.Ordinal) || name == "bias";
         bool isSmall = isBias || name.EndsWith("noise.weight", StringComparison.Ordinal);
         bool isModulationBias = isBias && name.Contains(".modulation.", StringComparison.Ordinal);
-        ulong state = Fnv1A64(name) ^ seed;
-        for (int i = 0; i < destination.Length; i++)
+        int i = 0;
+        foreach (double drawn in Draws(name, seed, destination.Length))
         {
-            state = unchecked(state + 0x9E3779B97F4A7C15);
-            double value = Normal(state);
+            double value = drawn;
             if (isSmall) value = 0.1 * value;
             if (isModulationBias) value = 1.0 + value;
-            destination[i] = (float)value;
+            destination[i++] = (float)value;
+        }
+    }
+
+    /// <summary>The stream of a name: values of variance 1.</summary>
+    internal static IEnumerable<double> Draws(string name, ulong seed, int count)
+    {
+        ulong state = Fnv1A64(name) ^ seed;
+        for (int i = 0; i < count; i++)
+        {
+            state = unchecked(state + 0x9E3779B97F4A7C15);
+            yield return Normal(state);
         }
     }
 

@@ -19,18 +19,23 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
         features.Add(x);
         for (int block = 1; block <= Levels; block++)
         {
-            string name = $"{Net}.{block}";
-            Tensor inner = Activate(Convolve(x, Weight($"{name}.conv1.0.weight"), 1, 1), Weight($"{name}.conv1.1.bias"));
-            inner = Activate(Convolve(UpFirDown(inner, 1, 1, 2, 2, 1), Weight($"{name}.conv2.1.weight"), 2, 0),
-                Weight($"{name}.conv2.2.bias"));
-            Tensor skip = Convolve(UpFirDown(x, 1, 1, 1, 1, 1), Weight($"{name}.skip.1.weight"), 2, 0);
-            x = Tensor.From(inner.Channels, inner.Height, inner.Width,
-                (c, y, column) => (inner[c, y, column] + skip[c, y, column]) / Math.Sqrt(2));
+            x = Residual(weights, $"{Net}.{block}", x);
             if (x.Height >= 8) features.Add(x);
         }
         Tensor code = Convolve(x, Weight($"{Net}.{Levels + 1}.weight"), 1, 0);
         features.Reverse();
-        return ([.. code.ToFloats().Select(value => (double)value)], [.. features]);
+        return ([.. Enumerable.Range(0, code.Channels).Select(c => code[c, 0, 0])], [.. features]);
+    }
+
+    /// <summary>A residual block of the encoder, or of a discriminator.</summary>
+    public static Tensor Residual(ITensorSource weights, string name, Tensor x)
+    {
+        Tensor inner = Activate(Convolve(x, Weight(weights, $"{name}.conv1.0.weight"), 1, 1), Weight(weights, $"{name}.conv1.1.bias"));
+        inner = Activate(Convolve(UpFirDown(inner, 1, 1, 2, 2, 1), Weight(weights, $"{name}.conv2.1.weight"), 2, 0),
+            Weight(weights, $"{name}.conv2.2.bias"));
+        Tensor skip = Convolve(UpFirDown(x, 1, 1, 1, 1, 1), Weight(weights, $"{name}.skip.1.weight"), 2, 0);
+        return Tensor.From(inner.Channels, inner.Height, inner.Width,
+            (c, y, column) => (inner[c, y, column] + skip[c, y, column]) / Math.Sqrt(2));
     }
 
     /// <summary>The motion code of an appearance code: layer after layer.</summary>
@@ -135,16 +140,19 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
         return [.. bias.Select((b, row) => x.Select((value, i) => value * weight[row * x.Length + i]).Sum() / Math.Sqrt(x.Length) + b)];
     }
 
-    private (float[] Values, int[] Shape) Weight(string name) => (weights.Read(name), [.. weights.Tensors[name].Shape]);
+    private (float[] Values, int[] Shape) Weight(string name) => Weight(weights, name);
 
-    private static Tensor Convolve(Tensor x, (float[] Values, int[] Shape) weight, int step, int padding)
+    internal static (float[] Values, int[] Shape) Weight(ITensorSource weights, string name) =>
+        (weights.Read(name), [.. weights.Tensors[name].Shape]);
+
+    internal static Tensor Convolve(Tensor x, (float[] Values, int[] Shape) weight, int step, int padding)
     {
         int kernel = weight.Shape[^1];
         double scale = 1 / Math.Sqrt(weight.Shape[1] * kernel * kernel);
         return Convolve(x, [.. weight.Values.Select(value => value * scale)], weight.Shape[0], kernel, step, padding);
     }
 
-    private static Tensor Convolve(Tensor x, double[] weight, int outputs, int kernel, int step, int padding) =>
+    internal static Tensor Convolve(Tensor x, double[] weight, int outputs, int kernel, int step, int padding) =>
         Tensor.From(outputs, (x.Height + 2 * padding - kernel) / step + 1, (x.Width + 2 * padding - kernel) / step + 1, (o, y, column) =>
         {
             double sum = 0;
@@ -160,11 +168,11 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
             return sum;
         });
 
-    private static Tensor Activate(Tensor x, (float[] Values, int[] Shape) bias) =>
+    internal static Tensor Activate(Tensor x, (float[] Values, int[] Shape) bias) =>
         x.Map((c, value) => Math.Sqrt(2) * (value + bias.Values[c] >= 0 ? value + bias.Values[c] : 0.2 * (value + bias.Values[c])));
 
     /// <summary>Inserts zeros, pads, correlates with the (symmetric) kernel, drops samples.</summary>
-    private static Tensor UpFirDown(Tensor x, int up, int down, int padBefore, int padAfter, double gain)
+    internal static Tensor UpFirDown(Tensor x, int up, int down, int padBefore, int padAfter, double gain)
     {
         int[] taps = [1, 3, 3, 1];
         int height = (x.Height * up + padBefore + padAfter - 4) / down + 1, width = (x.Width * up + padBefore + padAfter - 4) / down + 1;

@@ -24,7 +24,7 @@ internal sealed partial class Float32PlanBuilder(
 
     public void Head(MotionHead head, ActivationMap code) => FoldedHead(head);
 
-    void ILayers<ActivationMap>.Release(ActivationMap map)
+    void IResidualLayers<ActivationMap>.Release(ActivationMap map)
     {
         if (map != _constant) Release(map); // That one lies with the weights.
     }

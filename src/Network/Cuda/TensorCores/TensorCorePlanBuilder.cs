@@ -34,7 +34,7 @@ internal sealed partial class TensorCorePlanBuilder(
 
     public void Head(MotionHead head, ICudaActivation code) => FoldedHead(head);
 
-    void ILayers<ICudaActivation>.Release(ICudaActivation map) => Release(map);
+    void IResidualLayers<ICudaActivation>.Release(ICudaActivation map) => Release(map);
 
     private static HalfMap Map(ICudaActivation activation) => ((HalfActivation)activation).Map;
 

@@ -1,0 +1,81 @@
+using ILGPU;
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
+using Lia.Kernels.Convolution;
+using Lia.Network.Cuda;
+
+namespace Lia.Training.Steps;
+
+/// <summary>
+/// A step as a list of launches: what goes forward is appended at once and says how it goes back; <see cref="GoBack"/> appends that, the
+/// last first. Activations and gradients lie in an arena, where each lives as long as somebody reads it:
+/// <code>
+///     forward:    x, y, z, loss from left to right:        values are kept
+///     back:      dx, dy, dz from right to left: y and dy are given back when dx (and the gradient of the weights) is there
+/// </code>
+/// </summary>
+/// <param name="loader">Where the kernels are loaded.</param>
+/// <param name="arena">Places activations.</param>
+/// <param name="arithmetic">How convolutions multiply.</param>
+internal sealed class Tape(KernelLoader loader, ArenaLayout arena, ConvolutionArithmetic arithmetic)
+{
+    private readonly Stack<Action> _back = [];
+    private List<CudaStep> _steps = [];
+
+    public KernelLoader Loader => loader;
+
+    public ConvolutionArithmetic Arithmetic => arithmetic;
+
+    public IReadOnlyList<CudaStep> Steps => _steps;
+
+    /// <summary>A walk of its own at this place of the list: a loss, there and back, before the network that it judges goes back.</summary>
+    public Tape Branch() => new(loader, arena, arithmetic) { _steps = _steps };
+
+    /// <summary>Appends launches.</summary>
+    public void Add(string name, params IEnumerable<KernelLaunch> launches)
+    {
+        KernelLaunch[] all = [.. launches];
+        foreach (KernelLaunch launch in all) launch.Name = name;
+        _steps.Add(new(all, []));
+    }
+
+    /// <summary>What is to be appended on the way back, before what was pushed before it.</summary>
+    public void Push(Action back) => _back.Push(back);
+
+    /// <summary>Walks back to the beginning.</summary>
+    public void GoBack()
+    {
+        while (_back.TryPop(out Action? back)) back();
+    }
+
+    /// <summary>Room for floats, undefined at first.</summary>
+    public ArrayView<float> Reserve(long length) => arena.Reserve(length);
+
+    /// <summary>Room for an activation.</summary>
+    public ActivationMap Reserve(int frames, int height, int width, int channels, bool isPlanar = false) =>
+        new(arena.Reserve((long)frames * height * width * channels), frames, height, width, channels, isPlanar);
+
+    /// <summary>Room for one like another.</summary>
+    public ActivationMap ReserveLike(ActivationMap map) => map with { View = arena.Reserve(map.Length) };
+
+    public void Release(ArrayView<float> view) => arena.Release(view);
+
+    /// <summary>Gives an activation and its gradient back.</summary>
+    public void Release(TrainedMap map)
+    {
+        arena.Release(map.Value.View);
+        if (map.Gradient is { } gradient) arena.Release(gradient.View);
+    }
+
+    /// <summary>Launches that need room for themselves alone.</summary>
+    public void AddWith(string name, long length, Func<ArrayView<float>, IEnumerable<KernelLaunch>> launches)
+    {
+        ArrayView<float> workspace = length > 0 ? Reserve(length) : default;
+        Add(name, launches(workspace));
+        if (length > 0) Release(workspace);
+    }
+
+    /// <summary>The same with room for doubles.</summary>
+    public void AddWithDoubles(string name, long length, Func<ArrayView<double>, IEnumerable<KernelLaunch>> launches) =>
+        AddWith(name, 2 * length, room => launches(room.Cast<double>()));
+}

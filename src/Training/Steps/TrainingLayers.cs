@@ -1,0 +1,316 @@
+using ILGPU;
+using ILGPU.Runtime;
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
+using Lia.Kernels.Convolution;
+using Lia.Kernels.Modulation;
+using Lia.Kernels.Pixels;
+using Lia.Kernels.Resampling;
+using Lia.Network.Cuda;
+using Lia.Network.Graph;
+using Lia.Training.Parameters;
+
+namespace Lia.Training.Steps;
+
+/// <summary>
+/// Layers of convolutions in float32 that keep what the way back reads. Modulated layers are in <see cref="GeneratorLayers"/>.
+/// </summary>
+/// <param name="tape">What is appended to.</param>
+/// <param name="parameters">The network's.</param>
+internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidualLayers<TrainedMap>
+{
+    private readonly Dictionary<int, TrainedMap> _features = [];
+
+    public Tape Tape => tape;
+
+    protected KernelLoader Loader => tape.Loader;
+
+    protected NetworkParameters Parameters => parameters;
+
+    /// <summary>The results of the first layer and the blocks by their numbers: what the decoder warps.</summary>
+    public Dictionary<int, TrainedMap> Features => _features;
+
+    /// <summary>Whether gradients of the parameters are wanted; else of activations alone.</summary>
+    public bool Learns { get; init; } = true;
+
+    /// <summary>Pictures in planes as neighboring channels; the gradient of the way back is added in planes.</summary>
+    /// <param name="planes">[picture, 3, pixel].</param>
+    /// <param name="frames">Pictures.</param>
+    /// <param name="size">Side.</param>
+    /// <param name="gradient">What the gradient by the planes is added to; empty where it is not wanted.</param>
+    public TrainedMap Pictures(ArrayView<float> planes, int frames, int size, ArrayView<float> gradient = default)
+    {
+        TrainedMap map = new(tape.Reserve(frames, size, size, 3), needsGradient: gradient.Length > 0);
+        ChannelOrderArguments order = new()
+            { Input = planes, Output = map.Value.View, Frames = frames, Pixels = size * size, Channels = 3 };
+        tape.Add("pictures", ChannelOrder.Prepare(Loader, order));
+        tape.Push(() =>
+        {
+            if (map.Gradient is { } channels)
+                tape.Add("pictures, back", ChannelOrder.Prepare(Loader,
+                    order with { Input = channels.View, Output = gradient, ToPlanar = 1, Accumulates = 1 }));
+            tape.Release(map);
+        });
+        return map;
+    }
+
+    /// <summary>A convolution, its bias and activation.</summary>
+    public TrainedMap Convolution(ConvolutionLayer layer, TrainedMap input)
+    {
+        TrainedMap output = ConvolveForward(layer, input);
+        tape.Push(() =>
+        {
+            ConvolveBack(layer, input, output.Value, output.Gradient!);
+            tape.Release(output);
+        });
+        return output;
+    }
+
+    /// <summary>The blur in front of a strided convolution.</summary>
+    public TrainedMap BlurBefore(ConvolutionLayer strided, TrainedMap input)
+    {
+        int border = 2 * strided.BlurPadding - 3;
+        ActivationMap x = input.Value;
+        TrainedMap output = new(tape.Reserve(x.Frames, x.Height + border, x.Width + border, x.Channels), input.NeedsGradient);
+        tape.Add(strided.Name, BlurTo(x, output.Value, strided.BlurPadding, LiaGraph.FirGain));
+        tape.Push(() =>
+        {
+            if (input.NeedsGradient)
+                // The FIR kernel is symmetric, so the way back is the same blur with the padding that gives the input's size.
+                AddGradient(input, (target, residual) => tape.Add($"{strided.Name} blur, back",
+                    BlurTo(output.Gradient!, target, 3 - strided.BlurPadding, LiaGraph.FirGain, residual)));
+            tape.Release(output);
+        });
+        return output;
+    }
+
+    /// <summary>A residual block's skip: a blur at every second pixel, and 1x1.</summary>
+    public TrainedMap Skip(ConvolutionLayer layer, TrainedMap input)
+    {
+        ActivationMap wide = input.Value;
+        TrainedMap small = new(tape.Reserve(wide.Frames, wide.Height / 2, wide.Width / 2, wide.Channels), input.NeedsGradient);
+        tape.Add(layer.Name, BlurTo(wide, small.Value, layer.BlurPadding, LiaGraph.FirGain, stride: 2));
+        tape.Push(() =>
+        {
+            if (input.NeedsGradient)
+                AddGradient(input, (target, residual) => tape.Add($"{layer.Name} blur, back", BlurGradient.Prepare(Loader, new()
+                {
+                    OutputGradient = small.Gradient!.View,
+                    InputGradient = target.View,
+                    Gain = LiaGraph.FirGain,
+                    Frames = wide.Frames,
+                    InputHeight = wide.Height,
+                    InputWidth = wide.Width,
+                    OutputHeight = small.Value.Height,
+                    OutputWidth = small.Value.Width,
+                    Channels = wide.Channels,
+                    Padding = layer.BlurPadding,
+                    Accumulates = residual.Length > 0 ? 1 : 0,
+                })));
+            tape.Release(small);
+        });
+        return Convolution(layer, small);
+    }
+
+    /// <summary>(conv2(<paramref name="blurred"/>) + <paramref name="skip"/>) / sqrt(2).</summary>
+    public TrainedMap Join(ResBlock block, TrainedMap blurred, TrainedMap skip, int feature)
+    {
+        TrainedMap inner = ConvolveForward(block.Conv2, blurred);
+        TrainedMap output = new(tape.ReserveLike(inner.Value));
+        tape.Add(block.Name, Scaled(inner.Value.View, skip.Value.View, output.Value.View, (float)LiaGraph.ResidualGain));
+        tape.Push(() =>
+        {
+            // Both terms have the same gradient: the skip, whose way back comes later, takes this one over.
+            ActivationMap gradient = output.Gradient!;
+            tape.Add($"{block.Name}, back", Scaled(gradient.View, default, gradient.View, (float)LiaGraph.ResidualGain));
+            skip.Gradient = gradient;
+            inner.Gradient = tape.ReserveLike(inner.Value);
+            tape.Release(output.Value.View);
+            ConvolveBack(block.Conv2, blurred, inner.Value, gradient, inner.Gradient);
+            tape.Release(inner);
+        });
+        _features[feature] = output;
+        return output;
+    }
+
+    /// <summary>Nothing is released on the way forward.</summary>
+    public void Release(TrainedMap map)
+    {
+    }
+
+    protected TrainedMap ConvolveForward(ConvolutionLayer layer, TrainedMap input)
+    {
+        TrainedConvolution convolution = parameters.Convolution(layer.Weight);
+        ActivationMap x = input.Value;
+        ConvolutionShape shape = convolution.Shape(x.Frames, x.Height, x.Width);
+        TrainedMap output =
+            new(tape.Reserve(x.Frames, shape.OutputHeight(layer.Kernel), shape.OutputWidth(layer.Kernel), layer.Outputs));
+        ConvolveTo(layer.Name, convolution.Forward, shape, x, output.Value, new()
+        {
+            Bias = layer.Bias is { } bias ? parameters.Value(bias) : default,
+            Activate = layer.Activated ? 1 : 0,
+        });
+        return output;
+    }
+
+    /// <summary>The way back through a convolution: gradients of bias and weight, and of the input added to its own.</summary>
+    /// <param name="layer">The convolution.</param>
+    /// <param name="input">What it read.</param>
+    /// <param name="output">What it wrote, activated.</param>
+    /// <param name="gradient">The gradient by that.</param>
+    /// <param name="inner">Receives the gradient before the activation; null to overwrite <paramref name="gradient"/>.</param>
+    protected void ConvolveBack(
+        ConvolutionLayer layer, TrainedMap input, ActivationMap output, ActivationMap gradient, ActivationMap? inner = null)
+    {
+        string name = $"{layer.Name}, back";
+        bool wantsBias = Learns && layer.Bias != null;
+        if (layer.Activated || wantsBias)
+        {
+            ArrayView<float> sums = wantsBias ? tape.Reserve((long)output.Frames * output.Channels) : default;
+            ActivationBack(name, output, gradient, inner ?? gradient, layer.Activated ? 1 : 0, sums);
+            if (wantsBias)
+            {
+                tape.Add(name, BiasGradient.Prepare(Loader, new()
+                {
+                    GradientSums = sums,
+                    Gradient = parameters.Gradient(layer.Bias!),
+                    Factor = 1,
+                    Frames = output.Frames,
+                    Channels = output.Channels,
+                }));
+                tape.Release(sums);
+            }
+            gradient = inner ?? gradient;
+        }
+        TrainedConvolution convolution = parameters.Convolution(layer.Weight);
+        ArrayView<float> scale = ScaleOf(name, gradient);
+        WeightBack(name, layer.Weight, convolution, input.Value, gradient, scale);
+        DataBack(name, convolution, gradient, input, scale);
+        ReleaseScale(scale);
+    }
+
+    /// <summary>
+    /// The power of two that brings a gradient among the halves, and 1 over it; empty where nothing is rounded to halves. To be given back
+    /// by <see cref="ReleaseScale"/>.
+    /// </summary>
+    protected ArrayView<float> ScaleOf(string name, ActivationMap gradient)
+    {
+        if (tape.Arithmetic != ConvolutionArithmetic.Half) return default;
+        ArrayView<float> scale = tape.Reserve(2);
+        tape.AddWith(name, OperandScale.PartialsLength, room => OperandScale.Prepare(Loader, gradient.View, room.Cast<int>(), scale));
+        return scale;
+    }
+
+    /// <summary>Gives a scale back.</summary>
+    protected void ReleaseScale(ArrayView<float> scale)
+    {
+        if (scale.Length > 0) tape.Release(scale);
+    }
+
+    /// <summary>The gradient through an activation, and its sums over the pixels.</summary>
+    protected void ActivationBack(string name, ActivationMap output, ActivationMap gradient, ActivationMap result, int activation,
+        ArrayView<float> sums, ArrayView<float> products = default, ArrayView<float> scale = default, int scaleStride = 0)
+    {
+        int pixels = output.Height * output.Width;
+        long length = sums.Length > 0 ? ActivationGradient.PartialsLength(output.Frames, pixels, output.Channels) : 0;
+        tape.AddWith(name, length, partials => ActivationGradient.Prepare(Loader, new()
+        {
+            Output = output.View,
+            Gradient = gradient.View,
+            Result = result.View,
+            Scale = scale,
+            ScaleStride = scaleStride,
+            GradientSums = sums,
+            ProductSums = products,
+            Partials = partials,
+            Frames = output.Frames,
+            Pixels = pixels,
+            Channels = output.Channels,
+            Activation = activation,
+        }));
+    }
+
+    /// <summary>The gradient by a weight.</summary>
+    protected void WeightBack(string name, string weight, TrainedConvolution convolution, ActivationMap input, ActivationMap gradient,
+        ArrayView<float> scale, ArrayView<float> style = default, int styleStride = 0)
+    {
+        if (!Learns) return;
+        ConvolutionWeights forward = convolution.Forward;
+        ConvolutionShape shape = convolution.Shape(gradient.Frames, input.Height, input.Width);
+        bool isFast = tape.Arithmetic == ConvolutionArithmetic.Half;
+        long length = WeightGradient.WorkspaceLength(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape, isFast);
+        tape.AddWith(name, length, workspace =>
+            WeightGradient.Prepare(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape, new()
+            {
+                Input = input.View,
+                SharesInput = input.Frames != gradient.Frames,
+                InputScale = style,
+                InputScaleStride = styleStride,
+                OutputGradient = gradient.View,
+                Workspace = workspace,
+                Gradient = parameters.Gradient(weight),
+                Scale = convolution.Scale,
+                OperandScale = scale,
+            }, isFast));
+    }
+
+    /// <summary>The gradient by a convolution's input, added to what the input has.</summary>
+    protected void DataBack(
+        string name, TrainedConvolution convolution, ActivationMap gradient, TrainedMap input, ArrayView<float> scale)
+    {
+        if (!input.NeedsGradient) return;
+        ConvolutionShape shape = convolution.AdjointShape(gradient.Frames, gradient.Height, gradient.Width);
+        AddGradient(input, (target, residual) => ConvolveTo(name, convolution.Adjoint!, shape, gradient, target,
+            residual.Length > 0 ? new() { Residual = residual, ResidualGain = 1 } : default, scale: scale));
+    }
+
+    /// <summary>Has a gradient written, or added to the one that is there.</summary>
+    /// <param name="map">Whose gradient.</param>
+    /// <param name="write">Is given where it goes, and the same once more if it is to be added to what is there.</param>
+    protected void AddGradient(TrainedMap map, Action<ActivationMap, ArrayView<float>> write)
+    {
+        bool isThere = map.Gradient != null;
+        map.Gradient ??= tape.ReserveLike(map.Value);
+        write(map.Gradient, isThere ? map.Gradient.View : default);
+    }
+
+    /// <summary>A convolution by packed weights.</summary>
+    protected void ConvolveTo(string name, ConvolutionWeights weights, ConvolutionShape shape, ActivationMap input, ActivationMap output,
+        Epilogue epilogue, ArrayView<float> style = default, int styleStride = 0, ArrayView<float> scale = default) =>
+        tape.AddWith(name, ConvolutionLauncher.WorkspaceLength(Loader, weights, shape, tape.Arithmetic), workspace =>
+            ConvolutionLauncher.Prepare(Loader, weights, shape, new()
+            {
+                Input = input.View,
+                SharesInput = input.Frames != output.Frames,
+                Output = output.View,
+                InputScale = style,
+                InputScaleStride = styleStride,
+                InputFactor = scale.Length > 0 ? scale.SubView(0, 1) : default,
+                Workspace = workspace,
+                Epilogue = epilogue,
+            }, tape.Arithmetic));
+
+    /// <summary>(a + b) * gain, b empty for none.</summary>
+    protected KernelLaunch Scaled(ArrayView<float> a, ArrayView<float> b, ArrayView<float> output, float gain) =>
+        AddScaled.Prepare(Loader, new() { First = a, Second = b, Output = output, Gain = gain });
+
+    protected KernelLaunch BlurTo(ActivationMap input, ActivationMap output, int padding, float gain, ArrayView<float> residual = default,
+        int stride = 1, Epilogue epilogue = default)
+    {
+        if (residual.Length > 0) epilogue = epilogue with { Residual = residual, ResidualGain = 1 };
+        return Blur.Prepare(Loader, new()
+        {
+            Input = input.View,
+            Output = output.View,
+            Epilogue = epilogue,
+            Gain = gain,
+            Frames = input.Frames,
+            InputHeight = input.Height,
+            InputWidth = input.Width,
+            OutputHeight = output.Height,
+            OutputWidth = output.Width,
+            Channels = input.Channels,
+            Padding = padding,
+        }, stride);
+    }
+}

@@ -1,0 +1,149 @@
+using ILGPU.Runtime;
+using Lia.Gpu.Runtime;
+using Lia.Gpu.Tests;
+using Lia.Training.Steps;
+using Lia.Weights;
+using static Lia.Gpu.Tests.TestAccelerators;
+using Picture = Lia.Network.Tests.Reference.Tensor;
+
+namespace Lia.Training.Tests;
+
+/// <summary>What a step changes, and that nothing else matters.</summary>
+public class TrainingStepStateTests
+{
+    private const int Pairs = 2, Size = 16;
+
+    private static readonly ModelArchitecture Architecture = new(Size, 8, 3, [8, 8, 4]);
+    private static readonly StepRates Rates = new(0.002f, 0.001f);
+
+    [Theory]
+    [EveryAccelerator]
+    public void A_step_moves_every_parameter_as_Adam_has_it(string device)
+    {
+        (Dictionary<string, float[]> before, Dictionary<string, float[]> gradients, Dictionary<string, float[]> after) = Run(device,
+            loader =>
+        {
+            using TrainingStep step = new(loader, new(Architecture, Pairs), new(3), vgg: null);
+            Dictionary<string, float[]> start = Read(step);
+            step.Run(Batch(1), Rates);
+            return (start, step.Gradients(), Read(step));
+        });
+        foreach ((string name, float[] gradient) in gradients)
+        {
+            bool isGenerator = name.StartsWith("generator.", StringComparison.Ordinal);
+            // The first step without momentum: v = (1 - b) g^2, corrected by 1 - b.
+            double rate = isGenerator ? Rates.Generator * 4.0 / 5 : Rates.Discriminator * 16.0 / 17;
+            for (int i = 0; i < gradient.Length; i++)
+            {
+                double expected = before[name][i] - rate * gradient[i] / (Math.Abs(gradient[i]) + 1e-8);
+                Assert.Equal(expected, after[name][i], 1e-6);
+            }
+        }
+        Assert.Equal(1, after["adam.steps"][0]);
+    }
+
+    [Theory]
+    [EveryAccelerator(false)]
+    [EveryAccelerator(true)]
+    public void A_run_that_goes_on_is_bit_for_bit_one_that_never_stopped(string device, bool isSupervised)
+    {
+        StepSettings settings = new(Architecture, Pairs, IsSupervised: isSupervised, Average: 0.9);
+        (Dictionary<string, float[]> straight, Dictionary<string, float[]> resumed, StepLosses first, StepLosses second) = Run(device,
+            loader =>
+        {
+            Dictionary<string, float[]> kept, whole;
+            StepLosses last;
+            using (TrainingStep step = new(loader, settings, new(3), vgg: null))
+            {
+                step.Run(Batch(1), Rates);
+                kept = Read(step);
+                step.Reconstruct(Batch(4).Sources, Batch(4).Targets); // looking changes nothing
+                last = step.Run(Batch(2), Rates);
+                whole = Read(step);
+            }
+            using TrainingStep other = new(loader, settings, new(4), vgg: null);
+            foreach ((string name, float[] values) in kept) other.WriteState(name, values);
+            StepLosses again = other.Run(Batch(2), Rates);
+            return (whole, Read(other), last, again);
+        });
+        Assert.Equal(first, second);
+        Assert.Equal(straight.Keys, resumed.Keys);
+        foreach ((string name, float[] values) in straight) Assert.Equal(values, resumed[name]);
+        Assert.NotEqual(straight["generator.dec.conv1.conv.weight"], straight["average.dec.conv1.conv.weight"]);
+    }
+
+    [Theory]
+    [EveryAccelerator(0.0)]
+    [EveryAccelerator(0.9)]
+    public void What_is_looked_at_is_what_the_averaged_network_makes(string device, double average)
+    {
+        TrainingBatch batch = Batch(1);
+        (float[] made, Dictionary<string, float[]> state) = Run(device, loader =>
+        {
+            using TrainingStep step = new(loader, new(Architecture, Pairs, Average: average), new(3), vgg: null);
+            step.Run(Batch(2), new(0.1f, 0.1f));
+            step.Run(Batch(2), new(0.1f, 0.1f));
+            return (step.Reconstruct(batch.Sources, batch.Targets), Read(step));
+        });
+        Tensors weights = Tensors.Of(Architecture.Layout(), 1);
+        string prefix = average > 0 ? "average." : "generator.";
+        foreach ((string name, float[] values) in state.Where(one => one.Key.StartsWith(prefix, StringComparison.Ordinal)))
+            weights.Replace(name[prefix.Length..], values);
+        ReferenceLosses reference = new(Architecture, weights, weights);
+        double difference = 0, norm = 0;
+        for (int i = 0; i < Pairs; i++)
+        {
+            Picture expected = reference.Generate(Planes(batch.Sources, i), Planes(batch.Targets, i), null);
+            for (int at = 0; at < 3 * Size * Size; at++)
+            {
+                double value = expected[at / (Size * Size), at / Size % Size, at % Size];
+                difference += Math.Pow(made[i * 3 * Size * Size + at] - value, 2);
+                norm += value * value;
+            }
+        }
+        Assert.InRange(Math.Sqrt(difference / norm), 0, 1e-5);
+    }
+
+    [Theory]
+    [EveryAccelerator]
+    public void What_is_not_finite_is_named(string device) => Run(device, loader =>
+    {
+        using TrainingStep step = new(loader, new(Architecture, Pairs), new(3), vgg: null);
+        Assert.Null(step.FindNotFinite());
+        // D's last layer: nothing but it and what it hands back is touched, and the generator's gradients are told first.
+        step.WriteState("discriminator.final_linear.1.bias", [float.NaN]);
+        Assert.False(step.Run(Batch(1), Rates).IsFinite);
+        Assert.StartsWith("the gradient of generator.", step.FindNotFinite());
+        return 0;
+    });
+
+    [Theory]
+    [EveryAccelerator]
+    public void Without_a_discriminator_there_is_none(string device) => Run(device, loader =>
+    {
+        using TrainingStep step = new(loader, new(Architecture, Pairs, Adversarial: 0), new(3), vgg: null);
+        StepLosses losses = step.Run(Batch(1), Rates);
+        Assert.Equal(0, losses.Adversarial);
+        Assert.Equal(0, losses.Discriminator);
+        Assert.DoesNotContain(step.State, tensor => tensor.Name.Contains("discriminator", StringComparison.Ordinal));
+        return 0;
+    });
+
+    private static Dictionary<string, float[]> Read(TrainingStep step) => step.State.ToDictionary(tensor => tensor.Name, tensor =>
+    {
+        float[] values = new float[tensor.ElementCount];
+        step.ReadState(tensor.Name, values);
+        return values;
+    });
+
+    private static TrainingBatch Batch(int seed)
+    {
+        TrainingBatch batch = new(Pairs, Size);
+        RandomFloats(batch.Sources.Length, seed).CopyTo(batch.Sources, 0);
+        RandomFloats(batch.Targets.Length, seed + 100).CopyTo(batch.Targets, 0);
+        return batch;
+    }
+
+    private static Picture Planes(float[] planes, int index) =>
+        Picture.From(3, Size, Size, (c, y, x) => planes[((index * 3 + c) * Size + y) * Size + x]);
+}

@@ -1,0 +1,112 @@
+using Lia.Gpu.Tests;
+using Lia.Training.Graph;
+using Lia.Training.Steps;
+using Lia.Weights;
+using static Lia.Gpu.Tests.TestAccelerators;
+using Picture = Lia.Network.Tests.Reference.Tensor;
+
+namespace Lia.Training.Tests;
+
+/// <summary>The whole step, on networks so small that differences of the losses in double can be taken.</summary>
+public class TrainingStepTests
+{
+    private const int Pairs = 2;
+
+    /// <summary>
+    /// In a random direction of each parameter, the gradient says how much the loss changes. Both halves of the step are looked at: what
+    /// the generator learns from, and what the discriminator does.
+    /// </summary>
+    [Theory]
+    [EveryAccelerator(16, false)]
+    [EveryAccelerator(16, true)]
+    public void Gradients_are_what_differences_of_the_losses_in_double_say(string device, int size, bool isSupervised) =>
+        Compare(device, Example.Of(size, isSupervised, hasVgg: false), every: 1);
+
+    /// <summary>The same with a narrow perceptual network and two scales; it takes so long in double that few parameters are looked
+    /// at.</summary>
+    [Theory]
+    [EveryAccelerator]
+    public void Gradients_of_the_perceptual_loss_are_what_its_differences_in_double_say(string device) =>
+        Compare(device, Example.Of(32, isSupervised: false, hasVgg: true), every: 7);
+
+    private static void Compare(string device, Example example, int every)
+    {
+        (StepLosses losses, Dictionary<string, float[]> gradients) = Run(device, loader =>
+        {
+            using TrainingStep step = new(loader, new(example.Architecture, Pairs, IsSupervised: example.Batch.Drivings != null),
+                new(1, example.Generator, example.Discriminator), example.Vgg);
+            StepLosses found = step.Run(example.Batch, default);
+            return (found, step.Gradients());
+        });
+
+        (double perceptual, double l1, double adversarial, double judged) = example.Losses();
+        Assert.Equal(perceptual, losses.Perceptual, 1e-5 * perceptual);
+        Assert.Equal(l1, losses.L1, 1e-5 * l1);
+        Assert.Equal(adversarial, losses.Adversarial, 1e-5 * adversarial);
+        Assert.Equal(judged, losses.Discriminator, 1e-5 * judged);
+
+        List<string> wrong = [];
+        foreach ((string name, float[] gradient) in gradients.Where((_, i) => i % every == 0))
+        {
+            bool isGenerator = name.StartsWith("generator.", StringComparison.Ordinal);
+            Tensors changed = isGenerator ? example.Generator : example.Discriminator;
+            string parameter = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+            float[] values = changed.Read(parameter), up = new float[values.Length], down = new float[values.Length];
+            Random random = new(values.Length + 1);
+            double expected = 0, norm = 0;
+            const float Step = 1 / 1048576f; // Few kinks are crossed.
+            for (int i = 0; i < values.Length; i++)
+            {
+                float direction = (float)(2 * random.NextDouble() - 1);
+                (up[i], down[i]) = (values[i] + Step * direction, values[i] - Step * direction);
+                // As far as the two are apart once they are rounded.
+                expected += gradient[i] * ((double)up[i] - down[i]);
+                norm += gradient[i] * (double)gradient[i];
+            }
+            double difference = Loss(up) - Loss(down), scale = 2 * Step * Math.Sqrt(norm / 3) + Math.Abs(difference);
+            if (!(norm > 0 && Math.Abs(expected - difference) <= 2e-3 * scale))
+                wrong.Add($"{name}: {expected:G6} for {difference:G6}, of {scale:G3}");
+
+            double Loss(float[] at)
+            {
+                changed.Replace(parameter, at);
+                (double p, double d, double g, double j) = example.Losses();
+                changed.Replace(parameter, values);
+                return isGenerator ? p + d + g : j;
+            }
+        }
+        Assert.True(wrong.Count == 0, string.Join("\n", wrong));
+    }
+
+    /// <summary>Networks and a batch.</summary>
+    private sealed record Example(
+        ModelArchitecture Architecture, Tensors Generator, Tensors Discriminator, Tensors? Vgg, TrainingBatch Batch)
+    {
+        public static Example Of(int size, bool isSupervised, bool hasVgg)
+        {
+            ModelArchitecture architecture = new(size, 8, 3, [8, 8, 4, 4]);
+            int length = Pairs * 3 * size * size;
+            TrainingBatch batch = new(Pairs, size)
+            {
+                Drivings = isSupervised ? RandomFloats(length, 3) : null,
+                Starts = isSupervised ? RandomFloats(length, 4) : null,
+            };
+            RandomFloats(length, 1).CopyTo(batch.Sources, 0);
+            RandomFloats(length, 2).CopyTo(batch.Targets, 0);
+            return new(architecture, Tensors.Of(architecture.Layout(), 5),
+                Tensors.Of(Graph.Discriminator.Create(architecture).Parameters(), 6),
+                hasVgg ? Tensors.Of(Graph.Vgg.Parameters(Graph.Vgg.Create(index => index < 5 ? 4 : 8)), 7, 0.25f) : null, batch);
+        }
+
+        public (double Perceptual, double L1, double Adversarial, double Discriminator) Losses() =>
+            new ReferenceLosses(Architecture, Generator, Discriminator, Vgg).Of(Pictures(Batch.Sources),
+                Pictures(Batch.Drivings ?? Batch.Targets), Batch.Starts is { } starts ? Pictures(starts) : null, Pictures(Batch.Targets));
+
+        private Picture[] Pictures(float[] planes)
+        {
+            int size = Architecture.Size;
+            return [.. Enumerable.Range(0, Pairs).Select(i =>
+                Picture.From(3, size, size, (c, y, x) => planes[((i * 3 + c) * size + y) * size + x]))];
+        }
+    }
+}
