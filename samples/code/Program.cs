@@ -21,6 +21,7 @@ switch (args)
     case ["compare", string a, string b]: ComparePictures.Run(a, b); break;
     case ["convert", string checkpoint, string output]: ConvertCheckpoint.Run(checkpoint, output); break;
     case ["synthetic", string source, string output]: SyntheticModel.Run(source, output); break;
+    case ["train", string clips, string run]: TrainModel.Run(clips, run); break;
     case ["kernel", string ptx]: OwnKernel.Run(ptx); break;
     default: Console.Error.WriteLine("Which sample? Program.cs shows them with their arguments."); return 2;
 }

@@ -267,6 +267,43 @@ public sealed class PackTests : IDisposable
         }
     }
 
+    /// <summary>Whatever bytes of header and index are, a pack is refused, or all that it names can be read.</summary>
+    [Fact]
+    public void No_damage_is_a_fault_of_the_program()
+    {
+        _work.Clip("data/a", 1, 3);
+        string At(int frame) => _work.At("data", "a", $"{frame:d4}.png");
+        string path = _work.At("p");
+        TrainingPack.Write([new(At(0), At(1), null, At(2)), new(At(1), At(0), At(2), At(2))], path, new PackOptions { Size = 16 });
+        byte[] whole = File.ReadAllBytes(path);
+        int index = 64 + 3 * 768, opened = 0, refused = 0;
+        Random random = new(6);
+        for (int i = 0; i < 1000; i++)
+        {
+            byte[] bytes = [.. whole];
+            for (int change = random.Next(1, 4); change > 0; change--)
+            {
+                int at = random.Next(64 + bytes.Length - index);
+                bytes[at < 64 ? at : index + at - 64] = (byte)random.Next(256);
+            }
+            File.WriteAllBytes(path, bytes);
+            try
+            {
+                using PackFile pack = new(path);
+                byte[] picture = new byte[pack.PictureLength];
+                foreach (PackedClip clip in pack.Clips)
+                    for (int frame = 0; frame < clip.Count; frame++) pack.Read(clip.First + frame, picture);
+                for (int row = 0; row < pack.Rows; row++) pack.Read(pack.Row(row).Target, picture);
+                opened++;
+            }
+            catch (MediaException)
+            {
+                refused++;
+            }
+        }
+        Assert.True(opened > 50 && refused > 50, $"{opened} opened, {refused} refused"); // Hashes and names may be anything.
+    }
+
     private sealed class Told(Action<PackProgress> tell) : IProgress<PackProgress>
     {
         public void Report(PackProgress value) => tell(value);

@@ -85,13 +85,25 @@ internal sealed class RunLog : IDisposable
     public static IEnumerable<LogLine> Read(string path)
     {
         if (!File.Exists(path)) yield break;
-        using StreamReader reader = Outputs.Guard(path, () =>
-            new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), Encoding.UTF8));
+        using StreamReader reader = Open(path);
         while (reader.ReadLine() is { } line)
             if (Parse(line) is { } known) yield return known;
     }
 
     public void Dispose() => _file.Dispose();
+
+    /// <summary>Opens a log that somebody may be writing.</summary>
+    private static StreamReader Open(string path)
+    {
+        try
+        {
+            return new(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), Encoding.UTF8);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new MediaException($"{path}: cannot be read: {Outputs.OneLine(failure.Message)}", failure);
+        }
+    }
 
     private static void Cut(string path, long step)
     {
