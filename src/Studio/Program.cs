@@ -124,8 +124,8 @@ internal sealed class Program
         services.AddSingleton(provider =>
         {
             ModelOptions model = settings.Model with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() };
-            return new Networks([.. LiveNetwork.Devices(model.Device).Select(device =>
-                (device.ToString(), (Func<CancellationToken, ILiveNetwork>)(token => new LiveNetwork(model with { Device = device }, token))))],
+            Func<CancellationToken, ILiveNetwork> On(Device device) => token => new LiveNetwork(model with { Device = device }, token);
+            return new Networks([.. LiveNetwork.Devices(model.Device).Select(device => (device.ToString(), On(device)))],
                 provider.GetRequiredService<StudioMetrics>(), settings.MostSessions, provider.GetRequiredService<ILogger<Networks>>());
         });
         services.AddSingleton(new Shelf<SourceUpload>("source", settings.MostKept.Sources));

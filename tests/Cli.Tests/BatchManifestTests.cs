@@ -252,9 +252,10 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
     [Fact]
     public async Task Killed_at_any_moment_it_leaves_whole_lines_and_whole_outputs()
     {
+        const int Rows = 16; // so many that some are left, though a busy machine sees late that one is done
         ManifestWorkspace space = Space("killed");
         string clip = space.Clip("long", 40);
-        string manifest = space.Manifest(["source,driving,output", .. Enumerable.Range(0, 8).Select(i => $"SOURCE,{clip},OUT/{i}.png")]);
+        string manifest = space.Manifest(["source,driving,output", .. Enumerable.Range(0, Rows).Select(i => $"SOURCE,{clip},OUT/{i}.png")]);
         string status = space.At("s.jsonl");
         string[] command = ["batch", "--manifest", manifest, "-m", files.Model, "--threads", "1", "--status", status, "-q"];
         for (int killed = 0; killed < 3; killed++)
@@ -267,13 +268,13 @@ public class BatchManifestTests(Workspace files) : IClassFixture<Workspace>
             Assert.All(ManifestWorkspace.Lines(status), line => Assert.True(line.GetProperty("event").GetString()!.Length > 0));
         }
         StatusReport stopped = StatusReport.Read([status], DateTime.UtcNow.AddMinutes(2));
-        Assert.InRange(stopped.Done, 3, 7);
-        Assert.Equal((8, 8 - stopped.Done, 0, 1), (stopped.Total, stopped.Left, stopped.Running, stopped.Silent));
+        Assert.InRange(stopped.Done, 3, Rows - 1);
+        Assert.Equal((Rows, Rows - stopped.Done, 0, 1), (stopped.Total, stopped.Left, stopped.Running, stopped.Silent));
         CliRunner.Succeed(command);
         StatusReport whole = StatusReport.Read([status], DateTime.UtcNow);
-        Assert.Equal((8, 0, 0), (whole.Done, whole.Left, whole.Silent));
+        Assert.Equal((Rows, 0, 0), (whole.Done, whole.Left, whole.Silent));
         CliRunner.Succeed("animate", files.Source, clip, "-o", space.At("alone.png"), "-m", files.Model, "-q");
-        for (int i = 0; i < 8; i++) Assert.Equal(File.ReadAllBytes(space.At("alone.png")), File.ReadAllBytes(space.At($"{i}.png")));
+        for (int i = 0; i < Rows; i++) Assert.Equal(File.ReadAllBytes(space.At("alone.png")), File.ReadAllBytes(space.At($"{i}.png")));
         Assert.Empty(Directory.GetFiles(space.Folder, ".*.part"));
 
         int Done() => File.Exists(status) ? ManifestWorkspace.Computed(status).Length : 0;

@@ -107,7 +107,7 @@ public class ProgressBarTests
             terminal.Type(ControlC);
             await lia.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
             Assert.Equal(ExitCode.Cancelled, lia.ExitCode);
-            await Task.Delay(200);
+            for (int i = 0; i < 1200 && !terminal.Rows.Contains("lia: stopped"); i++) await Task.Delay(50); // read by another thread
             Assert.DoesNotContain(terminal.Rows, row => row.Contains("/5000"));
             Assert.Contains("lia: stopped", terminal.Rows);
             Assert.DoesNotContain((byte)'\e', File.ReadAllBytes(Path.Combine(folder, "out.txt")).AsSpan(0, 16).ToArray());

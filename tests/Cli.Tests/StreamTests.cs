@@ -5,7 +5,7 @@ namespace Lia.Cli.Tests;
 /// <summary>Pipes with and without a name, and standard streams that are not there.</summary>
 public sealed class StreamTests(Workspace files) : IClassFixture<Workspace>
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), ASecond = TimeSpan.FromSeconds(5); // on a busy machine
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), ASecond = TimeSpan.FromSeconds(30); // on a busy machine
 
     private static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "lia.dll");
 

@@ -103,7 +103,7 @@ public sealed class Visit(Studio studio, IBrowserContext context, IPage page) : 
     public async Task ExpectPictureAsync(byte[] pixels)
     {
         byte[] seen = [];
-        for (long end = Environment.TickCount64 + 15_000; Environment.TickCount64 < end; await Task.Delay(50))
+        for (long end = Environment.TickCount64 + 60_000; Environment.TickCount64 < end; await Task.Delay(50))
         {
             seen = await PixelsAsync();
             if (seen.AsSpan().SequenceEqual(pixels)) return;

@@ -25,6 +25,9 @@ internal sealed class FakeNetwork : ILiveNetwork
 
     public TimeSpan Delay { get; init; }
 
+    /// <summary>Batches wait until it is open; null lets them pass.</summary>
+    public ManualResetEventSlim? Gate { get; init; }
+
     public string Name => "fake";
 
     public int Size => 1;
@@ -59,6 +62,7 @@ internal sealed class FakeNetwork : ILiveNetwork
     {
         _running.TrySetResult();
         if (Delay > TimeSpan.Zero) Thread.Sleep(Delay);
+        Gate?.Wait();
         Batches.Add(poses.Length);
         if (Failure is { } failure) throw failure;
         for (int i = 0; i < poses.Length; i++)

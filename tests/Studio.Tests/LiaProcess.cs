@@ -77,6 +77,9 @@ internal sealed class LiaProcess : IDisposable
         Assert.True(shell.ExitCode == 0, $"{line}: {errors}{output.Result}");
     }
 
+    /// <summary>How long a process may take to end that was asked to: a second, and what a busy machine makes of it.</summary>
+    public static readonly TimeSpan Ending = TimeSpan.FromSeconds(30);
+
     public void Kill() => Signal(9);
 
     public void Terminate() => Signal(15);

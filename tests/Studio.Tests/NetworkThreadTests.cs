@@ -12,16 +12,23 @@ public sealed class NetworkThreadTests : IDisposable
     [Fact]
     public async Task Frames_of_different_sources_go_together_and_wait_for_each_other_two_milliseconds()
     {
-        FakeNetwork fake = new() { GainsTogether = true };
+        using ManualResetEventSlim go = new();
+        FakeNetwork fake = new() { GainsTogether = true, Gate = go };
         using NetworkThread thread = new(_ => fake, _metrics, 16);
         thread.Count(4);
-        Picture[] pictures = await Task.WhenAll(Enumerable.Range(1, 4).Select(i => thread.AskAsync(Request(new Face([(byte)i]), i))));
-        Assert.Equal([4], fake.Batches);
-        Assert.Equal([11, 22, 33, 44], pictures.Select(picture => (int)picture.Pixels[0])); // source and code, each its own
-        // Alone among four that might come, one goes when its two milliseconds are over.
-        Picture alone = await thread.AskAsync(Request(new Face([5]), 5));
-        Assert.Equal([4, 1], fake.Batches);
-        Assert.InRange(alone.Waiting.TotalMilliseconds, 1, 500);
+        // Four come while the network is busy: however slowly, they are there when it is not.
+        Task<Picture> busy = thread.AskAsync(Request(new Face([9]), 9));
+        await fake.Running.WaitAsync(StudioFixture.Token);
+        Task<Picture>[] four = [.. Enumerable.Range(1, 4).Select(i => thread.AskAsync(Request(new Face([(byte)i]), i)))];
+        go.Set();
+        await busy;
+        // source and code, each its own
+        Assert.Equal([11, 22, 33, 44], (await Task.WhenAll(four)).Select(picture => (int)picture.Pixels[0]));
+        Assert.Equal([1, 4], fake.Batches);
+        // Alone among four that might come, one goes when its two milliseconds are over. A busy machine makes more of them, not always.
+        List<double> waits = await WaitsAsync(thread);
+        Assert.All(waits, wait => Assert.True(wait >= 1, $"It waited {wait} ms."));
+        Assert.InRange(waits.Min(), 1, 500);
     }
 
     [Fact]
@@ -32,11 +39,9 @@ public sealed class NetworkThreadTests : IDisposable
             FakeNetwork fake = new() { GainsTogether = gains };
             using NetworkThread thread = new(_ => fake, _metrics, 16);
             thread.Count(sessions);
-            await thread.AskAsync(Request(new Face([1]), 1)); // the first call is compiled
-            List<double> waits = [];
-            for (int i = 0; i < 21; i++) waits.Add((await thread.AskAsync(Request(new Face([1]), 1))).Waiting.TotalMilliseconds);
-            double median = waits.Order().ElementAt(10);
-            Assert.True(median < NetworkThread.Window.TotalMilliseconds, $"A median of {median} ms.");
+            // Who waits for others waits for them every time; who waits for the processor, on a busy machine, does not.
+            double least = (await WaitsAsync(thread)).Min();
+            Assert.True(least < NetworkThread.Window.TotalMilliseconds, $"All waited {least} ms or more.");
         }
     }
 
@@ -51,7 +56,7 @@ public sealed class NetworkThreadTests : IDisposable
         {
             while (!over.IsCancellationRequested) await thread.AskAsync(Request(face, 1));
         }))];
-        Assert.Equal(3, await thread.DoAsync(_ => 3).WaitAsync(TimeSpan.FromSeconds(10), StudioFixture.Token));
+        Assert.Equal(3, await thread.DoAsync(_ => 3).WaitAsync(TimeSpan.FromSeconds(60), StudioFixture.Token));
         await over.CancelAsync();
         await Task.WhenAll(greedy);
     }
@@ -81,7 +86,8 @@ public sealed class NetworkThreadTests : IDisposable
         FakeNetwork fake = new() { GainsTogether = true, Delay = TimeSpan.FromMilliseconds(20) };
         using NetworkThread thread = new(_ => fake, _metrics, 16);
         Task<Picture> first = thread.AskAsync(Request(new Face([1]), 1));
-        Task<Picture> faulty = thread.AskAsync(Request(new Face([2]), FakeNetwork.Faulty)), fine = thread.AskAsync(Request(new Face([3]), 3));
+        Task<Picture> faulty = thread.AskAsync(Request(new Face([2]), FakeNetwork.Faulty)),
+            fine = thread.AskAsync(Request(new Face([3]), 3));
         await Assert.ThrowsAsync<WeightsException>(() => faulty);
         Assert.Equal(33, (await fine).Pixels[0]);
         await first;
@@ -108,6 +114,14 @@ public sealed class NetworkThreadTests : IDisposable
     }
 
     public void Dispose() => _metrics.Dispose();
+
+    /// <summary>How long each of many requests waited, one after another.</summary>
+    private static async Task<List<double>> WaitsAsync(NetworkThread thread)
+    {
+        List<double> waits = [];
+        for (int i = 0; i < 50; i++) waits.Add((await thread.AskAsync(Request(new Face([1]), 1))).Waiting.TotalMilliseconds);
+        return waits;
+    }
 
     private static PictureRequest Request(Face face, float code) => new(face, "test") { Code = [code], Start = [0] };
 }

@@ -37,9 +37,9 @@ internal sealed record PictureRequest(Face Face, string What)
 internal sealed record Picture(byte[] Pixels, float[] Code, TimeSpan Computing, TimeSpan Waiting, NetworkThread Maker);
 
 /// <summary>
-/// The one thread that talks to a device's live network. Pictures that are wanted now come first, and those of different sources go together:
-/// where the device gains by it they wait for each other, two milliseconds at most. Whatever else there is (codes of clips) is done a
-/// piece at a time when nobody waits, and now and then when somebody always does.
+/// The one thread that talks to a device's live network. Pictures that are wanted now come first, and those of different sources go
+/// together: where the device gains by it they wait for each other, two milliseconds at most. Whatever else there is (codes of clips) is
+/// done a piece at a time when nobody waits, and now and then when somebody always does.
 /// </summary>
 internal sealed class NetworkThread : IDisposable
 {
