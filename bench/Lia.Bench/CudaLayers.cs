@@ -52,24 +52,25 @@ internal static class CudaLayers
                 $"{batch,8} {all.Median() / batch,10:F4} {all.Min() / batch,10:F4} {encode.Median() / batch,10:F4} " +
                     $"{decode.Median() / batch,10:F4} {operations / all.Median() / 1e9,10:F2} "
                 + $"{launches.Length,10} {executor.ArenaBytes / 1e6,10:F0} {(free - loader.MemoryInfo.Free) / 1e6,10:F0}");
-            if (hasLayers) Layers(loader, executor, launches, batch, runs);
+            if (hasLayers) Layers(loader, executor.Stream, launches, batch, runs);
         }
         return 0;
     }
 
-    private static void Layers(KernelLoader loader, CudaExecutor executor, KernelLaunch[] launches, int batch, int runs)
+    /// <summary>Times launches one by one, and all of each kernel together.</summary>
+    public static void Layers(KernelLoader loader, AcceleratorStream stream, KernelLaunch[] launches, int batch, int runs)
     {
         AcceleratorEvent[] marks = [.. Enumerable.Range(0, launches.Length + 1).Select(_ => loader.CreateEvent())];
         double[][] times = [.. launches.Select(_ => new double[runs])];
         for (int run = -1; run < runs; run++)
         {
-            loader.Record(executor.Stream, marks[0]);
+            loader.Record(stream, marks[0]);
             for (int i = 0; i < launches.Length; i++)
             {
-                launches[i].Enqueue(executor.Stream);
-                loader.Record(executor.Stream, marks[i + 1]);
+                launches[i].Enqueue(stream);
+                loader.Record(stream, marks[i + 1]);
             }
-            executor.Stream.Synchronize();
+            stream.Synchronize();
             for (int i = 0; run >= 0 && i < launches.Length; i++) times[i][run] = marks[i + 1].MillisecondsSince(marks[i]);
         }
         foreach (AcceleratorEvent mark in marks) mark.Dispose();

@@ -61,19 +61,19 @@ public sealed class TrainCommandTests : IDisposable
         CliRunner.Succeed("synthesize", "--size", "64", "-o", At("m.safetensors"), "-q");
         File.WriteAllText(At("vgg.safetensors"), "");
         Outcome outcome = Run(new TinySteps(), CancellationToken.None, "train", At("data"), "-o", At("run"), "--from", At("m.safetensors"),
-            "--batch", "3", "--steps", "2", "--seed", "9", "--flip", "--jitter", "0.2", "--crop", "8", "--every", "1", "--held-out", "2",
+            "--batch", "4", "--steps", "2", "--seed", "9", "--flip", "--jitter", "0.2", "--crop", "8", "--every", "1", "--held-out", "2",
             "--vgg", At("vgg.safetensors"), "--rate", "0.01", "--discriminator-rate", "0.02", "--schedule", "cosine", "--warm-up", "4",
-            "--flat", "0.5", "--rate-end", "0.25", "--average", "0.99", "--adversarial", "0.5", "--critic", "0.2", "--matching", "0.3",
+            "--flat", "0.5", "--rate-end", "0.25", "--average", "0.99", "--adversarial", "0.5",
             "--log-every", "1", "--checkpoint-every", "5", "--keep-every", "6", "--sheet-every", "7", "--workers", "2", "-q");
         Assert.True(outcome.Status == ExitCode.Success, outcome.Error);
         Assert.Equal("", outcome.Output + outcome.Error);
         JsonElement options = JsonDocument.Parse(File.ReadAllText(At("run", "options.json"))).RootElement;
         Dictionary<string, object> expected = new()
         {
-            ["data"] = At("data"), ["output"] = At("run"), ["from"] = At("m.safetensors"), ["batch"] = 3, ["steps"] = 2, ["seed"] = 9,
+            ["data"] = At("data"), ["output"] = At("run"), ["from"] = At("m.safetensors"), ["batch"] = 4, ["steps"] = 2, ["seed"] = 9,
             ["flip"] = true, ["jitter"] = 0.2, ["crop"] = 8, ["every"] = 1, ["heldOut"] = 2, ["vgg"] = At("vgg.safetensors"),
             ["rate"] = 0.01, ["discriminatorRate"] = 0.02, ["schedule"] = "Cosine", ["warmUp"] = 4, ["flat"] = 0.5, ["rateEnd"] = 0.25,
-            ["average"] = 0.99, ["adversarial"] = 0.5, ["critic"] = 0.2, ["matching"] = 0.3, ["logEvery"] = 1, ["checkpointEvery"] = 5,
+            ["average"] = 0.99, ["adversarial"] = 0.5, ["logEvery"] = 1, ["checkpointEvery"] = 5,
             ["keepEvery"] = 6, ["sheetEvery"] = 7, ["workers"] = 2, ["precision"] = "Auto",
         };
         foreach ((string name, object value) in expected) Assert.Equal($"{value}", $"{options.GetProperty(name)}");

@@ -365,7 +365,8 @@ public sealed class RunTests : IDisposable
             Options() with { Directions = 30 }, Options() with { Batch = 0 }, Options() with { Batch = 65 }, Options() with { Steps = 0 },
             Options() with { Jitter = 0.6 }, Options() with { Jitter = double.NaN }, Options() with { Crop = -1 },
             Options() with { Rate = 0 }, Options() with { DiscriminatorRate = -1 }, Options() with { Rate = double.NaN },
-            Options() with { Flat = 0.5 }, Options() with { Average = 1 }, Options() with { Matching = 1 },
+            Options() with { Flat = 0.5 }, Options() with { Average = 1 }, Options() with { Adversarial = -1 },
+            Options() with { Batch = 6 }, Options() with { Code = 10 }, Options() with { Channels = [4, 4, 4, 4, 6] },
             Options() with { LogEvery = 0 }, Options() with { From = "m.safetensors" }, Options() with { HeldOut = -1 },
         ]) Assert.Throws<ArgumentException>(() => new Trainer(wrong, new TinySteps()));
         _ = new Trainer(Options(), new TinySteps());

@@ -11,7 +11,7 @@ namespace Lia.Training.Tests;
 /// </summary>
 internal sealed class TinySteps : IStepFactory
 {
-    public static readonly ModelArchitecture Narrow = new(64, 24, 5, [12, 10, 8, 6, 4]);
+    public static readonly ModelArchitecture Narrow = new(64, 24, 5, [12, 8, 8, 4, 4]);
 
     /// <summary>Whether there is a device.</summary>
     public bool IsThere { get; init; } = true;

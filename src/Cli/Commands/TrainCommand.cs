@@ -62,10 +62,7 @@ internal static class TrainCommand
             rateEnd = Options.Number("--rate-end", "of the cosine: the part of the rates that is left at the end", 0.0, 1).Or(0),
             average = Options.Number("--average",
                 "decay of a moving average of the weights, 0.999 say, which becomes the model; 0 for none", 0, 0.999999).Or(0),
-            adversarial = Options.Number("--adversarial", "weight of the discriminator; 0 trains without", 0.0, 100).Or(1),
-            critic = Options.Number("--critic", "length of the patch critic's gradient, of the picture loss's; 0 trains without", 0.0, 100)
-                .Or(0),
-            matching = Options.Number("--matching", "the same of the match of the critic's features", 0.0, 100).Or(0);
+            adversarial = Options.Number("--adversarial", "weight of the discriminator; 0 trains without", 0.0, 100).Or(1);
         Option<RateSchedule> schedule = Options.Choice<RateSchedule>("--schedule", "whether rates stay, or fall along a cosine");
         Option<string> weightMaps = new("--weight-maps")
         {
@@ -104,7 +101,7 @@ internal static class TrainCommand
             "Learns a model of your own from clips, on a CUDA GPU. RUN/model.safetensors is what other commands take.")
         {
             data, output, resume, from, size, channels, code, directions, batch, steps, seed, flip, jitter, crop, every, weightMaps,
-            heldOut, vgg, lpips, rate, discriminatorRate, schedule, warmUp, flat, rateEnd, average, adversarial, critic, matching,
+            heldOut, vgg, lpips, rate, discriminatorRate, schedule, warmUp, flat, rateEnd, average, adversarial,
             precision, device, logEvery, checkpointEvery, keepEvery, sheetEvery, workers, quiet, json,
             TrainPackCommand.Create(context), TrainStatusCommand.Create(context),
         };
@@ -144,8 +141,6 @@ internal static class TrainCommand
                 RateEnd = parsed.GetValue(rateEnd),
                 Average = parsed.GetValue(average),
                 Adversarial = parsed.GetValue(adversarial),
-                Critic = parsed.GetValue(critic),
-                Matching = parsed.GetValue(matching),
                 Precision = parsed.GetValue(precision) switch
                 {
                     Precision.Exact => TrainingPrecision.Exact,

@@ -31,7 +31,7 @@ public sealed record TrainerOptions
     /// <summary>A model to begin with, in place of random weights; it decides size, channels, code and directions.</summary>
     public string? From { get; init; }
 
-    /// <summary>Pairs of a step, 1 to 64.</summary>
+    /// <summary>Pairs of a step, 1 to 64; with a discriminator up to 4, or a multiple of 4.</summary>
     public int Batch { get; init; } = 16;
 
     /// <summary>How many steps, all in all.</summary>
@@ -89,13 +89,6 @@ public sealed record TrainerOptions
     /// <summary>The weight of the discriminator in the generator's loss; 0 trains without one.</summary>
     public double Adversarial { get; init; } = 1;
 
-    /// <summary>The length of the patch critic's gradient at the picture, as a part of that of the picture's loss; 0 trains without
-    /// one.</summary>
-    public double Critic { get; init; }
-
-    /// <summary>The same of the match of the patch critic's features between result and truth.</summary>
-    public double Matching { get; init; }
-
     /// <summary>How the device computes.</summary>
     public TrainingPrecision Precision { get; init; }
 
@@ -133,7 +126,7 @@ public sealed record TrainerOptions
     /// <exception cref="ArgumentException">A value is out of its range, or two do not go together.</exception>
     internal void Validate()
     {
-        const int LeastSize = 64, MostSize = 1024, MostChannels = 4096;
+        const int LeastSize = 64, MostSize = 1024, MostChannels = 4096, Quad = 4;
         Demand(Data.Length > 0 && Output.Length > 0, "Data and a folder for the run are needed.");
         if (From is null)
         {
@@ -145,6 +138,8 @@ public sealed record TrainerOptions
             Demand(Channels.IsDefaultOrEmpty || Channels.All(channels => channels is >= 1 and <= MostChannels),
                 $"Channels are 1 to {MostChannels}.");
             Demand(Code is null or (>= 1 and <= MostChannels), $"The code's length is 1 to {MostChannels}.");
+            Demand((Code ?? 0) % Quad == 0 && (Channels.IsDefaultOrEmpty || Channels.All(channels => channels % Quad == 0)),
+                "The code's length, and channels, are multiples of four.");
             Demand((Directions ?? 20) >= 1 && (Directions ?? 20) <= (Code ?? 512),
                 "There is at least one motion direction, and no more than the code is long.");
         }
@@ -164,9 +159,9 @@ public sealed record TrainerOptions
         Demand(Flat is >= 0 and <= 1 && RateEnd is >= 0 and <= 1, "Parts of a schedule are 0 to 1.");
         Demand(Schedule == RateSchedule.Cosine || (Flat == 0 && RateEnd == 0), "Flat and the rate's end belong to the cosine schedule.");
         Demand(Average is >= 0 and < 1, "The average's decay is 0 to below 1.");
-        Demand(Adversarial is >= 0 and <= 100 && Critic is >= 0 and <= 100 && Matching is >= 0 and <= 100,
-            "Weights of losses are 0 to 100.");
-        Demand(Matching == 0 || Critic > 0, "The match of the critic's features needs the critic.");
+        Demand(Adversarial is >= 0 and <= 100, "The discriminator's weight is 0 to 100.");
+        Demand(Adversarial == 0 || Batch <= 4 || Batch % 4 == 0,
+            "The discriminator compares pictures in groups of four: a batch has up to 4 pairs, or a multiple of 4.");
         Demand(LogEvery >= 1 && CheckpointEvery >= 1 && KeepEvery >= 0 && SheetEvery >= 1, "Intervals are of one step at least.");
         Demand(Workers is >= 0 and <= 64, "There are up to 64 workers.");
         if (Gpu is { } gpu) Demand(gpu >= 0, "A GPU's number is not negative.");
@@ -193,10 +188,10 @@ public enum RateSchedule
 /// <summary>How training computes.</summary>
 public enum TrainingPrecision
 {
-    /// <summary>What the device does best.</summary>
+    /// <summary>As <see cref="Exact"/>.</summary>
     Auto,
 
-    /// <summary>float32.</summary>
+    /// <summary>The accuracy of float32, on tensor cores where there are some.</summary>
     Exact,
 
     /// <summary>Half-precision operands, float32 sums and weights.</summary>

@@ -167,8 +167,8 @@ internal sealed class RunFolder : IDisposable
             ("from", was.From is not null, now.From is not null), ("rate", was.Rate, now.Rate),
             ("discriminator-rate", was.DiscriminatorRate, now.DiscriminatorRate), ("schedule", was.Schedule, now.Schedule),
             ("warm-up", was.WarmUp, now.WarmUp), ("flat", was.Flat, now.Flat), ("rate-end", was.RateEnd, now.RateEnd),
-            ("average", was.Average, now.Average), ("adversarial", was.Adversarial, now.Adversarial), ("critic", was.Critic, now.Critic),
-            ("matching", was.Matching, now.Matching), ("precision", was.Precision, now.Precision),
+            ("average", was.Average, now.Average), ("adversarial", was.Adversarial, now.Adversarial),
+            ("precision", was.Precision, now.Precision),
         ];
         foreach ((string name, object? before, object? after) in all)
             if (!Equals(before, after)) return $"--{name} was {Told(before)}, and is {Told(after)}";

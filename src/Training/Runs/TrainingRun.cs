@@ -61,7 +61,7 @@ internal sealed class TrainingRun : IDisposable
 
             bool? isExact = options.Precision == TrainingPrecision.Auto ? null : options.Precision == TrainingPrecision.Exact;
             _step = Own(steps.Create(new StepSettings(_architecture, options.Batch, options.Seed, _pack.Rows > 0, _pack.HasWeights,
-                options.Vgg, options.Average, options.Adversarial, options.Critic, options.Matching, isExact, options.Gpu), onWarning));
+                options.Vgg, options.Average, options.Adversarial, isExact, options.Gpu), onWarning));
             _constants = ModelFiles.Constants(_architecture, _step, model);
             if (model is not null) ModelFiles.Begin(_step, model);
             if (checkpoint is not null)

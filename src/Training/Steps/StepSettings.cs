@@ -11,13 +11,11 @@ namespace Lia.Training.Steps;
 /// <param name="Vgg">VGG19's weights; null for the loss that needs none.</param>
 /// <param name="Average">Decay of the moving average of the generator's weights; 0 for none.</param>
 /// <param name="Adversarial">Weight of the discriminator; 0 for none.</param>
-/// <param name="Critic">Length of the patch critic's gradient at the picture, of that of the picture's loss; 0 for none.</param>
-/// <param name="Matching">The same of the match of its features.</param>
-/// <param name="IsExact">Whether float32 is asked for; null leaves it to the device, false asks for half-precision operands.</param>
+/// <param name="IsExact">Whether float32 is asked for; null is the same, false asks for half-precision operands.</param>
 /// <param name="Gpu">The driver's number of the GPU; null for the first that can be used.</param>
 internal sealed record StepSettings(
     ModelArchitecture Architecture, int Pairs, ulong Seed = 1, bool IsSupervised = false, bool HasWeights = false, string? Vgg = null,
-    double Average = 0, double Adversarial = 1, double Critic = 0, double Matching = 0, bool? IsExact = null, int? Gpu = null);
+    double Average = 0, double Adversarial = 1, bool? IsExact = null, int? Gpu = null);
 
 /// <summary>Makes steps on a device.</summary>
 internal interface IStepFactory

@@ -121,6 +121,12 @@ internal sealed partial class TrainingStep : ITrainingStep
     /// <summary>The launches of a step with their layers' names.</summary>
     public IReadOnlyList<CudaStep> Launches => _step.Steps;
 
+    /// <summary>Where the step runs.</summary>
+    public AcceleratorStream Stream => _stream;
+
+    /// <summary>Puts a step of the last batch into the stream again; nobody waits.</summary>
+    public void Replay() => _step.Enqueue(_stream);
+
     /// <summary>Bytes of activations.</summary>
     public long ArenaBytes => _step.ArenaLength * sizeof(float);
 
