@@ -38,6 +38,10 @@ public class StockCompilationTests
                 "ConvolutionKernel.Run", "SplitReduction.Run", "FirstLayer.Run", "LinearKernel.Run", "Demodulation.Run", "Blur.Run",
                     "FlowWarp.Run", "HouseholderQr.Run", "FiniteCheck.Run",
                 "WeightPacking.Run", "WeightPacking.RunSquares", "WeightGradientKernel.Run", "WeightGradientReduction.Run",
+                "ActivationGradient.Run", "AddScaled.Run", "OrderedSum.Run", "StyleGradient.Run", "StyleGradient.AddFrames",
+                "DemodulationGradient.ToStyle", "DemodulationGradient.ToWeight", "BlurGradient.Run", "UpsampleGradient.Run",
+                "FlowWarpGradient.Clear", "FlowWarpGradient.ToFlow", "FlowWarpGradient.ToMaps", "FlowWarpGradient.Collect",
+                "FlowWarpGradient.SumPlanes", "FlowWarpGradient.Finish",
                 "PixelConversion.Normalize", "PixelConversion.Pack",
             },
             families.ToHashSet());

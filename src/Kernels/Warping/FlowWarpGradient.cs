@@ -90,8 +90,11 @@ internal struct FlowWarpGradientArguments
     /// <summary>How pixels are cut where maps' gradients are made.</summary>
     internal PixelStrips Strips;
 
-    /// <summary>Frames that one launch scatters, and the first of them.</summary>
-    internal int ScatteredFrames, FirstFrame;
+    /// <summary>Frames that are scattered at a time; 0 for as many as stay in the cache.</summary>
+    internal int ScatteredFrames;
+
+    /// <summary>The first of them.</summary>
+    internal int FirstFrame;
 }
 
 /// <summary>
@@ -168,7 +171,8 @@ internal static class FlowWarpGradient
                 0, ScatterLength(arguments.Frames, arguments.Height, arguments.Width, arguments.Channels));
         }
         arguments.Strips = PixelStrips.Of(plane, arguments.Channels);
-        arguments.ScatteredFrames = ScatteredAtOnce(arguments.Frames, arguments.Height, arguments.Width, arguments.Channels);
+        if (arguments.ScatteredFrames == 0)
+            arguments.ScatteredFrames = ScatteredAtOnce(arguments.Frames, arguments.Height, arguments.Width, arguments.Channels);
         arguments.Lanes = FlowWarp.LanesOf(arguments.Channels);
         // Small pictures in small blocks, or few of them would be under way.
         arguments.PixelsPerBlock = Threads / arguments.Lanes;
@@ -216,6 +220,7 @@ internal static class FlowWarpGradient
     }
 
     /// <summary>The gradients of a pixel: dr and do, and the largest value that will be scattered.</summary>
+    [LaunchBounds(Threads, 2)]
     public static void ToFlow<TAccess>(FlowWarpGradientArguments a) where TAccess : struct, IChannelAccess
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(PixelFloats);
@@ -376,6 +381,14 @@ internal static class FlowWarpGradient
         float scale0 = PowerOfTwo(shift / 2), scale1 = PowerOfTwo(shift - shift / 2);
 
         Float4 zero = new(0f, 0f, 0f, 0f);
+        Float4 weight0 = zero, weight1 = zero, weight2 = zero; // s Wf
+        if (exists)
+        {
+            Float4 style = Quad.Load<TAccess>(a.Style, frame * a.StyleStride, channel, a.Channels);
+            weight0 = Quad.Multiply(style, Quad.Load<TAccess>(a.FlowWeights, 0, channel, a.Channels));
+            weight1 = Quad.Multiply(style, Quad.Load<TAccess>(a.FlowWeights, a.Channels, channel, a.Channels));
+            weight2 = Quad.Multiply(style, Quad.Load<TAccess>(a.FlowWeights, 2 * a.Channels, channel, a.Channels));
+        }
         Float4 flow0 = zero, flow1 = zero, flow2 = zero, rgb0 = zero, rgb1 = zero, rgb2 = zero;
         for (int first = part * a.Strips.PixelsPerPart; first < end; first += Threads)
         {
@@ -402,7 +415,7 @@ internal static class FlowWarpGradient
             // A slot takes neighboring pixels; what goes to the right corners waits for the next one.
             if (exists)
             {
-                int perSlot = (IntrinsicMath.Min(Threads, a.Strips.PixelsPerPart) + slots - 1) / slots;
+                int perSlot = (pixels + slots - 1) / slots;
                 int last = IntrinsicMath.Min((slot + 1) * perSlot, pixels), waiting0 = -1, waiting1 = -1;
                 Long4 right0 = default, right1 = default;
                 for (int pixel = slot * perSlot; pixel < last; pixel++)
@@ -424,10 +437,7 @@ internal static class FlowWarpGradient
                     rgb2 = Quad.Fma(warped, r2, rgb2);
                     if (a.InputGradient.Length != 0)
                     {
-                        Float4 sum = Quad.Scale(Quad.Load<TAccess>(a.FlowWeights, 0, channel, a.Channels), f0);
-                        sum = Quad.Fma(Quad.Load<TAccess>(a.FlowWeights, a.Channels, channel, a.Channels), f1, sum);
-                        sum = Quad.Fma(Quad.Load<TAccess>(a.FlowWeights, 2 * a.Channels, channel, a.Channels), f2, sum);
-                        sum = Quad.Multiply(sum, Quad.Load<TAccess>(a.Style, frame * a.StyleStride, channel, a.Channels));
+                        Float4 sum = Quad.Fma(weight2, f2, Quad.Fma(weight1, f1, Quad.Scale(weight0, f0)));
                         sum = Quad.Fma(blended, 1f - mask, sum);
                         if (a.AccumulatesInput != 0)
                             sum = Quad.Add(sum, Quad.Load<TAccess>(a.InputGradient, row, channel, a.Channels));
@@ -513,7 +523,14 @@ internal static class FlowWarpGradient
         ArrayView<float> view = kind == 0 ? a.FlowGradient : kind == 1 ? a.RgbSumGradient : a.RgbGradient;
         float sum = 0f;
         if (view.Length != 0)
-            for (int i = thread; i < plane; i += Threads) sum += view[start + i];
+        {
+            // Sixteen bytes a load, where all planes start at a multiple of them.
+            int quads = (plane & 3) == 0 ? plane >> 2 : 0;
+            Float4 four = new(0f, 0f, 0f, 0f);
+            for (int i = thread; i < quads; i += Threads) four = Quad.Add(four, view.Cast<Float4>()[(start >> 2) + i]);
+            sum = four.X + four.Y + (four.Z + four.W);
+            for (int i = 4 * quads + thread; i < plane; i += Threads) sum += view[start + i];
+        }
         sum = WarpSum.Of(sum, 32);
         if ((thread & 31) == 0) shared[thread >> 5] = sum;
         Group.Barrier();
