@@ -34,9 +34,9 @@ internal struct TensorConvolutionArguments
 /// one sum in the order of steps, whatever the tile; how K is cut depends on the shape alone.
 /// <para>
 /// Tf32x3 is bound by 6 M N K operations at the rate of mma.sync with tf32. To 48 products of a warp there are 6 loads from shared memory
-/// (24 wavefronts, none of them a conflict) and 24 operands to split, 96 instructions: what is issued besides takes half the time that
-/// an H100 needs for the products. From L2 come 128 (M + N) bytes a step at most, 22 a cycle for 128 x 128 at the full rate, and less where
-/// taps hit in L1.
+/// (24 wavefronts, none of them a conflict), 24 operands to split in three instructions each and 16 additions: what is issued besides
+/// takes some half of the time that an H100 needs for the products. From L2 come 128 (M + N) bytes a step at most, 22 a cycle for
+/// 128 x 128 at the full rate, and less where taps hit in L1.
 /// </para>
 /// <para>
 /// Half, with a sixth of that on the tensor cores, is bound by shared memory: of 128 x 128 a step has 512 wavefronts of loads and 256 of
