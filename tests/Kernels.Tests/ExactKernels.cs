@@ -11,8 +11,8 @@ namespace Lia.Kernels.Tests;
 
 /// <summary>
 /// The kernels that ILGPU's own compiler must take, found and not named, so that none is forgotten: public static methods of the kernels'
-/// assembly whose only parameter is a struct of that assembly called <c>...Arguments</c> which holds no halves and is not for tensor cores
-/// (<c>Mma...</c>), with all type arguments that the assembly has for them.
+/// assembly whose only parameter is a struct of that assembly called <c>...Arguments</c> which holds no halves, with all type arguments
+/// that the assembly has for them.
 /// </summary>
 internal static class ExactKernels
 {
@@ -24,7 +24,6 @@ internal static class ExactKernels
         from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
         where method.ReturnType == typeof(void) && method.GetParameters() is [{ ParameterType: { IsValueType: true } arguments }]
             && arguments.Name.EndsWith("Arguments", StringComparison.Ordinal) && arguments.Assembly == Kernels && !HoldsHalves(arguments)
-            && !arguments.Name.StartsWith("Mma", StringComparison.Ordinal)
         from instance in Instances(method)
         select KeyValuePair.Create(string.Join('_',
             [type.Name, method.Name, .. instance.GetGenericArguments().Select(argument => argument.Name)]), instance))

@@ -31,40 +31,50 @@ internal struct WeightGradientOperands
     /// <summary>Adds to the gradient that is there instead of replacing it.</summary>
     public bool Accumulates;
 
+    /// <summary>How it multiplies; <see cref="WeightGradient.Arithmetic"/> says what a device does instead.</summary>
+    public ConvolutionArithmetic Arithmetic;
+
     /// <summary>
-    /// For tensor cores: the power of two that brings the output's gradient among the halves, and 1 over it
-    /// (<see cref="Convolution.OperandScale"/>); empty for 1. Float32 needs none.
+    /// For <see cref="ConvolutionArithmetic.Half"/>: the power of two that brings the output's gradient among the halves, and 1 over it
+    /// (<see cref="Convolution.OperandScale"/>); empty for 1. Other arithmetic has no use for it.
     /// </summary>
     public ArrayView<float> OperandScale;
 }
 
 /// <summary>
-/// Chooses tile and split of a convolution's weight gradient and binds its launches: <see cref="WeightGradientKernel"/> in float32,
-/// <see cref="MmaWeightGradient"/> where <c>fast</c> allows operands of halves.
+/// Chooses tile and split of a convolution's weight gradient and binds its launches: <see cref="WeightGradientKernel"/> or
+/// <see cref="TensorWeightGradient"/>, and <see cref="WeightGradientReduction"/>.
 /// </summary>
 internal static class WeightGradient
 {
     // Blocks of 256 threads that a gradient should have: four times what two a multiprocessor of a large GPU are. Tensor cores are done
     // with a part so soon that fewer and longer ones pay.
-    private const int WantedBlocks = 4 * 264, FastWantedBlocks = 2 * 264;
+    private const int WantedBlocks = 4 * 264, WantedTensorBlocks = 2 * 264;
     private const int MostSplits = 4096;
     private const int LeastPixelsOfSplit = 128;
 
-    /// <summary>Elements of partial sums that a gradient needs: at most 17.3 million (69 MB) where the weights are fewer.</summary>
-    public static long WorkspaceLength(
-        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, bool fast = false)
+    /// <summary>What a device multiplies by when it is asked for <paramref name="arithmetic"/>.</summary>
+    public static ConvolutionArithmetic Arithmetic(KernelLoader loader, ConvolutionArithmetic arithmetic) =>
+        !loader.IsStock && loader.Target.Sm >= 80 ? arithmetic : ConvolutionArithmetic.Float32;
+
+    /// <summary>
+    /// Elements of partial sums that a gradient needs, by any arithmetic: some 17.3 million (69 MB) at most where the weights are fewer.
+    /// </summary>
+    public static long WorkspaceLength(KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape)
     {
         ArgumentNullException.ThrowIfNull(loader);
-        Extents extents = new(outputs, inputs, kernel, shape, fast);
-        return (long)extents.Splits * extents.Rows * extents.Columns;
+        return Math.Max(
+            new Extents(outputs, inputs, kernel, shape, OnTensorCores: false).PartialSums,
+            new Extents(outputs, inputs, kernel, shape, OnTensorCores: true).PartialSums);
     }
 
     /// <summary>
     /// Into how many parts the sum over pixels is cut. It decides the order of additions, so it depends on shape and frames alone, not on
     /// the device.
     /// </summary>
-    public static int Splits(int outputs, int inputs, int kernel, ConvolutionShape shape, bool fast = false) =>
-        new Extents(outputs, inputs, kernel, shape, fast).Splits;
+    public static int Splits(
+        int outputs, int inputs, int kernel, ConvolutionShape shape, ConvolutionArithmetic arithmetic = ConvolutionArithmetic.Float32) =>
+        new Extents(outputs, inputs, kernel, shape, arithmetic != ConvolutionArithmetic.Float32).Splits;
 
     /// <summary>The two launches that compute a gradient: the parts, and their sum in the parameter's layout.</summary>
     /// <param name="loader">Where it runs.</param>
@@ -73,63 +83,58 @@ internal static class WeightGradient
     /// <param name="kernel">Rows and columns of its kernel.</param>
     /// <param name="shape">The convolution's own shape.</param>
     /// <param name="operands">What it reads and writes.</param>
-    /// <param name="fast">Whether operands may be rounded to halves, for tensor cores.</param>
     /// <exception cref="ArgumentException">An operand's length does not fit.</exception>
     public static KernelLaunch[] Prepare(
-        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands,
-        bool fast = false)
+        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands)
     {
-        (int tileM, int tileN, _) = new Extents(outputs, inputs, kernel, shape, fast).Tile;
+        bool onTensorCores = Arithmetic(loader, operands.Arithmetic) != ConvolutionArithmetic.Float32;
+        (int tileM, int tileN, _) = new Extents(outputs, inputs, kernel, shape, onTensorCores).Tile;
         return (tileM, tileN) switch
         {
-            (128, 128) => For<Gradient128x128>(),
-            (64, 192) => For<Gradient64x192>(),
-            (64, 64) => For<Gradient64x64>(),
-            _ => For<Gradient32x32>(),
+            (128, 128) => Prepare<Gradient128x128>(loader, outputs, inputs, kernel, shape, operands),
+            (64, 192) => Prepare<Gradient64x192>(loader, outputs, inputs, kernel, shape, operands),
+            (64, 64) => Prepare<Gradient64x64>(loader, outputs, inputs, kernel, shape, operands),
+            _ => Prepare<Gradient32x32>(loader, outputs, inputs, kernel, shape, operands),
         };
-
-        KernelLaunch[] For<TTile>() where TTile : struct, IWeightGradientTile =>
-            !fast ? Prepare<TTile>(loader, outputs, inputs, kernel, shape, operands)
-            : loader.Target.Sm >= 80 ? PrepareFast<TTile, AmpereMachine>(loader, outputs, inputs, kernel, shape, operands)
-            : PrepareFast<TTile, TuringMachine>(loader, outputs, inputs, kernel, shape, operands);
     }
 
-    /// <summary>In float32 with a given tile, which does not change the result.</summary>
+    /// <summary>The same with a given tile, which does not change the result.</summary>
     public static KernelLaunch[] Prepare<TTile>(
         KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands)
         where TTile : struct, IWeightGradientTile
     {
-        WeightGradientArguments arguments = Arguments(new(outputs, inputs, kernel, shape, IsFast: false), operands);
-        Action<WeightGradientArguments> run = outputs % 4 == 0 && inputs % 4 == 0
-            ? WeightGradientKernel.Run<TTile, VectorAccess>
-            : WeightGradientKernel.Run<TTile, ScalarAccess>;
+        ConvolutionArithmetic arithmetic = Arithmetic(loader, operands.Arithmetic);
+        Extents extents = new(outputs, inputs, kernel, shape, arithmetic != ConvolutionArithmetic.Float32);
+        WeightGradientArguments arguments = Arguments(extents, operands);
+        if (arithmetic != ConvolutionArithmetic.Half) operands.OperandScale = default;
         return
         [
-            KernelLaunch.Create(loader, run, Config<TTile>(arguments), arguments, Operations(arguments), Bytes(arguments)),
-            Reduction(loader, arguments, shape.Transposed, operands, default),
+            outputs % 4 == 0 && inputs % 4 == 0
+                ? Bind<TTile, VectorAccess>(loader, arithmetic, shape.Transposed, operands, arguments)
+                : Bind<TTile, ScalarAccess>(loader, arithmetic, shape.Transposed, operands, arguments),
+            Reduction(loader, arguments, shape.Transposed, operands),
         ];
     }
 
-    /// <summary>On tensor cores with a given tile, which does not change the result.</summary>
-    public static KernelLaunch[] PrepareFast<TTile, TMachine>(
-        KernelLoader loader, int outputs, int inputs, int kernel, ConvolutionShape shape, WeightGradientOperands operands)
+    private static KernelLaunch Bind<TTile, TAccess>(
+        KernelLoader loader, ConvolutionArithmetic arithmetic, bool transposed, WeightGradientOperands operands,
+        WeightGradientArguments arguments)
         where TTile : struct, IWeightGradientTile
-        where TMachine : struct, IMmaMachine
+        where TAccess : struct, IChannelAccess
     {
-        WeightGradientArguments arguments = Arguments(new(outputs, inputs, kernel, shape, IsFast: true), operands);
-        Action<MmaWeightGradientArguments> run = outputs % 4 == 0 && inputs % 4 == 0
-            ? MmaWeightGradient.Run<TTile, VectorAccess, TMachine>
-            : MmaWeightGradient.Run<TTile, ScalarAccess, TMachine>;
-        return
-        [
-            KernelLaunch.Create(loader, run, Config<TTile>(arguments), new()
-            {
-                Maps = arguments,
-                OperandScale = operands.OperandScale,
-                ScalesShifted = shape.Transposed ? 1 : 0,
-            }, Operations(arguments), Bytes(arguments)),
-            Reduction(loader, arguments, shape.Transposed, operands, operands.OperandScale),
-        ];
+        KernelConfig config = Config<TTile>(arguments);
+        double operations = Operations(arguments), bytes = Bytes(arguments);
+        if (arithmetic == ConvolutionArithmetic.Float32)
+            return KernelLaunch.Create(loader, WeightGradientKernel.Run<TTile, TAccess>, config, arguments, operations, bytes);
+        Action<TensorWeightGradientArguments> run = arithmetic == ConvolutionArithmetic.Half
+            ? TensorWeightGradient.RunHalf<TTile, TAccess>
+            : TensorWeightGradient.RunTf32<TTile, TAccess>;
+        return KernelLaunch.Create(loader, run, config, new()
+        {
+            Maps = arguments,
+            OperandScale = operands.OperandScale,
+            ScalesShifted = transposed ? 1 : 0,
+        }, operations, bytes);
     }
 
     private static KernelConfig Config<TTile>(WeightGradientArguments a) where TTile : struct, IWeightGradientTile => new(
@@ -152,7 +157,7 @@ internal static class WeightGradient
         Check(operands.Input, (operands.SharesInput ? 1L : shape.Frames) * shape.Height * shape.Width * inputs, "the input");
         Check(operands.OutputGradient, (long)shape.Frames * height * width * outputs, "the output's gradient");
         Check(operands.Gradient, (long)outputs * inputs * kernel * kernel, "the gradient");
-        if (operands.Workspace.Length < (long)extents.Splits * extents.Rows * extents.Columns)
+        if (operands.Workspace.Length < extents.PartialSums)
             throw new ArgumentException($"a workspace of {operands.Workspace.Length} elements is too small", nameof(operands));
         int inputStride = operands.SharesInput ? 0 : shape.Height * shape.Width * inputs, gradientStride = height * width * outputs;
         WeightGradientArguments arguments = new()
@@ -191,8 +196,7 @@ internal static class WeightGradient
     }
 
     private static KernelLaunch Reduction(
-        KernelLoader loader, WeightGradientArguments arguments, bool transposed, WeightGradientOperands operands,
-        ArrayView<float> operandScale)
+        KernelLoader loader, WeightGradientArguments arguments, bool transposed, WeightGradientOperands operands)
     {
         int taps = arguments.Kernel * arguments.Kernel;
         return WeightGradientReduction.Prepare(loader, new()
@@ -207,7 +211,7 @@ internal static class WeightGradient
             BaseStride = transposed ? taps : arguments.ShiftedChannels * taps,
             ShiftedStride = transposed ? arguments.BaseChannels * taps : taps,
             Scale = operands.Scale,
-            OperandScale = operandScale,
+            OperandScale = operands.OperandScale,
             Accumulates = operands.Accumulates ? 1 : 0,
         });
     }
@@ -215,13 +219,15 @@ internal static class WeightGradient
     private static int Tiles(int extent, int tile) => (extent + tile - 1) / tile;
 
     // The matrix product: rows are channels of the base map, columns taps x channels of the shifted one, in whole quads or octets.
-    private readonly record struct Extents(int Outputs, int Inputs, int Kernel, ConvolutionShape Shape, bool IsFast)
+    private readonly record struct Extents(int Outputs, int Inputs, int Kernel, ConvolutionShape Shape, bool OnTensorCores)
     {
         public int Rows => Shape.Transposed ? Inputs : Outputs;
 
         public int PaddedShifted => Tiles(Shape.Transposed ? Outputs : Inputs, Granule) * Granule;
 
         public int Columns => Kernel * Kernel * PaddedShifted;
+
+        public long PartialSums => (long)Splits * Rows * Columns;
 
         public int Splits
         {
@@ -230,7 +236,7 @@ internal static class WeightGradient
                 (int tileM, int tileN, int threads) = Tile;
                 long blocks = (long)Tiles(Rows, tileM) * Tiles(Columns, tileN);
                 long most = Math.Min(MostSplits, (Pixels + LeastPixelsOfSplit - 1) / LeastPixelsOfSplit);
-                return (int)Math.Max(1, Math.Min(most, (IsFast ? FastWantedBlocks : WantedBlocks) * 256 / threads / blocks));
+                return (int)Math.Max(1, Math.Min(most, (OnTensorCores ? WantedTensorBlocks : WantedBlocks) * 256 / threads / blocks));
             }
         }
 
@@ -248,7 +254,7 @@ internal static class WeightGradient
             }
         }
 
-        private int Granule => IsFast ? Octet.Size : 4;
+        private int Granule => OnTensorCores ? Octet.Size : 4;
 
         private long Pixels => Shape.Frames
             * (Shape.Transposed ? (long)Shape.Height * Shape.Width : (long)Shape.OutputHeight(Kernel) * Shape.OutputWidth(Kernel));

@@ -17,8 +17,7 @@ public class WeightGradientTests
         KernelLoader loader, Tensor x, Tensor gradient, int kernel, float scale, int stride = 1, int padding = 0, bool transposed = false,
         bool shares = false, float[]? style = null, float[]? before = null, Preparation? prepare = null)
     {
-        prepare ??= (a, outputs, inputs, kernel, shape, operands) =>
-            WeightGradient.Prepare(a, outputs, inputs, kernel, shape, operands);
+        prepare ??= WeightGradient.Prepare;
         using DeviceScope scope = new(loader);
         int outputs = gradient.Channels, inputs = x.Channels, frames = gradient.Batch, elements = outputs * inputs * kernel * kernel;
         ConvolutionShape shape = new(frames, x.Height, x.Width, stride, padding, transposed);

@@ -3,12 +3,13 @@ using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Convolution;
+using Lia.PtxEmulator;
 using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests.Gradients;
 
-/// <summary>Weight gradients on tensor cores: halves times halves into float32 sums.</summary>
-public class FastWeightGradientTests
+/// <summary>Weight gradients on tensor cores: halves, and pairs of tf32, into float32 sums.</summary>
+public class TensorWeightGradientTests
 {
     // Two operands, each rounded by at most 2^-11 of itself.
     private const double HalfLimit = 1e-3;
@@ -18,13 +19,12 @@ public class FastWeightGradientTests
 
     private static Tensor Compute(
         KernelLoader loader, Tensor x, Tensor gradient, int kernel, ConvolutionShape shape, bool shares = false, float[]? style = null,
-        bool findsScale = false, Preparation? prepare = null)
+        bool findsScale = false, ConvolutionArithmetic arithmetic = ConvolutionArithmetic.Half, Preparation? prepare = null)
     {
-        prepare ??= (a, outputs, inputs, kernel, shape, operands) =>
-            WeightGradient.Prepare(a, outputs, inputs, kernel, shape, operands, fast: true);
+        prepare ??= WeightGradient.Prepare;
         using DeviceScope scope = new(loader);
         int outputs = gradient.Channels, inputs = x.Channels;
-        float[] nothing = new float[WeightGradient.WorkspaceLength(loader, outputs, inputs, kernel, shape, fast: true)];
+        float[] nothing = new float[WeightGradient.WorkspaceLength(loader, outputs, inputs, kernel, shape)];
         nothing.AsSpan().Fill(float.NaN);
         int styleStride = (inputs + 3) / 4 * 4 + 8;
         float[] rows = new float[shape.Frames * styleStride];
@@ -44,6 +44,7 @@ public class FastWeightGradientTests
             Workspace = scope.Upload(nothing),
             Gradient = result,
             Scale = 0.25f,
+            Arithmetic = arithmetic,
             OperandScale = findsScale ? scale : default,
         }));
         return new(scope.Download(result), outputs, inputs, kernel, kernel);
@@ -63,7 +64,7 @@ public class FastWeightGradientTests
     [EveryAccelerator(2, 4, 36, 9, 13, 3, 2, 0)]
     [EveryAccelerator(9, 4, 8, 4, 4, 4, 1, 0)]
     [EveryAccelerator(1, 20, 132, 7, 7, 3, 1, 1)]
-    public void Sums_over_rounded_operands_are_those_of_the_definition(
+    public void Sums_of_halves_are_those_over_rounded_operands_and_sums_of_tf32_pairs_those_of_the_definition(
         string device, int frames, int inputs, int outputs, int height, int width, int kernel, int stride, int padding)
     {
         ConvolutionShape shape = new(frames, height, width, stride, padding);
@@ -71,7 +72,9 @@ public class FastWeightGradientTests
             gradient = Tensor.Random(2, frames, outputs, shape.OutputHeight(kernel), shape.OutputWidth(kernel));
         Tensor actual = Run(device, a => Compute(a, x, gradient, kernel, shape));
         Near.Equal(ConvolutionGradients.OfWeight(Rounded(x), Rounded(gradient), kernel, 0.25, stride, padding), actual, 2e-6);
-        Near.Equal(ConvolutionGradients.OfWeight(x, gradient, kernel, 0.25, stride, padding), actual, HalfLimit);
+        Tensor expected = ConvolutionGradients.OfWeight(x, gradient, kernel, 0.25, stride, padding);
+        Near.Equal(expected, actual, HalfLimit);
+        Near.Equal(expected, Run(device, a => Compute(a, x, gradient, kernel, shape, arithmetic: ConvolutionArithmetic.Tf32x3)), 2e-6);
     }
 
     [Theory]
@@ -82,8 +85,11 @@ public class FastWeightGradientTests
     {
         Tensor x = Tensor.Random(3, frames, inputs, height, width),
             gradient = Tensor.Random(4, frames, outputs, 2 * height + 1, 2 * width + 1);
-        Tensor actual = Run(device, a => Compute(a, x, gradient, 3, new(frames, height, width, Transposed: true)));
-        Near.Equal(ConvolutionGradients.OfWeight(Rounded(x), Rounded(gradient), 3, 0.25, transposed: true), actual, 2e-6);
+        ConvolutionShape shape = new(frames, height, width, Transposed: true);
+        Near.Equal(ConvolutionGradients.OfWeight(Rounded(x), Rounded(gradient), 3, 0.25, transposed: true),
+            Run(device, a => Compute(a, x, gradient, 3, shape)), 2e-6);
+        Near.Equal(ConvolutionGradients.OfWeight(x, gradient, 3, 0.25, transposed: true),
+            Run(device, a => Compute(a, x, gradient, 3, shape, arithmetic: ConvolutionArithmetic.Tf32x3)), 2e-6);
     }
 
     [Theory]
@@ -100,8 +106,11 @@ public class FastWeightGradientTests
         Tensor modulated = Tensor.Create(
             Frames, inputs, 4, 3, (n, c, i, j) => x[shares ? 0 : n, c, i, j] * style[n * inputs + c]);
         int padding = transposed ? 0 : 1;
+        ConvolutionShape shape = new(Frames, 4, 3, 1, padding, transposed);
         Near.Equal(ConvolutionGradients.OfWeight(Rounded(modulated), Rounded(gradient), 3, 0.25, 1, padding, transposed),
-            Run(device, a => Compute(a, x, gradient, 3, new(Frames, 4, 3, 1, padding, transposed), shares, style)), 2e-6);
+            Run(device, a => Compute(a, x, gradient, 3, shape, shares, style)), 2e-6);
+        Near.Equal(ConvolutionGradients.OfWeight(modulated, gradient, 3, 0.25, 1, padding, transposed),
+            Run(device, a => Compute(a, x, gradient, 3, shape, shares, style, arithmetic: ConvolutionArithmetic.Tf32x3)), 2e-6);
     }
 
     [Theory]
@@ -116,6 +125,9 @@ public class FastWeightGradientTests
         Tensor expected = ConvolutionGradients.OfWeight(x, gradient, 3, 0.25, 1, shape.Padding, transposed);
         Near.Equal(expected, Run(device, a => Compute(a, x, gradient, 3, shape, findsScale: true)), HalfLimit);
         Assert.All(Run(device, a => Compute(a, x, gradient, 3, shape)).Values, value => Assert.Equal(0f, value));
+        // Two tf32 have float32's exponents, and no use for a scale.
+        Near.Equal(expected,
+            Run(device, a => Compute(a, x, gradient, 3, shape, findsScale: true, arithmetic: ConvolutionArithmetic.Tf32x3)), 2e-6);
     }
 
     [Theory]
@@ -142,34 +154,62 @@ public class FastWeightGradientTests
         Assert.Equal([1f, 1f], Scale(device, [1f, float.NegativeInfinity, 2f]));
     }
 
-    [Theory, EveryAccelerator]
-    public void Neither_tile_nor_machine_changes_more_than_the_last_bits(string device)
+    [Theory]
+    [EveryAccelerator(false)]
+    [EveryAccelerator(true)]
+    public void The_tile_does_not_change_a_bit(string device, bool isTf32)
     {
         Tensor x = Tensor.Random(11, 2, 8, 11, 7), gradient = Tensor.Random(12, 2, 36, 11, 7);
-        Tensor expected = ConvolutionGradients.OfWeight(Rounded(x), Rounded(gradient), 3, 0.25, 1, 1);
+        Tensor expected = isTf32
+            ? ConvolutionGradients.OfWeight(x, gradient, 3, 0.25, 1, 1)
+            : ConvolutionGradients.OfWeight(Rounded(x), Rounded(gradient), 3, 0.25, 1, 1);
         float[][] results =
         [
-            With(WeightGradient.PrepareFast<Gradient128x128, AmpereMachine>),
-            With(WeightGradient.PrepareFast<Gradient64x192, AmpereMachine>),
-            With(WeightGradient.PrepareFast<Gradient64x64, AmpereMachine>),
-            With(WeightGradient.PrepareFast<Gradient32x32, AmpereMachine>),
-            With(WeightGradient.PrepareFast<Gradient64x64, TuringMachine>),
+            With(WeightGradient.Prepare<Gradient128x128>), With(WeightGradient.Prepare<Gradient64x192>),
+            With(WeightGradient.Prepare<Gradient64x64>), With(WeightGradient.Prepare<Gradient32x32>),
         ];
-        Assert.All(results[..4], result => Assert.Equal(results[0], result));
-        Assert.All(results, result => Near.Equal(expected.Values, result, 2e-6));
+        Near.Equal(expected.Values, results[0], 2e-6);
+        Assert.All(results, result => Assert.Equal(results[0], result));
 
-        float[] With(Preparation prepare) => Run(device, a => Compute(a, x, gradient, 3, new(2, 11, 7, 1, 1), prepare: prepare)).Values;
+        float[] With(Preparation prepare) => Run(device, a => Compute(
+            a, x, gradient, 3, new(2, 11, 7, 1, 1), arithmetic: isTf32 ? ConvolutionArithmetic.Tf32x3 : ConvolutionArithmetic.Half,
+            prepare: prepare)).Values;
+    }
+
+    [Theory, EveryAccelerator]
+    public void Pairs_of_tf32_match_the_official_layers(string device)
+    {
+        foreach ((string name, int padding) in new[] { ("equal_conv1", 0), ("equal_conv3", 1), ("equal_conv4_valid", 0) })
+        {
+            Tensor x = TrainOps.Read(name + ".in0"), weight = TrainOps.Read(name + ".w.weight");
+            float factor = ConvolutionGradients.Scale(weight) / 0.25f;
+            Tensor actual = Run(device, a => Compute(a, x, TrainOps.Read(name + ".ct0"), weight.Width,
+                new(x.Batch, x.Height, x.Width, 1, padding), arithmetic: ConvolutionArithmetic.Tf32x3));
+            Near.Equal(TrainOps.Read(name + ".grad.w.weight"), actual.Map((value, _, _) => value * factor));
+        }
+    }
+
+    [Fact]
+    public void A_device_without_such_tensor_cores_takes_float32()
+    {
+        Run(EmulatorName, loader =>
+        {
+            Assert.Equal(ConvolutionArithmetic.Half, WeightGradient.Arithmetic(loader, ConvolutionArithmetic.Half));
+            return 0;
+        });
+        using KernelLoader turing = EmulatorAccelerator.CreateLoader(75);
+        Assert.Equal(ConvolutionArithmetic.Float32, WeightGradient.Arithmetic(turing, ConvolutionArithmetic.Tf32x3));
     }
 
     private static readonly Dictionary<string, Delegate> Kernels = new Delegate[]
     {
         WeightGradientKernel.Run<Gradient128x128, VectorAccess>, WeightGradientKernel.Run<Gradient64x192, VectorAccess>,
         WeightGradientKernel.Run<Gradient64x64, ScalarAccess>, WeightGradientKernel.Run<Gradient32x32, VectorAccess>,
-        MmaWeightGradient.Run<Gradient128x128, VectorAccess, AmpereMachine>,
-        MmaWeightGradient.Run<Gradient64x192, VectorAccess, AmpereMachine>,
-        MmaWeightGradient.Run<Gradient64x64, ScalarAccess, AmpereMachine>,
-        MmaWeightGradient.Run<Gradient32x32, VectorAccess, AmpereMachine>, WeightGradientReduction.Run,
-    }.ToDictionary(kernel => kernel.Method.DeclaringType!.Name
+        TensorWeightGradient.RunHalf<Gradient128x128, VectorAccess>, TensorWeightGradient.RunHalf<Gradient64x192, VectorAccess>,
+        TensorWeightGradient.RunHalf<Gradient64x64, ScalarAccess>, TensorWeightGradient.RunHalf<Gradient32x32, VectorAccess>,
+        TensorWeightGradient.RunTf32<Gradient128x128, VectorAccess>, TensorWeightGradient.RunTf32<Gradient64x192, ScalarAccess>,
+        WeightGradientReduction.Run,
+    }.ToDictionary(kernel => $"{kernel.Method.DeclaringType!.Name}.{kernel.Method.Name}"
         + string.Concat(kernel.Method.GetGenericArguments().Select(argument => $" of {argument.Name}")));
 
     public static MatrixTheoryData<string, int> KernelsAndTargets() => new(Kernels.Keys, [80, 90]);
