@@ -237,8 +237,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         if (!Learns) return;
         ConvolutionWeights forward = convolution.Forward;
         ConvolutionShape shape = convolution.Shape(gradient.Frames, input.Height, input.Width);
-        bool isFast = tape.Arithmetic == ConvolutionArithmetic.Half;
-        long length = WeightGradient.WorkspaceLength(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape, isFast);
+        long length = WeightGradient.WorkspaceLength(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape);
         tape.AddWith(name, length, workspace =>
             WeightGradient.Prepare(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape, new()
             {
@@ -250,8 +249,9 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
                 Workspace = workspace,
                 Gradient = parameters.Gradient(weight),
                 Scale = convolution.Scale,
+                Arithmetic = tape.Arithmetic,
                 OperandScale = scale,
-            }, isFast));
+            }));
     }
 
     /// <summary>The gradient by a convolution's input, added to what the input has.</summary>
