@@ -216,7 +216,8 @@ internal sealed partial class ExactKernelCases
 
         float[] values = Floats(length);
         values[length / 2] = float.NaN;
-        FiniteSearchArguments search = new() { Values = Own(_memory.Allocate1D(values)).View, Index = Own(_memory.Allocate1D([length])).View };
+        FiniteSearchArguments search =
+            new() { Values = Own(_memory.Allocate1D(values)).View, Index = Own(_memory.Allocate1D([length])).View };
         FiniteSearchArguments reset = search with { Index = Allocate<int>(1) };
         Add($"{nameof(FiniteSearch)}_{nameof(FiniteSearch.Reset)}", loader => FiniteSearch.Prepare(loader, reset)[0], reset.Index);
         Add($"{nameof(FiniteSearch)}_{nameof(FiniteSearch.Run)}", loader => FiniteSearch.Prepare(loader, search)[1], search.Index);

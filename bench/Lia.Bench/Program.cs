@@ -8,8 +8,8 @@ namespace Lia.Bench;
 /// <c>end-to-end</c>, the table that is quoted; <c>cuda</c>, the network layer by layer; <c>kernels</c>, its launches alone with
 /// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
 /// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host; <c>live</c>, cameras that share the
-/// device, or one through pipes; <c>training</c>, steps of the official recipe. Of the service: <c>studio</c>, how many cameras it serves and how long each frame takes. On paper:
-/// <c>scale</c>, a run over many machines.
+/// device, or one through pipes; <c>training</c>, steps of the official recipe. Of the service: <c>studio</c>, how many cameras it serves
+/// and how long each frame takes. On paper: <c>scale</c>, a run over many machines.
 /// </summary>
 internal static class Program
 {

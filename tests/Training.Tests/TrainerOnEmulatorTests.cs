@@ -57,7 +57,8 @@ public sealed class TrainerOnEmulatorTests : IDisposable
             difference += Math.Pow(steps.Shown[i] - (double)picture[i], 2);
             norm += Math.Pow(picture[i], 2);
         }
-        Assert.InRange(Math.Sqrt(difference / norm), 0, 1e-5);
+        // Two implementations of float32; the processor's Winograd transforms alone err by some 1e-5.
+        Assert.InRange(Math.Sqrt(difference / norm), 0, 1e-4);
     }
 
     private sealed class Told(List<TrainingProgress> all) : IProgress<TrainingProgress>

@@ -47,7 +47,9 @@ internal struct LinearProductArguments
     /// <summary>B, rows of n <see cref="StrideB"/> apart.</summary>
     public ArrayView<float> B;
 
-    /// <summary>C, rows of n <see cref="StrideC"/> apart; with several splits [split, m, n], neither scaled nor added to anything.</summary>
+    /// <summary>
+    /// C, rows of n <see cref="StrideC"/> apart; with several splits [split, m, n], neither scaled nor added to anything.
+    /// </summary>
     public ArrayView<float> C;
 
     public int M, N, K, StrideAK, StrideAM, StrideB, StrideC, Splits;

@@ -105,7 +105,8 @@ internal static class MinibatchDeviation
             for (int j = 0; j < LargestGroup; j++)
             {
                 if (j < a.GroupSize)
-                    Quad.Store<TAccess>(a.Gradient, (first + j * step) * size, i, size, Quad.Add(gradients[j], Quad.Multiply(slope, values[j])));
+                    Quad.Store<TAccess>(
+                        a.Gradient, (first + j * step) * size, i, size, Quad.Add(gradients[j], Quad.Multiply(slope, values[j])));
             }
         }
     }

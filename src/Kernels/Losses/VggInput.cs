@@ -30,8 +30,8 @@ internal struct VggInputArguments
 
 /// <summary>
 /// A picture as VGG19 was taught to see it: v[c] = ((clamp(x[c], -1, 1) + 1) / 2 - mean[c]) / deviation[c], planes to channels, with the
-/// mean and deviation of ImageNet; backward dx[c] (+)= dv[c] / (2 deviation[c]) where -1 &lt;= x &lt;= 1, the ends included as PyTorch has it.
-/// What is no number stays none. A thread takes a pixel: warps read 128 bytes of each plane and write 512. Bound by 28 bytes a pixel.
+/// mean and deviation of ImageNet; backward dx[c] (+)= dv[c] / (2 deviation[c]) where -1 &lt;= x &lt;= 1, the ends included as PyTorch has
+/// it. What is no number stays none. A thread takes a pixel: warps read 128 bytes of each plane and write 512. Bound by 28 bytes a pixel.
 /// </summary>
 internal static class VggInput
 {

@@ -69,7 +69,8 @@ public class LinearGradientTests
         };
         scope.Run(LinearGradient.Prepare(loader, arguments));
         float[] padded = scope.Download(arguments.InputGradient);
-        Assert.All(Enumerable.Range(0, padded.Length).Where(i => i % (inputs + padding) >= inputs), i => Assert.Equal(float.NaN, padded[i]));
+        Assert.All(Enumerable.Range(0, padded.Length).Where(i => i % (inputs + padding) >= inputs),
+            i => Assert.Equal(float.NaN, padded[i]));
         return new([.. padded.Where((_, i) => i % (inputs + padding) < inputs)],
             scope.Download(arguments.WeightGradient), scope.Download(arguments.BiasGradient));
     }

@@ -68,7 +68,8 @@ public class OptimizerTests
         float[] gradients = RandomFloats(9, 1);
         State before = new(RandomFloats(9, 2), new float[9], [.. RandomFloats(9, 3).Select(Math.Abs)]);
         AdamRates rates = AdamRates.Of(0.0016, 0, 0.992, 1e-8, 7);
-        State kept = Run(device, a => Step(a, before, gradients, rates)), dropped = Run(device, a => Step(a, before, gradients, rates, false));
+        State kept = Run(device, a => Step(a, before, gradients, rates));
+        State dropped = Run(device, a => Step(a, before, gradients, rates, false));
         Assert.Equal(gradients, kept.First);
         Assert.Equal(kept.Parameters, dropped.Parameters);
         Assert.Equal(kept.Second, dropped.Second);

@@ -107,7 +107,8 @@ public class PyramidTests
     [Theory]
     [EveryEngine(3, false)]
     [EveryEngine(4, true)]
-    public void Pictures_are_clamped_and_normalized_and_the_clamps_edge_lets_gradients_through(string device, int channels, bool accumulates)
+    public void Pictures_are_clamped_and_normalized_and_the_clamps_edge_lets_gradients_through(
+        string device, int channels, bool accumulates)
     {
         double[] mean = [0.485, 0.456, 0.406], deviation = [0.229, 0.224, 0.225];
         const int Frames = 2, Pixels = 7;
@@ -194,7 +195,10 @@ public class PyramidTests
         Assert.Equal(expectedGradient.Values, gradient.Values);
 
         float[] Window(int n, int c, int y, int column) =>
-            [x[n, c, 2 * y, 2 * column], x[n, c, 2 * y, 2 * column + 1], x[n, c, 2 * y + 1, 2 * column], x[n, c, 2 * y + 1, 2 * column + 1]];
+            [
+                x[n, c, 2 * y, 2 * column], x[n, c, 2 * y, 2 * column + 1],
+                x[n, c, 2 * y + 1, 2 * column], x[n, c, 2 * y + 1, 2 * column + 1],
+            ];
     }
 
     [Theory, EveryEngine]
