@@ -20,7 +20,7 @@ public sealed class TrainCommandTests : IDisposable
                 image.Save(At("data", $"clip{clip}", $"{frame}.png"));
             }
         }
-        _narrow = ["--size", "64", "--channels", "12,10,8,6,4", "--code", "24", "--directions", "5", "--batch", "2", "--seed", "3"];
+        _narrow = ["--size", "64", "--channels", "12,8,8,4,4", "--code", "24", "--directions", "5", "--batch", "2", "--seed", "3"];
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

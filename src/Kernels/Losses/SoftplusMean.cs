@@ -28,8 +28,8 @@ internal struct SoftplusMeanArguments
 
 /// <summary>
 /// Scale * sum over passes of mean softplus(s x), s = +1 or -1: dx = Scale / images * s sigmoid(s x).
-/// softplus(x) = max(x, 0) + log1p(e^-|x|), which neither overflows nor loses what is small: its relative error is that of the exponential, below 2^-20 for every x. A warp; nothing
-/// bounds it but the launch.
+/// softplus(x) = max(x, 0) + log1p(e^-|x|), which neither overflows nor loses what is small: its relative error is that of the exponential,
+/// below 2^-20 for every x. A warp; nothing bounds it but the launch.
 /// </summary>
 internal static class SoftplusMean
 {

@@ -8,7 +8,7 @@ using Lia.Weights;
 namespace Lia.Training.Verification;
 
 /// <summary>Reproduces the reference files of gradients on a GPU: of building blocks, and of whole training steps.</summary>
-public static class GradientVerification
+internal static class GradientVerification
 {
     /// <summary>Whether a reference file is of gradients.</summary>
     public static bool IsOf(ITensorSource golden)
