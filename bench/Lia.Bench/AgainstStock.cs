@@ -136,6 +136,7 @@ internal sealed class StockPair(KernelCase mine, KernelLoader ours, KernelCase t
 
         static double[] Once(KernelLaunch launch, KernelCase read)
         {
+            read.Reset?.Invoke();
             launch.Enqueue(launch.Loader.Accelerator.DefaultStream);
             return read.Read();
         }

@@ -16,7 +16,9 @@ namespace Lia.Bench;
 /// <param name="IsConvolution">Whether it is a convolution of many channels.</param>
 /// <param name="Bind">Binds it by a loader's compiler to the same arrays.</param>
 /// <param name="Read">What it wrote.</param>
-internal sealed record KernelCase(string Kernel, bool IsConvolution, Func<KernelLoader, KernelLaunch> Bind, Func<double[]> Read);
+/// <param name="Reset">Puts back what a launch changes that it also reads, as where it adds to what is there; null for nothing.</param>
+internal sealed record KernelCase(
+    string Kernel, bool IsConvolution, Func<KernelLoader, KernelLaunch> Bind, Func<double[]> Read, Action? Reset);
 
 /// <summary>Every instance of every kernel of the network and of its training in float32, once, on arrays of their own.</summary>
 internal sealed partial class ExactKernelCases : IDisposable
@@ -46,6 +48,10 @@ internal sealed partial class ExactKernelCases : IDisposable
             Blurred(Of(128, 8) - odd, Of(128, 6), stride: 1);
             Blurred(Of(128, 8) - odd, Of(128, 6), stride: 2);
             Warped(Of(64, 8) - odd, Of(256, 4));
+            WeightGradients(Of(128, 8) - odd, Of(128, 4));
+            LayerGradients(Of(64, 8) - odd, Of(256, 4), Of(4, 2));
+            BlurGradients(Of(128, 8) - odd, Of(128, 6));
+            WarpGradients(Of(64, 8) - odd, Of(256, 4));
         }
         Reduction<VectorAccess>(Of(512, 8));
         Reduction<ScalarAccess>(Of(511, 7));
@@ -55,6 +61,8 @@ internal sealed partial class ExactKernelCases : IDisposable
         Losses(Of(16, 2));
         Perception(Of(32, 2));
         Updates(Of(1 << 24, 1030));
+        StyleGradients(Of(512, 12), Of(16, 2));
+        PictureGradients(Of(128, 4), Of(16, 2));
     }
 
     /// <summary>All of them.</summary>
@@ -237,14 +245,15 @@ internal sealed partial class ExactKernelCases : IDisposable
         Add($"{nameof(PixelConversion)}_{nameof(PixelConversion.Pack)}", loader => PixelConversion.PreparePack(loader, pack), pack.Pixels);
     }
 
-    private void Add<T>(string kernel, Func<KernelLoader, KernelLaunch> bind, ArrayView<T> output, bool isConvolution = false)
+    private void Add<T>(
+        string kernel, Func<KernelLoader, KernelLaunch> bind, ArrayView<T> output, bool isConvolution = false, Action? reset = null)
         where T : unmanaged =>
         _all.Add(new(kernel, isConvolution, bind, () =>
         {
             T[] values = new T[output.Length];
             output.CopyToCPU(_memory.Accelerator.DefaultStream, values);
             return Array.ConvertAll(values, static value => Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture));
-        }));
+        }, reset));
 
     private static string Access(int channels) => channels % 4 == 0 ? nameof(VectorAccess) : nameof(ScalarAccess);
 

@@ -30,7 +30,7 @@ internal struct OperandScaleArguments
 /// </summary>
 internal static class OperandScale
 {
-    /// <summary>Elements of the partial results.</summary>
+    /// <summary>Elements of the partial results at most.</summary>
     public const int PartialsLength = 1024;
 
     private const int Threads = 256, Warps = Threads / 32;
@@ -40,19 +40,25 @@ internal static class OperandScale
     /// <param name="map">Any number of elements.</param>
     /// <param name="partials"><see cref="PartialsLength"/> elements.</param>
     /// <param name="scale">Two elements: the power of two, and 1 over it.</param>
-    public static KernelLaunch[] Prepare(KernelLoader loader, ArrayView<float> map, ArrayView<int> partials, ArrayView<float> scale) =>
-    [
-        KernelLaunch.Create(loader, RunMagnitude, new KernelConfig(new Index1D(PartialsLength), new Index1D(Threads)),
-            new LargestMagnitudeArguments { Map = map, Partials = partials, Length = checked((int)map.Length) },
-            bytes: sizeof(float) * (double)map.Length),
-        KernelLaunch.Create(loader, Run, new KernelConfig(new Index1D(1), new Index1D(Threads)),
-            new OperandScaleArguments { Partials = partials, Scale = scale }),
-    ];
+    public static KernelLaunch[] Prepare(KernelLoader loader, ArrayView<float> map, ArrayView<int> partials, ArrayView<float> scale)
+    {
+        // A small map has no work for all of them.
+        int blocks = (int)Math.Clamp((map.Length / 4 + Threads - 1) / Threads, 1, PartialsLength);
+        partials = partials.SubView(0, blocks);
+        return
+        [
+            KernelLaunch.Create(loader, RunMagnitude, new KernelConfig(new Index1D(blocks), new Index1D(Threads)),
+                new LargestMagnitudeArguments { Map = map, Partials = partials, Length = checked((int)map.Length) },
+                bytes: sizeof(float) * (double)map.Length),
+            KernelLaunch.Create(loader, Run, new KernelConfig(new Index1D(1), new Index1D(Threads)),
+                new OperandScaleArguments { Partials = partials, Scale = scale }),
+        ];
+    }
 
     [LaunchBounds(Threads)]
     public static void RunMagnitude(LargestMagnitudeArguments a)
     {
-        int largest = 0, quads = a.Length >> 2, step = PartialsLength * Threads;
+        int largest = 0, quads = a.Length >> 2, step = Grid.DimX * Threads;
         for (int quad = Grid.IdxX * Threads + Group.IdxX; quad < quads; quad += step)
         {
             Float4 value = a.Map.Cast<Float4>()[quad];
@@ -69,7 +75,7 @@ internal static class OperandScale
     public static void Run(OperandScaleArguments a)
     {
         int largest = 0;
-        for (int i = Group.IdxX; i < PartialsLength; i += Threads) largest = IntrinsicMath.Max(largest, a.Partials[i]);
+        for (int i = Group.IdxX; i < a.Partials.IntLength; i += Threads) largest = IntrinsicMath.Max(largest, a.Partials[i]);
         largest = OfBlock(largest);
         if (Group.IdxX == 0)
         {

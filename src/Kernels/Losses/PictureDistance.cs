@@ -71,8 +71,10 @@ internal static class PictureDistance
         (int)Math.Min(MostBlocks, ((long)planes * height * width + 32 * Warps - 1) / (32 * Warps));
 
     /// <summary>The launches, in their order.</summary>
+    /// <exception cref="ArgumentException">A level below, and extents that are not even.</exception>
     public static KernelLaunch[] Prepare(KernelLoader loader, PictureDistanceArguments arguments)
     {
+        if (arguments.Coarser.Length != 0) CheckEven(arguments.Height, arguments.Width);
         int blocks = PartialsLength(arguments.Planes, arguments.Height, arguments.Width);
         arguments.Partials = arguments.Partials.SubView(0, blocks);
         return
@@ -84,9 +86,14 @@ internal static class PictureDistance
     }
 
     /// <summary>Means over 2x2 pixels: the next level.</summary>
-    public static KernelLaunch PreparePool(KernelLoader loader, AveragePoolArguments arguments) =>
-        KernelLaunch.Create(loader, Pool, KernelLaunch.Linear((long)arguments.Planes * (arguments.Height / 2) * (arguments.Width / 2)),
-            arguments, bytes: 5.0 / 4 * sizeof(float) * arguments.Planes * arguments.Height * arguments.Width);
+    /// <exception cref="ArgumentException">Extents that are not even.</exception>
+    public static KernelLaunch PreparePool(KernelLoader loader, AveragePoolArguments arguments)
+    {
+        CheckEven(arguments.Height, arguments.Width);
+        return KernelLaunch.Create(
+            loader, Pool, KernelLaunch.Linear((long)arguments.Planes * (arguments.Height / 2) * (arguments.Width / 2)), arguments,
+            bytes: 5.0 / 4 * sizeof(float) * arguments.Planes * arguments.Height * arguments.Width);
+    }
 
     public static void Pool(AveragePoolArguments a)
     {
@@ -142,6 +149,13 @@ internal static class PictureDistance
         }
         sum = BlockSum.Of(sum, shared, Warps);
         if (Group.IdxX == 0) a.Partials[Grid.IdxX] = sum;
+    }
+
+    // The last row of an odd number would have no place in the level below, and read another plane's.
+    private static void CheckEven(int height, int width)
+    {
+        if (((height | width) & 1) != 0)
+            throw new ArgumentException($"a level below halves even extents, not {height} x {width}", nameof(height));
     }
 
     private static float Difference(PictureDistanceArguments a, int index) => a.Values[index] - a.Targets[index];
