@@ -10,7 +10,8 @@ namespace Lia.Package.Tests;
 public class PackageTests(Packages packages) : IClassFixture<Packages>
 {
     /// <summary>Those of the library's package; the kernel compiler is a package of its own.</summary>
-    private static readonly string[] Assemblies = ["Lia.Animation", "Lia.Kernels", "Lia.Media", "Lia.Native", "Lia.Network", "Lia.Weights"];
+    private static readonly string[] Assemblies = ["Lia.Animation", "Lia.Kernels", "Lia.Media", "Lia.Native", "Lia.Network", "Lia.Training",
+        "Lia.Weights"];
 
     private static string Demo => Path.Combine(Packages.Root, "models", "demo.safetensors");
 

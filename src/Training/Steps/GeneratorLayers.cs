@@ -35,6 +35,9 @@ internal sealed record GeneratorOperands(ArrayView<float> Pictures, ArrayView<fl
 /// </summary>
 internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
 {
+    /// <summary>What the official program adds to the direction matrix.</summary>
+    public const float MotionBasisOffset = 1e-8f;
+
     private readonly LiaGraph _graph;
     private readonly GeneratorOperands _operands;
     private ArrayView<float> _styles, _styleGradients, _demodulations, _squares, _codes, _codeGradients;
@@ -50,14 +53,14 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
     /// <summary>The latents [pair, style]: set, or made by <see cref="Displace"/>.</summary>
     public ArrayView<float> Latents { get; set; }
 
+    /// <summary>The loss' gradient by them, once the walk back has reached them.</summary>
+    public ArrayView<float> LatentGradients { get; private set; }
+
     /// <summary>Receives the warped feature of a level that is looked at alone; empty in training, where nothing reads it.</summary>
     public ArrayView<float> Warped { get; init; }
 
     /// <summary>The gradient by that.</summary>
     public ArrayView<float> WarpedGradient { get; init; }
-
-    /// <summary>The loss' gradient by them, once the walk back has reached them.</summary>
-    public ArrayView<float> LatentGradients { get; private set; }
 
     private int Pairs => _operands.Pairs;
 
@@ -539,9 +542,6 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
             }));
         if (!isInPlace) Tape.Release(inner.View);
     }
-
-    /// <summary>What the official program adds to the direction matrix.</summary>
-    public const float MotionBasisOffset = 1e-8f;
 
     private Epilogue Activated(ModulatedConvolutionLayer layer, string? bias) => new()
     {
