@@ -35,7 +35,7 @@ internal static class TrainingSteps
         {
             long free = loader.MemoryInfo.Free, start = Stopwatch.GetTimestamp();
             using TrainingStep step = new(loader, new(architecture, pairs, IsExact: precision != CudaPrecision.Fast), new(1), vgg);
-            StepRates rates = new(0.002f, 0.002f);
+            StepRates rates = StepRates.Of(0.002, 0.002);
             for (int i = 0; i < 3; i++) step.Run(batch, rates);
             double ready = Stopwatch.GetElapsedTime(start).TotalSeconds;
             double[] times = [.. Enumerable.Range(0, runs).Select(_ =>

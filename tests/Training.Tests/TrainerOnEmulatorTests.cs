@@ -41,6 +41,8 @@ public sealed class TrainerOnEmulatorTests : IDisposable
         Assert.Equal([1L, 2L], told.Select(progress => progress.Step));
         Assert.All(told, progress => Assert.True(progress.Losses.Perceptual > 0 && double.IsFinite(progress.Losses.Discriminator)));
         Assert.True(File.Exists(_work.At("run", "sheets", "000000002.png")));
+        // The first step of Adam is as long as its rate, whatever the gradient: the recipe's 0.002, and 4/5 of it.
+        Assert.Equal(0.0016, steps.Longest, 1e-6);
 
         using ITensorSource model = Checkpoint.Open(summary.Model);
         using CpuExecutor executor = new(model, ModelArchitecture.Infer(model));
@@ -73,6 +75,9 @@ public sealed class TrainerOnEmulatorTests : IDisposable
         /// <summary>What the step made of the pictures, when it ended.</summary>
         public float[]? Shown { get; private set; }
 
+        /// <summary>How far the first step moved a weight of some layer, at most.</summary>
+        public double Longest { get; private set; }
+
         public void Demand(int? gpu)
         {
         }
@@ -88,7 +93,13 @@ public sealed class TrainerOnEmulatorTests : IDisposable
 
             public IReadOnlyList<TensorInfo> State => step.State;
 
-            public StepLosses Run(TrainingBatch batch, StepRates rates) => step.Run(batch, rates);
+            public StepLosses Run(TrainingBatch batch, StepRates rates)
+            {
+                float[] before = Weights();
+                StepLosses losses = step.Run(batch, rates);
+                if (owner.Longest == 0) owner.Longest = Weights().Zip(before, (now, then) => Math.Abs((double)now - then)).Max();
+                return losses;
+            }
 
             public string? FindNotFinite() => step.FindNotFinite();
 
@@ -97,6 +108,13 @@ public sealed class TrainerOnEmulatorTests : IDisposable
             public void WriteState(string name, ReadOnlySpan<float> values) => step.WriteState(name, values);
 
             public float[] Reconstruct(ReadOnlySpan<float> sources, ReadOnlySpan<float> drivings) => step.Reconstruct(sources, drivings);
+
+            private float[] Weights()
+            {
+                float[] values = new float[4 * 4 * 9];
+                step.ReadState("generator.dec.conv1.conv.weight", values);
+                return values;
+            }
 
             public void Dispose()
             {

@@ -32,7 +32,7 @@ public class TrainingStepStateTests
         {
             bool isGenerator = name.StartsWith("generator.", StringComparison.Ordinal);
             // The first step without momentum: v = (1 - b) g^2, corrected by 1 - b.
-            double rate = isGenerator ? Rates.Generator * 4.0 / 5 : Rates.Discriminator * 16.0 / 17;
+            double rate = isGenerator ? Rates.Generator : Rates.Discriminator;
             for (int i = 0; i < gradient.Length; i++)
             {
                 double expected = before[name][i] - rate * gradient[i] / (Math.Abs(gradient[i]) + 1e-8);

@@ -55,7 +55,7 @@ internal sealed class HeldOut
     public RgbImage Sheet(ITrainingStep step)
     {
         const int Scale = 1, Line = DotFont.Height * Scale + 2 * Margin;
-        string[] labels = ["source", "target", "reconstruction", "swapped"];
+        string[] labels = ["source", "target", "result", "swapped"];
         RgbImage sheet = new(labels.Length * _size, Line + _shown.Length * _size);
         sheet.Pixels.AsSpan().Fill(255);
         for (int column = 0; column < labels.Length; column++)

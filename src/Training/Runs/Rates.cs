@@ -5,15 +5,11 @@ namespace Lia.Training.Runs;
 /// <summary>The rates of each step.</summary>
 internal static class Rates
 {
-    /// <summary>Adam's steps are shorter by these, the recipe's allowance for regularization that is done now and then.</summary>
-    private const double GeneratorRatio = 4 / 5.0, DiscriminatorRatio = 16 / 17.0;
-
     /// <summary>Adam's step sizes in a step.</summary>
     public static StepRates At(TrainerOptions options, long step)
     {
         double part = Part(options, step);
-        return new((float)(options.Rate * GeneratorRatio * part),
-            (float)((options.DiscriminatorRate ?? options.Rate) * DiscriminatorRatio * part));
+        return StepRates.Of(options.Rate * part, (options.DiscriminatorRate ?? options.Rate) * part);
     }
 
     /// <summary>Which part of the full rates is taken.</summary>

@@ -3,9 +3,20 @@ using Lia.Weights;
 namespace Lia.Training.Steps;
 
 /// <summary>The rates of a step.</summary>
-/// <param name="Generator">The generator's; Adam has 4/5 of it.</param>
-/// <param name="Discriminator">The discriminator's; Adam has 16/17 of it.</param>
-internal readonly record struct StepRates(float Generator, float Discriminator);
+/// <param name="Generator">Adam's step size for the generator: a rate times <see cref="GeneratorRatio"/>.</param>
+/// <param name="Discriminator">Adam's step size for the discriminator: a rate times <see cref="DiscriminatorRatio"/>.</param>
+internal readonly record struct StepRates(float Generator, float Discriminator)
+{
+    /// <summary>
+    /// What the recipe multiplies a rate by, and raises Adam's second beta to: an allowance for regularization that is done now and then,
+    /// which LIA leaves out.
+    /// </summary>
+    public const double GeneratorRatio = 4 / 5.0, DiscriminatorRatio = 16 / 17.0;
+
+    /// <summary>Adam's step sizes of rates.</summary>
+    public static StepRates Of(double generator, double discriminator) =>
+        new((float)(generator * GeneratorRatio), (float)(discriminator * DiscriminatorRatio));
+}
 
 /// <summary>What a step came to, before its update.</summary>
 /// <param name="Perceptual">P, ten times the distance of features, over all scales and layers.</param>

@@ -29,9 +29,8 @@ namespace Lia.Training.Steps;
 /// </summary>
 internal sealed partial class TrainingStep : ITrainingStep
 {
-    // Adam without momentum; the recipe has its rate and its second beta to the power of the ratios of lazy regularization, whose
-    // regularization LIA leaves out.
-    private const double Epsilon = 1e-8, Beta2 = 0.99, GeneratorRatio = 4 / 5.0, DiscriminatorRatio = 16 / 17.0;
+    // Adam without momentum.
+    private const double Epsilon = 1e-8, Beta2 = 0.99;
     private const int ScoreSlots = 32, L1Slot = 28, AdversarialSlot = 29, DiscriminatorSlot = 30;
 
     private readonly KernelLoader _loader;
@@ -159,9 +158,9 @@ internal sealed partial class TrainingStep : ITrainingStep
         if (_settings.HasWeights) _weights.CopyFromCPU(_stream, batch.Weights!);
         _steps++;
         _generatorRates.CopyFromCPU(_stream,
-            [AdamRates.Of(rates.Generator * GeneratorRatio, 0, Math.Pow(Beta2, GeneratorRatio), Epsilon, _steps)]);
+            [AdamRates.Of(rates.Generator, 0, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
         _discriminatorRates.CopyFromCPU(_stream,
-            [AdamRates.Of(rates.Discriminator * DiscriminatorRatio, 0, Math.Pow(Beta2, DiscriminatorRatio), Epsilon, _steps)]);
+            [AdamRates.Of(rates.Discriminator, 0, Math.Pow(Beta2, StepRates.DiscriminatorRatio), Epsilon, _steps)]);
         // Short at first, so that the average does not remember the beginning.
         _averageShare.CopyFromCPU(_stream, [(float)Math.Max(1 - _settings.Average, Math.Pow(_steps, -0.8))]);
         _step.Enqueue(_stream);

@@ -63,7 +63,7 @@ internal sealed class StepVerification
             (ulong)Number("discriminator.seed"));
         using SyntheticTensors vgg = MakeVgg();
         StepSettings settings = new(architecture, pairs, IsExact: !_isFast);
-        StepRates rates = new((float)Number("lr"), (float)Number("lr"));
+        StepRates rates = StepRates.Of(Number("lr"), Number("lr"));
         TrainingBatch batch = new(pairs, size);
         ReadPictures("source.u8", batch.Sources, size);
         ReadPictures("target.u8", batch.Targets, size);
