@@ -131,6 +131,6 @@ internal static class L1
     private static Float4 Rectify(Float4 gradient, Float4 value) => new(
         value.X > 0f ? gradient.X : 0f, value.Y > 0f ? gradient.Y : 0f, value.Z > 0f ? gradient.Z : 0f, value.W > 0f ? gradient.W : 0f);
 
-    // Zero of zero, and no number of no number.
-    private static float Sign(float value) => value > 0f ? 1f : value < 0f ? -1f : value;
+    /// <summary>-1, 0 or 1: zero of zero, and no number of no number.</summary>
+    public static float Sign(float value) => value > 0f ? 1f : value < 0f ? -1f : value;
 }

@@ -122,7 +122,7 @@ internal static class PictureDistance
             int weights = plane / 3 * pixels + inPlane;
             float difference = a.Values[index] - a.Targets[index];
             float weight = Weight(a, weights);
-            float pixel = pixelFactor * weight, gradient = pixel * Sign(difference);
+            float pixel = pixelFactor * weight, gradient = pixel * L1.Sign(difference);
             sum += pixel * XMath.Abs(difference);
             // This pixel as the lower right one of its derivatives, then as the other one of its neighbors'.
             if (row > 0 && column > 0)
@@ -130,15 +130,15 @@ internal static class PictureDistance
                 float dx = difference - Difference(a, index - 1), dy = difference - Difference(a, index - a.Width);
                 float diagonal = difference - Difference(a, index - a.Width - 1), edge = edgeFactor * weight;
                 sum += edge * (XMath.Abs(dx) + XMath.Abs(dy) + DiagonalWeight * XMath.Abs(diagonal));
-                gradient += edge * (Sign(dx) + Sign(dy) + DiagonalWeight * Sign(diagonal));
+                gradient += edge * (L1.Sign(dx) + L1.Sign(dy) + DiagonalWeight * L1.Sign(diagonal));
             }
             if (row > 0 && column + 1 < a.Width)
-                gradient -= edgeFactor * Weight(a, weights + 1) * Sign(Difference(a, index + 1) - difference);
+                gradient -= edgeFactor * Weight(a, weights + 1) * L1.Sign(Difference(a, index + 1) - difference);
             if (column > 0 && row + 1 < a.Height)
-                gradient -= edgeFactor * Weight(a, weights + a.Width) * Sign(Difference(a, index + a.Width) - difference);
+                gradient -= edgeFactor * Weight(a, weights + a.Width) * L1.Sign(Difference(a, index + a.Width) - difference);
             if (row + 1 < a.Height && column + 1 < a.Width)
                 gradient -= edgeFactor * DiagonalWeight * Weight(a, weights + a.Width + 1)
-                    * Sign(Difference(a, index + a.Width + 1) - difference);
+                    * L1.Sign(Difference(a, index + a.Width + 1) - difference);
             if (a.Coarser.Length != 0)
             {
                 int coarse = (plane * (a.Height / 2) + row / 2) * (a.Width / 2) + column / 2;
@@ -166,7 +166,4 @@ internal static class PictureDistance
         if (a.Weights.Length != 0) weight = a.Weights[index];
         return weight;
     }
-
-    // Zero of zero, and no number of no number.
-    private static float Sign(float value) => value > 0f ? 1f : value < 0f ? -1f : value;
 }

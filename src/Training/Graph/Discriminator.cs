@@ -17,9 +17,6 @@ namespace Lia.Training.Graph;
 internal sealed record Discriminator(
     ConvolutionLayer First, ImmutableArray<ResBlock> Blocks, ConvolutionLayer Last, ConvolutionLayer Hidden, ConvolutionLayer Score)
 {
-    /// <summary>Pictures of a group of the minibatch deviation.</summary>
-    public const int GroupSize = 4;
-
     public static Discriminator Create(ModelArchitecture architecture)
     {
         int size = architecture.Size, head = architecture.ChannelsAt(4);

@@ -21,9 +21,6 @@ internal sealed record VggLayer(int Index, int Inputs, int Outputs, bool IsPoole
 /// <summary>The perceptual network, VGG19 up to relu5_1. Its weights are the user's to supply; nothing here learns.</summary>
 internal static class Vgg
 {
-    /// <summary>What a feature's distance counts.</summary>
-    public const float Weight = 10;
-
     /// <summary>Least side of a picture: four poolings leave one pixel.</summary>
     public const int LeastSize = 16;
 

@@ -24,7 +24,6 @@ internal sealed class InitialParameters(ulong seed, ITensorSource? generator = n
         if (source?.Tensors.ContainsKey(name) == true) source.CopyTo(name, values);
         else if (name.EndsWith(".modulation.bias", StringComparison.Ordinal)) values.Fill(1);
         else if (name.EndsWith(".bias", StringComparison.Ordinal)) values.Clear();
-        else if (ModelArchitecture.IsFirKernel(name)) ModelArchitecture.FirKernel(name).CopyTo(values);
         else Normal($"{network}.{name}", values);
     }
 

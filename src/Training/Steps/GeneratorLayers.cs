@@ -185,7 +185,7 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         Latents = Tape.Reserve(Pairs * Style);
         Tape.Add("latent", LinearKernel.PrepareScaled(Loader, new()
         {
-            Layer = Layer(basis, default, alpha, Motion, Latents, Style, Pairs),
+            Layer = LinearRows.Dense(basis, default, alpha, Motion, Latents, Style, Pairs),
             Addend = _code!.Value.View.SubView(0, Pairs * Style),
             Scale = 1,
         }));
@@ -571,32 +571,12 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
     private KernelLaunch Linear(ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs,
         ArrayView<float> output, int outputs, int frames) => LinearKernel.PrepareScaled(Loader, new()
         {
-            Layer = Layer(matrix, bias, input, inputs, output, outputs, frames),
+            Layer = LinearRows.Dense(matrix, bias, input, inputs, output, outputs, frames),
             Scale = TrainedConvolution.Equalised(inputs, 1),
             BiasScale = 1,
         });
 
-    private static LinearArguments Layer(ArrayView<float> matrix, ArrayView<float> bias, ArrayView<float> input, int inputs,
-        ArrayView<float> output, int outputs, int frames) => new()
-        {
-            Input = input,
-            Weights = matrix,
-            Bias = bias,
-            Output = output,
-            Frames = frames,
-            Inputs = inputs,
-            Outputs = outputs,
-            InputStride = inputs,
-        };
-
-    // Rows without gaps.
     private void LinearBack(string name, LinearGradientArguments layer) =>
         Tape.AddWith(name, LinearGradient.WorkspaceLength(layer.Frames, layer.Inputs, layer.Outputs), room =>
-            LinearGradient.Prepare(Loader, layer with
-            {
-                Workspace = room,
-                InputStride = layer.Inputs,
-                OutputGradientStride = layer.Outputs,
-                InputGradientStride = layer.Inputs,
-            }));
+            LinearGradient.Prepare(Loader, LinearRows.Dense(layer) with { Workspace = room }));
 }

@@ -14,9 +14,6 @@ internal sealed class NetworkParameters(KernelLoader loader, ParameterBank bank)
 
     public ParameterBank Bank => bank;
 
-    /// <summary>The packed convolutions by the names of their weights.</summary>
-    public IReadOnlyDictionary<string, TrainedConvolution> Convolutions => _convolutions;
-
     public TrainedConvolution Convolution(string weight) => _convolutions[weight];
 
     /// <summary>The values of all parameters that are computed with.</summary>

@@ -72,7 +72,7 @@ internal sealed class VggLayers(Tape tape, NetworkParameters parameters, Immutab
     /// <param name="frames">Pictures.</param>
     /// <param name="size">Their side.</param>
     /// <param name="wanted">The features that they should have; released here.</param>
-    /// <param name="values">Receives the distance of each compared layer, <see cref="Vgg.Weight"/> times the mean.</param>
+    /// <param name="values">Receives the distance of each compared layer, <see cref="FeatureDistance"/>.</param>
     /// <param name="gradient">What the gradient by the pictures is added to.</param>
     public void Judge(ArrayView<float> planes, int frames, int size, IReadOnlyList<ActivationMap> wanted, ArrayView<float> values,
         ArrayView<float> gradient)

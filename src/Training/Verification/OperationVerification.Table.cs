@@ -80,21 +80,11 @@ internal sealed partial class OperationVerification
         float scale = TrainedConvolution.Equalised(inputs, 1);
         Run(LinearKernel.PrepareScaled(_loader, new()
         {
-            Layer = new()
-            {
-                Input = x,
-                Weights = parameters.Value("weight"),
-                Bias = parameters.Value("bias"),
-                Output = y,
-                Frames = frames,
-                Inputs = inputs,
-                Outputs = outputs,
-                InputStride = inputs,
-            },
+            Layer = LinearRows.Dense(parameters.Value("weight"), parameters.Value("bias"), x, inputs, y, outputs, frames),
             Scale = scale,
             BiasScale = 1,
         }));
-        Run(LinearGradient.Prepare(_loader, new()
+        Run(LinearGradient.Prepare(_loader, LinearRows.Dense(new LinearGradientArguments
         {
             Input = x,
             OutputGradient = Upload(Read("ct0")),
@@ -106,12 +96,9 @@ internal sealed partial class OperationVerification
             Frames = frames,
             Inputs = inputs,
             Outputs = outputs,
-            InputStride = inputs,
-            OutputGradientStride = outputs,
-            InputGradientStride = inputs,
             Scale = scale,
             BiasScale = 1,
-        }));
+        })));
         Compare("out0", Download(y));
         Compare("grad.in0", Download(dx));
         CompareParameters(parameters);
@@ -139,19 +126,10 @@ internal sealed partial class OperationVerification
             Offset = GeneratorLayers.MotionBasisOffset,
         }), LinearKernel.PrepareScaled(_loader, new()
         {
-            Layer = new()
-            {
-                Input = alpha,
-                Weights = basis,
-                Output = y,
-                Frames = frames,
-                Inputs = columns,
-                Outputs = rows,
-                InputStride = columns,
-            },
+            Layer = LinearRows.Dense(basis, default, alpha, columns, y, rows, frames),
             Scale = 1,
         }));
-        Run(LinearGradient.Prepare(_loader, new()
+        Run(LinearGradient.Prepare(_loader, LinearRows.Dense(new LinearGradientArguments
         {
             Input = alpha,
             OutputGradient = Upload(Read("ct0")),
@@ -162,11 +140,8 @@ internal sealed partial class OperationVerification
             Frames = frames,
             Inputs = columns,
             Outputs = rows,
-            InputStride = columns,
-            OutputGradientStride = rows,
-            InputGradientStride = columns,
             Scale = 1,
-        }));
+        })));
         Run(QrGradient.Prepare(_loader, new()
         {
             Input = parameters.Value("weight"),
@@ -261,8 +236,8 @@ internal sealed partial class OperationVerification
             Channels = x.Channels,
         };
         Run(MaxPool.Prepare(_loader, arguments), MaxPool.PrepareGradient(_loader, arguments));
-        Compare("out0", ToPlanar(Download(y.View), y));
-        Compare("grad.in0", ToPlanar(Download(gradient), x));
+        Compare("out0", y.Read(_stream));
+        Compare("grad.in0", (x with { View = gradient }).Read(_stream));
     }
 
     // The way back alone: forward it is a part of ToFlow.

@@ -148,7 +148,7 @@ internal sealed partial class OperationVerification : IDisposable
             layers.BeginBack();
             return [null, end.Blended!, end.Flow];
         });
-        Compare("out0", ToPlanar(Download(warped), input.Value));
+        Compare("out0", (input.Value with { View = warped }).Read(_stream));
         CompareInput("in0", input);
         Compare("grad.in1", Download(layers!.LatentGradients));
         CompareInput("in2", feature);
@@ -173,8 +173,7 @@ internal sealed partial class OperationVerification : IDisposable
         for (int i = 0; i < outputs.Length; i++)
         {
             if (outputs[i] is not { } output) continue;
-            float[] values = Download(results[i]);
-            Compare($"out{i}", output.Value.IsPlanar ? values : ToPlanar(values, output.Value));
+            Compare($"out{i}", (output.Value with { View = results[i] }).Read(_stream));
         }
 
         TrainedMap?[] Build(ArenaLayout arena)
@@ -224,8 +223,7 @@ internal sealed partial class OperationVerification : IDisposable
 
     private float[] Laid(string name, ActivationMap like) => like.IsPlanar ? Read(name) : ToChannels(Read(name), Shape(name));
 
-    private void CompareInput(string name, TrainedMap input) => Compare($"grad.{name}", input.Value.IsPlanar
-        ? Download(input.Gradient!.View) : ToPlanar(Download(input.Gradient!.View), input.Value));
+    private void CompareInput(string name, TrainedMap input) => Compare($"grad.{name}", input.Gradient!.Read(_stream));
 
     private void CompareParameters(NetworkParameters parameters)
     {
@@ -237,13 +235,8 @@ internal sealed partial class OperationVerification : IDisposable
     private void Compare(string name, float[] values)
     {
         float[] expected = Read(name);
-        double difference = 0, norm = 0;
-        for (int i = 0; i < expected.Length && i < values.Length; i++)
-        {
-            difference += Math.Pow((double)values[i] - expected[i], 2);
-            norm += Math.Pow(expected[i], 2);
-        }
-        double error = values.Length == expected.Length ? Math.Sqrt(difference / norm) : double.PositiveInfinity;
+        double error = values.Length == expected.Length ? GoldenVerification.RelativeError(values, expected)
+            : double.PositiveInfinity;
         _rows.Add(new($"{_name}.{name}", error, _arithmetic == ConvolutionArithmetic.Half ? FastTolerance : Tolerance));
     }
 
@@ -263,20 +256,15 @@ internal sealed partial class OperationVerification : IDisposable
     private TensorInfo Find(string name) => _golden.Tensors.TryGetValue($"{_name}.{name}", out TensorInfo? tensor) ? tensor
         : throw new WeightsException($"{_golden.Name}: no tensor '{_name}.{name}': not a reference file of training");
 
-    private static float[] ToChannels(float[] planar, int[] shape) =>
-        Reorder(planar, shape[0], shape[1], shape[2] * shape[3]);
-
-    private static float[] ToPlanar(float[] channels, ActivationMap map) =>
-        Reorder(channels, map.Frames, map.Height * map.Width, map.Channels);
-
-    // [frame, a, b] to [frame, b, a].
-    private static float[] Reorder(float[] values, int frames, int a, int b)
+    // [frame, channel, pixel] to [frame, pixel, channel].
+    private static float[] ToChannels(float[] planar, int[] shape)
     {
-        float[] result = new float[values.Length];
-        for (int i = 0; i < values.Length; i++)
+        (int channels, int pixels) = (shape[1], shape[2] * shape[3]);
+        float[] result = new float[planar.Length];
+        for (int i = 0; i < planar.Length; i++)
         {
-            int frame = i / (a * b), rest = i % (a * b);
-            result[frame * a * b + rest % b * a + rest / b] = values[i];
+            int frame = i / (channels * pixels), rest = i % (channels * pixels);
+            result[frame * channels * pixels + rest % pixels * channels + rest / pixels] = planar[i];
         }
         return result;
     }
