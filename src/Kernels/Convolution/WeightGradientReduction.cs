@@ -22,6 +22,9 @@ internal struct WeightGradientReductionArguments
     /// <summary>What the terms of the sums were multiplied by, and 1 over it; empty for 1.</summary>
     public ArrayView<float> OperandScale;
 
+    /// <summary>The same of the other operand.</summary>
+    public ArrayView<float> SecondScale;
+
     /// <summary>1: adds to the gradient that is there.</summary>
     public int Accumulates;
 }
@@ -71,6 +74,7 @@ internal static class WeightGradientReduction
             for (int i = 1; i < Warps; i++) total += shared[i * Lanes + lane];
             int at = baseChannel * a.BaseStride + shiftedChannel * a.ShiftedStride + tap;
             if (a.OperandScale.Length != 0) total *= a.OperandScale[1];
+            if (a.SecondScale.Length != 0) total *= a.SecondScale[1];
             a.Gradient[at] = total * a.Scale + (a.Accumulates != 0 ? a.Gradient[at] : 0f);
         }
     }

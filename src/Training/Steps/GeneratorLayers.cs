@@ -310,8 +310,7 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
         ActivationMap x = input.Value;
         TrainedMap output = new(Tape.Reserve(Pairs, x.Height, x.Width, layer.Outputs));
-        ConvolveTo(layer.Name, convolution.Forward, convolution.Shape(Pairs, x.Height, x.Width), x, output.Value, Activated(layer, bias),
-            StyleOf(layer), Styles.StyleLength);
+        ConvolveTo(layer.Name, convolution, x, output.Value, Activated(layer, bias), StyleOf(layer), Styles.StyleLength);
         Tape.Push(() =>
         {
             (ArrayView<float> sums, ArrayView<float> products) = ActivatedBack(layer, bias, output);
@@ -333,8 +332,7 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
         ActivationMap x = input.Value;
         ActivationMap wide = Tape.Reserve(Pairs, 2 * x.Height + 1, 2 * x.Width + 1, layer.Outputs);
-        ConvolveTo(layer.Name, convolution.Forward, convolution.Shape(Pairs, x.Height, x.Width), x, wide, default, StyleOf(layer),
-            Styles.StyleLength);
+        ConvolveTo(layer.Name, convolution, x, wide, default, StyleOf(layer), Styles.StyleLength);
         TrainedMap output = new(Tape.Reserve(Pairs, 2 * x.Height, 2 * x.Width, layer.Outputs));
         Tape.Add(layer.Name, BlurTo(wide, output.Value, padding: 1, LiaGraph.UpsamplingFirGain, epilogue: Activated(layer, bias)));
         Tape.Release(wide.View);
@@ -492,8 +490,8 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         string name = $"{modulated.Name}, back";
         TrainedConvolution convolution = Parameters.Convolution(modulated.Weight);
         ArrayView<float> style = StyleOf(modulated), styleGradient = _styleGradients.SubView(Styles[modulated].Style);
-        ArrayView<float> scale = ScaleOf(name, gradient);
-        WeightBack(name, modulated.Weight, convolution, input.Value, gradient, scale, style, Styles.StyleLength);
+        GradientOperand operand = Operand(name, convolution, gradient);
+        WeightBack(name, modulated.Weight, convolution, input.Value, operand, style, Styles.StyleLength);
         if (modulated.Demodulated) Tape.Add(name, DemodulationGradient.Prepare(Loader, new()
         {
             GradientSums = sums,
@@ -518,9 +516,8 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         Tape.Release(products);
 
         ActivationMap x = input.Value, inner = Tape.Reserve(Pairs, x.Height, x.Width, x.Channels);
-        ConvolveTo(name, convolution.Adjoint!, convolution.AdjointShape(Pairs, gradient.Height, gradient.Width), gradient, inner,
-            epilogue: default, scale: scale);
-        ReleaseScale(scale);
+        DataBackTo(name, convolution, operand, inner);
+        Release(operand);
         bool isShared = x.Frames != Pairs, isFirst = input.Gradient == null, isInPlace = isFirst && !isShared;
         input.Gradient ??= isInPlace ? inner : Tape.ReserveLike(x);
         Tape.AddWith(name, StyleGradient.PartialsLength(Pairs, x.Height * x.Width, x.Channels), room =>

@@ -145,7 +145,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         ConvolutionShape shape = convolution.Shape(x.Frames, x.Height, x.Width);
         TrainedMap output =
             new(tape.Reserve(x.Frames, shape.OutputHeight(layer.Kernel), shape.OutputWidth(layer.Kernel), layer.Outputs));
-        ConvolveTo(layer.Name, convolution.Forward, shape, x, output.Value, new()
+        ConvolveTo(layer.Name, convolution, x, output.Value, new()
         {
             Bias = layer.Bias is { } bias ? parameters.Value(bias) : default,
             Activate = layer.Activated ? 1 : 0,
@@ -183,28 +183,26 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             gradient = inner ?? gradient;
         }
         TrainedConvolution convolution = parameters.Convolution(layer.Weight);
-        ArrayView<float> scale = ScaleOf(name, gradient);
-        WeightBack(name, layer.Weight, convolution, input.Value, gradient, scale);
-        DataBack(name, convolution, gradient, input, scale);
-        ReleaseScale(scale);
+        GradientOperand operand = Operand(name, convolution, gradient);
+        WeightBack(name, layer.Weight, convolution, input.Value, operand);
+        DataBack(name, convolution, operand, input);
+        Release(operand);
     }
 
-    /// <summary>
-    /// The power of two that brings a gradient among the halves, and 1 over it; empty where nothing is rounded to halves. To be given back
-    /// by <see cref="ReleaseScale"/>.
-    /// </summary>
-    protected ArrayView<float> ScaleOf(string name, ActivationMap gradient)
+    /// <summary>A gradient as convolutions read it, to be given back by <see cref="Release(GradientOperand)"/>.</summary>
+    protected GradientOperand Operand(string name, TrainedConvolution convolution, ActivationMap gradient)
     {
-        if (tape.Arithmetic != ConvolutionArithmetic.Half) return default;
-        ArrayView<float> scale = tape.Reserve(2);
-        tape.AddWith(name, OperandScale.PartialsLength, room => OperandScale.Prepare(Loader, gradient.View, room.Cast<int>(), scale));
-        return scale;
+        ArrayView<float> scale = tape.Arithmetic == ConvolutionArithmetic.Half || convolution.IsPacked ? ScaleOf(name, gradient) : default;
+        HalfMap? packed = convolution.Adjoint.Halves is { } weights
+            ? Packed(name, gradient, gradient.Frames, weights.HasPhases, scale) : null;
+        return new(gradient, scale, packed);
     }
 
-    /// <summary>Gives a scale back.</summary>
-    protected void ReleaseScale(ArrayView<float> scale)
+    /// <summary>Gives it back.</summary>
+    protected void Release(GradientOperand operand)
     {
-        if (scale.Length > 0) tape.Release(scale);
+        if (operand.Scale.Length > 0) tape.Release(operand.Scale);
+        if (operand.Packed is { } packed) tape.Release(packed);
     }
 
     /// <summary>The gradient through an activation, and its sums over the pixels.</summary>
@@ -231,15 +229,24 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
     }
 
     /// <summary>The gradient by a weight.</summary>
-    protected void WeightBack(string name, string weight, TrainedConvolution convolution, ActivationMap input, ActivationMap gradient,
-        ArrayView<float> scale, ArrayView<float> style = default, int styleStride = 0)
+    protected void WeightBack(string name, string weight, TrainedConvolution convolution, ActivationMap input, GradientOperand operand,
+        ArrayView<float> style = default, int styleStride = 0)
     {
         if (!Learns) return;
-        ConvolutionWeights forward = convolution.Forward;
+        ActivationMap gradient = operand.Map;
+        if (operand.Packed is { } packed && convolution.Kernel == 3)
+        {
+            PackedMap x = Pack(name, convolution, input, gradient.Frames, style, styleStride);
+            tape.AddWith(name, HalfConvolutionLauncher.GradientWorkspaceLength(x.Map, packed), workspace => tape.IsMeasuring ? []
+                : tape.Packed.PrepareGradient(new(x.Map, packed, operand.Scale, x.Scale, parameters.Gradient(weight),
+                    convolution.Scale * x.Unit), workspace));
+            Release(x);
+            return;
+        }
         ConvolutionShape shape = convolution.Shape(gradient.Frames, input.Height, input.Width);
-        long length = WeightGradient.WorkspaceLength(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape);
+        long length = WeightGradient.WorkspaceLength(Loader, convolution.Outputs, convolution.Inputs, convolution.Kernel, shape);
         tape.AddWith(name, length, workspace =>
-            WeightGradient.Prepare(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape, new()
+            WeightGradient.Prepare(Loader, convolution.Outputs, convolution.Inputs, convolution.Kernel, shape, new()
             {
                 Input = input.View,
                 SharesInput = input.Frames != gradient.Frames,
@@ -250,18 +257,28 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
                 Gradient = parameters.Gradient(weight),
                 Scale = convolution.Scale,
                 Arithmetic = tape.Arithmetic,
-                OperandScale = scale,
+                OperandScale = operand.Scale,
             }));
     }
 
     /// <summary>The gradient by a convolution's input, added to what the input has.</summary>
-    protected void DataBack(
-        string name, TrainedConvolution convolution, ActivationMap gradient, TrainedMap input, ArrayView<float> scale)
+    protected void DataBack(string name, TrainedConvolution convolution, GradientOperand operand, TrainedMap input)
     {
         if (!input.NeedsGradient) return;
+        AddGradient(input, (target, residual) => DataBackTo(name, convolution, operand, target,
+            residual.Length > 0 ? new() { Residual = residual, ResidualGain = 1 } : default));
+    }
+
+    /// <summary>The same to where it is wanted.</summary>
+    protected void DataBackTo(
+        string name, TrainedConvolution convolution, GradientOperand operand, ActivationMap target, Epilogue epilogue = default)
+    {
+        ActivationMap gradient = operand.Map;
         ConvolutionShape shape = convolution.AdjointShape(gradient.Frames, gradient.Height, gradient.Width);
-        AddGradient(input, (target, residual) => ConvolveTo(name, convolution.Adjoint!, shape, gradient, target,
-            residual.Length > 0 ? new() { Residual = residual, ResidualGain = 1 } : default, scale: scale));
+        if (operand.Packed is { } packed)
+            ConvolvePacked(name, convolution.Adjoint.Halves!, packed, target, epilogue, operand.Scale);
+        else
+            ConvolveRows(name, convolution.Adjoint.Rows!, shape, gradient, target, epilogue, scale: operand.Scale);
     }
 
     /// <summary>Has a gradient written, or added to the one that is there.</summary>
@@ -274,8 +291,87 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         write(map.Gradient, isThere ? map.Gradient.View : default);
     }
 
-    /// <summary>A convolution by packed weights.</summary>
-    protected void ConvolveTo(string name, ConvolutionWeights weights, ConvolutionShape shape, ActivationMap input, ActivationMap output,
+    /// <summary>A convolution forward.</summary>
+    protected void ConvolveTo(string name, TrainedConvolution convolution, ActivationMap input, ActivationMap output, Epilogue epilogue,
+        ArrayView<float> style = default, int styleStride = 0)
+    {
+        if (convolution.Forward.Halves is not { } weights)
+        {
+            ConvolveRows(name, convolution.Forward.Rows!, convolution.Shape(output.Frames, input.Height, input.Width), input, output,
+                epilogue, style, styleStride);
+            return;
+        }
+        PackedMap packed = Pack(name, convolution, input, output.Frames, style, styleStride);
+        ConvolvePacked(name, weights, packed.Map, output, epilogue, packed.Scale, packed.Unit);
+        Release(packed);
+    }
+
+    // A convolution's input as it reads it; to be released.
+    private PackedMap Pack(string name, TrainedConvolution convolution, ActivationMap input, int frames, ArrayView<float> style,
+        int styleStride)
+    {
+        bool isExact = tape.Arithmetic != ConvolutionArithmetic.Half;
+        // Styles are multiplied to what was brought close to the largest half.
+        float unit = isExact && style.Length > 0 ? 64 : 1;
+        ArrayView<float> scale = isExact ? ScaleOf(name, input) : default;
+        return new(
+            Packed(name, input, frames, convolution.Forward.Halves!.HasPhases, scale, style, styleStride, 1 / unit), scale, unit);
+    }
+
+    private void Release(PackedMap map)
+    {
+        tape.Release(map.Map);
+        if (map.Scale.Length > 0) tape.Release(map.Scale);
+    }
+
+    // The power of two that brings a map among the halves, and 1 over it; to be released.
+    private ArrayView<float> ScaleOf(string name, ActivationMap map)
+    {
+        ArrayView<float> scale = tape.Reserve(2);
+        tape.AddWith(name, OperandScale.PartialsLength, room => OperandScale.Prepare(Loader, map.View, room.Cast<int>(), scale));
+        return scale;
+    }
+
+    private HalfMap Packed(string name, ActivationMap map, int frames, bool hasPhases, ArrayView<float> scale,
+        ArrayView<float> style = default, int styleStride = 0, float factor = 1)
+    {
+        HalfMap packed = tape.ReserveHalves(frames, map.Channels, map.Height, map.Width, hasPhases);
+        tape.Add(name, MapPacking.Prepare(Loader, packed, new()
+        {
+            Input = map.View,
+            Style = style,
+            StyleStride = styleStride,
+            Scale = scale,
+            Factor = factor,
+            FrameStride = map.Frames == frames ? map.Height * map.Width * map.Channels : 0,
+            Height = map.Height,
+            Width = map.Width,
+        }));
+        return packed;
+    }
+
+    private void ConvolvePacked(string name, HalfConvolutionWeights weights, HalfMap packed, ActivationMap output, Epilogue epilogue,
+        ArrayView<float> scale, float unit = 1)
+    {
+        bool isUp = weights.Kind == HalfConvolutionKind.Up;
+        HalfMap extents = new(default, output.Frames, output.Channels, isUp ? packed.Height + 1 : output.Height,
+            isUp ? packed.Width + 1 : output.Width, isUp ? 4 : 1);
+        ConvolutionCut cut = tape.Packed.Cut(weights, extents);
+        Float32Result result = new()
+        {
+            Output = output.View,
+            OperandScale = scale,
+            Factor = unit,
+            Epilogue = epilogue,
+            Height = output.Height,
+            Width = output.Width,
+            Channels = output.Channels,
+        };
+        tape.AddWith(name, HalfConvolutionLauncher.MapWorkspaceLength(result, output.Frames, cut), workspace =>
+            tape.IsMeasuring ? [] : tape.Packed.Prepare(weights, new(packed, extents, new() { Gain = 1 }) { Map = result }, cut, workspace));
+    }
+
+    private void ConvolveRows(string name, ConvolutionWeights weights, ConvolutionShape shape, ActivationMap input, ActivationMap output,
         Epilogue epilogue, ArrayView<float> style = default, int styleStride = 0, ArrayView<float> scale = default) =>
         tape.AddWith(name, ConvolutionLauncher.WorkspaceLength(Loader, weights, shape, tape.Arithmetic), workspace =>
             ConvolutionLauncher.Prepare(Loader, weights, shape, new()
@@ -314,3 +410,15 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         }, stride);
     }
 }
+
+/// <summary>A gradient as the convolutions of the way back read it.</summary>
+/// <param name="Map">The gradient.</param>
+/// <param name="Scale">The power of two that brings it among the halves, and 1 over it; empty where nothing is rounded to halves.</param>
+/// <param name="Packed">The gradient times that, as halves; null for convolutions that read float32 maps.</param>
+internal sealed record GradientOperand(ActivationMap Map, ArrayView<float> Scale, HalfMap? Packed);
+
+/// <summary>A map as halves.</summary>
+/// <param name="Map">The halves.</param>
+/// <param name="Scale">What its values were multiplied by, and 1 over it; empty for 1.</param>
+/// <param name="Unit">What they were divided by besides.</param>
+internal sealed record PackedMap(HalfMap Map, ArrayView<float> Scale, float Unit);

@@ -42,6 +42,7 @@ internal sealed partial class TrainingStep : ITrainingStep
     private readonly ImmutableArray<VggLayer> _vggGraph;
     private readonly StyleLayout _styles;
     private readonly AcceleratorStream _stream;
+    private readonly HalfConvolutionLauncher _packed;
     private readonly List<IDisposable> _owned = [];
     private readonly ArrayView<float> _pictures, _resultGradient, _losses, _averageShare, _weights;
     private readonly ArrayView<AdamRates> _generatorRates, _discriminatorRates;
@@ -71,19 +72,20 @@ internal sealed partial class TrainingStep : ITrainingStep
             _discriminatorGraph = Discriminator.Create(architecture);
             _picture = 3 * architecture.Size * architecture.Size;
             _stream = Own(loader.CreateStream());
+            _packed = Own(new HalfConvolutionLauncher(loader, HalfConvolutionLauncher.MachineOf(loader)));
             _styles = new(ParameterLayout.Modulated(_graph.Synthesis));
             _generator = Own(new NetworkParameters(loader,
-                new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0)));
+                new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0), Arithmetic));
             GeneratorLayers.AddConvolutions(_generator, _graph);
             if (settings.Adversarial > 0)
             {
-                _discriminator = Own(new NetworkParameters(loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters()))));
+                _discriminator = Own(new NetworkParameters(loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters())), Arithmetic));
                 DiscriminatorPass.AddConvolutions(_discriminator, _discriminatorGraph);
             }
             if (vgg != null)
             {
                 _vggGraph = Vgg.Of(vgg);
-                _vgg = Own(VggLayers.Load(loader, vgg, _vggGraph));
+                _vgg = Own(VggLayers.Load(loader, vgg, _vggGraph, Arithmetic));
             }
             _pictures = Allocate<float>((long)PictureSets * settings.Pairs * _picture);
             _resultGradient = Allocate<float>((long)settings.Pairs * _picture);
@@ -105,6 +107,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _step = Own(new CudaPlan(loader, Build(arena), arena.Length));
             // The way forward alone needs no more.
             _look = Own(new CudaPlan(loader, BuildLook(new(memory)), arena.Length));
+            _packed.Commit();
         }
         catch
         {
@@ -187,7 +190,7 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     private IReadOnlyList<CudaStep> Build(ArenaLayout arena)
     {
-        Tape tape = new(_loader, arena, Arithmetic);
+        Tape tape = new(_loader, arena, Arithmetic, _packed);
         _generator.Pack(tape);
         GeneratorLayers generator = new(tape, _generator, _graph, Operands);
         generator.Forward();
@@ -211,7 +214,7 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     private IReadOnlyList<CudaStep> BuildLook(ArenaLayout arena)
     {
-        Tape tape = new(_loader, arena, Arithmetic);
+        Tape tape = new(_loader, arena, Arithmetic, _packed);
         NetworkParameters averaged = _generator.OfAverages();
         averaged.Pack(tape);
         new GeneratorLayers(tape, averaged, _graph, Operands).Forward();
