@@ -6,17 +6,17 @@
 set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd) lia=$2 bench=$3 steps=${4:-2000} size=${5:-64} batch=${6:-8} began=$(date +%s)
-cd "$(dirname "$0")"
+here=$(cd "$(dirname "$0")" && pwd)
 exec > >(tee "$out/report.txt") 2>&1
 
 widths=(128 128 128 96 64 32 16 8 4)
 levels=0
 for ((side = size; side > 2; side /= 2)); do levels=$((levels + 1)); done
 channels=$(IFS=,; echo "${widths[*]:0:levels}")
-python3 draw.py clips "$out/clips.liapack" --size "$size"
+python3 "$here/draw.py" clips "$out/clips.liapack" --size "$size"
 vgg=()
 if [ "${VGG:-1}" != 0 ]; then
-  python3 draw.py vgg "$out/vgg.safetensors"
+  python3 "$here/draw.py" vgg "$out/vgg.safetensors"
   vgg=(--vgg "$out/vgg.safetensors")
 fi
 echo "drawn after $(($(date +%s) - began)) s"
@@ -30,7 +30,7 @@ for precision in exact fast; do
 done
 $bench run-start "$out/exact" -o "$out/start.safetensors"
 status=0
-python3 curves.py "$out/start.safetensors" "$out/clips.liapack" "${runs[@]}" "${vgg[@]}" --out "$out/curves.png" --seconds 35 || status=$?
+python3 "$here/curves.py" "$out/start.safetensors" "$out/clips.liapack" "${runs[@]}" "${vgg[@]}" --out "$out/curves.png" --seconds 35 || status=$?
 echo "done after $(($(date +%s) - began)) s"
 sleep 1   # for the last lines to reach report.txt
 exit "$status"
