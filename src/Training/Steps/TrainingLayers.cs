@@ -60,7 +60,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         TrainedMap output = ConvolveForward(layer, input);
         tape.Push(() =>
         {
-            ConvolveBack(layer, input, output.Value, output.Gradient!);
+            ConvolveBack(layer, input, output, output.Gradient!);
             tape.Release(output);
         });
         return output;
@@ -126,7 +126,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             skip.Gradient = gradient;
             inner.Gradient = tape.ReserveLike(inner.Value);
             tape.Release(output.Value.View);
-            ConvolveBack(block.Conv2, blurred, inner.Value, gradient, inner.Gradient);
+            ConvolveBack(block.Conv2, blurred, inner, gradient, inner.Gradient);
             tape.Release(inner);
         });
         _features[feature] = output;
@@ -145,7 +145,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         ConvolutionShape shape = convolution.Shape(x.Frames, x.Height, x.Width);
         TrainedMap output =
             new(tape.Reserve(x.Frames, shape.OutputHeight(layer.Kernel), shape.OutputWidth(layer.Kernel), layer.Outputs));
-        ConvolveTo(layer.Name, convolution, x, output.Value, new()
+        output.Operand = ConvolveTo(layer.Name, convolution, x, output.Value, new()
         {
             Bias = layer.Bias is { } bias ? parameters.Value(bias) : default,
             Activate = layer.Activated ? 1 : 0,
@@ -156,18 +156,22 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
     /// <summary>The way back through a convolution: gradients of bias and weight, and of the input added to its own.</summary>
     /// <param name="layer">The convolution.</param>
     /// <param name="input">What it read.</param>
-    /// <param name="output">What it wrote, activated.</param>
+    /// <param name="result">What it wrote, activated.</param>
     /// <param name="gradient">The gradient by that.</param>
     /// <param name="inner">Receives the gradient before the activation; null to overwrite <paramref name="gradient"/>.</param>
     protected void ConvolveBack(
-        ConvolutionLayer layer, TrainedMap input, ActivationMap output, ActivationMap gradient, ActivationMap? inner = null)
+        ConvolutionLayer layer, TrainedMap input, TrainedMap result, ActivationMap gradient, ActivationMap? inner = null)
     {
+        ActivationMap output = result.Value;
         string name = $"{layer.Name}, back";
         bool wantsBias = Learns && layer.Bias != null;
+        TrainedConvolution convolution = parameters.Convolution(layer.Weight);
+        ArrayView<int> largest = default;
         if (layer.Activated || wantsBias)
         {
+            largest = LargestOf(convolution, output);
             ArrayView<float> sums = wantsBias ? tape.Reserve((long)output.Frames * output.Channels) : default;
-            ActivationBack(name, output, gradient, inner ?? gradient, layer.Activated ? 1 : 0, sums);
+            ActivationBack(name, output, gradient, inner ?? gradient, layer.Activated ? 1 : 0, sums, largest: largest);
             if (wantsBias)
             {
                 tape.Add(name, BiasGradient.Prepare(Loader, new()
@@ -182,17 +186,28 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             }
             gradient = inner ?? gradient;
         }
-        TrainedConvolution convolution = parameters.Convolution(layer.Weight);
-        GradientOperand operand = Operand(name, convolution, gradient);
-        WeightBack(name, layer.Weight, convolution, input.Value, operand);
+        GradientOperand operand = Operand(name, convolution, gradient, largest);
+        WeightBack(name, layer.Weight, convolution, input.Value, result.Operand, operand);
         DataBack(name, convolution, operand, input);
         Release(operand);
     }
 
+    /// <summary>Room for what <see cref="ActivationBack"/> finds of a gradient that a convolution then reads, where it has use for
+    /// it.</summary>
+    protected ArrayView<int> LargestOf(TrainedConvolution convolution, ActivationMap output) => HasScale(convolution)
+        ? tape.Reserve(ActivationGradient.LargestLength(output.Frames, output.Height * output.Width, output.Channels)).Cast<int>()
+        : default;
+
     /// <summary>A gradient as convolutions read it, to be given back by <see cref="Release(GradientOperand)"/>.</summary>
-    protected GradientOperand Operand(string name, TrainedConvolution convolution, ActivationMap gradient)
+    /// <param name="name">The layer.</param>
+    /// <param name="convolution">Its convolution.</param>
+    /// <param name="gradient">The gradient.</param>
+    /// <param name="largest">From <see cref="LargestOf"/>, filled and released here; empty to look for it.</param>
+    protected GradientOperand Operand(
+        string name, TrainedConvolution convolution, ActivationMap gradient, ArrayView<int> largest = default)
     {
-        ArrayView<float> scale = tape.Arithmetic == ConvolutionArithmetic.Half || convolution.IsPacked ? ScaleOf(name, gradient) : default;
+        ArrayView<float> scale = HasScale(convolution) ? ScaleOf(name, gradient, largest) : default;
+        if (largest.Length > 0) tape.Release(largest.Cast<float>());
         HalfMap? packed = convolution.Adjoint.Halves is { } weights
             ? Packed(name, gradient, gradient.Frames, weights.HasPhases, scale) : null;
         return new(gradient, scale, packed);
@@ -207,7 +222,8 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
 
     /// <summary>The gradient through an activation, and its sums over the pixels.</summary>
     protected void ActivationBack(string name, ActivationMap output, ActivationMap gradient, ActivationMap result, int activation,
-        ArrayView<float> sums, ArrayView<float> products = default, ArrayView<float> scale = default, int scaleStride = 0)
+        ArrayView<float> sums, ArrayView<float> products = default, ArrayView<float> scale = default, int scaleStride = 0,
+        ArrayView<int> largest = default)
     {
         int pixels = output.Height * output.Width;
         long length = sums.Length > 0 ? ActivationGradient.PartialsLength(output.Frames, pixels, output.Channels) : 0;
@@ -220,6 +236,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             ScaleStride = scaleStride,
             GradientSums = sums,
             ProductSums = products,
+            Largest = largest,
             Partials = partials,
             Frames = output.Frames,
             Pixels = pixels,
@@ -228,15 +245,14 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         }));
     }
 
-    /// <summary>The gradient by a weight.</summary>
-    protected void WeightBack(string name, string weight, TrainedConvolution convolution, ActivationMap input, GradientOperand operand,
-        ArrayView<float> style = default, int styleStride = 0)
+    /// <summary>The gradient by a weight; what the convolution read is given back, if it was packed.</summary>
+    protected void WeightBack(string name, string weight, TrainedConvolution convolution, ActivationMap input, PackedMap? inputOperand,
+        GradientOperand operand, ArrayView<float> style = default, int styleStride = 0)
     {
         if (!Learns) return;
         ActivationMap gradient = operand.Map;
-        if (operand.Packed is { } packed && convolution.Kernel == 3)
+        if (inputOperand is { } x && operand.Packed is { } packed)
         {
-            PackedMap x = Pack(name, convolution, input, gradient.Frames, style, styleStride);
             tape.AddWith(name, HalfConvolutionLauncher.GradientWorkspaceLength(x.Map, packed), workspace => tape.IsMeasuring ? []
                 : tape.Packed.PrepareGradient(new(x.Map, packed, operand.Scale, x.Scale, parameters.Gradient(weight),
                     convolution.Scale * x.Unit), workspace));
@@ -292,18 +308,21 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
     }
 
     /// <summary>A convolution forward.</summary>
-    protected void ConvolveTo(string name, TrainedConvolution convolution, ActivationMap input, ActivationMap output, Epilogue epilogue,
+    /// <returns>What it read, where the gradient by its weights reads the same: to be released.</returns>
+    protected PackedMap? ConvolveTo(string name, TrainedConvolution convolution, ActivationMap input, ActivationMap output, Epilogue epilogue,
         ArrayView<float> style = default, int styleStride = 0)
     {
         if (convolution.Forward.Halves is not { } weights)
         {
             ConvolveRows(name, convolution.Forward.Rows!, convolution.Shape(output.Frames, input.Height, input.Width), input, output,
                 epilogue, style, styleStride);
-            return;
+            return null;
         }
         PackedMap packed = Pack(name, convolution, input, output.Frames, style, styleStride);
         ConvolvePacked(name, weights, packed.Map, output, epilogue, packed.Scale, packed.Unit);
+        if (Learns && convolution.Kernel == WgmmaWeightGradient.Kernel) return packed;
         Release(packed);
+        return null;
     }
 
     // A convolution's input as it reads it; to be released.
@@ -324,11 +343,14 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         if (map.Scale.Length > 0) tape.Release(map.Scale);
     }
 
+    private bool HasScale(TrainedConvolution convolution) => tape.Arithmetic == ConvolutionArithmetic.Half || convolution.IsPacked;
+
     // The power of two that brings a map among the halves, and 1 over it; to be released.
-    private ArrayView<float> ScaleOf(string name, ActivationMap map)
+    private ArrayView<float> ScaleOf(string name, ActivationMap map, ArrayView<int> largest = default)
     {
         ArrayView<float> scale = tape.Reserve(2);
-        tape.AddWith(name, OperandScale.PartialsLength, room => OperandScale.Prepare(Loader, map.View, room.Cast<int>(), scale));
+        if (largest.Length > 0) tape.Add(name, OperandScale.Prepare(Loader, largest, scale));
+        else tape.AddWith(name, OperandScale.PartialsLength, room => OperandScale.Prepare(Loader, map.View, room.Cast<int>(), scale));
         return scale;
     }
 

@@ -43,6 +43,7 @@ internal sealed partial class TrainingStep : ITrainingStep
     private readonly StyleLayout _styles;
     private readonly AcceleratorStream _stream;
     private readonly HalfConvolutionLauncher _packed;
+    private readonly PageLockedArrays _uploads;
     private readonly List<IDisposable> _owned = [];
     private readonly ArrayView<float> _pictures, _resultGradient, _losses, _averageShare, _weights;
     private readonly ArrayView<AdamRates> _generatorRates, _discriminatorRates;
@@ -72,6 +73,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _discriminatorGraph = Discriminator.Create(architecture);
             _picture = 3 * architecture.Size * architecture.Size;
             _stream = Own(loader.CreateStream());
+            _uploads = Own(new PageLockedArrays(loader.Accelerator));
             _packed = Own(new HalfConvolutionLauncher(loader, HalfConvolutionLauncher.MachineOf(loader)));
             _styles = new(ParameterLayout.Modulated(_graph.Synthesis));
             _generator = Own(new NetworkParameters(loader,
@@ -150,15 +152,15 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     public StepLosses Run(TrainingBatch batch, StepRates rates)
     {
-        Pictures(0).CopyFromCPU(_stream, batch.Sources);
-        Targets.CopyFromCPU(_stream, batch.Targets);
+        _uploads.Upload(_stream, batch.Sources, Pictures(0));
+        _uploads.Upload(_stream, batch.Targets, Targets);
         if (_settings.IsSupervised)
         {
-            Pictures(1).CopyFromCPU(_stream, batch.Drivings ?? batch.Targets);
+            _uploads.Upload(_stream, batch.Drivings ?? batch.Targets, Pictures(1));
             // Started at the source itself, a pair of one clip moves as without a start.
-            Pictures(2).CopyFromCPU(_stream, batch.Starts ?? batch.Sources);
+            _uploads.Upload(_stream, batch.Starts ?? batch.Sources, Pictures(2));
         }
-        if (_settings.HasWeights) _weights.CopyFromCPU(_stream, batch.Weights!);
+        if (_settings.HasWeights) _uploads.Upload(_stream, batch.Weights!, _weights);
         _steps++;
         _generatorRates.CopyFromCPU(_stream,
             [AdamRates.Of(rates.Generator, 0, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
@@ -254,7 +256,7 @@ internal sealed partial class TrainingStep : ITrainingStep
         foreach (int scale in Vgg.Scales(size))
         {
             int small = size / scale, length = Pairs * 3 * small * small;
-            VggLayers layers = new(tape.Branch(), _vgg, _vggGraph);
+            VggLayers layers = new(tape.Branch(), _vgg, _vggGraph) { Learns = false };
             ArrayView<float> values = _losses.SubView(slot, Vgg.ComparedCount);
             slot += Vgg.ComparedCount;
             if (scale == 1)

@@ -124,7 +124,13 @@ internal sealed class VggLayers(Tape tape, NetworkParameters parameters, Immutab
         TrainedMap output = new(Convolve(layer, input.Value));
         Tape.Push(() =>
         {
-            if (isRectified) ActivationBack(name, output.Value, output.Gradient!, output.Gradient!, activation: 2, sums: default);
+            TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
+            ArrayView<int> largest = default;
+            if (isRectified)
+            {
+                largest = LargestOf(convolution, output.Value);
+                ActivationBack(name, output.Value, output.Gradient!, output.Gradient!, activation: 2, sums: default, largest: largest);
+            }
             if (wanted != null)
             {
                 AddGradient(output, (target, residual) => Tape.AddWithDoubles(name, FeatureDistance.PartialsLength(output.Value.Length),
@@ -142,8 +148,7 @@ internal sealed class VggLayers(Tape tape, NetworkParameters parameters, Immutab
                     })));
                 Tape.Release(wanted.View);
             }
-            TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
-            GradientOperand operand = Operand(name, convolution, output.Gradient!);
+            GradientOperand operand = Operand(name, convolution, output.Gradient!, largest);
             DataBack(name, convolution, operand, input);
             Release(operand);
             Tape.Release(output);
