@@ -26,8 +26,10 @@ namespace Lia.Training.Steps;
 /// <param name="Styles">Where styles lie.</param>
 /// <param name="DemodulationTable">Its rows, on the device.</param>
 /// <param name="IsRelative">Whether alpha = alpha(driving) - alpha(start) + alpha(source), and not alpha(driving).</param>
+/// <param name="FixesDirections">Whether the motion directions take no gradient, and so stay as they are.</param>
 internal sealed record GeneratorOperands(ArrayView<float> Pictures, ArrayView<float> Result, ArrayView<float> ResultGradient,
-    IReadOnlyList<ArrayView<float>> Grids, StyleLayout Styles, ArrayView<DemodulationRow> DemodulationTable, int Pairs, bool IsRelative);
+    IReadOnlyList<ArrayView<float>> Grids, StyleLayout Styles, ArrayView<DemodulationRow> DemodulationTable, int Pairs, bool IsRelative,
+    bool FixesDirections = false);
 
 /// <summary>
 /// The generator in float32 with its way back. Encoder, motion and decoder are one walk: the features of the sources get their gradients
@@ -193,7 +195,8 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         Tape.Push(() =>
         {
             const string Name = "latent, back";
-            ArrayView<float> alphaGradient = Tape.Reserve(Pairs * Motion), basisGradient = Tape.Reserve(basisLength);
+            bool learnsBasis = !_operands.FixesDirections;
+            ArrayView<float> alphaGradient = Tape.Reserve(Pairs * Motion), basisGradient = learnsBasis ? Tape.Reserve(basisLength) : default;
             LinearBack(Name, new()
             {
                 OutputGradient = LatentGradients,
@@ -206,7 +209,7 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
                 Outputs = Style,
                 Scale = 1,
             });
-            Tape.AddWithDoubles($"{_graph.Direction}, back", QrGradient.WorkspaceLength(Style, Motion), room =>
+            if (learnsBasis) Tape.AddWithDoubles($"{_graph.Direction}, back", QrGradient.WorkspaceLength(Style, Motion), room =>
                 QrGradient.Prepare(Loader, new()
                 {
                     Input = direction,
@@ -228,7 +231,7 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
                 Tape.Release(alphaGradient);
                 Tape.Release(alpha);
             }
-            Tape.Release(basisGradient);
+            if (learnsBasis) Tape.Release(basisGradient);
             Tape.Release(basis);
             Tape.Release(Latents);
         });

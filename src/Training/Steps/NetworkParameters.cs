@@ -29,8 +29,14 @@ internal sealed class NetworkParameters(KernelLoader loader, ParameterBank bank,
     /// The same network with the averages in place of the values, if there are any. It packs into the same room, so what was packed before
     /// is packed again before it is used.
     /// </summary>
-    public NetworkParameters OfAverages() => bank.Averages.Length == 0 ? this
-        : new(loader, bank, arithmetic) { Values = bank.Averages, _convolutions = _convolutions };
+    public NetworkParameters OfAverages() => bank.Averages.Length == 0 ? this : Of(bank.Averages);
+
+    /// <summary>
+    /// The same network with other values, that lie as the bank's do: it packs into the same room, has the same gradients, and owns
+    /// nothing.
+    /// </summary>
+    public NetworkParameters Of(ArrayView<float> values) =>
+        new(loader, bank, arithmetic) { Values = values, _convolutions = _convolutions };
 
     public void Add(ConvolutionLayer layer) => _convolutions.Add(layer.Weight, TrainedConvolution.Of(loader, layer, arithmetic));
 

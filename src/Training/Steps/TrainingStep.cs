@@ -20,7 +20,7 @@ namespace Lia.Training.Steps;
 /// <code>
 ///     pack the weights --> G forward --> P, L1 and D of the result, there and back --> G back --> Adam of G
 ///                              |
-///                              +--> D of targets and results, there and back --> Adam of D
+///                              +--> D of targets and results, there and back --> Adam of D        D: or the patch critic
 ///
 ///     pictures on the device:   sources | driving | starts | targets | results        driving = targets in pairs of one clip; then there
 ///                               '-- encoder --------------'  '--- D ---------'        are no starts, and targets lie where driving do
@@ -29,9 +29,8 @@ namespace Lia.Training.Steps;
 /// </summary>
 internal sealed partial class TrainingStep : ITrainingStep
 {
-    // Adam without momentum.
     private const double Epsilon = 1e-8, Beta2 = 0.99;
-    private const int ScoreSlots = 32, L1Slot = 28, AdversarialSlot = 29, DiscriminatorSlot = 30;
+    private const int ScoreSlots = 32, L1Slot = 28, AdversarialSlot = 29, DiscriminatorSlot = 30, MatchingSlot = 31;
 
     private readonly KernelLoader _loader;
     private readonly StepSettings _settings;
@@ -39,13 +38,15 @@ internal sealed partial class TrainingStep : ITrainingStep
     private readonly Discriminator _discriminatorGraph;
     private readonly NetworkParameters _generator;
     private readonly NetworkParameters? _discriminator, _vgg;
+    private readonly PatchCritic? _criticGraph;
+    private readonly PatchCriticParameters? _critic;
     private readonly ImmutableArray<VggLayer> _vggGraph;
     private readonly StyleLayout _styles;
     private readonly AcceleratorStream _stream;
     private readonly HalfConvolutionLauncher _packed;
     private readonly PageLockedArrays _uploads;
     private readonly List<IDisposable> _owned = [];
-    private readonly ArrayView<float> _pictures, _resultGradient, _losses, _averageShare, _weights;
+    private readonly ArrayView<float> _pictures, _resultGradient, _losses, _averageShare, _rise, _weights;
     private readonly ArrayView<AdamRates> _generatorRates, _discriminatorRates;
     private readonly ArrayView<DemodulationRow> _demodulationTable;
     private readonly List<ArrayView<float>> _grids = [];
@@ -77,11 +78,18 @@ internal sealed partial class TrainingStep : ITrainingStep
             _packed = Own(new HalfConvolutionLauncher(loader, HalfConvolutionLauncher.MachineOf(loader)));
             _styles = new(ParameterLayout.Modulated(_graph.Synthesis));
             _generator = Own(new NetworkParameters(loader,
-                new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0), Arithmetic));
+                new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0,
+                    hasMomentum: settings.Momentum > 0), Arithmetic));
             GeneratorLayers.AddConvolutions(_generator, _graph);
-            if (settings.Adversarial > 0)
+            if (settings.Adversarial > 0 && settings.JudgesPatches)
             {
-                _discriminator = Own(new NetworkParameters(loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters())), Arithmetic));
+                _criticGraph = PatchCritic.Create(architecture.Size, settings.CriticChannels);
+                _critic = Own(new PatchCriticParameters(loader, _criticGraph, Arithmetic));
+            }
+            else if (settings.Adversarial > 0)
+            {
+                _discriminator = Own(new NetworkParameters(
+                    loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters())), Arithmetic));
                 DiscriminatorPass.AddConvolutions(_discriminator, _discriminatorGraph);
             }
             if (vgg != null)
@@ -93,6 +101,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _resultGradient = Allocate<float>((long)settings.Pairs * _picture);
             _losses = Own(loader.Allocate1D(new float[ScoreSlots])).View;
             _averageShare = Allocate<float>(1);
+            _rise = Allocate<float>(1);
             if (settings.HasWeights) _weights = Allocate<float>((long)settings.Pairs * _picture / 3);
             _generatorRates = Allocate<AdamRates>(1);
             _discriminatorRates = Allocate<AdamRates>(1);
@@ -163,16 +172,18 @@ internal sealed partial class TrainingStep : ITrainingStep
         if (_settings.HasWeights) _uploads.Upload(_stream, batch.Weights!, _weights);
         _steps++;
         _generatorRates.CopyFromCPU(_stream,
-            [AdamRates.Of(rates.Generator, 0, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
+            [AdamRates.Of(rates.Generator, _settings.Momentum, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
         _discriminatorRates.CopyFromCPU(_stream,
             [AdamRates.Of(rates.Discriminator, 0, Math.Pow(Beta2, StepRates.DiscriminatorRatio), Epsilon, _steps)]);
         // Short at first, so that the average does not remember the beginning.
         _averageShare.CopyFromCPU(_stream, [(float)Math.Max(1 - _settings.Average, Math.Pow(_steps, -0.8))]);
+        _rise.CopyFromCPU(_stream, [rates.Adversary]);
         _step.Enqueue(_stream);
         _losses.CopyToCPU(_stream, _lossValues.AsSpan());
         float perceptual = 0;
         foreach (float value in _lossValues.AsSpan(0, L1Slot)) perceptual += value;
-        return new(perceptual, _lossValues[L1Slot], _lossValues[AdversarialSlot], _lossValues[DiscriminatorSlot]);
+        return new(perceptual, _lossValues[L1Slot], _lossValues[AdversarialSlot], _lossValues[DiscriminatorSlot],
+            _lossValues[MatchingSlot]);
     }
 
     public float[] Reconstruct(ReadOnlySpan<float> sources, ReadOnlySpan<float> drivings)
@@ -205,9 +216,10 @@ internal sealed partial class TrainingStep : ITrainingStep
             Judge(tape, learns: false);
             Judge(tape, learns: true);
         }
+        if (_critic != null) JudgePatches(tape);
         tape.GoBack();
-        Update(tape, "generator", _generator, _generatorRates);
-        if (_discriminator != null) Update(tape, "discriminator", _discriminator, _discriminatorRates);
+        Update(tape, "generator", _generator.Bank, _generatorRates);
+        if ((_discriminator?.Bank ?? _critic?.Bank) is { } judge) Update(tape, "discriminator", judge, _discriminatorRates);
         if (_generator.Bank.Averages.Length > 0)
             tape.Add("average", Average.Prepare(_loader, new()
                 { Averages = _generator.Bank.Averages, Parameters = _generator.Bank.Values, Share = _averageShare }));
@@ -224,7 +236,7 @@ internal sealed partial class TrainingStep : ITrainingStep
     }
 
     private GeneratorOperands Operands => new(_pictures, Results, _resultGradient, _grids, _styles, _demodulationTable, Pairs,
-        _settings.IsSupervised);
+        _settings.IsSupervised, _settings.FixesDirections);
 
     // The first to write the gradient by the result; the others add to it.
     private void PixelLoss(Tape tape)
@@ -243,6 +255,10 @@ internal sealed partial class TrainingStep : ITrainingStep
             Pixels = pixels,
             Scale = 1,
         }));
+        // The value is told without its weight.
+        if (_settings.L1 != 1)
+            tape.Add("l1", AddScaled.Prepare(_loader, new()
+                { First = _resultGradient, Output = _resultGradient, Gain = (float)_settings.L1 }));
     }
 
     private void Perceptual(Tape tape)
@@ -340,12 +356,13 @@ internal sealed partial class TrainingStep : ITrainingStep
         walk.GoBack();
     }
 
-    private void Update(Tape tape, string name, NetworkParameters network, ArrayView<AdamRates> rates) =>
+    private void Update(Tape tape, string name, ParameterBank bank, ArrayView<AdamRates> rates) =>
         tape.Add($"Adam of the {name}", Adam.Prepare(_loader, new()
         {
-            Parameters = network.Bank.Values,
-            Gradients = network.Bank.Gradients,
-            Second = network.Bank.SecondMoments,
+            Parameters = bank.Values,
+            Gradients = bank.Gradients,
+            First = bank.FirstMoments,
+            Second = bank.SecondMoments,
             Rates = rates,
         }));
 
