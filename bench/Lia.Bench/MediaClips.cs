@@ -26,8 +26,8 @@ internal static class MediaClips
         {
             string input = Path.Combine(folder.FullName, "in.y4m");
             WriteClip(input, size, frames, sampling, chroma.FrameBytes(size, size));
-            Console.WriteLine("| | pass | ms a frame | of the first tenth | of the fastest | MB/s | whole, ms |");
-            Console.WriteLine("|---|---|---|---|---|---|---|");
+            Console.WriteLine("| | pass | first frame, ms | a frame: median | of the first tenth | best | MB/s | whole, ms | of it processor |");
+            Console.WriteLine("|---|---|---|---|---|---|---|---|---|");
             for (int pass = 0; pass < passes; pass++)
             {
                 Print($"read C{sampling}", pass, chroma.FrameBytes(size, size), Read(input, side));
@@ -51,10 +51,11 @@ internal static class MediaClips
         }
     }
 
-    private static (double[] Frames, double End) Read(string path, int side)
+    private static Times Read(string path, int side)
     {
         List<double> times = [];
         byte[] pixels = new byte[3 * side * side];
+        TimeSpan busy = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
         using IFrameReader reader = FrameReaders.Open(path, default, CancellationToken.None);
         FrameFitter fitter = new(side, Fit.Crop);
@@ -65,14 +66,15 @@ internal static class MediaClips
             times.Add(Stopwatch.GetElapsedTime(before, now).TotalMilliseconds);
             before = now;
         }
-        return ([.. times], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        return new([.. times], start, busy);
     }
 
-    private static (double[] Frames, double End) Write(string path, RawOutput format, int side, int frames)
+    private static Times Write(string path, RawOutput format, int side, int frames)
     {
         double[] times = new double[frames];
         byte[] pixels = new byte[3 * side * side];
         for (int i = 0; i < pixels.Length; i++) pixels[i] = (byte)(i * 7 / 5);
+        TimeSpan busy = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
         using IFrameWriter writer = FrameWriters.Open(path, side, side, FrameRate.Default, null, format, null, CancellationToken.None);
         long before = start;
@@ -84,16 +86,16 @@ internal static class MediaClips
             before = now;
         }
         writer.Complete();
-        return (times, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        return new(times, start, busy);
     }
 
-    private static void Print(string what, int pass, int bytes, (double[] Frames, double End) times)
+    private static void Print(string what, int pass, int bytes, Times times)
     {
-        double[] frames = times.Frames, first = frames[..Math.Max(1, frames.Length / 10)];
-        double mean = frames.Average();
-        Array.Sort(frames);
+        double[] frames = times.Frames;
+        double median = frames.Median(), first = frames[..Math.Max(1, frames.Length / 10)].Median();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {what} | {pass} | {mean:0.000} | {first.Average():0.000} | {frames[0]:0.000} | {bytes / mean / 1e3:0} | {times.End:0} |"));
+            $"| {what} | {pass} | {frames[0]:0.0} | {median:0.000} | {first:0.000} | {frames.Min():0.000} "
+            + $"| {bytes / median / 1e3:0} | {times.End:0} | {times.Busy:0} |"));
     }
 
     private static void WriteClip(string path, int size, int frames, string sampling, int bytes)
@@ -107,5 +109,14 @@ internal static class MediaClips
             file.Write("FRAME\n"u8);
             file.Write(planes);
         }
+    }
+
+    private sealed class Times(double[] frames, long start, TimeSpan busy)
+    {
+        public double[] Frames => frames;
+
+        public double End { get; } = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+
+        public double Busy { get; } = (Environment.CpuUsage.TotalTime - busy).TotalMilliseconds;
     }
 }
