@@ -24,6 +24,7 @@ internal sealed class PatchCriticParameters : IDisposable
 
     /// <param name="loader">The device.</param>
     /// <param name="network">Its layers.</param>
+    /// <param name="arithmetic">How its convolutions multiply.</param>
     public PatchCriticParameters(KernelLoader loader, PatchCritic network, ConvolutionArithmetic arithmetic)
     {
         _loader = loader;
