@@ -9,7 +9,7 @@ namespace Lia.Training.Data;
 /// </summary>
 internal sealed class BatchSampler
 {
-    private readonly PackFile _pack;
+    private readonly TrainingData _pack;
     private readonly int _units, _pairs, _size;
     private readonly ulong _seed;
     private readonly AugmentationSettings _settings;
@@ -23,7 +23,7 @@ internal sealed class BatchSampler
     /// <param name="seed">Another seed gives another order.</param>
     /// <param name="settings">How pictures are varied.</param>
     /// <exception cref="MediaException">The pack has another size, nothing to learn from, or a clip with fewer than two frames.</exception>
-    public BatchSampler(PackFile pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings)
+    public BatchSampler(TrainingData pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings)
     {
         (_pack, _pairs, _size, _seed, _settings) = (pack, pairs, size, seed, settings);
         if (pack.Side != size + settings.Crop)
