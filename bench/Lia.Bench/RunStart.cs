@@ -40,7 +40,7 @@ internal static class RunStart
         if (options.From is not null || options.Flip || options.Jitter > 0 || options.Crop > 0)
             throw new ArgumentException($"{run}: it began with a model, or varies its pictures; a plain run is looked for.");
         ModelArchitecture architecture = options.Architecture();
-        using PackFile pack = new(options.Data);
+        using TrainingData pack = new(options.Data);
         BatchSampler sampler = new(pack, options.HeldOut ?? HeldOut.Usual(pack), options.Batch, architecture.Size, options.Seed, default);
         int[] pairs = [.. from step in Enumerable.Range(0, checked((int)options.Steps))
             from pair in Enumerable.Range(0, options.Batch)
