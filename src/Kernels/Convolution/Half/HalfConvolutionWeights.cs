@@ -50,17 +50,23 @@ internal enum WeightPrecision
 /// </summary>
 internal sealed class HalfConvolutionWeights : IDisposable
 {
-    private readonly MemoryBuffer1D<Half, Stride1D.Dense> _buffer;
-    private readonly MemoryBuffer1D<Int4, Stride1D.Dense> _steps;
-    private readonly KernelLoader _loader;
+    private Half[]? _packed; // until they have a place
+    private MemoryBuffer1D<Half, Stride1D.Dense> _buffer = null!; // from then on
+    private MemoryBuffer1D<Int4, Stride1D.Dense> _steps = null!;
+    private KernelLoader _loader = null!;
     private readonly Dictionary<int, MemoryBuffer1D<Int4, Stride1D.Dense>> _parts = [];
     private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<WgmmaStep, Stride1D.Dense>> _wgmmaSteps = [];
 
-    private HalfConvolutionWeights(KernelLoader loader, IReadOnlyList<ConvolutionStep> steps, Half[] packed)
+    private HalfConvolutionWeights(IReadOnlyList<ConvolutionStep> steps, Half[] packed) => (Steps, _packed) = (steps, packed);
+
+    /// <summary>Puts weights that were packed without a place onto a device; once.</summary>
+    public HalfConvolutionWeights Place(KernelLoader loader)
     {
-        (_loader, Steps) = (loader, steps);
-        _buffer = loader.Allocate1D(packed);
-        _steps = loader.Allocate1D<Int4>([.. steps.SelectMany(step => new[] { step.First, step.Second })]);
+        _loader = loader;
+        _buffer = loader.Allocate1D(_packed!);
+        _packed = null;
+        _steps = loader.Allocate1D<Int4>([.. Steps.SelectMany(step => new[] { step.First, step.Second })]);
+        return this;
     }
 
     public HalfConvolutionKind Kind { get; private init; }
@@ -198,14 +204,14 @@ internal sealed class HalfConvolutionWeights : IDisposable
     }
 
     /// <summary>Stride 1, padded by half the kernel.</summary>
-    /// <param name="loader">Where they live.</param>
+    /// <param name="loader">Where they live; null packs them, for <see cref="Place"/>.</param>
     /// <param name="weight">[outputs, inputs, kernel, kernel], row-major, before the scale 1 / sqrt(inputs kernel^2).</param>
     /// <param name="outputs">Output channels.</param>
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">3 or 1.</param>
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
     /// <param name="precision">What each weight becomes.</param>
-    public static HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
+    public static HalfConvolutionWeights Same(KernelLoader? loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
         int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
@@ -218,7 +224,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of
     /// inputs.
     /// </summary>
-    public static HalfConvolutionWeights Down(KernelLoader loader, ReadOnlyMemory<float> weight, ReadOnlyMemory<float> skip, int outputs,
+    public static HalfConvolutionWeights Down(KernelLoader? loader, ReadOnlyMemory<float> weight, ReadOnlyMemory<float> skip, int outputs,
         int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
@@ -232,7 +238,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0,
     /// odd ones row 1.
     /// </summary>
-    public static HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk,
+    public static HalfConvolutionWeights Up(KernelLoader? loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk,
         WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
@@ -264,8 +270,8 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
     public void Dispose()
     {
-        _buffer.Dispose();
-        _steps.Dispose();
+        _buffer?.Dispose();
+        _steps?.Dispose();
         foreach (MemoryBuffer table in _parts.Values.Concat<MemoryBuffer>(_wgmmaSteps.Values)) table.Dispose();
     }
 
@@ -305,7 +311,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
             Steps += _chunks * _passes * segment.Taps;
         }
 
-        public HalfConvolutionWeights Finish(KernelLoader loader, HalfConvolutionKind kind, int[] phases)
+        public HalfConvolutionWeights Finish(KernelLoader? loader, HalfConvolutionKind kind, int[] phases)
         {
             int block = HalfMap.PaddedChannels(outputs) * _chunk; // Halves of a step.
             Half[] packed = new Half[Steps * block];
@@ -316,7 +322,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 Pack(segment, packed, steps.Count * block, block);
                 AddSteps(segment, steps, shapes);
             }
-            return new(loader, steps, packed)
+            HalfConvolutionWeights weights = new(steps, packed)
             {
                 Kind = kind,
                 Outputs = outputs,
@@ -330,6 +336,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 Factor = _segments[0].Factor(inputs, precision),
                 SecondFactor = _segments[^1].Factor(inputs, precision),
             };
+            return loader is null ? weights : weights.Place(loader);
         }
 
         private void AddSteps(Segment segment, List<ConvolutionStep> steps, List<(int Source, int Halo)> shapes)
