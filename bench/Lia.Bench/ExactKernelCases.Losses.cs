@@ -96,6 +96,44 @@ internal sealed partial class ExactKernelCases
         };
         Add($"{nameof(SoftplusMean)}_{nameof(SoftplusMean.Run)}", loader => SoftplusMean.Prepare(loader, softplus), softplus.Gradient);
 
+        int gradients = 3 * images * Of(256 * 256, 20);
+        float[] leading = Floats(gradients);
+        BoundedGradientsArguments bounded = new()
+        {
+            Gradient = Own(_memory.Allocate1D(leading)).View,
+            First = Upload(gradients),
+            Second = Upload(gradients),
+            FirstShare = 0.2f,
+            SecondShare = 0.5f,
+            Rise = Own(_memory.Allocate1D([1f])).View,
+            Partials = Own(_memory.Allocate1D([.. Floats(BoundedGradients.PartialsLength(gradients), 1f, 1f)
+                .Select(value => (double)value)])).View,
+        };
+        BoundedGradientsArguments measured = bounded with { Partials = Allocate<double>(BoundedGradients.PartialsLength(gradients)) };
+        Add($"{nameof(BoundedGradients)}_{nameof(BoundedGradients.Measure)}", loader => BoundedGradients.Prepare(loader, measured)[0],
+            measured.Partials);
+        Add($"{nameof(BoundedGradients)}_{nameof(BoundedGradients.Add)}", loader => BoundedGradients.Prepare(loader, bounded)[1],
+            bounded.Gradient, reset: () => bounded.Gradient.CopyFromCPU(_memory.Accelerator.DefaultStream, leading));
+
+        SpectralRow weight = new() { Outputs = Of(128, 4), Inputs = Of(1152, 36) };
+        int spectralValues = weight.Outputs * weight.Inputs;
+        float[] lefts = Floats(weight.Outputs), gradient = Floats(spectralValues);
+        SpectralNormArguments spectral = new()
+        {
+            Values = Upload(spectralValues),
+            Normalized = Allocate<float>(spectralValues),
+            Gradients = Own(_memory.Allocate1D(gradient)).View,
+            Lefts = Own(_memory.Allocate1D(lefts)).View,
+            Rights = Upload(weight.Inputs),
+            Norms = Own(_memory.Allocate1D([1f])).View,
+            Rows = Own(_memory.Allocate1D([weight])).View,
+        };
+        SpectralNormArguments back = spectral with { Lefts = Upload(weight.Outputs), Norms = Own(_memory.Allocate1D([1f])).View };
+        Add($"{nameof(SpectralNorm)}_{nameof(SpectralNorm.Run)}", loader => SpectralNorm.Prepare(loader, spectral), spectral.Normalized,
+            reset: () => spectral.Lefts.CopyFromCPU(_memory.Accelerator.DefaultStream, lefts));
+        Add($"{nameof(SpectralNorm)}_{nameof(SpectralNorm.Back)}", loader => SpectralNorm.PrepareGradient(loader, back), back.Gradients,
+            reset: () => back.Gradients.CopyFromCPU(_memory.Accelerator.DefaultStream, gradient));
+
         foreach (int odd in new[] { 0, 1 })
         {
             int channels = Of(512, 8) - odd, pixels = Of(16, 4) - odd;

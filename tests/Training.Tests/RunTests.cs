@@ -293,6 +293,10 @@ public sealed class RunTests : IDisposable
         Assert.Equal(0.1 + 0.9 * (1 + Math.Sqrt(0.5)) / 2, Rates.Part(options, 550), 1e-9); // an eighth of a turn
         Assert.InRange(Rates.Part(options, 999), 0.1, 0.1001);
         Assert.Equal(1, Rates.Part(options with { Flat = 1 }, 999));
+
+        TrainerOptions patches = options with { Discriminator = DiscriminatorKind.Patches };
+        Assert.Equal([1f, 1f], new long[] { 0, 999 }.Select(step => Rates.At(options, step).Adversary));
+        Assert.Equal([0f, 0f, 0.5f, 1f, 1f], new long[] { 0, 50, 125, 200, 999 }.Select(step => Rates.At(patches, step).Adversary));
     }
 
     [Fact]
@@ -366,6 +370,8 @@ public sealed class RunTests : IDisposable
             Options() with { Jitter = 0.6 }, Options() with { Jitter = double.NaN }, Options() with { Crop = -1 },
             Options() with { Rate = 0 }, Options() with { DiscriminatorRate = -1 }, Options() with { Rate = double.NaN },
             Options() with { Flat = 0.5 }, Options() with { Average = 1 }, Options() with { Adversarial = -1 },
+            Options() with { Momentum = 1 }, Options() with { L1 = -1 }, Options() with { FlowStart = 2 },
+            Options() with { Matching = 0.5 }, Options() with { Discriminator = DiscriminatorKind.Patches, Adversarial = 0, Matching = 1 },
             Options() with { Batch = 6 }, Options() with { Code = 10 }, Options() with { Channels = [4, 4, 4, 4, 6] },
             Options() with { LogEvery = 0 }, Options() with { From = "m.safetensors" }, Options() with { HeldOut = -1 },
         ]) Assert.Throws<ArgumentException>(() => new Trainer(wrong, new TinySteps()));

@@ -1,6 +1,7 @@
 using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
+using Lia.Training.Parameters;
 using Lia.Training.Steps;
 using Lia.Weights;
 using static Lia.Gpu.Tests.TestAccelerators;
@@ -43,11 +44,82 @@ public class TrainingStepStateTests
     }
 
     [Theory]
+    [EveryAccelerator]
+    public void Momentum_is_Adams_first_moment(string device)
+    {
+        const double Beta1 = 0.9;
+        double beta2 = Math.Pow(0.99, StepRates.GeneratorRatio);
+        (Dictionary<string, float[]> start, Dictionary<string, float[]>[] gradients, Dictionary<string, float[]> after) = Run(device,
+            loader =>
+        {
+            using TrainingStep step = new(loader, new(Architecture, Pairs, Adversarial: 0, Momentum: Beta1), new(3), vgg: null);
+            Dictionary<string, float[]> begun = Read(step);
+            step.Run(Batch(1), Rates);
+            Dictionary<string, float[]> first = step.Gradients();
+            step.Run(Batch(2), Rates);
+            return (begun, new[] { first, step.Gradients() }, Read(step));
+        });
+        foreach ((string name, float[] second) in gradients[1])
+        {
+            for (int i = 0; i < second.Length; i++)
+            {
+                double value = start[name][i], m = 0, v = 0;
+                for (int t = 1; t <= 2; t++)
+                {
+                    double g = gradients[t - 1][name][i];
+                    (m, v) = (Beta1 * m + (1 - Beta1) * g, beta2 * v + (1 - beta2) * g * g);
+                    value -= Rates.Generator * (m / (1 - Math.Pow(Beta1, t))) / (Math.Sqrt(v / (1 - Math.Pow(beta2, t))) + 1e-8);
+                }
+                Assert.Equal(value, after[name][i], 1e-6);
+                Assert.Equal(m, after[$"adam.first.{name}"][i], 1e-6 * Math.Abs(m) + 1e-9);
+            }
+        }
+    }
+
+    [Theory]
+    [EveryAccelerator]
+    public void Fixed_directions_stay_and_nothing_else_changes_for_it(string device)
+    {
+        const string Direction = "generator.dec.direction.weight";
+        (Dictionary<string, float[]> before, Dictionary<string, float[]> after, Dictionary<string, float[]> fixedOnes,
+            Dictionary<string, float[]> free) = Run(device, loader =>
+        {
+            using TrainingStep step = new(loader, new(Architecture, Pairs, Momentum: 0.9, FixesDirections: true), new(3), vgg: null);
+            using TrainingStep other = new(loader, new(Architecture, Pairs), new(3), vgg: null);
+            Dictionary<string, float[]> start = Read(step);
+            step.Run(Batch(1), Rates);
+            other.Run(Batch(1), Rates);
+            return (start, Read(step), step.Gradients(), other.Gradients());
+        });
+        Assert.Equal(before[Direction], after[Direction]);
+        Assert.All(fixedOnes[Direction], value => Assert.Equal(0, value));
+        Assert.Contains(free[Direction], value => value != 0);
+        foreach ((string name, float[] values) in free.Where(one => one.Key != Direction)) Assert.Equal(values, fixedOnes[name]);
+    }
+
+    [Fact]
+    public void A_factor_of_what_flows_begin_with_changes_nothing_else()
+    {
+        InitialParameters plain = new(5), calm = new(5, flowStart: 0.25);
+        foreach (TensorInfo tensor in Architecture.Layout())
+        {
+            float[] values = new float[tensor.ElementCount], others = new float[tensor.ElementCount];
+            plain.FillGenerator(tensor, values);
+            calm.FillGenerator(tensor, others);
+            bool isFlow = tensor.Name.Contains("to_flow", StringComparison.Ordinal)
+                && tensor.Name.EndsWith(".conv.weight", StringComparison.Ordinal);
+            Assert.Equal(values.Select(value => isFlow ? value / 4 : value), others);
+        }
+    }
+
+    [Theory]
     [EveryAccelerator(false)]
     [EveryAccelerator(true)]
     public void A_run_that_goes_on_is_bit_for_bit_one_that_never_stopped(string device, bool isSupervised)
     {
-        StepSettings settings = new(Architecture, Pairs, IsSupervised: isSupervised, Average: 0.9);
+        // Rows, and what else the demonstration model's training has, in one run, the recipe in the other.
+        StepSettings settings = new(Architecture, Pairs, IsSupervised: isSupervised, Average: 0.9, Momentum: isSupervised ? 0.9 : 0,
+            FixesDirections: isSupervised, L1: isSupervised ? 0 : 1, JudgesPatches: isSupervised, Matching: isSupervised ? 0.5 : 0);
         (Dictionary<string, float[]> straight, Dictionary<string, float[]> resumed, StepLosses first, StepLosses second) = Run(device,
             loader =>
         {

@@ -1,6 +1,6 @@
-"""From a training folder to what the repository ships.
+"""From a training folder, or a model that `lia train` wrote, to what the repository ships.
 
-    python3 export.py CHECKPOINT_FOLDER ../../models
+    python3 export.py CHECKPOINT_FOLDER|MODEL ../../models
 
 writes demo.safetensors (the averaged weights in fp16 under the official names) and demo.golden.safetensors: the exact answers of
 that file in float64 arithmetic, for the tests of other implementations. Prints size and sha256.
@@ -43,8 +43,12 @@ def golden(P, meta, path):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    P, meta = tensors.load(f"{sys.argv[1]}/ema.safetensors")
-    step = int(tensors.load(f"{sys.argv[1]}/adam_m.safetensors")[1]["step"]) + int(meta.get("earlier", 0))
+    if os.path.isdir(sys.argv[1]):
+        P, meta = tensors.load(f"{sys.argv[1]}/ema.safetensors")
+        step = int(tensors.load(f"{sys.argv[1]}/adam_m.safetensors")[1]["step"]) + int(meta.get("earlier", 0))
+    else:
+        P, meta = tensors.load(sys.argv[1])
+        step = int(meta["steps"])
     P = {n: t.half() for n, t in P.items() if not n.startswith("aux.")}
     assert {n: tuple(t.shape) for n, t in P.items()} == lia.names(**lia.DEMO)
     path = f"{sys.argv[2]}/demo.safetensors"

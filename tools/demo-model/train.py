@@ -43,18 +43,23 @@ def quadruples(first, count, device):
     return torch.stack([a, b, c, people.relative(a, b, c)], 1).flatten(0, 1)
 
 
+def draw_group(who, how, size, samples, device, chunk, out):
+    """Draws the pictures of a group, its first person and quadruple given by number, into `out`, uint8 [PEOPLE, MOTIONS, 5, size, size]; returns
+    the motions [MOTIONS, 14]."""
+    who, how = people.identity(who + torch.arange(PEOPLE, device=device)), quadruples(how, QUADS, device)
+    p, m = who.repeat_interleave(MOTIONS, 0), how.repeat(PEOPLE, 1)
+    for k in range(0, len(p), chunk):
+        x = fuse.render(p[k:k + chunk], m[k:k + chunk], size, samples)
+        out.view(-1, 5, size, size)[k:k + chunk] = (x * 255).round().to(torch.uint8)
+    return how
+
+
 def draw_pool(groups, first, size, samples, device, chunk, seconds=1e9):
     """uint8 pictures [groups, PEOPLE, MOTIONS, 5, size, size] and motions [groups, MOTIONS, 14]; stops early when the time is up."""
     poses = []
     began, pool = time.time(), torch.empty(groups, PEOPLE, MOTIONS, 5, size, size, dtype=torch.uint8, device=device)
     for g in range(groups):
-        who = people.identity(first * 64 + g * PEOPLE + torch.arange(PEOPLE, device=device))
-        how = quadruples(first * 64 + g * QUADS, QUADS, device)
-        poses.append(how)
-        p, m = who.repeat_interleave(MOTIONS, 0), how.repeat(PEOPLE, 1)
-        for k in range(0, len(p), chunk):
-            x = fuse.render(p[k:k + chunk], m[k:k + chunk], size, samples)
-            pool[g].view(-1, 5, size, size)[k:k + chunk] = (x * 255).round().to(torch.uint8)
+        poses.append(draw_group(first * 64 + g * PEOPLE, first * 64 + g * QUADS, size, samples, device, chunk, pool[g]))
         if g % 8 == 7:
             if device == "cuda":
                 torch.cuda.synchronize()
@@ -83,6 +88,11 @@ def draw_indices(groups, count, shares, rng):
 
 
 # --- loss ----------------------------------------------------------------------------------------------------------
+
+def weights(importance, parts):
+    """How much pixels count, of the renderer's map of importance: towards face, and by `parts` towards eyes and mouth."""
+    return 0.5 + 0.8 * importance + parts * (importance - 0.72).clamp(min=0)
+
 
 def picture_loss(out, target, weight):
     """L1 over a pyramid of four scales plus, at each, L1 of the horizontal, vertical and diagonal derivatives; weighted
@@ -156,7 +166,7 @@ def make_loss(Q, shares, dtype, parts):
         taps = []
         out = lia.decode(P, wa[:B] + a @ Q.t(), [f[:B] for f in features], taps)
         importance = goal[:, 3:4]
-        weight = 0.5 + 0.8 * importance + parts * (importance - 0.72).clamp(min=0)
+        weight = weights(importance, parts)
         target = goal[:, :3] * 2 - 1
         picture = picture_loss(out, target, weight)
         warp = warp_loss(taps, goal[:, 4], poses[2 * B + R:], poses[:B])

@@ -63,7 +63,16 @@ internal static class TrainCommand
             rateEnd = Options.Number("--rate-end", "of the cosine: the part of the rates that is left at the end", 0.0, 1).Or(0),
             average = Options.Number("--average",
                 "decay of a moving average of the weights, 0.999 say, which becomes the model; 0 for none", 0, 0.999999).Or(0),
-            adversarial = Options.Number("--adversarial", "weight of the discriminator; 0 trains without", 0.0, 100).Or(1);
+            adversarial = Options.Number("--adversarial",
+                "weight of the discriminator, of patches the length of its gradient; 0 trains without", 0.0, 100).Or(1),
+            matching = Options.Number("--matching", "of patches: the same of the distance of its features", 0.0, 100).Or(0),
+            momentum = Options.Number("--momentum", "Adam's first beta for the generator", 0, 0.999999).Or(0),
+            l1 = Options.Number("--l1", "weight of the mean absolute difference of pixels", 0.0, 100).Or(1),
+            flowStart = Options.Number("--flow-start",
+                "factor of the random weights that warps are made by: 0.05 begins near the identity", 0.0, 1).Or(1);
+        Option<bool> fixedDirections = new("--fixed-directions") { Description = "leave the motion directions as they begin" };
+        Option<DiscriminatorKind> discriminator = Options.Choice<DiscriminatorKind>("--discriminator",
+            "whether the whole picture is judged, as in the recipe, or each patch on its own");
         Option<RateSchedule> schedule = Options.Choice<RateSchedule>("--schedule", "whether rates stay, or fall along a cosine");
         Option<string> weightMaps = new("--weight-maps")
         {
@@ -102,7 +111,9 @@ internal static class TrainCommand
             "Learns a model of your own from clips, on a CUDA GPU. RUN/model.safetensors is what other commands take.")
         {
             data, output, resume, from, size, channels, code, directions, batch, steps, seed, flip, jitter, crop, every, weightMaps,
-            heldOut, vgg, lpips, rate, discriminatorRate, schedule, warmUp, flat, rateEnd, average, adversarial,
+            heldOut, vgg, lpips, rate, discriminatorRate, schedule, warmUp, flat, rateEnd, momentum, average, l1,
+            discriminator, adversarial, matching,
+            fixedDirections, flowStart,
             precision, device, logEvery, checkpointEvery, keepEvery, sheetEvery, workers, quiet, json,
             TrainPackCommand.Create(context), TrainStatusCommand.Create(context),
         };
@@ -141,7 +152,13 @@ internal static class TrainCommand
                 Flat = parsed.GetValue(flat),
                 RateEnd = parsed.GetValue(rateEnd),
                 Average = parsed.GetValue(average),
+                Discriminator = parsed.GetValue(discriminator),
                 Adversarial = parsed.GetValue(adversarial),
+                Matching = parsed.GetValue(matching),
+                Momentum = parsed.GetValue(momentum),
+                L1 = parsed.GetValue(l1),
+                FixedDirections = parsed.GetValue(fixedDirections),
+                FlowStart = parsed.GetValue(flowStart),
                 Precision = parsed.GetValue(precision) switch
                 {
                     Precision.Exact => TrainingPrecision.Exact,
@@ -209,6 +226,7 @@ internal static class TrainCommand
         json.WriteNumber("l1", losses.L1);
         json.WriteNumber("adversarial", losses.Adversarial);
         json.WriteNumber("discriminator", losses.Discriminator);
+        if (losses.Matching > 0) json.WriteNumber("matching", losses.Matching);
         json.WriteEndObject();
     }
 

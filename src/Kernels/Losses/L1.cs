@@ -11,7 +11,7 @@ internal struct L1Arguments
     /// <summary>b, the same shape.</summary>
     public ArrayView<float> Targets;
 
-    /// <summary>w [frame, pixel]: how much a pixel counts; empty: 1.</summary>
+    /// <summary>w [frame, pixel]: how much a pixel counts; empty: 1. With <see cref="WeighsPlanes"/> [frame, channel].</summary>
     public ArrayView<float> Weights;
 
     /// <summary>Receives the gradient of a, the same shape.</summary>
@@ -32,6 +32,10 @@ internal struct L1Arguments
     public ArrayView<float> Value;
 
     public int Frames, Channels, Pixels;
+
+    /// <summary>1: w is one for a plane. So features whose channels are neighbors are weighted by pixel: a pixel of theirs is a plane here,
+    /// their channels its pixels.</summary>
+    public int WeighsPlanes;
 
     /// <summary>Factor of the loss, and so of its gradients.</summary>
     public float Scale;
@@ -102,7 +106,18 @@ internal static class L1
             // All that is read is asked for before any of it is used.
             Float4 value = Quad.Load<TAccess>(a.Values, row, pixel, a.Pixels), target = Quad.Load<TAccess>(a.Targets, row, pixel, a.Pixels);
             Float4 before = new(0f, 0f, 0f, 0f), otherBefore = before, weight = new(1f, 1f, 1f, 1f);
-            if (a.Weights.Length != 0) weight = Quad.Load<TAccess>(a.Weights, plane / a.Channels * a.Pixels, pixel, a.Pixels);
+            if (a.Weights.Length != 0)
+            {
+                if (a.WeighsPlanes != 0)
+                {
+                    float whole = a.Weights[plane];
+                    weight = new(whole, whole, whole, whole);
+                }
+                else
+                {
+                    weight = Quad.Load<TAccess>(a.Weights, plane / a.Channels * a.Pixels, pixel, a.Pixels);
+                }
+            }
             if (a.Accumulates != 0 && a.Gradient.Length != 0) before = Quad.Load<TAccess>(a.Gradient, row, pixel, a.Pixels);
             if (a.Accumulates != 0 && a.TargetGradient.Length != 0)
                 otherBefore = Quad.Load<TAccess>(a.TargetGradient, row, pixel, a.Pixels);

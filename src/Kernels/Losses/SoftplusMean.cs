@@ -5,8 +5,11 @@ namespace Lia.Kernels.Losses;
 /// <summary>What the adversarial loss is passed.</summary>
 internal struct SoftplusMeanArguments
 {
-    /// <summary>x, D's answers [pass, image].</summary>
+    /// <summary>x, D's answers [pass, image]; of a critic that answers for patches, each is an image here.</summary>
     public ArrayView<float> Input;
+
+    /// <summary>w [image], how much an answer counts, the same in every pass; empty: 1.</summary>
+    public ArrayView<float> Weights;
 
     /// <summary>Receives their gradient, the same shape; empty: not wanted.</summary>
     public ArrayView<float> Gradient;
@@ -27,33 +30,38 @@ internal struct SoftplusMeanArguments
 }
 
 /// <summary>
-/// Scale * sum over passes of mean softplus(s x), s = +1 or -1: dx = Scale / images * s sigmoid(s x).
+/// Scale * sum over passes of mean(w softplus(s x)), s = +1 or -1: dx = Scale / images * w s sigmoid(s x).
 /// softplus(x) = max(x, 0) + log1p(e^-|x|), which neither overflows nor loses what is small: its relative error is that of the exponential,
-/// below 2^-20 for every x. A warp; nothing bounds it but the launch.
+/// below 2^-20 for every x. One block, doubles, always the same order; nothing bounds it but the launch.
 /// </summary>
 internal static class SoftplusMean
 {
+    private const int Warps = 8;
+
     /// <exception cref="ArgumentOutOfRangeException">There are more passes than bits for their signs.</exception>
     public static KernelLaunch Prepare(KernelLoader loader, SoftplusMeanArguments arguments)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(arguments.Passes, 32);
-        return KernelLaunch.Create(loader, Run, new KernelConfig(new Index1D(1), new Index1D(32)), arguments,
+        return KernelLaunch.Create(loader, Run, new KernelConfig(new Index1D(1), new Index1D(32 * Warps)), arguments,
             bytes: 2.0 * sizeof(float) * arguments.Passes * arguments.Images);
     }
 
     public static void Run(SoftplusMeanArguments a)
     {
+        ArrayView<double> shared = SharedMemory.Allocate<double>(Warps);
         double sum = 0.0;
-        for (int i = Group.IdxX; i < a.Passes * a.Images; i += 32)
+        for (int i = Group.IdxX; i < a.Passes * a.Images; i += 32 * Warps)
         {
-            float sign = ((a.Negated >> (i / a.Images)) & 1) != 0 ? -1f : 1f;
+            int pass = i / a.Images;
+            float sign = ((a.Negated >> pass) & 1) != 0 ? -1f : 1f, weight = 1f;
+            if (a.Weights.Length != 0) weight = a.Weights[i - pass * a.Images];
             float x = sign * a.Input[i];
             float tail = XMath.Exp(-XMath.Abs(x));
-            sum += (x > 0f ? x : 0f) + (double)Log1p(tail);
+            sum += weight * ((x > 0f ? x : 0f) + (double)Log1p(tail));
             // e^x / (1 + e^x) below zero, where 1 + e^-x would lose or overflow.
-            if (a.Gradient.Length != 0) a.Gradient[i] = sign * a.Scale / a.Images * ((x < 0f ? tail : 1f) / (1f + tail));
+            if (a.Gradient.Length != 0) a.Gradient[i] = sign * weight * a.Scale / a.Images * ((x < 0f ? tail : 1f) / (1f + tail));
         }
-        sum = WarpSum.Of(sum);
+        sum = BlockSum.Of(sum, shared, Warps);
         float value = (float)(sum * a.Scale / a.Images);
         if (Group.IdxX == 0 && a.Value.Length != 0) a.Value[0] = a.AccumulatesValue != 0 ? a.Value[0] + value : value;
     }

@@ -86,8 +86,31 @@ public sealed record TrainerOptions
     /// as the model. 0 for none.</summary>
     public double Average { get; init; }
 
-    /// <summary>The weight of the discriminator in the generator's loss; 0 trains without one.</summary>
+    /// <summary>What judges.</summary>
+    public DiscriminatorKind Discriminator { get; init; }
+
+    /// <summary>The weight of the discriminator in the generator's loss; 0 trains without one. Of <see cref="DiscriminatorKind.Patches"/>
+    /// the length of its gradient at the picture, in lengths of the one that the other losses have there.</summary>
     public double Adversarial { get; init; } = 1;
+
+    /// <summary>Of <see cref="DiscriminatorKind.Patches"/>: the same for the distance of the critic's features between result and target.
+    /// 0 leaves it out.</summary>
+    public double Matching { get; init; }
+
+    /// <summary>Adam's first beta for the generator: how much of its last movement a step keeps, 0.9 usually elsewhere; the recipe has
+    /// none.</summary>
+    public double Momentum { get; init; }
+
+    /// <summary>The weight of the mean absolute difference of pixels beside the perceptual loss (or the pyramid of differences).</summary>
+    public double L1 { get; init; } = 1;
+
+    /// <summary>Whether the motion directions stay as they begin. Nothing is lost: the layers around an orthonormal basis, which are
+    /// learned, turn it into any other.</summary>
+    public bool FixedDirections { get; init; }
+
+    /// <summary>A factor of the random weights that warps are made by: at 0.05 they begin near the identity. 1 is the recipe; of
+    /// <see cref="From"/>, weights are the model's.</summary>
+    public double FlowStart { get; init; } = 1;
 
     /// <summary>How the device computes.</summary>
     public TrainingPrecision Precision { get; init; }
@@ -160,7 +183,13 @@ public sealed record TrainerOptions
         Demand(Schedule == RateSchedule.Cosine || (Flat == 0 && RateEnd == 0), "Flat and the rate's end belong to the cosine schedule.");
         Demand(Average is >= 0 and < 1, "The average's decay is 0 to below 1.");
         Demand(Adversarial is >= 0 and <= 100, "The discriminator's weight is 0 to 100.");
-        Demand(Adversarial == 0 || Batch <= 4 || Batch % 4 == 0,
+        Demand(Momentum is >= 0 and < 1, "The momentum is 0 to below 1.");
+        Demand(L1 is >= 0 and <= 100, "The weight of pixels' differences is 0 to 100.");
+        Demand(FlowStart is >= 0 and <= 1, "The factor that flows begin with is 0 to 1.");
+        Demand(Matching is >= 0 and <= 100, "The weight of matching features is 0 to 100.");
+        Demand(Matching == 0 || (Discriminator == DiscriminatorKind.Patches && Adversarial > 0),
+            "Features are those of the patch critic: matching them needs it, and an adversarial weight.");
+        Demand(Adversarial == 0 || Discriminator == DiscriminatorKind.Patches || Batch <= 4 || Batch % 4 == 0,
             "The discriminator compares pictures in groups of four: a batch has up to 4 pairs, or a multiple of 4.");
         Demand(LogEvery >= 1 && CheckpointEvery >= 1 && KeepEvery >= 0 && SheetEvery >= 1, "Intervals are of one step at least.");
         Demand(Workers is >= 0 and <= 64, "There are up to 64 workers.");
@@ -183,6 +212,16 @@ public enum RateSchedule
 
     /// <summary>They stay for a part of the run, and fall along half a cosine from then on.</summary>
     Cosine,
+}
+
+/// <summary>What judges results.</summary>
+public enum DiscriminatorKind
+{
+    /// <summary>The recipe's: the whole picture, among those of its minibatch.</summary>
+    Whole,
+
+    /// <summary>The patch critic: each patch of the picture on its own.</summary>
+    Patches,
 }
 
 /// <summary>How training computes.</summary>

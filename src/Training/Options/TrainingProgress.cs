@@ -6,7 +6,9 @@ namespace Lia;
 /// <param name="L1">Mean absolute difference of pixels, colors from -1 to 1.</param>
 /// <param name="Adversarial">The generator's: how little the discriminator was taken in.</param>
 /// <param name="Discriminator">The discriminator's; 1.386 if it cannot tell at all.</param>
-public readonly record struct TrainingLosses(double Perceptual, double L1, double Adversarial, double Discriminator);
+/// <param name="Matching">Distance of the patch critic's features; 0 where they are not compared.</param>
+public readonly record struct TrainingLosses(
+    double Perceptual, double L1, double Adversarial, double Discriminator, double Matching = 0);
 
 /// <summary>How near the model comes on clips that it did not learn from.</summary>
 /// <param name="Step">Steps done then.</param>

@@ -10,7 +10,11 @@ namespace Lia.Training.Parameters;
 /// <param name="seed">Another seed gives other values.</param>
 /// <param name="generator">A generator's tensors, or null.</param>
 /// <param name="discriminator">A discriminator's tensors, or null.</param>
-internal sealed class InitialParameters(ulong seed, ITensorSource? generator = null, ITensorSource? discriminator = null)
+/// <param name="critic">A patch critic's tensors, or null.</param>
+/// <param name="flowStart">Factor of the random weights that flows are made by: below 1, warps begin near the identity.</param>
+internal sealed class InitialParameters(
+    ulong seed, ITensorSource? generator = null, ITensorSource? discriminator = null, ITensorSource? critic = null,
+    double flowStart = 1)
 {
     /// <summary>A tensor of the generator.</summary>
     public void FillGenerator(TensorInfo tensor, Span<float> values) => Fill(generator, "generator", tensor, values);
@@ -18,14 +22,25 @@ internal sealed class InitialParameters(ulong seed, ITensorSource? generator = n
     /// <summary>A tensor of the discriminator.</summary>
     public void FillDiscriminator(TensorInfo tensor, Span<float> values) => Fill(discriminator, "discriminator", tensor, values);
 
+    /// <summary>A tensor of the patch critic.</summary>
+    public void FillCritic(TensorInfo tensor, Span<float> values) => Fill(critic, "critic", tensor, values);
+
     private void Fill(ITensorSource? source, string network, TensorInfo tensor, Span<float> values)
     {
         string name = tensor.Name;
         if (source?.Tensors.ContainsKey(name) == true) source.CopyTo(name, values);
         else if (name.EndsWith(".modulation.bias", StringComparison.Ordinal)) values.Fill(1);
         else if (name.EndsWith(".bias", StringComparison.Ordinal)) values.Clear();
-        else Normal($"{network}.{name}", values);
+        else
+        {
+            Normal($"{network}.{name}", values);
+            if (IsFlow(name))
+                foreach (ref float value in values) value *= (float)flowStart;
+        }
     }
+
+    private static bool IsFlow(string name) =>
+        name.StartsWith("dec.to_flows.", StringComparison.Ordinal) && name.EndsWith(".conv.weight", StringComparison.Ordinal);
 
     private const double Unit = 1.0 / (1UL << 53);
 

@@ -4,8 +4,7 @@ using Lia.Gpu.Runtime;
 
 namespace Lia.Training.Parameters;
 
-/// <summary>A network's parameters on a device, with their gradients and Adam's second moments (there is no momentum), each one flat
-/// array.</summary>
+/// <summary>A network's parameters on a device, with their gradients and Adam's moments, each one flat array.</summary>
 internal sealed class ParameterBank : IDisposable
 {
     private readonly List<MemoryBuffer1D<float, Stride1D.Dense>> _buffers = [];
@@ -14,13 +13,16 @@ internal sealed class ParameterBank : IDisposable
     /// <param name="layout">Where each parameter lies.</param>
     /// <param name="learns">Whether there are gradients and moments; else values alone.</param>
     /// <param name="averages">Whether a moving average of the values is kept.</param>
-    public ParameterBank(KernelLoader loader, ParameterLayout layout, bool learns = true, bool averages = false)
+    /// <param name="hasMomentum">Whether Adam keeps a first moment.</param>
+    public ParameterBank(
+        KernelLoader loader, ParameterLayout layout, bool learns = true, bool averages = false, bool hasMomentum = false)
     {
         Layout = layout;
         try
         {
             Values = Allocate();
             if (learns) (Gradients, SecondMoments) = (Allocate(), Allocate());
+            if (hasMomentum) FirstMoments = Allocate();
             if (averages) Averages = Allocate();
         }
         catch
@@ -42,6 +44,9 @@ internal sealed class ParameterBank : IDisposable
     public ArrayView<float> Values { get; }
 
     public ArrayView<float> Gradients { get; }
+
+    /// <summary>Empty where there is no momentum.</summary>
+    public ArrayView<float> FirstMoments { get; }
 
     public ArrayView<float> SecondMoments { get; }
 

@@ -16,7 +16,8 @@ internal sealed class Curves
 
     private readonly Series _perceptual = new("perceptual loss"), _l1 = new("L1 loss"), _adversarial = new("adversarial loss (generator)"),
         _discriminator = new("discriminator loss"), _rate = new("rate (generator)"), _psnr = new("held out: PSNR (dB)"),
-        _heldOutL1 = new("held out: L1"), _lpips = new("held out: LPIPS");
+        _heldOutL1 = new("held out: L1"), _lpips = new("held out: LPIPS"),
+        _matching = new("feature matching");
 
     public void Add(LoggedSteps steps)
     {
@@ -25,6 +26,7 @@ internal sealed class Curves
         _adversarial.Add(steps.Step, steps.Adversarial);
         _discriminator.Add(steps.Step, steps.Discriminator);
         _rate.Add(steps.Step, steps.Rate);
+        if (steps.Matching > 0) _matching.Add(steps.Step, steps.Matching);
     }
 
     public void Add(LoggedMeasures measures)
@@ -42,12 +44,14 @@ internal sealed class Curves
         [
             .. new[] { _perceptual, _l1, _adversarial, _discriminator, _rate, _psnr, _heldOutL1, _lpips }
                 .Where((series, i) => i < 5 || series.Count > 0),
+            .. _matching.Count > 0 ? [_matching] : Array.Empty<Series>(),
         ];
         int rows = (panels.Length + Columns - 1) / Columns;
         RgbImage picture = new(Columns * Width, rows * Height);
         picture.Pixels.AsSpan().Fill(255);
         for (int i = 0; i < panels.Length; i++)
-            DrawPanel(picture, panels[i], i % Columns * Width, i / Columns * Height, Math.Max(1, lastStep), i >= 5);
+            DrawPanel(picture, panels[i], i % Columns * Width, i / Columns * Height, Math.Max(1, lastStep),
+                i >= 5 && panels[i] != _matching);
         return picture;
     }
 

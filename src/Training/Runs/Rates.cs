@@ -9,7 +9,16 @@ internal static class Rates
     public static StepRates At(TrainerOptions options, long step)
     {
         double part = Part(options, step);
-        return StepRates.Of(options.Rate * part, (options.DiscriminatorRate ?? options.Rate) * part);
+        return StepRates.Of(options.Rate * part, (options.DiscriminatorRate ?? options.Rate) * part) with
+            { Adversary = (float)Adversary(options, step) };
+    }
+
+    /// <summary>Which part of the patch critic's verdict counts: it learns alone at first, and comes in over the first fifth.</summary>
+    internal static double Adversary(TrainerOptions options, long step)
+    {
+        const double Begins = 0.05, IsThere = 0.2;
+        return options.Discriminator == DiscriminatorKind.Patches
+            ? Math.Clamp(((double)step / options.Steps - Begins) / (IsThere - Begins), 0, 1) : 1;
     }
 
     /// <summary>Which part of the full rates is taken.</summary>

@@ -168,6 +168,9 @@ internal sealed class RunFolder : IDisposable
             ("discriminator-rate", was.DiscriminatorRate, now.DiscriminatorRate), ("schedule", was.Schedule, now.Schedule),
             ("warm-up", was.WarmUp, now.WarmUp), ("flat", was.Flat, now.Flat), ("rate-end", was.RateEnd, now.RateEnd),
             ("average", was.Average, now.Average), ("adversarial", was.Adversarial, now.Adversarial),
+            ("discriminator", was.Discriminator, now.Discriminator), ("matching", was.Matching, now.Matching),
+            ("momentum", was.Momentum, now.Momentum), ("l1", was.L1, now.L1),
+            ("fixed-directions", was.FixedDirections, now.FixedDirections), ("flow-start", was.FlowStart, now.FlowStart),
             ("precision", was.Precision, now.Precision),
         ];
         foreach ((string name, object? before, object? after) in all)

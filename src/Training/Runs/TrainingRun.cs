@@ -61,7 +61,8 @@ internal sealed class TrainingRun : IDisposable
 
             bool? isExact = options.Precision == TrainingPrecision.Auto ? null : options.Precision == TrainingPrecision.Exact;
             _step = Own(steps.Create(new StepSettings(_architecture, options.Batch, options.Seed, _pack.Rows > 0, _pack.HasWeights,
-                options.Vgg, options.Average, options.Adversarial, isExact, options.Gpu), onWarning));
+                options.Vgg, options.Average, options.Adversarial, isExact, options.Momentum, options.FixedDirections, options.L1,
+                options.FlowStart, options.Discriminator == DiscriminatorKind.Patches, options.Matching, options.Gpu), onWarning));
             _constants = ModelFiles.Constants(_architecture, _step, model);
             if (model is not null) ModelFiles.Begin(_step, model);
             if (checkpoint is not null)
@@ -119,7 +120,7 @@ internal sealed class TrainingRun : IDisposable
                 _done++;
                 _pace.Add(_options.Batch);
                 means.Add(losses);
-                _lastLosses = new(losses.Perceptual, losses.L1, losses.Adversarial, losses.Discriminator);
+                _lastLosses = new(losses.Perceptual, losses.L1, losses.Adversarial, losses.Discriminator, losses.Matching);
                 WriteDown(rates, ref means);
                 progress?.Report(new(_done, _options.Steps, _lastLosses.Value, rates.Generator, _sampler.Epochs(_done),
                     _pace.PairsPerSecond, _pace.TimeFor((_options.Steps - _done) * _options.Batch), _measures));
@@ -238,7 +239,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Sums of losses since the last line of the log.</summary>
     private struct Means
     {
-        private double _perceptual, _l1, _adversarial, _discriminator;
+        private double _perceptual, _l1, _adversarial, _discriminator, _matching;
 
         public int Count { get; private set; }
 
@@ -248,11 +249,12 @@ internal sealed class TrainingRun : IDisposable
             _l1 += losses.L1;
             _adversarial += losses.Adversarial;
             _discriminator += losses.Discriminator;
+            _matching += losses.Matching;
             Count++;
         }
 
         public readonly LoggedSteps Of(long step, double rate, double pairsPerSecond) => new(step, _perceptual / Count, _l1 / Count,
-            _adversarial / Count, _discriminator / Count, rate, pairsPerSecond);
+            _adversarial / Count, _discriminator / Count, rate, pairsPerSecond, _matching / Count);
     }
 
     /// <summary>The pace of the last steps: a mean that forgets over half a minute; what is written between steps counts for

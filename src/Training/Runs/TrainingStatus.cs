@@ -78,7 +78,7 @@ public sealed record TrainingStatus
         Failure = line.Event == "failed" ? line.Told : null;
         if (line.Steps is { } steps)
         {
-            Losses = new(steps.Perceptual, steps.L1, steps.Adversarial, steps.Discriminator);
+            Losses = new(steps.Perceptual, steps.L1, steps.Adversarial, steps.Discriminator, steps.Matching);
             (Rate, PairsPerSecond) = (steps.Rate, steps.PairsPerSecond);
         }
         if (line.Measures is not { } measures) return;

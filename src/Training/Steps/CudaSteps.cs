@@ -29,7 +29,7 @@ internal sealed class CudaSteps : IStepFactory
         {
             KernelLoader loader = GpuOpening.FindCuda(settings.Gpu is { } number ? [number] : [])[0].Open();
             if (loader.Cache.Problem is { } problem) onWarning?.Invoke(problem);
-            return new TrainingStep(loader, settings, new(settings.Seed), vgg, ownsLoader: true);
+            return new TrainingStep(loader, settings, new(settings.Seed, flowStart: settings.FlowStart), vgg, ownsLoader: true);
         }
         catch (Exception e) when (e is GpuUnavailableException or CudaUnavailableException or CudaException
             or AcceleratorOutOfMemoryException)

@@ -7,6 +7,9 @@ namespace Lia.Training.Steps;
 /// <param name="Discriminator">Adam's step size for the discriminator: a rate times <see cref="DiscriminatorRatio"/>.</param>
 internal readonly record struct StepRates(float Generator, float Discriminator)
 {
+    /// <summary>Which part of what the patch critic says the generator heeds, 0 to 1.</summary>
+    public float Adversary { get; init; } = 1;
+
     /// <summary>
     /// What the recipe multiplies a rate by, and raises Adam's second beta to: an allowance for regularization that is done now and then,
     /// which LIA leaves out.
@@ -23,11 +26,13 @@ internal readonly record struct StepRates(float Generator, float Discriminator)
 /// <param name="L1">Mean absolute difference of pixels.</param>
 /// <param name="Adversarial">The generator's: mean softplus(-D(reconstruction)).</param>
 /// <param name="Discriminator">The discriminator's: mean softplus(-D(target)) + mean softplus(D(reconstruction)).</param>
-internal readonly record struct StepLosses(float Perceptual, float L1, float Adversarial, float Discriminator)
+/// <param name="Matching">Distance of the patch critic's features, where they are compared.</param>
+internal readonly record struct StepLosses(float Perceptual, float L1, float Adversarial, float Discriminator, float Matching = 0)
 {
     /// <summary>Whether all are numbers.</summary>
     public bool IsFinite =>
-        float.IsFinite(Perceptual) && float.IsFinite(L1) && float.IsFinite(Adversarial) && float.IsFinite(Discriminator);
+        float.IsFinite(Perceptual) && float.IsFinite(L1) && float.IsFinite(Adversarial) && float.IsFinite(Discriminator)
+        && float.IsFinite(Matching);
 }
 
 /// <summary>
@@ -55,8 +60,8 @@ internal interface ITrainingStep : IDisposable
 
     /// <summary>
     /// Everything that a step changes, all float32: <c>generator.NAME</c> and <c>discriminator.NAME</c>, NAME as in the official state
-    /// dictionaries, of each <c>adam.second.</c> before the whole, and <c>average.NAME</c> of the generator where it is averaged;
-    /// <c>adam.steps</c> [1].
+    /// dictionaries, or <c>critic.NAME</c> with the power iterations <c>critic.NAME.u</c>; of each parameter <c>adam.second.</c> before the whole, and of the generator <c>adam.first.</c> where there is momentum;
+    /// <c>average.NAME</c> of the generator where it is averaged; <c>adam.steps</c> [1].
     /// </summary>
     IReadOnlyList<TensorInfo> State { get; }
 

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Lia.Training.Graph;
 using Lia.Weights;
 
 namespace Lia.Training.Steps;
@@ -12,10 +14,22 @@ namespace Lia.Training.Steps;
 /// <param name="Average">Decay of the moving average of the generator's weights; 0 for none.</param>
 /// <param name="Adversarial">Weight of the discriminator; 0 for none.</param>
 /// <param name="IsExact">Whether float32 is asked for; null is the same, false asks for half-precision operands.</param>
+/// <param name="Momentum">Adam's first beta for the generator; 0 keeps no first moment.</param>
+/// <param name="FixesDirections">Whether the motion directions stay as they begin.</param>
+/// <param name="L1">Weight of the mean absolute difference of pixels.</param>
+/// <param name="FlowStart">Factor of the random weights that flows are made by.</param>
+/// <param name="JudgesPatches">Whether the patch critic takes the discriminator's place; <paramref name="Adversarial"/> is then the length
+/// of its gradient at the picture, in lengths of the one that the other losses have there.</param>
+/// <param name="Matching">The same of the distance of its features.</param>
 /// <param name="Gpu">The driver's number of the GPU; null for the first that can be used.</param>
 internal sealed record StepSettings(
     ModelArchitecture Architecture, int Pairs, ulong Seed = 1, bool IsSupervised = false, bool HasWeights = false, string? Vgg = null,
-    double Average = 0, double Adversarial = 1, bool? IsExact = null, int? Gpu = null);
+    double Average = 0, double Adversarial = 1, bool? IsExact = null, double Momentum = 0, bool FixesDirections = false, double L1 = 1,
+    double FlowStart = 1, bool JudgesPatches = false, double Matching = 0, int? Gpu = null)
+{
+    /// <summary>The patch critic's channels.</summary>
+    public ImmutableArray<int> CriticChannels { get; init; } = PatchCritic.Channels;
+}
 
 /// <summary>Makes steps on a device.</summary>
 internal interface IStepFactory

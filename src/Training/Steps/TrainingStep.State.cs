@@ -10,11 +10,22 @@ namespace Lia.Training.Steps;
 /// <content>What a step changes, to be kept and looked into.</content>
 internal sealed partial class TrainingStep
 {
-    private const string StepsName = "adam.steps";
+    private const string StepsName = "adam.steps", CriticPrefix = "critic.";
 
     private Dictionary<string, (TensorInfo Info, ArrayView<float> View)>? _state;
 
     public IReadOnlyList<TensorInfo> State => [.. Places.Values.Select(place => place.Info), new(StepsName, DType.Float32, [1])];
+
+    // What learns, and what its tensors' names begin with.
+    private IEnumerable<(string Prefix, ParameterBank Bank)> Banks
+    {
+        get
+        {
+            yield return ("generator.", _generator.Bank);
+            if (_discriminator != null) yield return ("discriminator.", _discriminator.Bank);
+            if (_critic != null) yield return (CriticPrefix, _critic.Bank);
+        }
+    }
 
     private Dictionary<string, (TensorInfo Info, ArrayView<float> View)> Places => _state ??= FindPlaces();
 
@@ -32,13 +43,11 @@ internal sealed partial class TrainingStep
 
     public string? FindNotFinite()
     {
-        foreach ((string kind, NetworkParameters? network) in (ReadOnlySpan<(string, NetworkParameters?)>)
-            [("generator", _generator), ("discriminator", _discriminator)])
+        foreach ((string kind, ParameterBank bank) in Banks)
         {
-            if (network == null) continue;
             // Gradients tell more than what was made of them.
-            if (FindIn(network.Bank, network.Bank.Gradients) is { } gradient) return $"the gradient of {kind}.{gradient}";
-            if (FindIn(network.Bank, network.Bank.Values) is { } value) return $"{kind}.{value}";
+            if (FindIn(bank, bank.Gradients) is { } gradient) return $"the gradient of {kind}{gradient}";
+            if (FindIn(bank, bank.Values) is { } value) return $"{kind}{value}";
         }
         return null;
     }
@@ -51,15 +60,19 @@ internal sealed partial class TrainingStep
         return planes;
     }
 
+    /// <summary>The gradient of the generator's loss by that.</summary>
+    public float[] ReadResultGradient()
+    {
+        float[] planes = new float[Pairs * _picture];
+        _resultGradient.CopyToCPU(_stream, planes.AsSpan());
+        return planes;
+    }
+
     /// <summary>The gradients of the last step by the parameters' names in <see cref="State"/>.</summary>
     public Dictionary<string, float[]> Gradients()
     {
         Dictionary<string, float[]> gradients = [];
-        Add("generator.", _generator.Bank);
-        if (_discriminator != null) Add("discriminator.", _discriminator.Bank);
-        return gradients;
-
-        void Add(string prefix, ParameterBank bank)
+        foreach ((string prefix, ParameterBank bank) in Banks)
         {
             foreach (TensorInfo tensor in bank.Layout.Tensors)
             {
@@ -68,6 +81,7 @@ internal sealed partial class TrainingStep
                 gradients.Add(prefix + tensor.Name, values);
             }
         }
+        return gradients;
     }
 
     private string? FindIn(ParameterBank bank, ArrayView<float> all)
@@ -92,14 +106,15 @@ internal sealed partial class TrainingStep
     private Dictionary<string, (TensorInfo Info, ArrayView<float> View)> FindPlaces()
     {
         Dictionary<string, (TensorInfo, ArrayView<float>)> places = [];
-        Add("generator.", _generator.Bank, _generator.Bank.Values);
-        Add("adam.second.generator.", _generator.Bank, _generator.Bank.SecondMoments);
-        Add("average.", _generator.Bank, _generator.Bank.Averages);
-        if (_discriminator != null)
+        foreach ((string prefix, ParameterBank bank) in Banks)
         {
-            Add("discriminator.", _discriminator.Bank, _discriminator.Bank.Values);
-            Add("adam.second.discriminator.", _discriminator.Bank, _discriminator.Bank.SecondMoments);
+            Add(prefix, bank, bank.Values);
+            Add($"adam.first.{prefix}", bank, bank.FirstMoments);
+            Add($"adam.second.{prefix}", bank, bank.SecondMoments);
         }
+        Add("average.", _generator.Bank, _generator.Bank.Averages);
+        foreach ((TensorInfo info, ArrayView<float> view) in _critic?.Iterations ?? [])
+            places.Add(CriticPrefix + info.Name, (info with { Name = CriticPrefix + info.Name }, view));
         return places;
 
         void Add(string prefix, ParameterBank bank, ArrayView<float> all)
@@ -115,16 +130,23 @@ internal sealed partial class TrainingStep
         Fill(_generator.Bank, start.FillGenerator);
         if (_generator.Bank.Averages.Length > 0) _generator.Bank.Averages.CopyFrom(_stream, _generator.Bank.Values);
         if (_discriminator != null) Fill(_discriminator.Bank, start.FillDiscriminator);
+        if (_critic != null)
+        {
+            Fill(_critic.Bank, start.FillCritic);
+            foreach ((TensorInfo info, ArrayView<float> view) in _critic.Iterations) Put(info, view, start.FillCritic);
+        }
         _stream.Synchronize();
 
         void Fill(ParameterBank bank, FillParameter fill)
         {
-            foreach (TensorInfo tensor in bank.Layout.Tensors)
-            {
-                float[] values = new float[tensor.ElementCount];
-                fill(tensor, values);
-                bank.Value(tensor.Name).CopyFromCPU(_stream, values);
-            }
+            foreach (TensorInfo tensor in bank.Layout.Tensors) Put(tensor, bank.Value(tensor.Name), fill);
+        }
+
+        void Put(TensorInfo tensor, ArrayView<float> view, FillParameter fill)
+        {
+            float[] values = new float[tensor.ElementCount];
+            fill(tensor, values);
+            view.CopyFromCPU(_stream, values);
         }
     }
 

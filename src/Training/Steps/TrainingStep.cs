@@ -20,7 +20,7 @@ namespace Lia.Training.Steps;
 /// <code>
 ///     pack the weights --> G forward --> P, L1 and D of the result, there and back --> G back --> Adam of G
 ///                              |
-///                              +--> D of targets and results, there and back --> Adam of D
+///                              +--> D of targets and results, there and back --> Adam of D        D: or the patch critic
 ///
 ///     pictures on the device:   sources | driving | starts | targets | results        driving = targets in pairs of one clip; then there
 ///                               '-- encoder --------------'  '--- D ---------'        are no starts, and targets lie where driving do
@@ -29,9 +29,8 @@ namespace Lia.Training.Steps;
 /// </summary>
 internal sealed partial class TrainingStep : ITrainingStep
 {
-    // Adam without momentum.
     private const double Epsilon = 1e-8, Beta2 = 0.99;
-    private const int ScoreSlots = 32, L1Slot = 28, AdversarialSlot = 29, DiscriminatorSlot = 30;
+    private const int ScoreSlots = 32, L1Slot = 28, AdversarialSlot = 29, DiscriminatorSlot = 30, MatchingSlot = 31;
 
     private readonly KernelLoader _loader;
     private readonly StepSettings _settings;
@@ -39,11 +38,15 @@ internal sealed partial class TrainingStep : ITrainingStep
     private readonly Discriminator _discriminatorGraph;
     private readonly NetworkParameters _generator;
     private readonly NetworkParameters? _discriminator, _vgg;
+    private readonly PatchCritic? _criticGraph;
+    private readonly PatchCriticParameters? _critic;
     private readonly ImmutableArray<VggLayer> _vggGraph;
     private readonly StyleLayout _styles;
     private readonly AcceleratorStream _stream;
+    private readonly HalfConvolutionLauncher _packed;
+    private readonly PageLockedArrays _uploads;
     private readonly List<IDisposable> _owned = [];
-    private readonly ArrayView<float> _pictures, _resultGradient, _losses, _averageShare, _weights;
+    private readonly ArrayView<float> _pictures, _resultGradient, _losses, _averageShare, _rise, _weights;
     private readonly ArrayView<AdamRates> _generatorRates, _discriminatorRates;
     private readonly ArrayView<DemodulationRow> _demodulationTable;
     private readonly List<ArrayView<float>> _grids = [];
@@ -71,24 +74,34 @@ internal sealed partial class TrainingStep : ITrainingStep
             _discriminatorGraph = Discriminator.Create(architecture);
             _picture = 3 * architecture.Size * architecture.Size;
             _stream = Own(loader.CreateStream());
+            _uploads = Own(new PageLockedArrays(loader.Accelerator));
+            _packed = Own(new HalfConvolutionLauncher(loader, HalfConvolutionLauncher.MachineOf(loader)));
             _styles = new(ParameterLayout.Modulated(_graph.Synthesis));
             _generator = Own(new NetworkParameters(loader,
-                new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0)));
+                new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0,
+                    hasMomentum: settings.Momentum > 0), Arithmetic));
             GeneratorLayers.AddConvolutions(_generator, _graph);
-            if (settings.Adversarial > 0)
+            if (settings.Adversarial > 0 && settings.JudgesPatches)
             {
-                _discriminator = Own(new NetworkParameters(loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters()))));
+                _criticGraph = PatchCritic.Create(architecture.Size, settings.CriticChannels);
+                _critic = Own(new PatchCriticParameters(loader, _criticGraph, Arithmetic));
+            }
+            else if (settings.Adversarial > 0)
+            {
+                _discriminator = Own(new NetworkParameters(
+                    loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters())), Arithmetic));
                 DiscriminatorPass.AddConvolutions(_discriminator, _discriminatorGraph);
             }
             if (vgg != null)
             {
                 _vggGraph = Vgg.Of(vgg);
-                _vgg = Own(VggLayers.Load(loader, vgg, _vggGraph));
+                _vgg = Own(VggLayers.Load(loader, vgg, _vggGraph, Arithmetic));
             }
             _pictures = Allocate<float>((long)PictureSets * settings.Pairs * _picture);
             _resultGradient = Allocate<float>((long)settings.Pairs * _picture);
             _losses = Own(loader.Allocate1D(new float[ScoreSlots])).View;
             _averageShare = Allocate<float>(1);
+            _rise = Allocate<float>(1);
             if (settings.HasWeights) _weights = Allocate<float>((long)settings.Pairs * _picture / 3);
             _generatorRates = Allocate<AdamRates>(1);
             _discriminatorRates = Allocate<AdamRates>(1);
@@ -105,6 +118,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _step = Own(new CudaPlan(loader, Build(arena), arena.Length));
             // The way forward alone needs no more.
             _look = Own(new CudaPlan(loader, BuildLook(new(memory)), arena.Length));
+            _packed.Commit();
         }
         catch
         {
@@ -147,27 +161,29 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     public StepLosses Run(TrainingBatch batch, StepRates rates)
     {
-        Pictures(0).CopyFromCPU(_stream, batch.Sources);
-        Targets.CopyFromCPU(_stream, batch.Targets);
+        _uploads.Upload(_stream, batch.Sources, Pictures(0));
+        _uploads.Upload(_stream, batch.Targets, Targets);
         if (_settings.IsSupervised)
         {
-            Pictures(1).CopyFromCPU(_stream, batch.Drivings ?? batch.Targets);
+            _uploads.Upload(_stream, batch.Drivings ?? batch.Targets, Pictures(1));
             // Started at the source itself, a pair of one clip moves as without a start.
-            Pictures(2).CopyFromCPU(_stream, batch.Starts ?? batch.Sources);
+            _uploads.Upload(_stream, batch.Starts ?? batch.Sources, Pictures(2));
         }
-        if (_settings.HasWeights) _weights.CopyFromCPU(_stream, batch.Weights!);
+        if (_settings.HasWeights) _uploads.Upload(_stream, batch.Weights!, _weights);
         _steps++;
         _generatorRates.CopyFromCPU(_stream,
-            [AdamRates.Of(rates.Generator, 0, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
+            [AdamRates.Of(rates.Generator, _settings.Momentum, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
         _discriminatorRates.CopyFromCPU(_stream,
             [AdamRates.Of(rates.Discriminator, 0, Math.Pow(Beta2, StepRates.DiscriminatorRatio), Epsilon, _steps)]);
         // Short at first, so that the average does not remember the beginning.
         _averageShare.CopyFromCPU(_stream, [(float)Math.Max(1 - _settings.Average, Math.Pow(_steps, -0.8))]);
+        _rise.CopyFromCPU(_stream, [rates.Adversary]);
         _step.Enqueue(_stream);
         _losses.CopyToCPU(_stream, _lossValues.AsSpan());
         float perceptual = 0;
         foreach (float value in _lossValues.AsSpan(0, L1Slot)) perceptual += value;
-        return new(perceptual, _lossValues[L1Slot], _lossValues[AdversarialSlot], _lossValues[DiscriminatorSlot]);
+        return new(perceptual, _lossValues[L1Slot], _lossValues[AdversarialSlot], _lossValues[DiscriminatorSlot],
+            _lossValues[MatchingSlot]);
     }
 
     public float[] Reconstruct(ReadOnlySpan<float> sources, ReadOnlySpan<float> drivings)
@@ -187,7 +203,7 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     private IReadOnlyList<CudaStep> Build(ArenaLayout arena)
     {
-        Tape tape = new(_loader, arena, Arithmetic);
+        Tape tape = new(_loader, arena, Arithmetic, _packed);
         _generator.Pack(tape);
         GeneratorLayers generator = new(tape, _generator, _graph, Operands);
         generator.Forward();
@@ -200,9 +216,10 @@ internal sealed partial class TrainingStep : ITrainingStep
             Judge(tape, learns: false);
             Judge(tape, learns: true);
         }
+        if (_critic != null) JudgePatches(tape);
         tape.GoBack();
-        Update(tape, "generator", _generator, _generatorRates);
-        if (_discriminator != null) Update(tape, "discriminator", _discriminator, _discriminatorRates);
+        Update(tape, "generator", _generator.Bank, _generatorRates);
+        if ((_discriminator?.Bank ?? _critic?.Bank) is { } judge) Update(tape, "discriminator", judge, _discriminatorRates);
         if (_generator.Bank.Averages.Length > 0)
             tape.Add("average", Average.Prepare(_loader, new()
                 { Averages = _generator.Bank.Averages, Parameters = _generator.Bank.Values, Share = _averageShare }));
@@ -211,7 +228,7 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     private IReadOnlyList<CudaStep> BuildLook(ArenaLayout arena)
     {
-        Tape tape = new(_loader, arena, Arithmetic);
+        Tape tape = new(_loader, arena, Arithmetic, _packed);
         NetworkParameters averaged = _generator.OfAverages();
         averaged.Pack(tape);
         new GeneratorLayers(tape, averaged, _graph, Operands).Forward();
@@ -219,7 +236,7 @@ internal sealed partial class TrainingStep : ITrainingStep
     }
 
     private GeneratorOperands Operands => new(_pictures, Results, _resultGradient, _grids, _styles, _demodulationTable, Pairs,
-        _settings.IsSupervised);
+        _settings.IsSupervised, _settings.FixesDirections);
 
     // The first to write the gradient by the result; the others add to it.
     private void PixelLoss(Tape tape)
@@ -238,6 +255,10 @@ internal sealed partial class TrainingStep : ITrainingStep
             Pixels = pixels,
             Scale = 1,
         }));
+        // The value is told without its weight.
+        if (_settings.L1 != 1)
+            tape.Add("l1", AddScaled.Prepare(_loader, new()
+                { First = _resultGradient, Output = _resultGradient, Gain = (float)_settings.L1 }));
     }
 
     private void Perceptual(Tape tape)
@@ -251,7 +272,7 @@ internal sealed partial class TrainingStep : ITrainingStep
         foreach (int scale in Vgg.Scales(size))
         {
             int small = size / scale, length = Pairs * 3 * small * small;
-            VggLayers layers = new(tape.Branch(), _vgg, _vggGraph);
+            VggLayers layers = new(tape.Branch(), _vgg, _vggGraph) { Learns = false };
             ArrayView<float> values = _losses.SubView(slot, Vgg.ComparedCount);
             slot += Vgg.ComparedCount;
             if (scale == 1)
@@ -335,12 +356,13 @@ internal sealed partial class TrainingStep : ITrainingStep
         walk.GoBack();
     }
 
-    private void Update(Tape tape, string name, NetworkParameters network, ArrayView<AdamRates> rates) =>
+    private void Update(Tape tape, string name, ParameterBank bank, ArrayView<AdamRates> rates) =>
         tape.Add($"Adam of the {name}", Adam.Prepare(_loader, new()
         {
-            Parameters = network.Bank.Values,
-            Gradients = network.Bank.Gradients,
-            Second = network.Bank.SecondMoments,
+            Parameters = bank.Values,
+            Gradients = bank.Gradients,
+            First = bank.FirstMoments,
+            Second = bank.SecondMoments,
             Rates = rates,
         }));
 

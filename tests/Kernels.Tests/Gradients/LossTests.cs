@@ -13,7 +13,7 @@ public class LossTests
 
     private static Loss Distance(
         KernelLoader loader, float[] values, float[] targets, int frames, int channels, float scale, float[]? weights = null,
-        float[]? before = null, float valueBefore = 0, int rectified = 0)
+        float[]? before = null, float valueBefore = 0, int rectified = 0, int weighsPlanes = 0)
     {
         using DeviceScope scope = new(loader);
         int pixels = values.Length / frames / channels;
@@ -34,6 +34,7 @@ public class LossTests
             Accumulates = before == null ? 0 : 1,
             AccumulatesValue = valueBefore == 0 ? 0 : 1,
             Rectified = rectified,
+            WeighsPlanes = weighsPlanes,
         };
         scope.Run(L1.Prepare(loader, arguments));
         return new(scope.Download(arguments.Value)[0], scope.Download(arguments.Gradient), scope.Download(arguments.TargetGradient));
@@ -75,6 +76,64 @@ public class LossTests
         Near.Equal([(float)(2 + 0.7f * sum / count)], [loss.Value], 1e-6);
         Near.Equal(gradient, loss.Gradient, 1e-6);
         Near.Equal(other, loss.TargetGradient, 1e-6);
+    }
+
+    /// <summary>Features whose channels are neighbors, weighted by pixel.</summary>
+    [Theory]
+    [EveryEngine(35, 8)]
+    [EveryEngine(130, 6)]
+    public void A_weight_of_a_plane_counts_for_all_of_it(string device, int planes, int pixels)
+    {
+        int count = planes * pixels;
+        float[] values = RandomFloats(count, 1), targets = RandomFloats(count, 2), weights = RandomFloats(planes, 3);
+        double sum = 0;
+        float[] gradient = new float[count];
+        for (int i = 0; i < count; i++)
+        {
+            double difference = (double)values[i] - targets[i];
+            sum += Math.Abs(difference) * weights[i / pixels] / count;
+            gradient[i] = (float)(weights[i / pixels] * Math.Sign(difference) / (double)count);
+        }
+        Loss loss = Run(device, a => Distance(a, values, targets, planes, 1, 1, weights, weighsPlanes: 1));
+        Near.Equal([(float)sum], [loss.Value], 1e-6);
+        Near.Equal(gradient, loss.Gradient, 1e-6);
+    }
+
+    /// <summary>What is added is as long as it is told to be, whatever its own length; what has none stays out.</summary>
+    [Theory]
+    [EveryEngine(5, 0.5f)]
+    [EveryEngine(70_001, 1f)]
+    public void Added_gradients_have_the_lengths_that_they_are_given(string device, int count, float rise)
+    {
+        float[] gradient = RandomFloats(count, 1), first = [.. RandomFloats(count, 2).Select(value => 1e-6f * value)],
+            second = [.. RandomFloats(count, 3).Select(value => 1e5f * value)];
+        float[] both = Run(device, a => Add(a, first, second)), one = Run(device, a => Add(a, [], second)),
+            nothing = Run(device, a => Add(a, new float[count], []));
+        Near.Equal(Expected(first, second), both, 1e-6);
+        Near.Equal(Expected([], second), one, 1e-6);
+        Assert.Equal(gradient, nothing);
+
+        float[] Add(KernelLoader loader, float[] a, float[] b)
+        {
+            using DeviceScope scope = new(loader);
+            BoundedGradientsArguments arguments = new()
+            {
+                Gradient = scope.Upload(gradient),
+                First = a.Length > 0 ? scope.Upload(a) : default,
+                Second = b.Length > 0 ? scope.Upload(b) : default,
+                FirstShare = 0.2f,
+                SecondShare = 0.5f,
+                Rise = scope.Upload([rise]),
+                Partials = scope.Allocate<double>(BoundedGradients.PartialsLength(count)),
+            };
+            scope.Run(BoundedGradients.Prepare(loader, arguments));
+            return scope.Download(arguments.Gradient);
+        }
+
+        float[] Expected(float[] a, float[] b) => [.. gradient.Select((g, i) => (float)(g
+            + (a.Length > 0 ? rise * 0.2f * Length(gradient) / Length(a) * a[i] : 0) + rise * 0.5f * Length(gradient) / Length(b) * b[i]))];
+
+        static double Length(float[] vector) => Math.Sqrt(vector.Sum(value => (double)value * value));
     }
 
     [Theory, EveryEngine]
@@ -123,12 +182,13 @@ public class LossTests
     }
 
     private static (float Value, float[] Gradient) Softplus(
-        KernelLoader loader, float[] x, int passes, int negated, float scale, float before = 0)
+        KernelLoader loader, float[] x, int passes, int negated, float scale, float before = 0, float[]? weights = null)
     {
         using DeviceScope scope = new(loader);
         SoftplusMeanArguments arguments = new()
         {
             Input = scope.Upload(x),
+            Weights = weights == null ? default : scope.Upload(weights),
             Gradient = scope.Allocate<float>(x.Length),
             Value = scope.Upload([before]),
             Passes = passes,
@@ -151,19 +211,22 @@ public class LossTests
         Near.Equal(TrainOps.Read("softplus_mean.grad.in0").Values, gradient);
     }
 
-    [Theory, EveryEngine]
-    public void Passes_of_the_adversarial_loss_have_signs_of_their_own(string device)
+    [Theory]
+    [EveryEngine(20, false)]
+    [EveryEngine(300, true)]
+    public void Passes_of_the_adversarial_loss_have_signs_of_their_own(string device, int images, bool isWeighted)
     {
-        float[] x = [.. RandomFloats(40, 1).Select(value => 4 * value)];
+        float[] x = [.. RandomFloats(2 * images, 1).Select(value => 4 * value)];
+        float[]? weights = isWeighted ? RandomFloats(images, 2) : null;
         double sum = 0;
-        float[] expected = new float[40];
-        for (int i = 0; i < 40; i++)
+        float[] expected = new float[2 * images];
+        for (int i = 0; i < 2 * images; i++)
         {
-            double sign = i < 20 ? -1 : 1;
-            sum += Math.Log(1 + Math.Exp(sign * x[i])) / 20;
-            expected[i] = (float)(0.5 * sign / (1 + Math.Exp(-sign * x[i])) / 20);
+            double sign = i < images ? -1 : 1, weight = weights?[i % images] ?? 1;
+            sum += weight * Math.Log(1 + Math.Exp(sign * x[i])) / images;
+            expected[i] = (float)(0.5 * weight * sign / (1 + Math.Exp(-sign * x[i])) / images);
         }
-        (float value, float[] gradient) = Run(device, a => Softplus(a, x, 2, negated: 1, 0.5f, before: 1));
+        (float value, float[] gradient) = Run(device, a => Softplus(a, x, 2, negated: 1, 0.5f, before: 1, weights));
         Near.Equal([(float)(1 + 0.5 * sum)], [value], 1e-6);
         Near.Equal(expected, gradient, 1e-6);
     }
