@@ -14,8 +14,8 @@ internal static class Application
         Animates a still picture with the motion of a video (Latent Image Animator).
 
         Exit status: 0 done; 1 a verification failed, or the program itself did; 2 something given cannot be used
-        (an option, a model, a picture, a video, an output); of a manifest 42 when rows can never succeed, 75 when some may another time;
-        130 stopped by Ctrl-C; 141 nobody reads the output pipe any more. Results go to standard output,
+        (an option, a model, a picture, a video, an output); of a manifest or a pack 42 when rows can never succeed,
+        75 when some may another time; 130 stopped by Ctrl-C; 141 nobody reads the output pipe any more. Results go to standard output,
         progress and errors to standard error. An output file appears complete or not at all.
         """;
 

@@ -1,4 +1,5 @@
 using Lia.Gpu.Runtime;
+using Lia.Kernels.Convolution;
 
 namespace Lia.Kernels;
 
@@ -22,6 +23,12 @@ internal struct ActivationGradientArguments
 
     /// <summary>Receives the sums over the pixels of g times what went into the activation [frame, channel].</summary>
     public ArrayView<float> ProductSums;
+
+    /// <summary>
+    /// Receives the bits of the largest magnitude of each block's result (<see cref="OperandScale"/>),
+    /// <see cref="ActivationGradient.LargestLength"/> of them; empty where they are not wanted.
+    /// </summary>
+    public ArrayView<int> Largest;
 
     /// <summary>
     /// Workspace of <see cref="ActivationGradient.PartialsLength"/> floats; not needed where no sums are wanted.
@@ -51,6 +58,13 @@ internal static class ActivationGradient
     /// <summary>Floats of <see cref="ActivationGradientArguments.Partials"/> where both sums are wanted.</summary>
     public static long PartialsLength(int frames, int pixels, int channels) =>
         2L * frames * PixelStrips.Of(pixels, channels).Parts * channels;
+
+    /// <summary>Elements of <see cref="ActivationGradientArguments.Largest"/>.</summary>
+    public static long LargestLength(int frames, int pixels, int channels)
+    {
+        Index3D blocks = PixelStrips.Of(pixels, channels).Config(frames, channels).GridDim;
+        return blocks.Size;
+    }
 
     /// <returns>One launch, and one more where sums are wanted.</returns>
     public static KernelLaunch[] Prepare(KernelLoader loader, ActivationGradientArguments arguments)
@@ -89,6 +103,7 @@ internal static class ActivationGradient
         float above = a.Activation == 1 ? Activation.Gain : 1f;
         float below = a.Activation == 1 ? Activation.Gain * Activation.Slope : a.Activation == 2 ? 0f : 1f;
         Float4 gradients = new(0f, 0f, 0f, 0f), products = gradients;
+        int largest = 0;
         // Lanes past the last channel take part in the sums; they load and store nothing.
         if (channel < a.Channels)
         {
@@ -106,8 +121,15 @@ internal static class ActivationGradient
                 gradients = Quad.Add(gradients, g);
                 products = new(Intrinsics.Fma(dy.X, y.X, products.X), Intrinsics.Fma(dy.Y, y.Y, products.Y),
                     Intrinsics.Fma(dy.Z, y.Z, products.Z), Intrinsics.Fma(dy.W, y.W, products.W));
-                if (a.Result.Length != 0) Quad.Store<TAccess>(a.Result, row, channel, a.Channels, Quad.Multiply(g, scale));
+                g = Quad.Multiply(g, scale);
+                if (a.Largest.Length != 0) largest = IntrinsicMath.Max(largest, OperandScale.Magnitude(g));
+                if (a.Result.Length != 0) Quad.Store<TAccess>(a.Result, row, channel, a.Channels, g);
             }
+        }
+        if (a.Largest.Length != 0)
+        {
+            largest = OperandScale.OfBlock(largest);
+            if (Group.IdxX == 0) a.Largest[(frame * Grid.DimY + Grid.IdxY) * Grid.DimX + part] = largest;
         }
         int to = (frame * a.Strips.Parts + part) * a.Channels;
         bool hasGradients = a.GradientSums.Length != 0;

@@ -43,6 +43,22 @@ public static class Checkpoint
         }
     }
 
+    /// <summary>Opens a safetensors file for whatever is in it, under the names that are in it: for files that are no checkpoint, though
+    /// names in them may end as a generator's do.</summary>
+    /// <param name="path">The file, or the index of several.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <returns>The tensors, to be disposed.</returns>
+    /// <exception cref="WeightsException">The file is absent, of another format, or damaged; the message says which.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was signaled.</exception>
+    public static ITensorSource OpenTensors(string path, CancellationToken cancellation = default)
+    {
+        ITensorSource whole = OpenWhole(path, null, cancellation);
+        if (whole is not PyTorchCheckpoint) return whole;
+        string name = whole.Name;
+        whole.Dispose();
+        throw new WeightsException($"{name}: this is a PyTorch checkpoint; a safetensors file is needed");
+    }
+
     private static ITensorSource OpenWhole(string path, string? weights, CancellationToken cancellation)
     {
         MappedFile file = new(path);

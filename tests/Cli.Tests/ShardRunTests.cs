@@ -161,13 +161,13 @@ public sealed class ShardRunTests(Workspace files) : IClassFixture<Workspace>
 
         public List<string> Failures { get; } = [];
 
-        public void Begin(RowJob job, int lane) { }
+        public void Begin(RowJob job, int lanes) { }
 
         public void Progress(RowJob job, int lane, AnimationProgress progress) { }
 
-        public void Done(RowJob job, string? description) { }
+        public void Done(PlannedRow job, string? description) { }
 
-        public void Failed(RowJob job, string reason)
+        public void Failed(PlannedRow job, string reason)
         {
             lock (Failures) Failures.Add(reason);
         }

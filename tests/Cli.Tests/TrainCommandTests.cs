@@ -143,22 +143,24 @@ public sealed class TrainCommandTests : IDisposable
     public void Clips_and_rows_are_packed_by_name()
     {
         Outcome outcome = CliRunner.Succeed("train", "pack", At("data"), "-o", At("p.liapack"), "--size", "64");
-        Assert.Equal($"{At("p.liapack")}: 4 clips of 12 pictures, 0.1 MB\n", outcome.Output);
+        Assert.Equal($"{At("p.liapack")}: 4 clips of 12 pictures, 0.1 MB\n4 clips: 4 done, 0 done already, 0 failed\n", outcome.Output);
         File.WriteAllText(At("rows.csv"),
             $"source,driving,start,target,weights\n{Frame(0, 0)},{Frame(1, 2)},{Frame(1, 0)},{Frame(0, 2)},\n{Frame(0, 0)},{Frame(2, 1)},,"
-            + $"{Frame(0, 1)},\n{Frame(0, 0)},none.png,,{Frame(0, 1)},\n");
-        outcome = CliRunner.Succeed("train", "pack", At("rows.csv"), "-o", At("r.liapack"), "--size", "64", "--json");
-        JsonElement json = JsonDocument.Parse(outcome.Output).RootElement;
-        Assert.Equal((2, 6, 1), (json.GetProperty("rows").GetInt32(), json.GetProperty("pictures").GetInt32(),
-            json.GetProperty("leftOut").GetInt32()));
-        Assert.Contains("rows.csv: row 3: none.png: there is no such file. The row is left out.", outcome.Error);
+            + $"{Frame(0, 1)},\n{Frame(0, 0)},none.png,,{Frame(0, 1)},\n{Frame(0, 0)},,,{Frame(0, 1)},\n");
+        outcome = CliRunner.Run("train", "pack", At("rows.csv"), "-o", At("r.liapack"), "--size", "64", "--json");
+        Assert.Equal(ExitCode.BadRows, outcome.Status);
+        JsonElement json = JsonDocument.Parse(outcome.Output).RootElement, pack = json.GetProperty("pack");
+        Assert.Equal((4, 2, 2), (json.GetProperty("rows").GetInt32(), json.GetProperty("done").GetInt32(),
+            json.GetProperty("failed").GetInt32()));
+        Assert.Equal((2, 6), (pack.GetProperty("rows").GetInt32(), pack.GetProperty("pictures").GetInt32()));
+        Assert.Contains("rows.csv: row 3: none.png: there is no such file.", outcome.Error);
+        Assert.Contains("rows.csv: row 4 (line 5), column driving: there is nothing in it.", outcome.Error);
 
         Assert.Contains("rows are packed first", Refuse("train", At("rows.csv"), "-o", At("run")));
         Assert.Contains("no --every", Refuse("train", "pack", At("rows.csv"), "-o", At("x"), "--every", "2"));
-        File.WriteAllText(At("wrong.csv"), "source,driving,targt\na,b,c\n");
-        Assert.Contains("no column targt", Refuse("train", "pack", At("wrong.csv"), "-o", At("x")));
-        File.WriteAllText(At("wrong.csv"), "source,driving,target\na,,c\n");
-        Assert.Contains("row 1 (line 2), column driving: it is empty", Refuse("train", "pack", At("wrong.csv"), "-o", At("x")));
+        File.WriteAllText(At("wrong.csv"), "source,driving,target,targt\na,b,c,d\n");
+        Assert.Contains("column targt: there is no such column. Did you mean 'target'?",
+            Refuse("train", "pack", At("wrong.csv"), "-o", At("x")));
         Assert.Contains("would replace", Refuse("train", "pack", At("rows.csv"), "-o", At("rows.csv")));
         Assert.False(File.Exists(At("x")));
 

@@ -70,4 +70,28 @@ public sealed class VerifyCommandTests : IDisposable
         Assert.Equal([tensor], report.GetProperty("tensors").EnumerateArray().Where(row => !row.GetProperty("ok").GetBoolean())
             .Select(row => row.GetProperty("name").GetString()));
     }
+
+    /// <summary>Files of gradients have a generator's names, of gradients and of values: they are opened all the same, and what comes next
+    /// is the GPU, of which none has this number.</summary>
+    [Theory]
+    [InlineData("train_ops.safetensors")]
+    [InlineData("train128.safetensors")]
+    public void Files_of_gradients_need_a_gpu_and_no_more(string name)
+    {
+        string golden = TestData.Unpack(name);
+        Outcome outcome = CliRunner.Run("verify", golden, "--device", "cuda:4096");
+        Assert.Equal(ExitCode.BadInput, outcome.Status);
+        Assert.StartsWith("lia: Gradients need a CUDA GPU: ", Assert.Single(outcome.ErrorLines));
+        outcome = CliRunner.Run("verify", golden, "--device", "cpu");
+        Assert.Equal(ExitCode.BadInput, outcome.Status);
+        Assert.Equal($"lia: {name}: gradients need a CUDA GPU: --device is cuda or cuda:N.", Assert.Single(outcome.ErrorLines));
+    }
+
+    [Fact]
+    public void A_pytorch_checkpoint_is_no_reference_file()
+    {
+        Outcome outcome = CliRunner.Run("verify", TestData.Unpack("tiny_zip.pt"));
+        Assert.Equal(ExitCode.BadInput, outcome.Status);
+        Assert.Contains("this is a PyTorch checkpoint; a safetensors file is needed", Assert.Single(outcome.ErrorLines));
+    }
 }

@@ -160,7 +160,7 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
 
     /// <inheritdoc/>
     protected override PageLockScope<T> CreatePageLockFromPinnedInternal<T>(IntPtr pinned, long numElements) =>
-        throw new NotSupportedException();
+        new HostMemory<T>(this, pinned, numElements);
 
     /// <inheritdoc/>
     protected override int EstimateMaxActiveGroupsPerMultiprocessorInternal(
@@ -336,6 +336,17 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
         {
             foreach (Action step in work) accelerator.Do(stream, step);
         }
+
+        protected override void DisposeAcceleratorObject(bool disposing)
+        {
+        }
+    }
+
+    // What is emulated reads host memory as it is.
+    private sealed class HostMemory<T> : PageLockScope<T> where T : unmanaged
+    {
+        public HostMemory(Accelerator accelerator, IntPtr pinned, long numElements) : base(accelerator, numElements) =>
+            AddrOfLockedObject = pinned;
 
         protected override void DisposeAcceleratorObject(bool disposing)
         {

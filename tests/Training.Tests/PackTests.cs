@@ -108,6 +108,28 @@ public sealed class PackTests : IDisposable
         }
     }
 
+    /// <summary>Threads change nothing, with clips that are left out and rows that share pictures among them.</summary>
+    [Fact]
+    public void Packs_are_the_same_whoever_decodes()
+    {
+        for (int clip = 0; clip < 12; clip++) _work.Clip($"data/{clip}", clip, 1 + clip % 5, 40, 30);
+        string At(int clip, int frame) => _work.At("data", $"{clip}", $"{frame:d4}.png");
+        TrainingRow[] rows = [.. Enumerable.Range(0, 30).Select(i => new TrainingRow(At(4, i % 5), At(i % 12, 0), null, At(9, i % 7)))];
+        byte[][] packs = [.. ((int[])[1, 2, 7]).Select(workers =>
+        {
+            List<string> warnings = [];
+            List<PackProgress> told = [];
+            PackOptions options = new() { Size = 16, Workers = workers, OnWarning = warnings.Add };
+            Assert.Equal(3, TrainingPack.Write(_work.At("data"), _work.At("c"), options, new Told(told.Add)).LeftOut);
+            Assert.Equal(Enumerable.Range(1, 12), told.Select(progress => progress.Done));
+            Assert.Equal(8, TrainingPack.Write(rows, _work.At("r"), options).LeftOut); // Clip 9 has five frames, of seven.
+            Assert.Equal(11, warnings.Count);
+            return (byte[])[.. File.ReadAllBytes(_work.At("c")), .. File.ReadAllBytes(_work.At("r"))];
+        })];
+        Assert.Equal(packs[0], packs[1]);
+        Assert.Equal(packs[0], packs[2]);
+    }
+
     [Fact]
     public void Each_so_manieth_frame_is_packed_from_the_first_on()
     {

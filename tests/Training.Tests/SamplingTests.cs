@@ -33,7 +33,7 @@ public sealed class SamplingTests : IDisposable
     [Fact]
     public void An_epoch_visits_every_clip_once_with_two_different_frames_and_the_next_in_another_order()
     {
-        using PackFile pack = Pack(frames: [2, 3, 9, 2, 5, 4, 8, 2, 2, 7]);
+        using TrainingData pack = Pack(frames: [2, 3, 9, 2, 5, 4, 8, 2, 2, 7]);
         BatchSampler sampler = Sampler(pack, pairs: 4, heldOut: 2);
         int[][] epochs = [.. Enumerable.Range(0, 3).Select(epoch => Enumerable.Range(0, 8).Select(place =>
         {
@@ -54,7 +54,7 @@ public sealed class SamplingTests : IDisposable
     [Fact]
     public void All_ordered_pairs_of_frames_are_as_likely()
     {
-        using PackFile pack = Pack(frames: [4]);
+        using TrainingData pack = Pack(frames: [4]);
         BatchSampler sampler = Sampler(pack, pairs: 1);
         Dictionary<(int, int), int> counts = [];
         for (int epoch = 0; epoch < 12_000; epoch++)
@@ -70,7 +70,7 @@ public sealed class SamplingTests : IDisposable
     [Fact]
     public void A_step_gets_the_same_bits_wherever_the_run_began()
     {
-        using PackFile pack = Pack(frames: [2, 3, 9, 2, 5], isNoise: true, size: 20);
+        using TrainingData pack = Pack(frames: [2, 3, 9, 2, 5], isNoise: true, size: 20);
         BatchSampler sampler = Sampler(pack, pairs: 3, settings: new(true, 0.1f, 4));
         float[][] first = Take(sampler, 0, 20, threads: 3);
         float[][] later = Take(Sampler(pack, pairs: 3, settings: new(true, 0.1f, 4)), 13, 7, threads: 1);
@@ -93,7 +93,7 @@ public sealed class SamplingTests : IDisposable
     [Fact]
     public void Pictures_of_a_batch_are_the_packed_ones_in_minus_one_to_one()
     {
-        using PackFile pack = Pack(frames: [2, 3, 4], isNoise: true);
+        using TrainingData pack = Pack(frames: [2, 3, 4], isNoise: true);
         BatchSampler sampler = Sampler(pack, pairs: 2);
         TrainingBatch batch = sampler.Create();
         sampler.Fill(batch, 5);
@@ -127,7 +127,7 @@ public sealed class SamplingTests : IDisposable
             image.Save(_work.At("grid", "a", $"{frame}.png"));
         }
         TrainingPack.Write(_work.At("grid"), _work.At("g"), new PackOptions { Size = Size, Crop = Side - Size });
-        using PackFile pack = new(_work.At("g"));
+        using TrainingData pack = new(_work.At("g"));
         BatchSampler sampler = Sampler(pack, pairs: 64, settings: new(true, 0, Side - Size));
         TrainingBatch batch = sampler.Create();
         HashSet<(int Left, int Top, bool IsFlipped)> seen = [];
@@ -172,7 +172,7 @@ public sealed class SamplingTests : IDisposable
         string At(int i) => _work.At($"{i}.png");
         TrainingPack.Write([.. Enumerable.Range(0, 5).Select(i => new TrainingRow(At(0), At(i), At(1), At(i + 1), _work.At("map.png")))],
             _work.At("p"), new PackOptions { Size = 16 });
-        using PackFile pack = new(_work.At("p"));
+        using TrainingData pack = new(_work.At("p"));
         BatchSampler sampler = Sampler(pack, pairs: 4, heldOut: 1, settings: new(true, 0, 0));
         TrainingBatch batch = sampler.Create();
         sampler.Fill(batch, 3);
@@ -192,7 +192,7 @@ public sealed class SamplingTests : IDisposable
     [Fact]
     public void What_cannot_be_learned_from_is_refused_by_name()
     {
-        using PackFile pack = Pack(frames: [2, 3]);
+        using TrainingData pack = Pack(frames: [2, 3]);
         Assert.Contains("64 are needed", Assert.Throws<MediaException>(() => new BatchSampler(pack, 0, 2, 64, 1, default)).Message);
         Assert.Contains("nothing is left", Assert.Throws<MediaException>(() => Sampler(pack, pairs: 2, heldOut: 2)).Message);
         string path = _work.At("short");
@@ -206,24 +206,24 @@ public sealed class SamplingTests : IDisposable
             writer.EndClip("lonely");
             writer.Complete();
         }
-        using PackFile shortPack = new(path);
+        using TrainingData shortPack = new(path);
         Assert.Contains("clip lonely has 1 frame", Assert.Throws<MediaException>(() => Sampler(shortPack, pairs: 2)).Message);
     }
 
     [Fact]
     public void A_pack_that_cannot_be_read_any_more_is_told_where_the_batch_is_asked_for()
     {
-        using PackFile pack = Pack(frames: [2, 3]);
+        using TrainingData pack = Pack(frames: [2, 3]);
         using (FileStream file = new(pack.Name, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(100);
         using BatchQueue queue = new(Sampler(pack, pairs: 2), 0, 2);
         Assert.Contains("ends too early", Assert.Throws<MediaException>(() => queue.Next(CancellationToken.None)).Message);
     }
 
     private static BatchSampler Sampler(
-        PackFile pack, int pairs, int heldOut = 0, ulong seed = 1, AugmentationSettings settings = default) =>
+        TrainingData pack, int pairs, int heldOut = 0, ulong seed = 1, AugmentationSettings settings = default) =>
         new(pack, heldOut, pairs, pack.Side - settings.Crop, seed, settings);
 
-    private PackFile Pack(int[] frames, bool isNoise = false, int size = 16)
+    private TrainingData Pack(int[] frames, bool isNoise = false, int size = 16)
     {
         string path = _work.At($"pack{frames.Length}");
         using (PackWriter writer = new(path, size, false))
@@ -241,6 +241,6 @@ public sealed class SamplingTests : IDisposable
             }
             writer.Complete();
         }
-        return new PackFile(path);
+        return new TrainingData(path);
     }
 }

@@ -36,6 +36,9 @@ internal sealed class Tensors : ITensorSource
         _values.Add(tensor.Name, values);
     }
 
+    /// <summary>Their names.</summary>
+    public IEnumerable<string> Names => _values.Keys;
+
     public float[] Read(string name) => [.. _values[name]];
 
     public void Replace(string name, float[] values) => _values[name] = values;

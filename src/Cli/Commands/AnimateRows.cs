@@ -7,7 +7,7 @@ namespace Lia.Cli.Commands;
 
 /// <summary>Rows that are animations: <c>source</c>, <c>driving</c> or <c>motion</c>, <c>output</c>, <c>work</c>, and every option of
 /// <c>lia animate</c>.</summary>
-internal sealed class AnimateRows : IRowKind, IDisposable
+internal sealed class AnimateRows : IRowKind<RowJob>, IDisposable
 {
     private const string SourceColumn = "source", DrivingColumn = "driving", MotionColumn = "motion", OutputColumn = "output";
 

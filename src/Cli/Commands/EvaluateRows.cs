@@ -7,7 +7,7 @@ namespace Lia.Cli.Commands;
 
 /// <summary>Rows that are clips to be reconstructed: <c>clip</c>, <c>work</c>, and the options of <c>lia evaluate</c>. What was scored
 /// already the status file tells.</summary>
-internal sealed class EvaluateRows : IRowKind
+internal sealed class EvaluateRows : IRowKind<RowJob>
 {
     private const string ClipColumn = "clip";
 

@@ -13,7 +13,8 @@ internal static class TrainCommand
     {
         Argument<string> data = new("DATA")
         {
-            Description = "clips to learn from: a folder of clips, each a video or a folder of pictures; or a pack (lia train pack)",
+            Description = "clips to learn from: a folder of clips, each a video or a folder of pictures; or a pack (lia train pack), or a "
+                + "folder of packs",
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string> output = new("--output", "-o") { Description = "the folder of the run", HelpName = "RUN" };

@@ -25,14 +25,20 @@ internal static class VerifyCommand
         {
             if (parsed.GetValue(device).MayBeSeveral)
                 throw new ArgumentException($"--device {parsed.GetValue(device)} is several GPUs; a verification looks at one.");
-            using ITensorSource file = Checkpoint.Open(parsed.GetValue(golden)!, context.Cancellation);
-            VerificationReport report = GradientVerification.IsOf(file)
-                ? GradientVerification.Run(file, parsed.GetValue(device).Ordinals is [int gpu] ? gpu : null,
-                    parsed.GetValue(precision) == Precision.Fast)
-                : Frames(file);
+            // No checkpoint: gradients have a generator's names, and more than once.
+            using ITensorSource file = Checkpoint.OpenTensors(parsed.GetValue(golden)!, context.Cancellation);
+            VerificationReport report = GradientVerification.IsOf(file) ? Gradients(file) : Frames(file);
             if (parsed.GetValue(json)) WriteJson(context.Output, file.Name, report);
             else WriteText(context.Output, file.Name, report);
             return report.IsWithin ? ExitCode.Success : ExitCode.Failure;
+
+            VerificationReport Gradients(ITensorSource file)
+            {
+                if (parsed.GetValue(device).Kind is DeviceKind.Cpu or DeviceKind.Ilgpu)
+                    throw new ArgumentException($"{file.Name}: gradients need a CUDA GPU: --device is cuda or cuda:N.");
+                return GradientVerification.Run(file, parsed.GetValue(device).Ordinals is [int gpu] ? gpu : null,
+                    parsed.GetValue(precision) == Precision.Fast);
+            }
 
             VerificationReport Frames(ITensorSource file)
             {

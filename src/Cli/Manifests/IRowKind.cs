@@ -1,8 +1,16 @@
 namespace Lia.Cli.Manifests;
 
-/// <summary>What rows of a manifest are about: animations, or evaluations.</summary>
-internal interface IRowKind
+/// <summary>What rows of a manifest are about: animations, evaluations, or data to be packed.</summary>
+/// <typeparam name="TRow">What a row becomes.</typeparam>
+internal interface IRowKind<out TRow> where TRow : PlannedRow
 {
+    /// <summary>Whether all rows have the same columns, which are named once.</summary>
+    bool HasHeader(string manifest) => ManifestFile.HasHeader(manifest);
+
+    /// <summary>The rows, read as they are asked for, twice.</summary>
+    /// <exception cref="MediaException">The file cannot be read, or its columns make no sense.</exception>
+    IEnumerable<ManifestRow> Rows(string manifest) => ManifestFile.Read(manifest);
+
     /// <summary>All columns there may be.</summary>
     IReadOnlyCollection<string> Columns { get; }
 
@@ -27,5 +35,5 @@ internal interface IRowKind
     /// <param name="work">What was expected of it.</param>
     /// <param name="sharesMotion">Whether another row of the manifest, whoever's it is, has the same motion.</param>
     /// <exception cref="MediaException">The row makes no sense.</exception>
-    RowJob Create(ManifestRow row, long work, bool sharesMotion);
+    TRow Create(ManifestRow row, long work, bool sharesMotion);
 }

@@ -11,7 +11,7 @@ internal sealed class ManifestOptions
     };
     private readonly Option<Shard?> _shard = new("--shard")
     {
-        Description = "of a manifest the share I of N, I from 1: the same rows on every machine [default: all rows]",
+        Description = "the share I of N, I from 1: the same rows on every machine [default: all rows]",
         HelpName = "I/N",
         CustomParser = result =>
         {
@@ -23,18 +23,20 @@ internal sealed class ManifestOptions
     };
     private readonly Option<string> _status = new("--status")
     {
-        Description = "of a manifest: append what happens to a file of JSON lines, for lia batch status",
+        Description = "append what happens to a file of JSON lines, for lia batch status",
         HelpName = "FILE.jsonl",
     };
 
     /// <summary>Gives a command these options.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="rows">What a row is.</param>
-    public ManifestOptions(Command command, string rows)
+    /// <param name="rows">What a row is; null where what has rows is an argument.</param>
+    public ManifestOptions(Command command, string? rows)
     {
         _manifest.Description = $"{rows}: .csv, .jsonl or .parquet; exit status 42 when rows "
             + "can never succeed, 75 when some may another time";
-        foreach (Option option in (Option[])[_manifest, _shard, _status]) command.Options.Add(option);
+        foreach (Option option in rows is null ? (Option[])[_shard, _status] : [_manifest, _shard, _status]) command.Options.Add(option);
+        if (rows is null) return;
+        foreach (Option option in (Option[])[_shard, _status]) option.Description = $"of a manifest: {option.Description}";
     }
 
     /// <summary>The manifest; null when there is none.</summary>

@@ -8,7 +8,7 @@ namespace Lia.Cli.Manifests;
 /// What an output was made from: a hidden file beside it, <c>out/.anna.mp4.lia</c> for <c>out/anna.mp4</c>, which is held while somebody
 /// is at
 /// work on the output and never deleted. A line of JSON: a hash of all that makes the output what it is, and how long the output is once it
-/// is there.
+/// is there; of an output of many parts also which of them could not be used, and why.
 /// </summary>
 internal sealed class OutputRecord : IDisposable
 {
@@ -49,6 +49,9 @@ internal sealed class OutputRecord : IDisposable
         });
     }
 
+    /// <summary>Parts that the output is without.</summary>
+    public IReadOnlyList<LeftOut> LeftOut => _before.LeftOut;
+
     /// <summary>Whether the output is there, made from what has this hash, and as long as it was.</summary>
     public bool IsDone(string hash) => _before.Hash == hash && _before.Length is { } length && Length() == length;
 
@@ -62,7 +65,7 @@ internal sealed class OutputRecord : IDisposable
         // Before it is written down: what is written down is ours.
         if (isFolder && _before.Hash is null)
             throw new MediaException($"{_outputs[0]}: cannot be written: the folder is not empty.");
-        Write(new(hash, null));
+        Write(new(hash, null, []));
         if (!isFolder) return;
         Outputs.Guard(_outputs[0], () =>
         {
@@ -73,7 +76,8 @@ internal sealed class OutputRecord : IDisposable
 
     /// <summary>Notes that the output is there.</summary>
     /// <param name="hash">Of what it was made from.</param>
-    public void Complete(string hash) => Write(new(hash, Length()));
+    /// <param name="leftOut">Parts that it is without.</param>
+    public void Complete(string hash, params IReadOnlyList<LeftOut> leftOut) => Write(new(hash, Length(), leftOut));
 
     /// <summary>Lets go of it.</summary>
     public void Dispose() => _file.Dispose();
@@ -101,6 +105,15 @@ internal sealed class OutputRecord : IDisposable
             json.WriteStartObject();
             json.WriteString("hash", entry.Hash);
             if (entry.Length is { } length) json.WriteNumber("bytes", length);
+            if (entry.LeftOut.Count > 0) json.WriteStartArray("leftOut");
+            foreach ((int place, string reason) in entry.LeftOut)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("place", place);
+                json.WriteString("reason", reason);
+                json.WriteEndObject();
+            }
+            if (entry.LeftOut.Count > 0) json.WriteEndArray();
             json.WriteEndObject();
         }
         line.WriteByte((byte)'\n');
@@ -112,21 +125,31 @@ internal sealed class OutputRecord : IDisposable
 
     private static Entry Read(FileStream file)
     {
-        const int Longest = 4096;
-        if (file.Length is 0 or > Longest) return new(null, null);
+        const int Longest = 1 << 24; // beyond that the output is made again
+        if (file.Length is 0 or > Longest) return Entry.None;
         byte[] line = new byte[file.Length];
         file.ReadExactly(line);
         try
         {
             using JsonDocument json = JsonDocument.Parse(Encoding.UTF8.GetString(line));
             return new(json.RootElement.GetProperty("hash").GetString(),
-                json.RootElement.TryGetProperty("bytes", out JsonElement bytes) ? bytes.GetInt64() : null);
+                json.RootElement.TryGetProperty("bytes", out JsonElement bytes) ? bytes.GetInt64() : null,
+                json.RootElement.TryGetProperty("leftOut", out JsonElement leftOut) ? [.. leftOut.EnumerateArray().Select(part =>
+                    new LeftOut(part.GetProperty("place").GetInt32(), part.GetProperty("reason").GetString()!))] : []);
         }
         catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            return new(null, null);
+            return Entry.None;
         }
     }
 
-    private readonly record struct Entry(string? Hash, long? Length);
+    private readonly record struct Entry(string? Hash, long? Length, IReadOnlyList<LeftOut> LeftOut)
+    {
+        public static Entry None => new(null, null, []);
+    }
 }
+
+/// <summary>A part that an output is without.</summary>
+/// <param name="Place">Which of what the output is made from.</param>
+/// <param name="Reason">Why.</param>
+internal readonly record struct LeftOut(int Place, string Reason);

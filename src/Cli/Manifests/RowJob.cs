@@ -2,18 +2,30 @@ using System.Text.Json;
 
 namespace Lia.Cli.Manifests;
 
-/// <summary>A row of a manifest to be worked off.</summary>
-internal abstract class RowJob
+/// <summary>A row of a manifest that is this shard's.</summary>
+internal abstract class PlannedRow
 {
     /// <summary>The row's number.</summary>
     public required int Row { get; init; }
 
-    /// <summary>What messages and status lines call it: the output, or what is evaluated.</summary>
+    /// <summary>What messages and status lines call it: the output, or what is evaluated or packed.</summary>
     public required string Name { get; init; }
 
     /// <summary>Frames that are expected; only their proportions count.</summary>
     public required long Work { get; init; }
 
+    /// <summary>Writes the members of a status line that say which row it is about.</summary>
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteNumber("row", Row);
+        json.WriteString("name", StatusFile.Cut(Name));
+        json.WriteNumber("work", Work);
+    }
+}
+
+/// <summary>A row to be worked off by a network.</summary>
+internal abstract class RowJob : PlannedRow
+{
     /// <summary>The model to be loaded.</summary>
     public required ModelOptions Model { get; init; }
 

@@ -8,9 +8,10 @@ namespace Lia.Cli.Manifests;
 /// Which rows of a manifest are whose. Rows are set in order so that those with one model, and within them those with one motion, are
 /// neighbors; then the order is cut into runs of about equal work. The file is read twice and never kept whole: it may have a million rows.
 /// </summary>
-internal sealed class ShardPlan
+/// <typeparam name="TRow">What a row becomes.</typeparam>
+internal sealed class ShardPlan<TRow> where TRow : PlannedRow
 {
-    private ShardPlan(int rows, long totalWork, string fingerprint, IReadOnlyList<RowJob> jobs, IReadOnlyList<BadRow> bad) =>
+    private ShardPlan(int rows, long totalWork, string fingerprint, IReadOnlyList<TRow> jobs, IReadOnlyList<BadRow> bad) =>
         (Rows, TotalWork, Fingerprint, Jobs, Bad) = (rows, totalWork, fingerprint, jobs, bad);
 
     /// <summary>Rows of the manifest.</summary>
@@ -23,7 +24,7 @@ internal sealed class ShardPlan
     public string Fingerprint { get; }
 
     /// <summary>The shard's rows, in the order they are worked off.</summary>
-    public IReadOnlyList<RowJob> Jobs { get; }
+    public IReadOnlyList<TRow> Jobs { get; }
 
     /// <summary>The shard's rows that make no sense.</summary>
     public IReadOnlyList<BadRow> Bad { get; }
@@ -34,7 +35,7 @@ internal sealed class ShardPlan
     /// <param name="shard">Which share.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     /// <exception cref="MediaException">The file cannot be read, or its columns make no sense.</exception>
-    public static ShardPlan Read(string manifest, IRowKind kind, Shard shard, CancellationToken cancellationToken)
+    public static ShardPlan<TRow> Read(string manifest, IRowKind<TRow> kind, Shard shard, CancellationToken cancellationToken)
     {
         List<long> work = [];
         List<(int Model, int Motion)> groups = [];
@@ -42,7 +43,7 @@ internal sealed class ShardPlan
         Dictionary<UInt128, int> outputs = [];
         Dictionary<int, string> problems = [];
         string[]? known = null;
-        foreach (ManifestRow row in ManifestFile.Read(manifest))
+        foreach (ManifestRow row in kind.Rows(manifest))
         {
             cancellationToken.ThrowIfCancellationRequested();
             string? problem = null;
@@ -57,7 +58,7 @@ internal sealed class ShardPlan
                     throw row.Error(manifest, "output", $"row {outputs[Key(output)]} has the same output.");
                 work.Add(kind.Work(row));
             }
-            catch (MediaException failure) when (!ManifestFile.HasHeader(manifest) || known is not null || row.Problem is not null)
+            catch (MediaException failure) when (!kind.HasHeader(manifest) || known is not null || row.Problem is not null)
             {
                 problem = failure.Message;
                 work.Add(1);
@@ -75,9 +76,9 @@ internal sealed class ShardPlan
 
         // By the manifest and not by the share: how a row is worked off does not depend on how it was cut.
         Dictionary<(int, int), int> rowsOf = groups.GroupBy(group => group).ToDictionary(group => group.Key, group => group.Count());
-        SortedDictionary<int, RowJob> jobs = [];
+        SortedDictionary<int, TRow> jobs = [];
         List<BadRow> bad = [];
-        foreach (ManifestRow row in ManifestFile.Read(manifest))
+        foreach (ManifestRow row in kind.Rows(manifest))
         {
             cancellationToken.ThrowIfCancellationRequested();
             // Somebody has made the manifest longer meanwhile: this run is of the one it began with.
@@ -109,16 +110,16 @@ internal sealed class ShardPlan
         }
     }
 
-    private static void CheckColumns(string manifest, IRowKind kind, ManifestRow row)
+    private static void CheckColumns(string manifest, IRowKind<TRow> kind, ManifestRow row)
     {
-        if (ManifestFile.HasHeader(manifest) && kind.Required.Except(row.Columns).FirstOrDefault() is { } missing)
+        if (kind.HasHeader(manifest) && kind.Required.Except(row.Columns).FirstOrDefault() is { } missing)
             throw new MediaException($"{manifest}: there is no column {missing}.");
         foreach (string column in row.Columns)
         {
             if (kind.Columns.Contains(column)) continue;
             string problem = $"there is no such column.{Spelling.Hint(column, kind.Columns)} One of your own begins with "
                 + $"{ManifestFile.OwnColumn}.";
-            throw ManifestFile.HasHeader(manifest) ? new MediaException($"{manifest}: column {column}: {problem}")
+            throw kind.HasHeader(manifest) ? new MediaException($"{manifest}: column {column}: {problem}")
                 : row.Error(manifest, column, problem);
         }
     }

@@ -95,7 +95,7 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
                     Stopwatch watch = Stopwatch.StartNew();
                     if (!isThere)
                     {
-                        status.Write("start", json => About(json, job));
+                        status.Write("start", job.Write);
                         if (animator is null || loaded != job.Model)
                         {
                             animator?.Dispose();
@@ -105,12 +105,12 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
                             isOpening = false;
                             loaded = job.Model;
                         }
-                        teller.Begin(job, lane);
+                        teller.Begin(job, lanes.Count);
                         claim.Do(animator, new Progress(status, teller, job, lane), token);
                     }
                     status.Write("done", json =>
                     {
-                        About(json, job);
+                        job.Write(json);
                         json.WriteBoolean("skipped", isThere);
                         if (!isThere) json.WriteNumber("seconds", Math.Round(watch.Elapsed.TotalSeconds, 3));
                         claim.Write(json);
@@ -156,7 +156,7 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
         string name = lanes[lane].Name, reason = failure.Message.ReplaceLineEndings(" ");
         status.Write("device", json =>
         {
-            About(json, entry.Job);
+            entry.Job.Write(json);
             json.WriteNumber("lane", lane);
             json.WriteString("device", name);
             json.WriteString("reason", StatusFile.Cut(reason));
@@ -184,7 +184,7 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
         bool isForNow = kind is RowFailure.Machine or RowFailure.Device;
         status.Write("failed", json =>
         {
-            About(json, job);
+            job.Write(json);
             json.WriteString("reason", StatusFile.Cut(reason));
             json.WriteBoolean("retry", isForNow);
         });
@@ -249,13 +249,6 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
         lock (_gate) Monitor.PulseAll(_gate);
     }
 
-    private static void About(System.Text.Json.Utf8JsonWriter json, RowJob job)
-    {
-        json.WriteNumber("row", job.Row);
-        json.WriteString("name", StatusFile.Cut(job.Name));
-        json.WriteNumber("work", job.Work);
-    }
-
     private enum Verdict
     {
         Done,
@@ -286,7 +279,7 @@ internal sealed class ShardRun(IReadOnlyList<Lane> lanes, StatusFile status, IRu
             _sinceLast.Restart();
             status.Write("progress", json =>
             {
-                About(json, job);
+                job.Write(json);
                 json.WriteString("stage", value.Stage == AnimationStage.Encoding ? "encoding" : "animating");
                 json.WriteNumber("frames", value.Frames);
                 if (value.Total is { } total) json.WriteNumber("of", total);

@@ -179,4 +179,24 @@ public static partial class Intrinsics
         MinPtx = 80,
         Accumulators = 128)]
     public static void WgmmaWait64x256(ref float d, int pending) => throw DeviceOnly.Error();
+
+    /// <summary>
+    /// D (64 x 32) = A * B + D with both operands turned, k outermost: a core matrix is eight of k by eight rows of A (columns of B), 16
+    /// bytes each (`wgmma.mma_async` with both transpositions). Without swizzle alone: in the descriptor the leading bytes lead to the next
+    /// eight of k, the stride bytes to the next eight rows.
+    /// </summary>
+    /// <param name="d">The first of 16 floats.</param>
+    /// <param name="a">Descriptor of A, 16 of k by 64 rows.</param>
+    /// <param name="b">Descriptor of B, 16 of k by 32 columns.</param>
+    /// <param name="accumulate">Whether D is added; the same in all threads.</param>
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 1, 1;",
+        Effect = PtxEffect.Writes, MinSm = 90,
+        ArchitectureSpecific = true, MinPtx = 80, Accumulators = 16)]
+    public static void WgmmaTurned64x32x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
+
+    /// <summary><see cref="WgmmaTurned64x32x16"/> with 64 columns: 32 floats a thread.</summary>
+    [IntrinsicImplementation, Ptx("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {$d}, $1, $2, $p3, 1, 1, 1, 1;",
+        Effect = PtxEffect.Writes, MinSm = 90,
+        ArchitectureSpecific = true, MinPtx = 80, Accumulators = 32)]
+    public static void WgmmaTurned64x64x16(ref float d, ulong a, ulong b, bool accumulate) => throw DeviceOnly.Error();
 }

@@ -17,6 +17,13 @@ public static partial class Intrinsics
         else if (n == 256) Wgmma64x256x16(ref d, a, b, accumulate);
     }
 
+    /// <summary><see cref="WgmmaTurned64x32x16"/> for <paramref name="n"/> columns, 32 or 64; see <see cref="Wgmma"/>.</summary>
+    public static void WgmmaTurned(int n, ref float d, ulong a, ulong b, bool accumulate)
+    {
+        if (n == 32) WgmmaTurned64x32x16(ref d, a, b, accumulate);
+        else if (n == 64) WgmmaTurned64x64x16(ref d, a, b, accumulate);
+    }
+
     /// <summary><see cref="WgmmaFence64x8"/> for <paramref name="n"/> columns; see <see cref="Wgmma"/>.</summary>
     public static void WgmmaFence(int n, ref float d)
     {

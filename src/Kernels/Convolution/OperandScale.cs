@@ -50,10 +50,17 @@ internal static class OperandScale
             KernelLaunch.Create(loader, RunMagnitude, new KernelConfig(new Index1D(blocks), new Index1D(Threads)),
                 new LargestMagnitudeArguments { Map = map, Partials = partials, Length = checked((int)map.Length) },
                 bytes: sizeof(float) * (double)map.Length),
-            KernelLaunch.Create(loader, Run, new KernelConfig(new Index1D(1), new Index1D(Threads)),
-                new OperandScaleArguments { Partials = partials, Scale = scale }),
+            Prepare(loader, partials, scale),
         ];
     }
+
+    /// <summary>The second launch alone.</summary>
+    /// <param name="loader">Where it runs.</param>
+    /// <param name="largest">Bits of the largest magnitudes of parts of the map.</param>
+    /// <param name="scale">Two elements: the power of two, and 1 over it.</param>
+    public static KernelLaunch Prepare(KernelLoader loader, ArrayView<int> largest, ArrayView<float> scale) =>
+        KernelLaunch.Create(loader, Run, new KernelConfig(new Index1D(1), new Index1D(Threads)),
+            new OperandScaleArguments { Partials = largest, Scale = scale });
 
     [LaunchBounds(Threads)]
     public static void RunMagnitude(LargestMagnitudeArguments a)
@@ -62,8 +69,7 @@ internal static class OperandScale
         for (int quad = Grid.IdxX * Threads + Group.IdxX; quad < quads; quad += step)
         {
             Float4 value = a.Map.Cast<Float4>()[quad];
-            largest = IntrinsicMath.Max(largest, IntrinsicMath.Max(
-                IntrinsicMath.Max(Magnitude(value.X), Magnitude(value.Y)), IntrinsicMath.Max(Magnitude(value.Z), Magnitude(value.W))));
+            largest = IntrinsicMath.Max(largest, Magnitude(value));
         }
         int rest = 4 * quads + Group.IdxX;
         if (Grid.IdxX == 0 && rest < a.Length) largest = IntrinsicMath.Max(largest, Magnitude(a.Map[rest]));
@@ -86,10 +92,14 @@ internal static class OperandScale
         }
     }
 
+    /// <summary>Bits of the largest magnitude of four.</summary>
+    public static int Magnitude(Float4 value) => IntrinsicMath.Max(
+        IntrinsicMath.Max(Magnitude(value.X), Magnitude(value.Y)), IntrinsicMath.Max(Magnitude(value.Z), Magnitude(value.W)));
+
     private static int Magnitude(float value) => (int)(Interop.FloatAsInt(value) & 0x7fffffffu);
 
-    // The largest of the block's, in its first thread.
-    private static int OfBlock(int value)
+    /// <summary>The largest of the values of a block of 256 threads, in the first of them; all call it.</summary>
+    public static int OfBlock(int value)
     {
         ArrayView<int> shared = SharedMemory.Allocate<int>(Warps);
         for (int mask = 16; mask > 0; mask >>= 1) value = IntrinsicMath.Max(value, Warp.ShuffleXor(value, mask));

@@ -48,7 +48,8 @@ internal struct DemodulationGradientArguments
 ///     ds[f, i]    -= s[f, i] sum over o of T[f, o] W2[o, i]
 ///     dW[o, i, k] -= scale^2 W[o, i, k] sum over f of T[f, o] s[f, i]^2
 ///
-///     ds: a block takes 32 inputs of 4 frames; its 8 warps take every eighth output, then their sums are added up in order
+///     ds: a block takes 32 inputs of 4 frames; T of 256 outputs goes to shared memory, of which its 8 warps take every eighth, then
+///         their sums are added up in order
 ///     dW: a block takes 256 pairs (o, i), a thread each; the sums go through shared memory to the taps, which lie side by side
 /// </code>
 /// Bound by the bytes of W2 (1 MB for 512 channels, once every 4 frames) and of W and dW (28 MB).
@@ -57,7 +58,7 @@ internal static class DemodulationGradient
 {
     private const int Slices = 8;
     private const int FramesPerBlock = 4;
-    private const int Threads = 256;
+    private const int Threads = 32 * Slices, Batch = 8;
 
     /// <returns>A launch each for ds and dW.</returns>
     public static KernelLaunch[] Prepare(KernelLoader loader, DemodulationGradientArguments arguments)
@@ -83,16 +84,34 @@ internal static class DemodulationGradient
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(FramesPerBlock * 32 * Slices);
         int lane = Group.IdxX & 31, slice = Group.IdxX >> 5, input = Grid.IdxX * 32 + lane, firstFrame = Grid.IdxY * FramesPerBlock;
-        ArrayView<float> sums = LocalMemory.Allocate<float>(FramesPerBlock);
+        ArrayView<float> sums = LocalMemory.Allocate<float>(FramesPerBlock), weights = LocalMemory.Allocate<float>(Batch);
         for (int f = 0; f < FramesPerBlock; f++) sums[f] = 0f;
-        for (int output = slice; output < a.Outputs; output += Slices)
+        for (int first = 0; first < a.Outputs; first += Threads)
         {
-            float weight = 0f;
-            if (input < a.Inputs) weight = a.SquaredWeights[output * a.Inputs + input];
-            // A frame past the last one repeats it; its sum is not stored.
+            // T of as many outputs as there are threads. A frame past the last one repeats it; its sum is not stored.
+            Group.Barrier();
+            int mine = IntrinsicMath.Min(first + Group.IdxX, a.Outputs - 1);
             for (int f = 0; f < FramesPerBlock; f++)
-                sums[f] = Intrinsics.Fma(Factor(a, IntrinsicMath.Min(firstFrame + f, a.Frames - 1), output), weight, sums[f]);
+                shared[f * Threads + Group.IdxX] = Factor(a, IntrinsicMath.Min(firstFrame + f, a.Frames - 1), mine);
+            Group.Barrier();
+            for (int from = slice; from < Threads; from += Batch * Slices)
+            {
+                // Loads that are under way together.
+                for (int i = 0; i < Batch; i++)
+                {
+                    int output = first + from + i * Slices;
+                    bool exists = output < a.Outputs && input < a.Inputs;
+                    float weight = a.SquaredWeights[exists ? output * a.Inputs + input : 0];
+                    weights[i] = exists ? weight : 0f;
+                }
+                for (int i = 0; i < Batch; i++)
+                {
+                    for (int f = 0; f < FramesPerBlock; f++)
+                        sums[f] = Intrinsics.Fma(shared[f * Threads + from + i * Slices], weights[i], sums[f]);
+                }
+            }
         }
+        Group.Barrier();
         for (int f = 0; f < FramesPerBlock; f++) shared[(f * Slices + slice) * 32 + lane] = sums[f];
         Group.Barrier();
         int frame = firstFrame + slice;

@@ -93,6 +93,7 @@ internal sealed class PillowResize
     }
 
     /// <summary>Each output pixel sums taps of one row; the three colours and the byte after them ride in one vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // As YuvColors.
     private void Horizontal(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride,
         int firstRow, int endRow)
     {
@@ -124,11 +125,12 @@ internal sealed class PillowResize
     }
 
     /// <summary>Each output row is a weighted sum of rows; sixteen bytes of a row at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // As YuvColors.
     private void Vertical(ResizeTaps taps, ReadOnlySpan<byte> source, int sourceStride, Span<byte> destination, int destinationStride,
         int firstRow, int endRow)
     {
         int bytes = 3 * _outWidth, vectorised = bytes & ~15;
-        Vector256<int> half = Vector256.Create(1 << (Bits - 1)), zero = Vector256<int>.Zero, white = Vector256.Create(255);
+        Vector256<int> half = Vector256.Create(1 << (Bits - 1));
         for (int y = firstRow; y < endRow; y++)
         {
             ReadOnlySpan<int> weights = taps.Weights(y, out int first);
@@ -144,10 +146,8 @@ internal sealed class PillowResize
                     low += Vector256.WidenLower(words).AsInt32() * weight;
                     high += Vector256.WidenUpper(words).AsInt32() * weight;
                 }
-                low = Vector256.Min(Vector256.Max(low >> Bits, zero), white);
-                high = Vector256.Min(Vector256.Max(high >> Bits, zero), white);
-                Vector256<short> narrow = Vector256.Narrow(low, high);
-                Vector128.Narrow(narrow.GetLower().AsUInt16(), narrow.GetUpper().AsUInt16()).CopyTo(to[x..]);
+                Vector256<short> clamped = Vector256.Max(Vector256.NarrowWithSaturation(low >> Bits, high >> Bits), Vector256<short>.Zero);
+                Vector128.NarrowWithSaturation(clamped.GetLower().AsUInt16(), clamped.GetUpper().AsUInt16()).CopyTo(to[x..]);
             }
             for (int x = vectorised; x < bytes; x++)
             {

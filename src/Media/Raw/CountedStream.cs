@@ -87,6 +87,12 @@ internal sealed class CountedStream(Stream stream, string name, CancellationToke
     {
         try
         {
+            // What is in a file is there: nothing is waited for, and no other thread has to be.
+            if (stream is FileStream { CanSeek: true })
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                return stream.Read(bytes.Span);
+            }
             // A pipe's read cannot be ended from here; it is left to itself.
             ValueTask<int> read = stream.ReadAsync(bytes, cancellationToken);
             return read.IsCompletedSuccessfully ? read.Result : read.AsTask().WaitAsync(cancellationToken).GetAwaiter().GetResult();

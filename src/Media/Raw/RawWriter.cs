@@ -103,8 +103,14 @@ internal sealed class RawWriter : IFrameWriter
     {
         try
         {
+            if (_file is not null)
+            {
+                _token.ThrowIfCancellationRequested();
+                _stream.Write(bytes.Span);
+                return;
+            }
             Wait(_stream.WriteAsync(bytes, _token).AsTask());
-            if (_file is null) Wait(_stream.FlushAsync(_token));
+            Wait(_stream.FlushAsync(_token));
         }
         catch (IOException failure)
         {

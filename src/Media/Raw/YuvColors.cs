@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Lia.Media.Raw;
@@ -14,6 +15,10 @@ namespace Lia.Media.Raw;
 /// with Y in 0..1 and Cb, Cr in -1/2..1/2. Limited range puts black at 16 and white at 235, and colors into 16..240; full range uses all
 /// 256 values. What is left of a row goes the same way one by one.
 /// </summary>
+/// <remarks>
+/// The loops over a row are compiled once, for the processor that is there: what is compiled ahead knows no vectors of 256 bits and calls
+/// a method for each operation, ten times the time, until the runtime replaces it after hundreds of frames.
+/// </remarks>
 internal sealed class YuvColors
 {
     private const double RedWeight = 0.299, BlueWeight = 0.114, GreenWeight = 1 - RedWeight - BlueWeight;
@@ -86,25 +91,37 @@ internal sealed class YuvColors
 
     private int Gray(int luma) => (luma - _black) * _luma + (1 << (ToBits - 1));
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void RowToRgb(ReadOnlySpan<byte> luma, ReadOnlySpan<byte> cb, ReadOnlySpan<byte> cr, int shift, Span<byte> pixels)
     {
         int x = 0;
         if (Vector128.IsHardwareAccelerated)
         {
+            Vector256<int> black = Vector256.Create((1 << (ToBits - 1)) - _black * _luma), middle = Vector256.Create(128);
             for (; x + Lanes <= luma.Length; x += Lanes)
             {
-                Vector128<byte> y = Vector128.Create(luma.Slice(x, Lanes));
-                Vector128<byte> b = Samples(cb[(x >> shift)..], shift), r = Samples(cr[(x >> shift)..], shift);
-                (Vector256<int> y0, Vector256<int> y1) = Widen(y);
-                (Vector256<int> b0, Vector256<int> b1) = Widen(b);
-                (Vector256<int> r0, Vector256<int> r1) = Widen(r);
-                Vector256<int> gray = Vector256.Create((1 << (ToBits - 1)) - _black * _luma), middle = Vector256.Create(128);
-                (y0, y1) = (y0 * _luma + gray, y1 * _luma + gray);
-                (b0, b1, r0, r1) = (b0 - middle, b1 - middle, r0 - middle, r1 - middle);
-                Interleave(
-                    Narrow(y0 + r0 * _redOfCr, y1 + r1 * _redOfCr, ToBits),
-                    Narrow(y0 + b0 * _greenOfCb + r0 * _greenOfCr, y1 + b1 * _greenOfCb + r1 * _greenOfCr, ToBits),
-                    Narrow(y0 + b0 * _blueOfCb, y1 + b1 * _blueOfCb, ToBits),
+                (Vector256<int> y0, Vector256<int> y1) = Widen(Vector128.Create(luma.Slice(x, Lanes)));
+                (y0, y1) = (y0 * _luma + black, y1 * _luma + black);
+                Vector256<int> b0, b1, r0, r1;
+                if (shift == 0)
+                {
+                    (b0, b1) = Widen(Vector128.Create(cb.Slice(x, Lanes)));
+                    (r0, r1) = Widen(Vector128.Create(cr.Slice(x, Lanes)));
+                    (b0, b1, r0, r1) = (b0 - middle, b1 - middle, r0 - middle, r1 - middle);
+                    Interleave(
+                        Narrow(y0 + r0 * _redOfCr, y1 + r1 * _redOfCr, ToBits),
+                        Narrow(y0 + b0 * _greenOfCb + r0 * _greenOfCr, y1 + b1 * _greenOfCb + r1 * _greenOfCr, ToBits),
+                        Narrow(y0 + b0 * _blueOfCb, y1 + b1 * _blueOfCb, ToBits),
+                        pixels.Slice(3 * x, 3 * Lanes));
+                    continue;
+                }
+                // Eight samples that serve two pixels each: multiplied before they are doubled.
+                Vector256<int> b = Widen(Vector64.Create(cb.Slice(x >> 1, Lanes / 2))) - middle;
+                Vector256<int> r = Widen(Vector64.Create(cr.Slice(x >> 1, Lanes / 2))) - middle;
+                (r0, r1) = Doubled(r * _redOfCr);
+                (b0, b1) = Doubled(b * _blueOfCb);
+                (Vector256<int> g0, Vector256<int> g1) = Doubled(b * _greenOfCb + r * _greenOfCr);
+                Interleave(Narrow(y0 + r0, y1 + r1, ToBits), Narrow(y0 + g0, y1 + g1, ToBits), Narrow(y0 + b0, y1 + b1, ToBits),
                     pixels.Slice(3 * x, 3 * Lanes));
             }
         }
@@ -117,6 +134,7 @@ internal sealed class YuvColors
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void LumaOfRgb(ReadOnlySpan<byte> pixels, Span<byte> luma)
     {
         int red = Fixed(LumaScale * RedWeight, Bits), green = Fixed(LumaScale * GreenWeight, Bits);
@@ -140,12 +158,28 @@ internal sealed class YuvColors
     }
 
     // Two rows, which may be the same, to a row of Cb and Cr.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ChromaOfRgb(ReadOnlySpan<byte> upper, ReadOnlySpan<byte> lower, Chroma chroma, Span<byte> cb, Span<byte> cr)
     {
         int most = chroma.HorizontalShift + chroma.VerticalShift, shift = Bits + most, width = upper.Length / 3;
         int gray = (128 << shift) + (Half << most), x = 0;
         (int cbRed, int cbGreen, int cbBlue) = Weights(RedWeight, BlueWeight - 1, 1 - BlueWeight);
         (int crRed, int crGreen, int crBlue) = Weights(RedWeight - 1, BlueWeight, 1 - RedWeight);
+        if (Vector128.IsHardwareAccelerated && chroma == Chroma.Sampling444)
+        {
+            Vector256<int> half = Vector256.Create(gray);
+            for (; x + Lanes <= width; x += Lanes)
+            {
+                (Vector128<byte> r, Vector128<byte> g, Vector128<byte> b) = Separate(upper.Slice(3 * x, 3 * Lanes));
+                (Vector256<int> r0, Vector256<int> r1) = Widen(r);
+                (Vector256<int> g0, Vector256<int> g1) = Widen(g);
+                (Vector256<int> b0, Vector256<int> b1) = Widen(b);
+                Narrow(r0 * cbRed + g0 * cbGreen + b0 * cbBlue + half, r1 * cbRed + g1 * cbGreen + b1 * cbBlue + half, shift)
+                    .CopyTo(cb[x..]);
+                Narrow(r0 * crRed + g0 * crGreen + b0 * crBlue + half, r1 * crRed + g1 * crGreen + b1 * crBlue + half, shift)
+                    .CopyTo(cr[x..]);
+            }
+        }
         if (Vector128.IsHardwareAccelerated && chroma == Chroma.Sampling420)
         {
             for (; 2 * x + Lanes <= width; x += Lanes / 2)
@@ -183,6 +217,7 @@ internal sealed class YuvColors
     }
 
     // Sums over two pixels of two rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Pairs(Vector128<byte> upper, Vector128<byte> lower)
     {
         Vector128<ushort> low = Vector128.Create((ushort)255);
@@ -191,12 +226,17 @@ internal sealed class YuvColors
         return Vector256.Create(first, second).AsInt32();
     }
 
-    // Sixteen samples, or eight that serve two pixels each.
-    private static Vector128<byte> Samples(ReadOnlySpan<byte> samples, int shift) =>
-        shift == 0 ? Vector128.Create(samples[..Lanes]) : Vector128.Shuffle(
-            Vector128.Create(Vector64.Create(samples[..(Lanes / 2)]), Vector64<byte>.Zero),
-            Vector128.Create((byte)0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7));
+    // Each of eight samples twice.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<int> First, Vector256<int> Second) Doubled(Vector256<int> samples) => (
+        Vector256.Shuffle(samples, Vector256.Create(0, 0, 1, 1, 2, 2, 3, 3)),
+        Vector256.Shuffle(samples, Vector256.Create(4, 4, 5, 5, 6, 6, 7, 7)));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Widen(Vector64<byte> bytes) =>
+        Vector256.WidenLower(Vector256.WidenLower(bytes.ToVector128Unsafe().ToVector256Unsafe())).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector256<int> First, Vector256<int> Second) Widen(Vector128<byte> bytes)
     {
         (Vector128<ushort> low, Vector128<ushort> high) = Vector128.Widen(bytes);
@@ -204,16 +244,16 @@ internal sealed class YuvColors
         return (first.AsInt32(), second.AsInt32());
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<byte> Narrow(Vector256<int> first, Vector256<int> second, int shift)
     {
-        Vector256<int> most = Vector256.Create(255);
-        first = Vector256.Min(Vector256.Max(first >> shift, Vector256<int>.Zero), most);
-        second = Vector256.Min(Vector256.Max(second >> shift, Vector256<int>.Zero), most);
-        Vector256<short> words = Vector256.Narrow(first, second);
-        return Vector128.Narrow(words.GetLower().AsUInt16(), words.GetUpper().AsUInt16());
+        // Saturated to words, which is no other than clamped, and those to bytes.
+        Vector256<short> words = Vector256.Max(Vector256.NarrowWithSaturation(first >> shift, second >> shift), Vector256<short>.Zero);
+        return Vector128.NarrowWithSaturation(words.GetLower().AsUInt16(), words.GetUpper().AsUInt16());
     }
 
     // r0 g0 b0 r1 ... from r, g and b; an index beyond the vector gives zero.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Interleave(Vector128<byte> r, Vector128<byte> g, Vector128<byte> b, Span<byte> pixels)
     {
         const byte No = 255;
@@ -228,6 +268,7 @@ internal sealed class YuvColors
             | Vector128.Shuffle(b, Vector128.Create(10, No, No, 11, No, No, 12, No, No, 13, No, No, 14, No, No, 15))).CopyTo(pixels[32..]);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector128<byte> R, Vector128<byte> G, Vector128<byte> B) Separate(ReadOnlySpan<byte> pixels)
     {
         const byte No = 255;

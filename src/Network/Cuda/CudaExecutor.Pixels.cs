@@ -1,6 +1,8 @@
 using ILGPU.Runtime;
 using ILGPU;
 using Lia.Gpu;
+using Lia.Gpu.Runtime;
+using Lia.Kernels;
 using Lia.Kernels.Pixels;
 
 namespace Lia.Network.Cuda;
@@ -19,6 +21,7 @@ public sealed partial class CudaExecutor
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         if (varies) PreparePasses(batch, CudaPlanKind.PixelsIn, CudaPlanKind.Encoder);
+        else Foresee(batch, CudaPlanKind.Source, CudaPlanKind.PixelsIn, CudaPlanKind.Encoder);
         return new CudaMotionPipe(this, _loader, batch, varies);
     }
 
@@ -29,6 +32,7 @@ public sealed partial class CudaExecutor
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         if (varies) PreparePasses(batch, CudaPlanKind.PixelsOut, CudaPlanKind.SynthesisOfMany);
+        else Foresee(batch, CudaPlanKind.Source, CudaPlanKind.Synthesis, CudaPlanKind.PixelsOut);
         return new CudaPicturePipe(this, _loader, batch, varies);
     }
 
@@ -72,8 +76,7 @@ public sealed partial class CudaExecutor
             Copy(latents, first * style, _buffers!.Latents.View, 0, part * style);
             synthesis.Enqueue(_stream);
             output.Enqueue(_stream);
-            FiniteCheck.Prepare(_loader, new() { Values = _buffers.Frames.View, Faults = faults.SubView(first), Frames = part,
-                ValuesPerFrame = PictureLength }).Enqueue(_stream);
+            CheckOf(_buffers.Frames.View, faults.SubView(first), part).Enqueue(_stream);
             Copy(_buffers.Pixels.View, 0, pixels, first * PictureLength, part * PictureLength);
         }
     }
@@ -110,6 +113,41 @@ public sealed partial class CudaExecutor
             throw _loader.Explain(failure);
         }
     }
+
+    /// <summary>
+    /// Begins to load the kernels of plans that are about to be made, all of them side by side: plan by plan, each would wait for the work
+    /// of the one before. And takes the memory that the largest of them needs, which would move the others. Where there is too little of
+    /// it, they will tell.
+    /// </summary>
+    /// <param name="frames">That mostly go together; sources come one by one.</param>
+    /// <param name="kinds">In the order in which they are needed.</param>
+    private void Foresee(int frames, params ReadOnlySpan<CudaPlanKind> kinds)
+    {
+        frames = Math.Min(frames, _mostFrames);
+        try
+        {
+            MakeRoom(frames, 1);
+            long length = 0;
+            foreach (CudaPlanKind kind in kinds)
+            {
+                int together = kind == CudaPlanKind.Source ? 1 : frames;
+                if (_plans.ContainsKey((kind, together, false))) continue;
+                length = Math.Max(length, Build(kind, together, isTapped: false, new(null)).ArenaLength);
+                if (kind == CudaPlanKind.PixelsOut) _ = CheckOf(_buffers!.Frames.View, default, 1);
+            }
+            Enlarge(length);
+        }
+        catch (AcceleratorOutOfMemoryException)
+        {
+        }
+        catch (AcceleratorException failure)
+        {
+            throw _loader.Explain(failure);
+        }
+    }
+
+    private KernelLaunch CheckOf(ArrayView<float> values, ArrayView<int> faults, int frames) => FiniteCheck.Prepare(_loader,
+        new() { Values = values, Faults = faults, Frames = frames, ValuesPerFrame = PictureLength });
 
     private void Copy<T>(ArrayView<T> source, long from, ArrayView<T> target, long to, long length) where T : unmanaged =>
         target.SubView(to, length).CopyFrom(_stream, source.SubView(from, length));

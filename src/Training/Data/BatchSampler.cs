@@ -9,7 +9,7 @@ namespace Lia.Training.Data;
 /// </summary>
 internal sealed class BatchSampler
 {
-    private readonly PackFile _pack;
+    private readonly TrainingData _pack;
     private readonly int _units, _pairs, _size;
     private readonly ulong _seed;
     private readonly AugmentationSettings _settings;
@@ -23,7 +23,7 @@ internal sealed class BatchSampler
     /// <param name="seed">Another seed gives another order.</param>
     /// <param name="settings">How pictures are varied.</param>
     /// <exception cref="MediaException">The pack has another size, nothing to learn from, or a clip with fewer than two frames.</exception>
-    public BatchSampler(PackFile pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings)
+    public BatchSampler(TrainingData pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings)
     {
         (_pack, _pairs, _size, _seed, _settings) = (pack, pairs, size, seed, settings);
         if (pack.Side != size + settings.Crop)
@@ -65,9 +65,9 @@ internal sealed class BatchSampler
         byte[] bytes = new byte[_pack.PictureLength];
         for (int pair = 0; pair < _pairs; pair++)
         {
-            (long epoch, long place) = Math.DivRem(checked(step * _pairs + pair), _units);
-            PackedRow row = Draw(epoch, (int)place);
-            Philox random = new(_seed, DrawKind.Augmentation, epoch, (int)place);
+            (long epoch, int place) = Place(step, pair);
+            PackedRow row = Draw(epoch, place);
+            Philox random = new(_seed, DrawKind.Augmentation, epoch, place);
             Augmentation change = Augmentation.Draw(ref random, _settings);
             Picture(row.Source, batch.Sources);
             Picture(row.Target, batch.Targets);
@@ -84,6 +84,13 @@ internal sealed class BatchSampler
         }
     }
 
+    /// <summary>The pictures of a pair of a step's batch.</summary>
+    internal PackedRow Row(long step, int pair)
+    {
+        (long epoch, int place) = Place(step, pair);
+        return Draw(epoch, place);
+    }
+
     /// <summary>The pictures of a place in an epoch; of a clip, the driving frame is the target and the source the start.</summary>
     internal PackedRow Draw(long epoch, int place)
     {
@@ -94,6 +101,12 @@ internal sealed class BatchSampler
         int source = random.Below(clip.Count), target = random.Below(clip.Count - 1);
         if (target >= source) target++;
         return new(clip.First + source, clip.First + target, clip.First + source, clip.First + target);
+    }
+
+    private (long Epoch, int Place) Place(long step, int pair)
+    {
+        (long epoch, long place) = Math.DivRem(checked(step * _pairs + pair), _units);
+        return (epoch, (int)place);
     }
 
     /// <summary>The order of an epoch. Batches that are prepared ahead lie in two epochs at most, unless epochs are short, and then an

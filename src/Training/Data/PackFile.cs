@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
-using System.Security.Cryptography;
 using System.Text;
 using Lia.Media.IO;
 using Microsoft.Win32.SafeHandles;
@@ -50,7 +49,6 @@ internal sealed class PackFile : IDisposable
             _index = new byte[index];
             ReadAt((long)start, _index);
             (Clips, _rows) = ReadIndex();
-            Fingerprint = Convert.ToHexStringLower(SHA256.HashData([.. header, .. _index]));
         }
         catch
         {
@@ -77,11 +75,11 @@ internal sealed class PackFile : IDisposable
     /// <summary>Supervised rows; with any, it is they that are learned from, not pairs of a clip.</summary>
     public int Rows { get; private set; }
 
-    /// <summary>SHA-256 of header and index, and so of all there is: packs with equal ones are equal.</summary>
-    public string Fingerprint { get; }
+    /// <summary>What the index says of the clips, without their number.</summary>
+    public ReadOnlySpan<byte> ClipIndex => _index.AsSpan(4, _rows - 8);
 
     /// <summary>Bytes of a picture.</summary>
-    public int PictureLength => Side * Side * (HasWeights ? 4 : 3);
+    public int PictureLength => PackFormat.PictureLength(Side, HasWeights);
 
     /// <summary>Whether a file begins as a pack does.</summary>
     public static bool Recognizes(string path)

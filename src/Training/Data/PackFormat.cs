@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Lia.Training.Data;
 
 /// <summary>
@@ -33,6 +35,27 @@ internal static class PackFormat
     public const int LongestIndex = 1 << 30;
 
     public static ReadOnlySpan<byte> Magic => "LIAPACK\n"u8;
+
+    /// <summary>Bytes of a picture.</summary>
+    public static int PictureLength(int side, bool hasWeights) => side * side * (hasWeights ? 4 : 3);
+
+    /// <summary>The header.</summary>
+    /// <param name="side">P.</param>
+    /// <param name="hasWeights">Whether each picture has a weight map.</param>
+    /// <param name="pictures">N.</param>
+    /// <param name="index">Bytes of the index.</param>
+    public static byte[] Header(int side, bool hasWeights, int pictures, long index)
+    {
+        byte[] header = new byte[HeaderLength];
+        Magic.CopyTo(header);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), Version);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), side);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(16), hasWeights ? 4 : 3);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), pictures);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(32), HeaderLength + (long)pictures * PictureLength(side, hasWeights));
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(40), index);
+        return header;
+    }
 }
 
 /// <summary>A clip of a pack.</summary>
@@ -42,4 +65,14 @@ internal static class PackFormat
 internal readonly record struct PackedClip(string Name, int First, int Count);
 
 /// <summary>Pictures of a supervised row, by their numbers. Where driving moves absolutely, the start is the source.</summary>
-internal readonly record struct PackedRow(int Source, int Driving, int Start, int Target);
+internal readonly record struct PackedRow(int Source, int Driving, int Start, int Target)
+{
+    /// <summary>Writes it as it stands in a pack.</summary>
+    public void Write(Span<byte> bytes)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, Source);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes[4..], Driving);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes[8..], Start);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes[12..], Target);
+    }
+}

@@ -9,7 +9,8 @@ namespace Lia.Training.Data;
 internal sealed class PackWriter : IDisposable
 {
     private readonly string _path;
-    private readonly int _side, _planes;
+    private readonly int _side;
+    private readonly bool _hasWeights;
     private readonly PendingFile _file;
     private readonly MemoryStream _clips = new(), _rows = new();
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -21,7 +22,7 @@ internal sealed class PackWriter : IDisposable
     /// <exception cref="MediaException">It cannot be written.</exception>
     public PackWriter(string path, int side, bool hasWeights)
     {
-        (_path, _side, _planes) = (path, side, hasWeights ? 4 : 3);
+        (_path, _side, _hasWeights) = (path, side, hasWeights);
         _file = new PendingFile(path);
         Outputs.Guard(path, () => _file.Open().Write(new byte[PackFormat.HeaderLength]));
     }
@@ -36,7 +37,7 @@ internal sealed class PackWriter : IDisposable
     public int Rows => _rowCount;
 
     /// <summary>Bytes of a picture.</summary>
-    public int PictureLength => _side * _side * _planes;
+    public int PictureLength => PackFormat.PictureLength(_side, _hasWeights);
 
     /// <summary>Bytes of the pictures so far.</summary>
     public long Length => (long)Pictures * PictureLength;
@@ -94,10 +95,7 @@ internal sealed class PackWriter : IDisposable
     public void Add(PackedRow row)
     {
         Span<byte> bytes = stackalloc byte[PackFormat.RowLength];
-        BinaryPrimitives.WriteInt32LittleEndian(bytes, row.Source);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes[4..], row.Driving);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes[8..], row.Start);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes[12..], row.Target);
+        row.Write(bytes);
         _rows.Write(bytes);
         _rowCount++;
     }
@@ -108,14 +106,7 @@ internal sealed class PackWriter : IDisposable
     {
         long index = 8 + _clips.Length + _rows.Length;
         if (index > PackFormat.LongestIndex) throw new MediaException($"{_path}: there are too many clips or rows for one pack.");
-        byte[] header = new byte[PackFormat.HeaderLength], word = new byte[4];
-        PackFormat.Magic.CopyTo(header);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), PackFormat.Version);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), _side);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(16), _planes);
-        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), Pictures);
-        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(32), PackFormat.HeaderLength + Length);
-        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(40), index);
+        byte[] header = PackFormat.Header(_side, _hasWeights, Pictures, index), word = new byte[4];
         Outputs.Guard(_path, () =>
         {
             FileStream file = _file.Open();

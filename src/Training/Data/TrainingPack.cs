@@ -1,7 +1,4 @@
 using Lia.Evaluation;
-using Lia.Media.Files;
-using Lia.Media.Imaging;
-using Lia.Media.IO;
 using Lia.Training.Data;
 
 namespace Lia;
@@ -27,80 +24,16 @@ public static class TrainingPack
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         IReadOnlyList<string> clips = Clips.Find([data]);
-        if (clips.Any(clip => Outputs.Same(clip, output))) throw new MediaException($"{output}: the pack would replace a clip.");
-        using PackWriter writer = new(output, options.Side, options.WeightMaps is not null);
-        byte[] picture = new byte[writer.PictureLength];
-        int leftOut = 0;
-        for (int i = 0; i < clips.Count; i++)
+        int packed = 0;
+        return ClipPacker.Write(clips, output, options, mayBeEmpty: false, (place, pictures, problem) =>
         {
-            if (Problem(clips[i]) is { } problem)
-            {
-                writer.DropClip();
-                options.OnWarning?.Invoke($"{problem} The clip is left out.");
-                leftOut++;
-            }
-            else
-            {
-                writer.EndClip(Path.GetFileName(Path.TrimEndingDirectorySeparator(clips[i])));
-            }
-            progress?.Report(new(i + 1, clips.Count, writer.Pictures));
-        }
-        if (writer.Clips == 0) throw new MediaException($"{data}: there is no clip with two frames that can be read.");
-        writer.Complete();
-        return new(output, writer.Clips, writer.Pictures, writer.Rows, leftOut, writer.Length);
-
-        // Faults of a clip are its own; those of the pack end all.
-        string? Problem(string clip)
-        {
-            IFrameReader? frames = null, maps = null;
-            try
-            {
-                if (Try(() => frames = FrameReaders.Open(clip, default, cancellationToken)) is { } closed) return closed;
-                if (options.WeightMaps is { } folder
-                    && Try(() => maps = FrameReaders.Open(MapsOf(folder, clip), default, cancellationToken)) is { } missing) return missing;
-                FrameFitter fitter = new(options.Side, Fit.Stretch, name: clip), mapFitter = new(options.Side, Fit.Stretch, name: clip);
-                int packed = 0;
-                for (int frame = 0; ; frame++)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    RgbImage? image = null, map = null;
-                    if (Try(() => image = frames!.Read()) is { } broken) return broken;
-                    if (image is null)
-                        return packed >= 2 ? null : $"{clip}: it has {packed} frame{(packed == 1 ? "" : "s")}, of two needed.";
-                    if (maps is not null)
-                    {
-                        if (Try(() => map = maps.Read()) is { } unreadable) return unreadable;
-                        if (map is null) return $"{maps.Name}: there are weight maps for {frame} frames only.";
-                    }
-                    if (frame % options.Every != 0) continue;
-                    Pictures.Fit(fitter, image, mapFitter, map, picture, options.Side);
-                    writer.Add(picture);
-                    packed++;
-                }
-            }
-            finally
-            {
-                frames?.Dispose();
-                maps?.Dispose();
-            }
-        }
-
-        static string? Try(Action step)
-        {
-            try
-            {
-                step();
-                return null;
-            }
-            catch (MediaException failure)
-            {
-                return failure.Message;
-            }
-        }
+            if (problem is not null) options.OnWarning?.Invoke($"{problem.Message} The clip is left out.");
+            progress?.Report(new(place + 1, clips.Count, packed += pictures));
+        }, cancellationToken);
     }
 
     /// <summary>Packs supervised rows, each picture once. A row with a picture that cannot be read is named and left out.</summary>
-    /// <param name="rows">The rows, read once.</param>
+    /// <param name="rows">The rows, read once, by one thread at a time and not always the same.</param>
     /// <param name="output">The pack, which appears complete or not at all.</param>
     /// <param name="options">How; <see cref="PackOptions.Every"/> and <see cref="PackOptions.WeightMaps"/> are for clips.</param>
     /// <param name="progress">Is told after each row, on the calling thread; the number of rows is not known beforehand.</param>
@@ -114,26 +47,12 @@ public static class TrainingPack
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        using RowPacker packer = new(output, options, cancellationToken);
-        int leftOut = 0, seen = 0;
-        foreach (TrainingRow row in rows)
+        int packed = 0;
+        return RowPacker.Write(rows, null, output, options, mayBeEmpty: false, (place, pictures, problem) =>
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (packer.Add(row) is { } problem)
-            {
-                options.OnWarning?.Invoke($"{problem} The row is left out.");
-                leftOut++;
-            }
-            progress?.Report(new(++seen, null, packer.Pictures));
-        }
-        return packer.Complete(leftOut);
-    }
-
-    private static string MapsOf(string folder, string clip)
-    {
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(clip)), same = Path.Combine(folder, name);
-        // A video's maps are a folder of pictures more often than a video.
-        return Path.Exists(same) ? same : Path.Combine(folder, Path.GetFileNameWithoutExtension(name));
+            if (problem is not null) options.OnWarning?.Invoke($"{problem.Message} The row is left out.");
+            progress?.Report(new(place + 1, null, packed += pictures));
+        }, cancellationToken);
     }
 }
 
@@ -156,10 +75,16 @@ public sealed record PackOptions
     /// </summary>
     public string? WeightMaps { get; init; }
 
+    /// <summary>Threads that decode clips, or pictures of rows, side by side; what they make waits for its turn in up to 512 MiB of memory.
+    /// 0 takes one for each core, up to eight. The pack is the same.</summary>
+    public int Workers { get; init; }
+
     /// <summary>Is told of clips and rows that are left out.</summary>
     public Action<string>? OnWarning { get; init; }
 
     internal int Side => Size + Crop;
+
+    internal int Threads => Workers > 0 ? Workers : Math.Clamp(Environment.ProcessorCount, 1, 8);
 
     internal void Validate()
     {
@@ -167,6 +92,7 @@ public sealed record PackOptions
         ArgumentOutOfRangeException.ThrowIfNegative(Crop);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)Size + Crop, PackFormat.MostSide, nameof(Size));
         ArgumentOutOfRangeException.ThrowIfLessThan(Every, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(Workers);
         if (WeightMaps is not null && !Directory.Exists(WeightMaps))
             throw new MediaException($"{WeightMaps}: there is no such folder of weight maps.");
     }

@@ -8,8 +8,8 @@ namespace Lia;
 /// are the user's to supply. docs/training.md explains each.</summary>
 public sealed record TrainerOptions
 {
-    /// <summary>The clips to learn from: a pack (<see cref="TrainingPack"/>), a folder of clips, or one clip; what is no pack is packed
-    /// into the run's folder first.</summary>
+    /// <summary>The clips to learn from: a pack (<see cref="TrainingPack"/>), a folder of packs, which are one set of data, a folder of
+    /// clips, or one clip; what is no pack is packed into the run's folder first.</summary>
     public required string Data { get; init; }
 
     /// <summary>The folder of the run, which is made if it is missing.</summary>

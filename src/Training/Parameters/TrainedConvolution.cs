@@ -23,6 +23,7 @@ internal sealed class TrainedConvolution : IDisposable
     private readonly int _stride, _padding;
     private readonly bool _isTransposed;
     private readonly float _scale;
+    private readonly List<IDisposable> _owned = [];
 
     /// <param name="loader">The device.</param>
     /// <param name="outputs">Output channels.</param>
@@ -32,31 +33,55 @@ internal sealed class TrainedConvolution : IDisposable
     /// <param name="padding">Zeros on every side.</param>
     /// <param name="isTransposed">Stride 2 backwards.</param>
     /// <param name="scale">Factor of the weight: 1 / sqrt(inputs kernel^2) for an equalised layer.</param>
-    /// <param name="hasAdjoint">Whether the way back by the input is wanted.</param>
+    /// <param name="arithmetic">How it multiplies.</param>
     public TrainedConvolution(KernelLoader loader, int outputs, int inputs, int kernel, int stride, int padding, bool isTransposed,
-        float scale, bool hasAdjoint = true)
+        float scale, ConvolutionArithmetic arithmetic)
     {
         (_loader, _stride, _padding, _isTransposed, _scale) = (loader, stride, padding, isTransposed, scale);
-        Forward = new(loader, outputs, inputs, kernel, isTransposed);
-        if (hasAdjoint) Adjoint = new(loader, inputs, outputs, kernel, transposed: stride == 2);
+        (Outputs, Inputs, Kernel) = (outputs, inputs, kernel);
+        // Any other shape is that of few products.
+        bool isPacked = !loader.IsStock && arithmetic != ConvolutionArithmetic.Float32
+            && HalfConvolutionLauncher.MachineOf(loader) == ConvolutionMachine.Hopper
+            && (kernel == 3 || (kernel == 1 && stride == 1 && !isTransposed))
+            && (stride == 2 || isTransposed ? padding == 0 : padding == kernel / 2);
+        Forward = Weights(outputs, inputs, isTransposed, stride == 2);
+        Adjoint = Weights(inputs, outputs, isTransposed: stride == 2, isStrided: isTransposed);
+
+        TrainedWeights Weights(int outputs, int inputs, bool isTransposed, bool isStrided)
+        {
+            if (!isPacked) return new(Own(new ConvolutionWeights(loader, outputs, inputs, kernel, isTransposed)), null);
+            HalfConvolutionKind kind = isTransposed ? HalfConvolutionKind.Up : isStrided ? HalfConvolutionKind.Strided
+                : HalfConvolutionKind.Same;
+            return new(null, Own(HalfConvolutionWeights.Changing(loader, kind, outputs, inputs, kernel, scale, WgmmaConvolution.MostChunk,
+                arithmetic == ConvolutionArithmetic.Half ? WeightPrecision.Half : WeightPrecision.Pair)));
+        }
     }
 
-    public ConvolutionWeights Forward { get; }
+    public int Outputs { get; }
 
-    /// <summary>Null where nobody wants the gradient by the input.</summary>
-    public ConvolutionWeights? Adjoint { get; }
+    public int Inputs { get; }
+
+    public int Kernel { get; }
+
+    public TrainedWeights Forward { get; }
+
+    /// <summary>For the gradient by the input.</summary>
+    public TrainedWeights Adjoint { get; }
+
+    /// <summary>Whether the convolution reads packed maps.</summary>
+    public bool IsPacked => Forward.Halves != null;
 
     public float Scale => _scale;
 
     /// <summary>A layer of a graph: equalised.</summary>
-    public static TrainedConvolution Of(KernelLoader loader, ConvolutionLayer layer) => new(loader, layer.Outputs, layer.Inputs,
-        layer.Kernel, layer.Resampling == Resampling.Down && layer.Kernel > 1 ? 2 : 1, layer.Padding, isTransposed: false,
-        Equalised(layer.Inputs, layer.Kernel));
+    public static TrainedConvolution Of(KernelLoader loader, ConvolutionLayer layer, ConvolutionArithmetic arithmetic) =>
+        new(loader, layer.Outputs, layer.Inputs, layer.Kernel, layer.Resampling == Resampling.Down && layer.Kernel > 1 ? 2 : 1,
+            layer.Padding, isTransposed: false, Equalised(layer.Inputs, layer.Kernel), arithmetic);
 
     /// <summary>A modulated layer of a graph.</summary>
-    public static TrainedConvolution Of(KernelLoader loader, ModulatedConvolutionLayer layer) => new(loader, layer.Outputs, layer.Inputs,
-        layer.Kernel, 1, layer.Resampling == Resampling.Up ? 0 : layer.Kernel / 2, layer.Resampling == Resampling.Up,
-        Equalised(layer.Inputs, layer.Kernel));
+    public static TrainedConvolution Of(KernelLoader loader, ModulatedConvolutionLayer layer, ConvolutionArithmetic arithmetic) =>
+        new(loader, layer.Outputs, layer.Inputs, layer.Kernel, 1, layer.Resampling == Resampling.Up ? 0 : layer.Kernel / 2,
+            layer.Resampling == Resampling.Up, Equalised(layer.Inputs, layer.Kernel), arithmetic);
 
     /// <summary>1 / sqrt(inputs kernel^2).</summary>
     public static float Equalised(int inputs, int kernel) => (float)(1 / Math.Sqrt((double)inputs * kernel * kernel));
@@ -64,10 +89,8 @@ internal sealed class TrainedConvolution : IDisposable
     /// <summary>Packs the weight [outputs, inputs, kernel, kernel] as it is now.</summary>
     public IEnumerable<KernelLaunch> Pack(ArrayView<float> weight)
     {
-        yield return WeightPacking.Prepare(_loader, Forward, weight, _scale, WeightUse.Forward);
-        if (Adjoint != null)
-            yield return WeightPacking.Prepare(_loader, Adjoint, weight, _scale,
-                _stride == 1 && !_isTransposed ? WeightUse.MirroredAdjoint : WeightUse.Adjoint);
+        yield return Pack(Forward, weight, WeightUse.Forward);
+        yield return Pack(Adjoint, weight, _stride == 1 && !_isTransposed ? WeightUse.MirroredAdjoint : WeightUse.Adjoint);
     }
 
     /// <summary>Of pictures on the way forward.</summary>
@@ -80,11 +103,25 @@ internal sealed class TrainedConvolution : IDisposable
     public ConvolutionShape AdjointShape(int frames, int height, int width) => _isTransposed
         ? new(frames, height, width, Stride: 2)
         : _stride == 2 ? new(frames, height, width, Transposed: true)
-        : new(frames, height, width, 1, Forward.Kernel - 1 - _padding);
+        : new(frames, height, width, 1, Kernel - 1 - _padding);
 
     public void Dispose()
     {
-        Forward.Dispose();
-        Adjoint?.Dispose();
+        foreach (IDisposable weights in _owned) weights.Dispose();
+    }
+
+    private KernelLaunch Pack(TrainedWeights packed, ArrayView<float> weight, WeightUse use) => packed.Halves is { } halves
+        ? HalfWeightPacking.Prepare(_loader, halves, weight, use)
+        : WeightPacking.Prepare(_loader, packed.Rows!, weight, _scale, use);
+
+    private T Own<T>(T weights) where T : IDisposable
+    {
+        _owned.Add(weights);
+        return weights;
     }
 }
+
+/// <summary>Packed weights, one or the other.</summary>
+/// <param name="Rows">For convolutions that read float32 maps.</param>
+/// <param name="Halves">For those that read packed maps (<see cref="MapPacking"/>).</param>
+internal sealed record TrainedWeights(ConvolutionWeights? Rows, HalfConvolutionWeights? Halves);

@@ -13,7 +13,7 @@ internal sealed class HeldOut
 {
     private const int MostRows = 256, MostShown = 8, TargetsOfClip = 4, Margin = 4;
 
-    private readonly PackFile _pack;
+    private readonly TrainingData _pack;
     private readonly int _size;
     private readonly Augmentation _window;
     private readonly (int Source, int Target)[] _pairs, _shown;
@@ -21,7 +21,7 @@ internal sealed class HeldOut
     /// <param name="pack">The data.</param>
     /// <param name="count">Clips or rows at its end that are held out.</param>
     /// <param name="size">S.</param>
-    public HeldOut(PackFile pack, int count, int size)
+    public HeldOut(TrainingData pack, int count, int size)
     {
         (_pack, _size, _window) = (pack, size, Augmentation.None(pack.Side - size));
         int all = pack.Rows > 0 ? pack.Rows : pack.Clips.Length;
@@ -35,7 +35,7 @@ internal sealed class HeldOut
     public int Count => _pairs.Length;
 
     /// <summary>The clips that are held out unless it is told how many: a twentieth, 16 at most.</summary>
-    public static int Usual(PackFile pack) => Math.Min(16, (pack.Rows > 0 ? pack.Rows : pack.Clips.Length) / 20);
+    public static int Usual(TrainingData pack) => Math.Min(16, (pack.Rows > 0 ? pack.Rows : pack.Clips.Length) / 20);
 
     /// <summary>Moves each source to its target and compares, on 8-bit colors.</summary>
     public LoggedMeasures Measure(ITrainingStep step, long number, Lpips? lpips)

@@ -15,7 +15,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly TrainerOptions _options;
     private readonly Lpips? _lpips;
     private readonly RunFolder _folder;
-    private readonly PackFile _pack;
+    private readonly TrainingData _pack;
     private readonly BatchSampler _sampler;
     private readonly HeldOut _heldOut;
     private readonly ITrainingStep _step;
@@ -149,9 +149,9 @@ internal sealed class TrainingRun : IDisposable
         _folder.Dispose();
     }
 
-    private PackFile OpenData(bool isResumed, Action<string>? onWarning, IProgress<PackProgress>? packing, CancellationToken token)
+    private TrainingData OpenData(bool isResumed, Action<string>? onWarning, IProgress<PackProgress>? packing, CancellationToken token)
     {
-        bool isPack = PackFile.Recognizes(_options.Data);
+        bool isPack = TrainingData.Recognizes(_options.Data);
         if (isPack && _options.WeightMaps is not null)
             throw new MediaException($"{_options.Data}: a pack has its weight maps in it; they are packed with the clips.");
         if (!isPack && !(isResumed && File.Exists(_folder.Data)))
@@ -165,7 +165,7 @@ internal sealed class TrainingRun : IDisposable
                 OnWarning = onWarning,
             }, packing, token);
         }
-        return new PackFile(isPack ? _options.Data : _folder.Data);
+        return new TrainingData(isPack ? _options.Data : _folder.Data);
     }
 
     private int Workers() => _options.Workers > 0 ? _options.Workers : Math.Clamp(Environment.ProcessorCount - 1, 1, WorkersUsually);

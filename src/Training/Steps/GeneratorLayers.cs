@@ -313,12 +313,13 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
         ActivationMap x = input.Value;
         TrainedMap output = new(Tape.Reserve(Pairs, x.Height, x.Width, layer.Outputs));
-        ConvolveTo(layer.Name, convolution.Forward, convolution.Shape(Pairs, x.Height, x.Width), x, output.Value, Activated(layer, bias),
-            StyleOf(layer), Styles.StyleLength);
+        output.Operand = ConvolveTo(
+            layer.Name, convolution, x, output.Value, Activated(layer, bias), StyleOf(layer), Styles.StyleLength);
         Tape.Push(() =>
         {
-            (ArrayView<float> sums, ArrayView<float> products) = ActivatedBack(layer, bias, output);
-            ModulatedBack(layer, bias, input, output.Gradient!, sums, products);
+            ArrayView<int> largest = LargestOf(convolution, output.Value);
+            (ArrayView<float> sums, ArrayView<float> products) = ActivatedBack(layer, bias, output, largest);
+            ModulatedBack(layer, bias, input, output.Operand, output.Gradient!, sums, products, largest);
             Tape.Release(output);
         });
         return output;
@@ -336,8 +337,7 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
         ActivationMap x = input.Value;
         ActivationMap wide = Tape.Reserve(Pairs, 2 * x.Height + 1, 2 * x.Width + 1, layer.Outputs);
-        ConvolveTo(layer.Name, convolution.Forward, convolution.Shape(Pairs, x.Height, x.Width), x, wide, default, StyleOf(layer),
-            Styles.StyleLength);
+        PackedMap? operand = ConvolveTo(layer.Name, convolution, x, wide, default, StyleOf(layer), Styles.StyleLength);
         TrainedMap output = new(Tape.Reserve(Pairs, 2 * x.Height, 2 * x.Width, layer.Outputs));
         Tape.Add(layer.Name, BlurTo(wide, output.Value, padding: 1, LiaGraph.UpsamplingFirGain, epilogue: Activated(layer, bias)));
         Tape.Release(wide.View);
@@ -347,7 +347,7 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
             ActivationMap gradient = Tape.ReserveLike(wide);
             Tape.Add($"{layer.Name}, back", BlurTo(output.Gradient!, gradient, padding: 2, LiaGraph.UpsamplingFirGain));
             Tape.Release(output);
-            ModulatedBack(layer, bias, input, gradient, sums, products);
+            ModulatedBack(layer, bias, input, operand, gradient, sums, products);
             Tape.Release(gradient.View);
         });
         return output;
@@ -475,13 +475,13 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
 
     // Through the activation and the demodulation's factor, in place; sums of what is before that factor go on to ModulatedBack.
     private (ArrayView<float> Sums, ArrayView<float> Products) ActivatedBack(ModulatedConvolutionLayer layer, string? bias,
-        TrainedMap output)
+        TrainedMap output, ArrayView<int> largest = default)
     {
         string name = $"{layer.Name}, back";
         int length = Pairs * layer.Outputs;
         ArrayView<float> sums = Tape.Reserve(length), products = Tape.Reserve(length);
         ActivationBack(name, output.Value, output.Gradient!, output.Gradient!, activation: bias != null ? 1 : 0, sums, products,
-            DemodulationOf(layer), Styles.DemodulationLength);
+            DemodulationOf(layer), Styles.DemodulationLength, largest);
         if (bias != null)
             Tape.Add(name, BiasGradient.Prepare(Loader, new()
                 { GradientSums = sums, Gradient = Parameters.Gradient(bias), Factor = 1, Frames = Pairs, Channels = layer.Outputs }));
@@ -489,14 +489,14 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
     }
 
     // Gradients of weight, style and input, given the one by the convolution's own result.
-    private void ModulatedBack(ModulatedConvolutionLayer modulated, string? bias, TrainedMap input, ActivationMap gradient,
-        ArrayView<float> sums, ArrayView<float> products)
+    private void ModulatedBack(ModulatedConvolutionLayer modulated, string? bias, TrainedMap input, PackedMap? inputOperand,
+        ActivationMap gradient, ArrayView<float> sums, ArrayView<float> products, ArrayView<int> largest = default)
     {
         string name = $"{modulated.Name}, back";
         TrainedConvolution convolution = Parameters.Convolution(modulated.Weight);
         ArrayView<float> style = StyleOf(modulated), styleGradient = _styleGradients.SubView(Styles[modulated].Style);
-        ArrayView<float> scale = ScaleOf(name, gradient);
-        WeightBack(name, modulated.Weight, convolution, input.Value, gradient, scale, style, Styles.StyleLength);
+        GradientOperand operand = Operand(name, convolution, gradient, largest);
+        WeightBack(name, modulated.Weight, convolution, input.Value, inputOperand, operand, style, Styles.StyleLength);
         if (modulated.Demodulated) Tape.Add(name, DemodulationGradient.Prepare(Loader, new()
         {
             GradientSums = sums,
@@ -521,9 +521,8 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         Tape.Release(products);
 
         ActivationMap x = input.Value, inner = Tape.Reserve(Pairs, x.Height, x.Width, x.Channels);
-        ConvolveTo(name, convolution.Adjoint!, convolution.AdjointShape(Pairs, gradient.Height, gradient.Width), gradient, inner,
-            epilogue: default, scale: scale);
-        ReleaseScale(scale);
+        DataBackTo(name, convolution, operand, inner);
+        Release(operand);
         bool isShared = x.Frames != Pairs, isFirst = input.Gradient == null, isInPlace = isFirst && !isShared;
         input.Gradient ??= isInPlace ? inner : Tape.ReserveLike(x);
         Tape.AddWith(name, StyleGradient.PartialsLength(Pairs, x.Height * x.Width, x.Channels), room =>

@@ -1,5 +1,6 @@
 using ILGPU;
 using Lia.Gpu.Runtime;
+using Lia.Kernels.Convolution;
 using Lia.Network.Graph;
 using Lia.Training.Parameters;
 
@@ -8,7 +9,8 @@ namespace Lia.Training.Steps;
 /// <summary>A network that learns: its parameters, and its convolutions packed from them.</summary>
 /// <param name="loader">The device.</param>
 /// <param name="bank">The parameters.</param>
-internal sealed class NetworkParameters(KernelLoader loader, ParameterBank bank) : IDisposable
+/// <param name="arithmetic">How its convolutions multiply.</param>
+internal sealed class NetworkParameters(KernelLoader loader, ParameterBank bank, ConvolutionArithmetic arithmetic) : IDisposable
 {
     private Dictionary<string, TrainedConvolution> _convolutions = [];
 
@@ -33,9 +35,10 @@ internal sealed class NetworkParameters(KernelLoader loader, ParameterBank bank)
     /// The same network with other values, that lie as the bank's do: it packs into the same room, has the same gradients, and owns
     /// nothing.
     /// </summary>
-    public NetworkParameters Of(ArrayView<float> values) => new(loader, bank) { Values = values, _convolutions = _convolutions };
+    public NetworkParameters Of(ArrayView<float> values) =>
+        new(loader, bank, arithmetic) { Values = values, _convolutions = _convolutions };
 
-    public void Add(ConvolutionLayer layer) => _convolutions.Add(layer.Weight, TrainedConvolution.Of(loader, layer));
+    public void Add(ConvolutionLayer layer) => _convolutions.Add(layer.Weight, TrainedConvolution.Of(loader, layer, arithmetic));
 
     public void Add(string weight, TrainedConvolution convolution) => _convolutions.Add(weight, convolution);
 
@@ -46,7 +49,7 @@ internal sealed class NetworkParameters(KernelLoader loader, ParameterBank bank)
         Add(block.Skip);
     }
 
-    public void Add(ModulatedConvolutionLayer layer) => _convolutions.Add(layer.Weight, TrainedConvolution.Of(loader, layer));
+    public void Add(ModulatedConvolutionLayer layer) => _convolutions.Add(layer.Weight, TrainedConvolution.Of(loader, layer, arithmetic));
 
     /// <summary>Appends the packing of all convolutions.</summary>
     public void Pack(Tape tape)

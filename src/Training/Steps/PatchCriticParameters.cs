@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
+using Lia.Kernels.Convolution;
 using Lia.Kernels;
 using Lia.Kernels.Linear;
 using Lia.Network.Graph;
@@ -23,13 +24,14 @@ internal sealed class PatchCriticParameters : IDisposable
 
     /// <param name="loader">The device.</param>
     /// <param name="network">Its layers.</param>
-    public PatchCriticParameters(KernelLoader loader, PatchCritic network)
+    /// <param name="arithmetic">How its convolutions multiply.</param>
+    public PatchCriticParameters(KernelLoader loader, PatchCritic network, ConvolutionArithmetic arithmetic)
     {
         _loader = loader;
         try
         {
             ParameterLayout layout = new(network.Parameters());
-            _learned = Own(new NetworkParameters(loader, new(loader, layout)));
+            _learned = Own(new NetworkParameters(loader, new(loader, layout), arithmetic));
             foreach (ConvolutionLayer layer in network.Layers) _learned.Add(layer);
             _lefts = new(network.Layers.Select(layer => new TensorInfo(layer.Weight + LeftSuffix, DType.Float32, [layer.Outputs])));
             List<SpectralRow> rows = [];

@@ -3,6 +3,7 @@ using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
 using Lia.Network.Cuda;
+using Half = ILGPU.Half;
 
 namespace Lia.Training.Steps;
 
@@ -17,7 +18,8 @@ namespace Lia.Training.Steps;
 /// <param name="loader">Where the kernels are loaded.</param>
 /// <param name="arena">Places activations.</param>
 /// <param name="arithmetic">How convolutions multiply.</param>
-internal sealed class Tape(KernelLoader loader, ArenaLayout arena, ConvolutionArithmetic arithmetic)
+/// <param name="packed">Launches the convolutions that read packed maps.</param>
+internal sealed class Tape(KernelLoader loader, ArenaLayout arena, ConvolutionArithmetic arithmetic, HalfConvolutionLauncher packed)
 {
     private readonly Stack<Action> _back = [];
     private List<CudaStep> _steps = [];
@@ -26,10 +28,15 @@ internal sealed class Tape(KernelLoader loader, ArenaLayout arena, ConvolutionAr
 
     public ConvolutionArithmetic Arithmetic => arithmetic;
 
+    public HalfConvolutionLauncher Packed => packed;
+
+    /// <summary>Whether only the size of the arena is wanted: tensor maps have no address then.</summary>
+    public bool IsMeasuring => arena.IsMeasuring;
+
     public IReadOnlyList<CudaStep> Steps => _steps;
 
     /// <summary>A walk of its own at this place of the list: a loss, there and back, before the network that it judges goes back.</summary>
-    public Tape Branch() => new(loader, arena, arithmetic) { _steps = _steps };
+    public Tape Branch() => new(loader, arena, arithmetic, packed) { _steps = _steps };
 
     /// <summary>Appends launches.</summary>
     public void Add(string name, params IEnumerable<KernelLaunch> launches)
@@ -58,7 +65,24 @@ internal sealed class Tape(KernelLoader loader, ArenaLayout arena, ConvolutionAr
     /// <summary>Room for one like another.</summary>
     public ActivationMap ReserveLike(ActivationMap map) => map with { View = arena.Reserve(map.Length) };
 
+    /// <summary>Room for a packed map.</summary>
+    /// <param name="frames">Pictures.</param>
+    /// <param name="channels">Channels.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="hasPhases">Whether every second pixel of it is read together.</param>
+    public HalfMap ReserveHalves(int frames, int channels, int height, int width, bool hasPhases)
+    {
+        int parts = arithmetic == ConvolutionArithmetic.Half ? 1 : 2, planes = hasPhases ? 4 : 1;
+        if (hasPhases) (height, width) = ((height + 1) / 2, (width + 1) / 2);
+        return new(arena.Reserve(HalfMap.LengthOf(frames, channels, height, width, parts * planes) / 2).Cast<Half>(), frames, channels,
+            height, width, planes, parts);
+    }
+
     public void Release(ArrayView<float> view) => arena.Release(view);
+
+    /// <summary>Gives a packed map back.</summary>
+    public void Release(HalfMap map) => arena.Release(map.View.Cast<float>());
 
     /// <summary>Gives an activation and its gradient back.</summary>
     public void Release(TrainedMap map)

@@ -11,6 +11,11 @@ internal sealed class TrainedMap(ActivationMap value, bool needsGradient = true)
 
     public bool NeedsGradient => needsGradient;
 
+    /// <summary>
+    /// What the convolution that made the value read, as halves: kept for the gradient by its weights. Null where it reads float32 maps.
+    /// </summary>
+    public PackedMap? Operand { get; set; }
+
     /// <summary>The gradient of the loss by the value; null until one of its readers has been walked back through.</summary>
     public ActivationMap? Gradient { get; set; }
 }

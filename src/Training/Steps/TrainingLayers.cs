@@ -60,7 +60,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         TrainedMap output = ConvolveForward(layer, input);
         tape.Push(() =>
         {
-            ConvolveBack(layer, input, output.Value, output.Gradient!);
+            ConvolveBack(layer, input, output, output.Gradient!);
             tape.Release(output);
         });
         return output;
@@ -126,7 +126,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             skip.Gradient = gradient;
             inner.Gradient = tape.ReserveLike(inner.Value);
             tape.Release(output.Value.View);
-            ConvolveBack(block.Conv2, blurred, inner.Value, gradient, inner.Gradient);
+            ConvolveBack(block.Conv2, blurred, inner, gradient, inner.Gradient);
             tape.Release(inner);
         });
         _features[feature] = output;
@@ -145,7 +145,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         ConvolutionShape shape = convolution.Shape(x.Frames, x.Height, x.Width);
         TrainedMap output =
             new(tape.Reserve(x.Frames, shape.OutputHeight(layer.Kernel), shape.OutputWidth(layer.Kernel), layer.Outputs));
-        ConvolveTo(layer.Name, convolution.Forward, shape, x, output.Value, new()
+        output.Operand = ConvolveTo(layer.Name, convolution, x, output.Value, new()
         {
             Bias = layer.Bias is { } bias ? parameters.Value(bias) : default,
             Activate = layer.Activated ? 1 : 0,
@@ -156,18 +156,22 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
     /// <summary>The way back through a convolution: gradients of bias and weight, and of the input added to its own.</summary>
     /// <param name="layer">The convolution.</param>
     /// <param name="input">What it read.</param>
-    /// <param name="output">What it wrote, activated.</param>
+    /// <param name="result">What it wrote, activated.</param>
     /// <param name="gradient">The gradient by that.</param>
     /// <param name="inner">Receives the gradient before the activation; null to overwrite <paramref name="gradient"/>.</param>
     protected void ConvolveBack(
-        ConvolutionLayer layer, TrainedMap input, ActivationMap output, ActivationMap gradient, ActivationMap? inner = null)
+        ConvolutionLayer layer, TrainedMap input, TrainedMap result, ActivationMap gradient, ActivationMap? inner = null)
     {
+        ActivationMap output = result.Value;
         string name = $"{layer.Name}, back";
         bool wantsBias = Learns && layer.Bias != null;
+        TrainedConvolution convolution = parameters.Convolution(layer.Weight);
+        ArrayView<int> largest = default;
         if (layer.Activated || wantsBias)
         {
+            largest = LargestOf(convolution, output);
             ArrayView<float> sums = wantsBias ? tape.Reserve((long)output.Frames * output.Channels) : default;
-            ActivationBack(name, output, gradient, inner ?? gradient, layer.Activated ? 1 : 0, sums);
+            ActivationBack(name, output, gradient, inner ?? gradient, layer.Activated ? 1 : 0, sums, largest: largest);
             if (wantsBias)
             {
                 tape.Add(name, BiasGradient.Prepare(Loader, new()
@@ -182,34 +186,44 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             }
             gradient = inner ?? gradient;
         }
-        TrainedConvolution convolution = parameters.Convolution(layer.Weight);
-        ArrayView<float> scale = ScaleOf(name, gradient);
-        WeightBack(name, layer.Weight, convolution, input.Value, gradient, scale);
-        DataBack(name, convolution, gradient, input, scale);
-        ReleaseScale(scale);
+        GradientOperand operand = Operand(name, convolution, gradient, largest);
+        WeightBack(name, layer.Weight, convolution, input.Value, result.Operand, operand);
+        DataBack(name, convolution, operand, input);
+        Release(operand);
     }
 
-    /// <summary>
-    /// The power of two that brings a gradient among the halves, and 1 over it; empty where nothing is rounded to halves. To be given back
-    /// by <see cref="ReleaseScale"/>.
-    /// </summary>
-    protected ArrayView<float> ScaleOf(string name, ActivationMap gradient)
+    /// <summary>Room for what <see cref="ActivationBack"/> finds of a gradient that a convolution then reads, where it has use for
+    /// it.</summary>
+    protected ArrayView<int> LargestOf(TrainedConvolution convolution, ActivationMap output) => HasScale(convolution)
+        ? tape.Reserve(ActivationGradient.LargestLength(output.Frames, output.Height * output.Width, output.Channels)).Cast<int>()
+        : default;
+
+    /// <summary>A gradient as convolutions read it, to be given back by <see cref="Release(GradientOperand)"/>.</summary>
+    /// <param name="name">The layer.</param>
+    /// <param name="convolution">Its convolution.</param>
+    /// <param name="gradient">The gradient.</param>
+    /// <param name="largest">From <see cref="LargestOf"/>, filled and released here; empty to look for it.</param>
+    protected GradientOperand Operand(
+        string name, TrainedConvolution convolution, ActivationMap gradient, ArrayView<int> largest = default)
     {
-        if (tape.Arithmetic != ConvolutionArithmetic.Half) return default;
-        ArrayView<float> scale = tape.Reserve(2);
-        tape.AddWith(name, OperandScale.PartialsLength, room => OperandScale.Prepare(Loader, gradient.View, room.Cast<int>(), scale));
-        return scale;
+        ArrayView<float> scale = HasScale(convolution) ? ScaleOf(name, gradient, largest) : default;
+        if (largest.Length > 0) tape.Release(largest.Cast<float>());
+        HalfMap? packed = convolution.Adjoint.Halves is { } weights
+            ? Packed(name, gradient, gradient.Frames, weights.HasPhases, scale) : null;
+        return new(gradient, scale, packed);
     }
 
-    /// <summary>Gives a scale back.</summary>
-    protected void ReleaseScale(ArrayView<float> scale)
+    /// <summary>Gives it back.</summary>
+    protected void Release(GradientOperand operand)
     {
-        if (scale.Length > 0) tape.Release(scale);
+        if (operand.Scale.Length > 0) tape.Release(operand.Scale);
+        if (operand.Packed is { } packed) tape.Release(packed);
     }
 
     /// <summary>The gradient through an activation, and its sums over the pixels.</summary>
     protected void ActivationBack(string name, ActivationMap output, ActivationMap gradient, ActivationMap result, int activation,
-        ArrayView<float> sums, ArrayView<float> products = default, ArrayView<float> scale = default, int scaleStride = 0)
+        ArrayView<float> sums, ArrayView<float> products = default, ArrayView<float> scale = default, int scaleStride = 0,
+        ArrayView<int> largest = default)
     {
         int pixels = output.Height * output.Width;
         long length = sums.Length > 0 ? ActivationGradient.PartialsLength(output.Frames, pixels, output.Channels) : 0;
@@ -222,6 +236,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             ScaleStride = scaleStride,
             GradientSums = sums,
             ProductSums = products,
+            Largest = largest,
             Partials = partials,
             Frames = output.Frames,
             Pixels = pixels,
@@ -230,16 +245,24 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         }));
     }
 
-    /// <summary>The gradient by a weight.</summary>
-    protected void WeightBack(string name, string weight, TrainedConvolution convolution, ActivationMap input, ActivationMap gradient,
-        ArrayView<float> scale, ArrayView<float> style = default, int styleStride = 0)
+    /// <summary>The gradient by a weight; what the convolution read is given back, if it was packed.</summary>
+    protected void WeightBack(string name, string weight, TrainedConvolution convolution, ActivationMap input, PackedMap? inputOperand,
+        GradientOperand operand, ArrayView<float> style = default, int styleStride = 0)
     {
         if (!Learns) return;
-        ConvolutionWeights forward = convolution.Forward;
+        ActivationMap gradient = operand.Map;
+        if (inputOperand is { } x && operand.Packed is { } packed)
+        {
+            tape.AddWith(name, HalfConvolutionLauncher.GradientWorkspaceLength(x.Map, packed), workspace => tape.IsMeasuring ? []
+                : tape.Packed.PrepareGradient(new(x.Map, packed, operand.Scale, x.Scale, parameters.Gradient(weight),
+                    convolution.Scale * x.Unit), workspace));
+            Release(x);
+            return;
+        }
         ConvolutionShape shape = convolution.Shape(gradient.Frames, input.Height, input.Width);
-        long length = WeightGradient.WorkspaceLength(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape);
+        long length = WeightGradient.WorkspaceLength(Loader, convolution.Outputs, convolution.Inputs, convolution.Kernel, shape);
         tape.AddWith(name, length, workspace =>
-            WeightGradient.Prepare(Loader, forward.Outputs, forward.Inputs, forward.Kernel, shape, new()
+            WeightGradient.Prepare(Loader, convolution.Outputs, convolution.Inputs, convolution.Kernel, shape, new()
             {
                 Input = input.View,
                 SharesInput = input.Frames != gradient.Frames,
@@ -250,18 +273,28 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
                 Gradient = parameters.Gradient(weight),
                 Scale = convolution.Scale,
                 Arithmetic = tape.Arithmetic,
-                OperandScale = scale,
+                OperandScale = operand.Scale,
             }));
     }
 
     /// <summary>The gradient by a convolution's input, added to what the input has.</summary>
-    protected void DataBack(
-        string name, TrainedConvolution convolution, ActivationMap gradient, TrainedMap input, ArrayView<float> scale)
+    protected void DataBack(string name, TrainedConvolution convolution, GradientOperand operand, TrainedMap input)
     {
         if (!input.NeedsGradient) return;
+        AddGradient(input, (target, residual) => DataBackTo(name, convolution, operand, target,
+            residual.Length > 0 ? new() { Residual = residual, ResidualGain = 1 } : default));
+    }
+
+    /// <summary>The same to where it is wanted.</summary>
+    protected void DataBackTo(
+        string name, TrainedConvolution convolution, GradientOperand operand, ActivationMap target, Epilogue epilogue = default)
+    {
+        ActivationMap gradient = operand.Map;
         ConvolutionShape shape = convolution.AdjointShape(gradient.Frames, gradient.Height, gradient.Width);
-        AddGradient(input, (target, residual) => ConvolveTo(name, convolution.Adjoint!, shape, gradient, target,
-            residual.Length > 0 ? new() { Residual = residual, ResidualGain = 1 } : default, scale: scale));
+        if (operand.Packed is { } packed)
+            ConvolvePacked(name, convolution.Adjoint.Halves!, packed, target, epilogue, operand.Scale);
+        else
+            ConvolveRows(name, convolution.Adjoint.Rows!, shape, gradient, target, epilogue, scale: operand.Scale);
     }
 
     /// <summary>Has a gradient written, or added to the one that is there.</summary>
@@ -274,8 +307,93 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         write(map.Gradient, isThere ? map.Gradient.View : default);
     }
 
-    /// <summary>A convolution by packed weights.</summary>
-    protected void ConvolveTo(string name, ConvolutionWeights weights, ConvolutionShape shape, ActivationMap input, ActivationMap output,
+    /// <summary>A convolution forward.</summary>
+    /// <returns>What it read, where the gradient by its weights reads the same: to be released.</returns>
+    protected PackedMap? ConvolveTo(string name, TrainedConvolution convolution, ActivationMap input, ActivationMap output, Epilogue epilogue,
+        ArrayView<float> style = default, int styleStride = 0)
+    {
+        if (convolution.Forward.Halves is not { } weights)
+        {
+            ConvolveRows(name, convolution.Forward.Rows!, convolution.Shape(output.Frames, input.Height, input.Width), input, output,
+                epilogue, style, styleStride);
+            return null;
+        }
+        PackedMap packed = Pack(name, convolution, input, output.Frames, style, styleStride);
+        ConvolvePacked(name, weights, packed.Map, output, epilogue, packed.Scale, packed.Unit);
+        if (Learns && convolution.Kernel == WgmmaWeightGradient.Kernel) return packed;
+        Release(packed);
+        return null;
+    }
+
+    // A convolution's input as it reads it; to be released.
+    private PackedMap Pack(string name, TrainedConvolution convolution, ActivationMap input, int frames, ArrayView<float> style,
+        int styleStride)
+    {
+        bool isExact = tape.Arithmetic != ConvolutionArithmetic.Half;
+        // Styles are multiplied to what was brought close to the largest half.
+        float unit = isExact && style.Length > 0 ? 64 : 1;
+        ArrayView<float> scale = isExact ? ScaleOf(name, input) : default;
+        return new(
+            Packed(name, input, frames, convolution.Forward.Halves!.HasPhases, scale, style, styleStride, 1 / unit), scale, unit);
+    }
+
+    private void Release(PackedMap map)
+    {
+        tape.Release(map.Map);
+        if (map.Scale.Length > 0) tape.Release(map.Scale);
+    }
+
+    private bool HasScale(TrainedConvolution convolution) => tape.Arithmetic == ConvolutionArithmetic.Half || convolution.IsPacked;
+
+    // The power of two that brings a map among the halves, and 1 over it; to be released.
+    private ArrayView<float> ScaleOf(string name, ActivationMap map, ArrayView<int> largest = default)
+    {
+        ArrayView<float> scale = tape.Reserve(2);
+        if (largest.Length > 0) tape.Add(name, OperandScale.Prepare(Loader, largest, scale));
+        else tape.AddWith(name, OperandScale.PartialsLength, room => OperandScale.Prepare(Loader, map.View, room.Cast<int>(), scale));
+        return scale;
+    }
+
+    private HalfMap Packed(string name, ActivationMap map, int frames, bool hasPhases, ArrayView<float> scale,
+        ArrayView<float> style = default, int styleStride = 0, float factor = 1)
+    {
+        HalfMap packed = tape.ReserveHalves(frames, map.Channels, map.Height, map.Width, hasPhases);
+        tape.Add(name, MapPacking.Prepare(Loader, packed, new()
+        {
+            Input = map.View,
+            Style = style,
+            StyleStride = styleStride,
+            Scale = scale,
+            Factor = factor,
+            FrameStride = map.Frames == frames ? map.Height * map.Width * map.Channels : 0,
+            Height = map.Height,
+            Width = map.Width,
+        }));
+        return packed;
+    }
+
+    private void ConvolvePacked(string name, HalfConvolutionWeights weights, HalfMap packed, ActivationMap output, Epilogue epilogue,
+        ArrayView<float> scale, float unit = 1)
+    {
+        bool isUp = weights.Kind == HalfConvolutionKind.Up;
+        HalfMap extents = new(default, output.Frames, output.Channels, isUp ? packed.Height + 1 : output.Height,
+            isUp ? packed.Width + 1 : output.Width, isUp ? 4 : 1);
+        ConvolutionCut cut = tape.Packed.Cut(weights, extents);
+        Float32Result result = new()
+        {
+            Output = output.View,
+            OperandScale = scale,
+            Factor = unit,
+            Epilogue = epilogue,
+            Height = output.Height,
+            Width = output.Width,
+            Channels = output.Channels,
+        };
+        tape.AddWith(name, HalfConvolutionLauncher.MapWorkspaceLength(result, output.Frames, cut), workspace =>
+            tape.IsMeasuring ? [] : tape.Packed.Prepare(weights, new(packed, extents, new() { Gain = 1 }) { Map = result }, cut, workspace));
+    }
+
+    private void ConvolveRows(string name, ConvolutionWeights weights, ConvolutionShape shape, ActivationMap input, ActivationMap output,
         Epilogue epilogue, ArrayView<float> style = default, int styleStride = 0, ArrayView<float> scale = default) =>
         tape.AddWith(name, ConvolutionLauncher.WorkspaceLength(Loader, weights, shape, tape.Arithmetic), workspace =>
             ConvolutionLauncher.Prepare(Loader, weights, shape, new()
@@ -314,3 +432,15 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         }, stride);
     }
 }
+
+/// <summary>A gradient as the convolutions of the way back read it.</summary>
+/// <param name="Map">The gradient.</param>
+/// <param name="Scale">The power of two that brings it among the halves, and 1 over it; empty where nothing is rounded to halves.</param>
+/// <param name="Packed">The gradient times that, as halves; null for convolutions that read float32 maps.</param>
+internal sealed record GradientOperand(ActivationMap Map, ArrayView<float> Scale, HalfMap? Packed);
+
+/// <summary>A map as halves.</summary>
+/// <param name="Map">The halves.</param>
+/// <param name="Scale">What its values were multiplied by, and 1 over it; empty for 1.</param>
+/// <param name="Unit">What they were divided by besides.</param>
+internal sealed record PackedMap(HalfMap Map, ArrayView<float> Scale, float Unit);

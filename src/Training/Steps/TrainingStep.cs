@@ -43,6 +43,8 @@ internal sealed partial class TrainingStep : ITrainingStep
     private readonly ImmutableArray<VggLayer> _vggGraph;
     private readonly StyleLayout _styles;
     private readonly AcceleratorStream _stream;
+    private readonly HalfConvolutionLauncher _packed;
+    private readonly PageLockedArrays _uploads;
     private readonly List<IDisposable> _owned = [];
     private readonly ArrayView<float> _pictures, _resultGradient, _losses, _averageShare, _rise, _weights;
     private readonly ArrayView<AdamRates> _generatorRates, _discriminatorRates;
@@ -72,25 +74,28 @@ internal sealed partial class TrainingStep : ITrainingStep
             _discriminatorGraph = Discriminator.Create(architecture);
             _picture = 3 * architecture.Size * architecture.Size;
             _stream = Own(loader.CreateStream());
+            _uploads = Own(new PageLockedArrays(loader.Accelerator));
+            _packed = Own(new HalfConvolutionLauncher(loader, HalfConvolutionLauncher.MachineOf(loader)));
             _styles = new(ParameterLayout.Modulated(_graph.Synthesis));
             _generator = Own(new NetworkParameters(loader,
                 new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0,
-                    hasMomentum: settings.Momentum > 0)));
+                    hasMomentum: settings.Momentum > 0), Arithmetic));
             GeneratorLayers.AddConvolutions(_generator, _graph);
             if (settings.Adversarial > 0 && settings.JudgesPatches)
             {
                 _criticGraph = PatchCritic.Create(architecture.Size, settings.CriticChannels);
-                _critic = Own(new PatchCriticParameters(loader, _criticGraph));
+                _critic = Own(new PatchCriticParameters(loader, _criticGraph, Arithmetic));
             }
             else if (settings.Adversarial > 0)
             {
-                _discriminator = Own(new NetworkParameters(loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters()))));
+                _discriminator = Own(new NetworkParameters(
+                    loader, new(loader, new ParameterLayout(_discriminatorGraph.Parameters())), Arithmetic));
                 DiscriminatorPass.AddConvolutions(_discriminator, _discriminatorGraph);
             }
             if (vgg != null)
             {
                 _vggGraph = Vgg.Of(vgg);
-                _vgg = Own(VggLayers.Load(loader, vgg, _vggGraph));
+                _vgg = Own(VggLayers.Load(loader, vgg, _vggGraph, Arithmetic));
             }
             _pictures = Allocate<float>((long)PictureSets * settings.Pairs * _picture);
             _resultGradient = Allocate<float>((long)settings.Pairs * _picture);
@@ -113,6 +118,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _step = Own(new CudaPlan(loader, Build(arena), arena.Length));
             // The way forward alone needs no more.
             _look = Own(new CudaPlan(loader, BuildLook(new(memory)), arena.Length));
+            _packed.Commit();
         }
         catch
         {
@@ -155,15 +161,15 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     public StepLosses Run(TrainingBatch batch, StepRates rates)
     {
-        Pictures(0).CopyFromCPU(_stream, batch.Sources);
-        Targets.CopyFromCPU(_stream, batch.Targets);
+        _uploads.Upload(_stream, batch.Sources, Pictures(0));
+        _uploads.Upload(_stream, batch.Targets, Targets);
         if (_settings.IsSupervised)
         {
-            Pictures(1).CopyFromCPU(_stream, batch.Drivings ?? batch.Targets);
+            _uploads.Upload(_stream, batch.Drivings ?? batch.Targets, Pictures(1));
             // Started at the source itself, a pair of one clip moves as without a start.
-            Pictures(2).CopyFromCPU(_stream, batch.Starts ?? batch.Sources);
+            _uploads.Upload(_stream, batch.Starts ?? batch.Sources, Pictures(2));
         }
-        if (_settings.HasWeights) _weights.CopyFromCPU(_stream, batch.Weights!);
+        if (_settings.HasWeights) _uploads.Upload(_stream, batch.Weights!, _weights);
         _steps++;
         _generatorRates.CopyFromCPU(_stream,
             [AdamRates.Of(rates.Generator, _settings.Momentum, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
@@ -197,7 +203,7 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     private IReadOnlyList<CudaStep> Build(ArenaLayout arena)
     {
-        Tape tape = new(_loader, arena, Arithmetic);
+        Tape tape = new(_loader, arena, Arithmetic, _packed);
         _generator.Pack(tape);
         GeneratorLayers generator = new(tape, _generator, _graph, Operands);
         generator.Forward();
@@ -222,7 +228,7 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     private IReadOnlyList<CudaStep> BuildLook(ArenaLayout arena)
     {
-        Tape tape = new(_loader, arena, Arithmetic);
+        Tape tape = new(_loader, arena, Arithmetic, _packed);
         NetworkParameters averaged = _generator.OfAverages();
         averaged.Pack(tape);
         new GeneratorLayers(tape, averaged, _graph, Operands).Forward();
@@ -266,7 +272,7 @@ internal sealed partial class TrainingStep : ITrainingStep
         foreach (int scale in Vgg.Scales(size))
         {
             int small = size / scale, length = Pairs * 3 * small * small;
-            VggLayers layers = new(tape.Branch(), _vgg, _vggGraph);
+            VggLayers layers = new(tape.Branch(), _vgg, _vggGraph) { Learns = false };
             ArrayView<float> values = _losses.SubView(slot, Vgg.ComparedCount);
             slot += Vgg.ComparedCount;
             if (scale == 1)

@@ -18,17 +18,19 @@ namespace Lia.Training.Steps;
 internal sealed class VggLayers(Tape tape, NetworkParameters parameters, ImmutableArray<VggLayer> layers) : TrainingLayers(tape, parameters)
 {
     /// <summary>Puts the weights onto a device and packs them, once.</summary>
-    public static NetworkParameters Load(KernelLoader loader, ITensorSource weights, ImmutableArray<VggLayer> layers)
+    public static NetworkParameters Load(KernelLoader loader, ITensorSource weights, ImmutableArray<VggLayer> layers,
+        ConvolutionArithmetic arithmetic)
     {
         ParameterLayout layout = new(Vgg.Parameters(layers));
-        NetworkParameters parameters = new(loader, new(loader, layout, learns: false));
+        NetworkParameters parameters = new(loader, new(loader, layout, learns: false), arithmetic);
         try
         {
             foreach (VggLayer layer in layers)
             {
                 foreach (string name in (string[])[layer.Weight, layer.Bias])
                     parameters.Value(name).CopyFromCPU(loader.Accelerator.DefaultStream, weights.Read(name));
-                TrainedConvolution convolution = new(loader, layer.Outputs, layer.Inputs, 3, 1, 1, isTransposed: false, scale: 1);
+                TrainedConvolution convolution = new(loader, layer.Outputs, layer.Inputs, 3, 1, 1, isTransposed: false, scale: 1,
+                    arithmetic);
                 parameters.Add(layer.Weight, convolution);
                 foreach (Kernels.KernelLaunch launch in convolution.Pack(parameters.Value(layer.Weight)))
                     launch.Enqueue(loader.Accelerator.DefaultStream);
@@ -122,7 +124,13 @@ internal sealed class VggLayers(Tape tape, NetworkParameters parameters, Immutab
         TrainedMap output = new(Convolve(layer, input.Value));
         Tape.Push(() =>
         {
-            if (isRectified) ActivationBack(name, output.Value, output.Gradient!, output.Gradient!, activation: 2, sums: default);
+            TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
+            ArrayView<int> largest = default;
+            if (isRectified)
+            {
+                largest = LargestOf(convolution, output.Value);
+                ActivationBack(name, output.Value, output.Gradient!, output.Gradient!, activation: 2, sums: default, largest: largest);
+            }
             if (wanted != null)
             {
                 AddGradient(output, (target, residual) => Tape.AddWithDoubles(name, FeatureDistance.PartialsLength(output.Value.Length),
@@ -140,9 +148,9 @@ internal sealed class VggLayers(Tape tape, NetworkParameters parameters, Immutab
                     })));
                 Tape.Release(wanted.View);
             }
-            ArrayView<float> scale = ScaleOf(name, output.Gradient!);
-            DataBack(name, Parameters.Convolution(layer.Weight), output.Gradient!, input, scale);
-            ReleaseScale(scale);
+            GradientOperand operand = Operand(name, convolution, output.Gradient!, largest);
+            DataBack(name, convolution, operand, input);
+            Release(operand);
             Tape.Release(output);
         });
         return output;
@@ -177,9 +185,8 @@ internal sealed class VggLayers(Tape tape, NetworkParameters parameters, Immutab
 
     private ActivationMap Convolve(VggLayer layer, ActivationMap input)
     {
-        TrainedConvolution convolution = Parameters.Convolution(layer.Weight);
         ActivationMap output = Tape.Reserve(input.Frames, input.Height, input.Width, layer.Outputs);
-        ConvolveTo(layer.Weight, convolution.Forward, convolution.Shape(input.Frames, input.Height, input.Width), input, output,
+        ConvolveTo(layer.Weight, Parameters.Convolution(layer.Weight), input, output,
             new() { Bias = Parameters.Value(layer.Bias), Activate = 2 });
         return output;
     }

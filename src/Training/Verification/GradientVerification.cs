@@ -27,9 +27,20 @@ internal static class GradientVerification
     public static VerificationReport Run(ITensorSource golden, int? gpu, bool isFast = false)
     {
         ArgumentNullException.ThrowIfNull(golden);
-        CudaDeviceInfo device = GpuOpening.FindCuda(gpu is { } number ? [number] : [])[0];
-        using KernelLoader loader = device.Open();
+        using KernelLoader loader = Find(gpu).Open();
         return StepVerification.IsOf(golden) ? StepVerification.Run(loader, golden, isFast)
             : OperationVerification.Run(loader, golden, isFast ? ConvolutionArithmetic.Half : ConvolutionArithmetic.Tf32x3);
+    }
+
+    private static CudaDeviceInfo Find(int? gpu)
+    {
+        try
+        {
+            return GpuOpening.FindCuda(gpu is { } number ? [number] : [])[0];
+        }
+        catch (GpuUnavailableException e)
+        {
+            throw new GpuUnavailableException($"Gradients need a CUDA GPU: {e.Message}", e.IsAbsent, e);
+        }
     }
 }

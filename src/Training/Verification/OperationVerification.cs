@@ -160,6 +160,7 @@ internal sealed partial class OperationVerification : IDisposable
     private void Walk(Func<Tape, TrainedMap?[]> build)
     {
         List<ArrayView<float>> results = [], cotangents = [];
+        HalfConvolutionLauncher packed = Own(new HalfConvolutionLauncher(_loader, HalfConvolutionLauncher.MachineOf(_loader)));
         ArenaLayout measured = new(null);
         TrainedMap?[] outputs = Build(measured);
         // Once more where the memory is.
@@ -169,6 +170,7 @@ internal sealed partial class OperationVerification : IDisposable
             cotangents.Add(output == null ? default : Upload(Laid($"ct{results.Count - 1}", output.Value)));
         }
         outputs = Build(new(Own(_loader.Allocate1D<float>(measured.Length))));
+        packed.Commit();
         foreach (KernelLaunch launch in _steps.SelectMany(step => step.Launches)) launch.Enqueue(_stream);
         for (int i = 0; i < outputs.Length; i++)
         {
@@ -178,7 +180,7 @@ internal sealed partial class OperationVerification : IDisposable
 
         TrainedMap?[] Build(ArenaLayout arena)
         {
-            Tape tape = new(_loader, arena, _arithmetic);
+            Tape tape = new(_loader, arena, _arithmetic, packed);
             TrainedMap?[] built = build(tape);
             for (int i = 0; i < built.Length; i++)
             {
@@ -206,7 +208,7 @@ internal sealed partial class OperationVerification : IDisposable
             .OrderBy(tensor => first.Contains(tensor.Name) ? Array.IndexOf(first, tensor.Name) : first.Length)];
         ParameterBank bank = new(_loader, new([.. tensors, .. zeros]));
         foreach (TensorInfo tensor in tensors) bank.Value(tensor.Name).CopyFromCPU(_stream, Read($"w.{tensor.Name}"));
-        return new(_loader, bank);
+        return new(_loader, bank, _arithmetic);
     }
 
     private TrainedMap Map(string name)

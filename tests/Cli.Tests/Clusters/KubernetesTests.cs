@@ -19,7 +19,8 @@ public sealed class KubernetesTests
 
     private static List<object> Load(string text) => KubernetesYaml.LoadAllFromString(text, Kinds, strict: true);
 
-    private static V1Job Batch => Assert.IsType<V1Job>(Assert.Single(Load(File.ReadAllText(Path.Combine(Folder, "lia-batch.yaml")))));
+    private static V1Job Job(string name) =>
+        Assert.IsType<V1Job>(Assert.Single(Load(File.ReadAllText(Path.Combine(Folder, $"{name}.yaml")))));
 
     [Theory, MemberData(nameof(Files))]
     public void Every_file_is_of_the_schema(string file)
@@ -33,10 +34,12 @@ public sealed class KubernetesTests
             StringComparison.Ordinal)));
     }
 
-    [Fact]
-    public void A_shard_is_an_index_that_fails_for_good_by_bad_input_only()
+    [Theory]
+    [InlineData("lia-batch", true)]
+    [InlineData("lia-pack", false)]
+    public void A_shard_is_an_index_that_fails_for_good_by_bad_input_only(string name, bool hasGpu)
     {
-        V1JobSpec spec = Batch.Spec;
+        V1JobSpec spec = Job(name).Spec;
         Assert.Equal("Indexed", spec.CompletionMode);
         Assert.True(spec.BackoffLimitPerIndex > 0 && spec.BackoffLimit is null && spec.MaxFailedIndexes is null);
         // What a limit for each index and a policy ask for.
@@ -46,7 +49,8 @@ public sealed class KubernetesTests
         Assert.Equal([ExitCode.BadInput, ExitCode.BadRows], failing.OnExitCodes.Values);
         V1Container container = Assert.Single(spec.Template.Spec.Containers);
         Assert.Equal(container.Name, failing.OnExitCodes.ContainerName);
-        Assert.Equal("1", container.Resources.Limits["nvidia.com/gpu"].ToString());
+        Assert.Equal(hasGpu ? ["1"] : [], container.Resources.Limits.Where(limit => limit.Key == "nvidia.com/gpu")
+            .Select(limit => limit.Value.ToString()));
         Assert.Equal($"{spec.Completions}", container.Env.Single(variable => variable.Name == "SHARDS").Value);
         V1PersistentVolumeClaim claim = Assert.IsType<V1PersistentVolumeClaim>(Assert.Single(Load(File.ReadAllText(Path.Combine(Folder,
             "lia-data.yaml")))));
@@ -54,8 +58,11 @@ public sealed class KubernetesTests
         Assert.Equal(["ReadWriteMany"], claim.Spec.AccessModes);
     }
 
-    [Fact]
-    public async Task What_a_pod_runs_is_a_batch_of_its_shard()
+    [Theory]
+    [InlineData("lia-batch", "batch --manifest DATA/manifest.csv", "status", "manifest.csv: there is no such file")]
+    [InlineData("lia-pack", "train pack DATA/clips -o DATA/packs/faces.liapack --size 256", "pack-status",
+        "clips: there is no such file or folder")]
+    public async Task What_a_pod_runs_is_its_shard(string name, string command, string status, string problem)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "pods have a shell of Unix");
         string folder = Directory.CreateTempSubdirectory("lia-pod-").FullName;
@@ -65,7 +72,7 @@ public sealed class KubernetesTests
             await File.WriteAllTextAsync(lia, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n", TestContext.Current.CancellationToken);
             if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(lia,
                 UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            V1Container container = Batch.Spec.Template.Spec.Containers[0];
+            V1Container container = Job(name).Spec.Template.Spec.Containers[0];
             ProcessStartInfo start = new(container.Command[0],
                 [.. container.Command.Skip(1), .. container.Args]) { RedirectStandardOutput = true };
             foreach (V1EnvVar variable in container.Env) start.Environment[variable.Name] = variable.Value;
@@ -75,12 +82,13 @@ public sealed class KubernetesTests
             string[] arguments = (await pod.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)).TrimEnd('\n').Split('\n');
             await pod.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.Equal(0, pod.ExitCode);
-            Assert.Equal(["batch", "--manifest", $"{folder}/manifest.csv", "--shard", "4/100", "--status", $"{folder}/status/3.jsonl"],
-                arguments[..7]);
-            // The program understands all of it; there is no such manifest.
+            string[] expected = [.. command.Replace("DATA", folder, StringComparison.Ordinal).Split(' '), "--shard", "4/100", "--status",
+                $"{folder}/{status}/3.jsonl"];
+            Assert.Equal(expected, arguments[..expected.Length]);
+            // The program understands all of it; there is no such data.
             Outcome outcome = CliRunner.Run(arguments);
             Assert.Equal(ExitCode.BadInput, outcome.Status);
-            Assert.Contains("manifest.csv: there is no such file", outcome.Error);
+            Assert.Contains(problem, outcome.Error);
         }
         finally
         {

@@ -17,9 +17,9 @@ public sealed class SlurmTests(Workspace files) : IClassFixture<Workspace>
         ManifestWorkspace space = new(files, "slurm");
         string manifest = Manifest("out"), status = space.At("status");
         using SlurmCluster cluster = await SlurmCluster.Start();
-        string[] jobs = (await cluster.Run(Path.Combine(DocumentationTests.Root, "deploy", "slurm", "submit.sh"), manifest, $"{Shards}",
-            status,
-            "--model", files.Model, "--threads", "1", "--quiet")).Split(' ', StringSplitOptions.TrimEntries);
+        string[] jobs = (await cluster.Run(Path.Combine(DocumentationTests.Root, "deploy", "slurm", "submit.sh"), $"{Shards}",
+            status, "batch", "--manifest", manifest, "--model", files.Model, "--threads", "1", "--quiet"))
+            .Split(' ', StringSplitOptions.TrimEntries);
         Assert.Equal(2, jobs.Length);
 
         // As soon as somebody works, a node's daemon goes, and a worker in the middle of its rows.
@@ -91,6 +91,31 @@ public sealed class SlurmTests(Workspace files) : IClassFixture<Workspace>
             }
             return null;
         }
+    }
+
+    /// <summary>Clips packed in the tasks of an array are the data that one process packs, a bad one among them.</summary>
+    [Fact]
+    public async Task Data_is_packed_in_an_array_without_gpus()
+    {
+        Assert.SkipWhen(SlurmCluster.Missing is not null, $"there is no {SlurmCluster.Missing}: install slurm-wlm and munge");
+        const int Clips = 12, Parts = 3, Bad = 5;
+        ManifestWorkspace space = new(files, "slurm-pack");
+        for (int clip = 0; clip < Clips; clip++) space.Clip(Path.Combine("data", $"c{clip}"), 2 + clip % 4);
+        File.WriteAllText(space.At($"data/c{Bad}/0001.png"), "no picture");
+        using SlurmCluster cluster = await SlurmCluster.Start();
+        await cluster.Run(Path.Combine(DocumentationTests.Root, "deploy", "slurm", "submit.sh"), $"{Parts}", space.At("status"), "train",
+            "pack", space.At("data"), "-o", space.At("packs/faces.liapack"), "--size", "64", "--quiet");
+        await SlurmCluster.Until(async () => (await cluster.Run("squeue", "-h")).Trim().Length == 0, "the queue to be empty", cluster);
+
+        JsonElement report = JsonDocument.Parse(await File.ReadAllTextAsync(space.At("status/report.json"),
+            TestContext.Current.CancellationToken)).RootElement;
+        Assert.Equal((Clips, Clips - 1, 1, 0), (report.GetProperty("rows").GetInt32(), report.GetProperty("done").GetInt32(),
+            report.GetProperty("failed").GetInt32(), report.GetProperty("left").GetInt32()));
+        Assert.Contains($"c{Bad}", report.GetProperty("failures")[0].GetProperty("name").GetString());
+        Assert.Equal(ExitCode.BadRows, CliRunner.Run("train", "pack", space.At("data"), "-o", space.At("one.liapack"), "--size", "64",
+            "-q").Status);
+        using Lia.Training.Data.TrainingData parts = new(space.At("packs")), one = new(space.At("one.liapack"));
+        Assert.Equal((Clips - 1, one.Fingerprint), (parts.Clips.Length, parts.Fingerprint));
     }
 
     private static string Event(JsonElement line) => Text(line, "event");

@@ -8,7 +8,7 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// wgmma of halves into floats, both operands in shared memory with k innermost. With g = lane / 4 and t = lane % 4, warp w of the four
+/// wgmma of halves into floats, both operands in shared memory, each with k innermost or, without swizzle, outermost. With g = lane / 4 and t = lane % 4, warp w of the four
 /// holds rows 16w + g and 16w + g + 8 of D: registers 4j and 4j + 1 are columns 8j + 2t and 8j + 2t + 1 of the first, 4j + 2 and 4j + 3 of
 /// the second. Products are exact, sums are rounded to float in the order of k: exact for small integers, otherwise within a few units of
 /// the last place of the largest term of what the hardware gives.
@@ -46,8 +46,8 @@ internal static class WarpgroupInstructions
         int a = r.Source(1, B64), b = r.Source(2, B64);
         PredicateOperand accumulates = r.Predicate(3);
         if (r.Immediate(4) != 1 || r.Immediate(5) != 1) throw r.Error("negated operands are not known");
-        if (r.Immediate(6) != 0 || r.Immediate(7) != 0) throw r.Error("transposed operands are not known");
-        return new ProductOp(d, n, a, b, accumulates);
+        if (r.Immediate(6) is not (0 or 1) || r.Immediate(7) is not (0 or 1)) throw r.Error("a transposition is 0 or 1");
+        return new ProductOp(d, n, a, b, accumulates) { IsTurnedA = r.Immediate(6) == 1, IsTurnedB = r.Immediate(7) == 1 };
     }
 
     private static Warpgroup Group(Warp warp, uint mask)
@@ -70,6 +70,12 @@ internal static class WarpgroupInstructions
         public string[] Names { get; set; } = [];
 
         public int Columns => n;
+
+        /// <summary>Whether k is the outer dimension of A's core matrices.</summary>
+        public bool IsTurnedA { get; init; }
+
+        /// <summary>The same of B's.</summary>
+        public bool IsTurnedB { get; init; }
 
         public override bool ReadsByAsyncProxy => true;
 
@@ -241,15 +247,15 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
     private void Read(Warp warp, Product product)
     {
         float[] left = new float[64 * 16], right = new float[product.Op.Columns * 16];
-        ReadOperand(warp, product, "A", product.A, left);
-        ReadOperand(warp, product, "B", product.B, right);
+        ReadOperand(warp, product, "A", product.A, product.Op.IsTurnedA, left);
+        ReadOperand(warp, product, "B", product.B, product.Op.IsTurnedB, right);
         Warp[] warps = [.. Enumerable.Range(index * 4, 4).Select(i => block.Warps[i])];
         product.Op.Multiply(warps, left, right, product.Adds);
     }
 
     // Matrix descriptor: address / 16 in bits 0-13, leading offset / 16 in 16-29, stride offset / 16 in 32-45, base offset in 49-51,
     // swizzle in 62-63.
-    private void ReadOperand(Warp warp, Product product, string name, ulong descriptor, float[] into)
+    private void ReadOperand(Warp warp, Product product, string name, ulong descriptor, bool isTurned, float[] into)
     {
         ulong start = (descriptor & 0x3FFF) << 4, leading = (descriptor >> 16 & 0x3FFF) << 4, stride = (descriptor >> 32 & 0x3FFF) << 4;
         int span = (descriptor >> 62) switch { 0 => 0, 1 => 128, 2 => 64, _ => 32 };
@@ -262,9 +268,24 @@ internal sealed unsafe class Warpgroup(BlockExecutor block, int index)
             throw Invalid(
                 $"starts at shared byte {start} with {stride} bytes between eight rows; a swizzle of {span} bytes repeats every {pattern}");
 
+        if (span > 0 && isTurned) throw Invalid("is swizzled: of transposed operands only those without are known");
+
         SharedMemory shared = block.Shared;
         int rows = into.Length / 16;
-        for (int row = 0; row < rows; row++)
+        // Leading bytes to the next eight of k, stride bytes to the next eight rows; in between k by k, eight rows each.
+        for (int row = 0; isTurned && row < rows; row += 8)
+        {
+            for (int k = 0; k < 16; k++)
+            {
+                ulong core = start + ((ulong)(row / 8) * stride) + ((ulong)(k / 8) * leading), address = core + ((ulong)(k % 8) * 16);
+                Allocation? none = null;
+                ushort* halves = (ushort*)SharedSpace.Read(warp, 0, address, 16, strong: false, ref none);
+                shared.Proxy!.Read(warp, address, 16);
+                for (int i = 0; i < 8; i++) into[((row + i) * 16) + k] = (float)BitConverter.UInt16BitsToHalf(halves[i]);
+                if (k % 8 == 0) Hold(core, 128);
+            }
+        }
+        for (int row = 0; !isTurned && row < rows; row++)
         {
             for (int piece = 0; piece < 2; piece++)
             {

@@ -43,6 +43,18 @@ internal readonly struct PartialResult : IConvolutionResult
     public int Parts(HalfEpilogue epilogue) => EpilogueParts.Partial;
 }
 
+/// <summary>A float32 map, or parts of its sums; channels are multiples of four.</summary>
+internal readonly struct Float32MapResult : IConvolutionResult
+{
+    public int Parts(HalfEpilogue epilogue) => EpilogueParts.Float32;
+}
+
+/// <summary>The same with any number of channels.</summary>
+internal readonly struct AnyFloat32MapResult : IConvolutionResult
+{
+    public int Parts(HalfEpilogue epilogue) => EpilogueParts.Float32OfAny;
+}
+
 /// <summary>Any combination of parts, looked up as the kernel runs.</summary>
 internal readonly struct AnyResult : IConvolutionResult
 {

@@ -39,6 +39,9 @@ internal struct HalfConvolutionArguments
     /// <summary>For <see cref="FlowResult"/>.</summary>
     public FlowOperands Flow;
 
+    /// <summary>For <see cref="Float32MapResult"/>.</summary>
+    public Float32Result Map;
+
     public int Frames, OutputOctets, OutputPlanes, OutputHeight, OutputWidth;
 
     /// <summary>Output rows and columns of plane 0: all there are, unless the output is phase-separated.</summary>

@@ -20,6 +20,8 @@ internal sealed partial class HalfConvolutionLauncher
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
         {
+            EpilogueParts.Float32 => BindWgmma<TTile, TChunk, Float32MapResult>(weights, operands, arguments, cut),
+            EpilogueParts.Float32OfAny => BindWgmma<TTile, TChunk, AnyFloat32MapResult>(weights, operands, arguments, cut),
             EpilogueParts.Partial => BindWgmma<TTile, TChunk, PartialResult>(weights, operands, arguments, cut),
             EpilogueParts.Activation => BindWgmma<TTile, TChunk, ActivatedResult>(weights, operands, arguments, cut),
             EpilogueParts.Skip | EpilogueParts.Gain => BindWgmma<TTile, TChunk, SkipResult>(weights, operands, arguments, cut),
@@ -80,6 +82,8 @@ internal sealed partial class HalfConvolutionLauncher
         where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
         {
             0 => BindPair<TTile, TChunk, RawResult>(weights, operands, arguments, cut),
+            EpilogueParts.Float32 => BindPair<TTile, TChunk, Float32MapResult>(weights, operands, arguments, cut),
+            EpilogueParts.Float32OfAny => BindPair<TTile, TChunk, AnyFloat32MapResult>(weights, operands, arguments, cut),
             EpilogueParts.Partial => BindPair<TTile, TChunk, PartialResult>(weights, operands, arguments, cut),
             EpilogueParts.Activation => BindPair<TTile, TChunk, ActivatedResult>(weights, operands, arguments, cut),
             EpilogueParts.Skip | EpilogueParts.Gain => BindPair<TTile, TChunk, SkipResult>(weights, operands, arguments, cut),
@@ -137,6 +141,8 @@ internal sealed partial class HalfConvolutionLauncher
         where TChunk : struct, IChunk => arguments.Epilogue.Parts switch
         {
             0 => BindUp<TTile, TChunk, RawResult>(weights, operands, arguments),
+            EpilogueParts.Float32 => BindUp<TTile, TChunk, Float32MapResult>(weights, operands, arguments),
+            EpilogueParts.Float32OfAny => BindUp<TTile, TChunk, AnyFloat32MapResult>(weights, operands, arguments),
             EpilogueParts.Partial => BindUp<TTile, TChunk, PartialResult>(weights, operands, arguments),
             _ => BindUp<TTile, TChunk, AnyResult>(weights, operands, arguments),
         };

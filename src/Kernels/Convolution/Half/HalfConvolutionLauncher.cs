@@ -16,6 +16,12 @@ internal sealed record HalfConvolutionOperands(HalfMap Input, HalfMap Output, Ha
 
     /// <summary>The skip's input of <see cref="HalfConvolutionKind.Down"/>.</summary>
     public HalfMap? Skip { get; init; }
+
+    /// <summary>
+    /// Where a float32 map replaces the half map, and what it goes through; on Hopper. The output then only says the extents: those of the
+    /// convolution's result, phase-separated behind a transposed one.
+    /// </summary>
+    public Float32Result? Map { get; init; }
 }
 
 /// <summary>Chooses how an fp16 convolution is cut and binds its launches.</summary>
@@ -46,6 +52,10 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
     public static long WorkspaceLength(HalfConvolutionWeights weights, HalfMap output, ConvolutionCut cut) =>
         weights.PartialSums(cut.Splits) * (output.Length / output.Parts);
 
+    /// <summary>Floats of partial sums of a float32 map.</summary>
+    public static long MapWorkspaceLength(Float32Result map, int frames, ConvolutionCut cut) =>
+        cut.Splits == 1 ? 0 : (long)cut.Splits * frames * map.Height * map.Width * map.Channels;
+
     /// <summary>The launches that compute a convolution: one, or two when K is cut.</summary>
     /// <param name="weights">Packed for this machine.</param>
     /// <param name="operands">The arrays.</param>
@@ -72,6 +82,7 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             _ => BindMma<TuringMachine>(weights, operands, arguments, cut),
         };
         if (cut.Splits == 1) return [launch];
+        if (operands.Map is { } map) return [launch, MapReduction(map, operands.Output.Frames, cut, workspace)];
         HalfMap output = operands.Output;
         int pairs = checked((int)(output.Length / output.Parts / 2)), pairsPerOctet = output.Planes * output.Height * output.Width * 4;
         HalfSplitReductionArguments reduction = new()
@@ -157,7 +168,8 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         HalfMap output = operands.Output;
         HalfEpilogue epilogue = operands.Epilogue with
             { Factor = weights.Factor, SecondFactor = weights.SecondFactor, Parts = Parts(weights, operands) };
-        if (cut.Splits > 1) epilogue.Parts = EpilogueParts.Partial;
+        if (operands.Map is { } map) epilogue.Parts = IsVector(map) ? EpilogueParts.Float32 : EpilogueParts.Float32OfAny;
+        else if (cut.Splits > 1) epilogue.Parts = EpilogueParts.Partial;
         (int x, int y, _) = Tiles(output, cut);
         return new()
         {
@@ -170,6 +182,7 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             Parts = weights.Upload(Parts(weights, cut.Splits), cut.Splits),
             Epilogue = epilogue,
             Flow = operands.Flow ?? default,
+            Map = operands.Map is { } result && cut.Splits > 1 ? result with { Output = workspace, IsCut = 1 } : operands.Map ?? default,
             Frames = output.Frames,
             OutputOctets = output.Octets,
             OutputPlanes = cut.Splits > 1 ? output.Planes : output.StoredPlanes,
@@ -187,6 +200,24 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
             SkipStep = weights.SkipStep,
             Items = Items(weights, output, cut),
         };
+    }
+
+    private static bool IsVector(Float32Result map) => map.Channels % 4 == 0;
+
+    private KernelLaunch MapReduction(Float32Result map, int frames, ConvolutionCut cut, ArrayView<float> parts)
+    {
+        SplitReductionArguments reduction = new()
+        {
+            Parts = parts,
+            Output = map.Output,
+            Epilogue = map.Epilogue,
+            Splits = cut.Splits,
+            Pixels = frames * map.Height * map.Width,
+            PixelsPerFrame = map.Height * map.Width,
+            Channels = map.Channels,
+        };
+        return IsVector(map) ? SplitReduction.Prepare<VectorAccess>(loader, reduction)
+            : SplitReduction.Prepare<ScalarAccess>(loader, reduction);
     }
 
     private static ConvolutionInput InputOf(HalfMap map) =>

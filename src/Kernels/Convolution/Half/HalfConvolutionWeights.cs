@@ -20,6 +20,9 @@ internal enum HalfConvolutionKind
 
     /// <summary>Transposed 3x3 with stride 2: h x w to a phase-separated (2h + 1) x (2w + 1).</summary>
     Up,
+
+    /// <summary>3x3 with stride 2 over a phase-separated picture, and nothing else: in training.</summary>
+    Strided,
 }
 
 /// <summary>How much of a weight is kept, and with how much of an input it is multiplied.</summary>
@@ -56,10 +59,13 @@ internal sealed class HalfConvolutionWeights : IDisposable
     private readonly Dictionary<int, MemoryBuffer1D<Int4, Stride1D.Dense>> _parts = [];
     private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<WgmmaStep, Stride1D.Dense>> _wgmmaSteps = [];
 
-    private HalfConvolutionWeights(KernelLoader loader, IReadOnlyList<ConvolutionStep> steps, Half[] packed)
+    private readonly MemoryBuffer1D<Int4, Stride1D.Dense>? _sources;
+
+    private HalfConvolutionWeights(
+        KernelLoader loader, IReadOnlyList<ConvolutionStep> steps, MemoryBuffer1D<Half, Stride1D.Dense> packed, Int4[]? sources)
     {
-        (_loader, Steps) = (loader, steps);
-        _buffer = loader.Allocate1D(packed);
+        (_loader, Steps, _buffer) = (loader, steps, packed);
+        if (sources != null) _sources = loader.Allocate1D(sources);
         _steps = loader.Allocate1D<Int4>([.. steps.SelectMany(step => new[] { step.First, step.Second })]);
     }
 
@@ -100,6 +106,10 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
     public ArrayView<Int4> StepView => _steps.View;
 
+    /// <summary>What each step holds, for weights that are packed on the device (<see cref="HalfWeightPacking"/>): tap of the kernel, first
+    /// input, and whether what the rounding left over.</summary>
+    public ArrayView<Int4> SourceView => _sources!.View;
+
     public long Bytes => _buffer.LengthInBytes;
 
     /// <summary>
@@ -125,6 +135,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
         }
         return parts;
     }
+
+    /// <summary>Whether the first input is phase-separated.</summary>
+    public bool HasPhases => Kind is HalfConvolutionKind.Down or HalfConvolutionKind.Strided;
 
     /// <summary>The first step that reads the second input; their number if none does.</summary>
     public int SkipStep => Steps.TakeWhile(step => step.Source == 0).Count();
@@ -159,7 +172,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 table[i] = new()
                 {
                     Copy = new(step.Flags, step.Plane, step.Octet, tileFrame * cut.TileFrames * 16),
-                    Origin = new(step.OriginY, step.OriginX * 8, Kind == HalfConvolutionKind.Down && step.Source == 0 ? 4 : 1),
+                    Origin = new(step.OriginY, step.OriginX * 8, HasPhases && step.Source == 0 ? 4 : 1),
                     Tap = new(step.Flags, (step.Shift >> 8) * pitch + (step.Shift & 255), pitch, plane, Block(blocks), Block(1)),
                 };
 
@@ -206,13 +219,8 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
     /// <param name="precision">What each weight becomes.</param>
     public static HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
-        int mostChunk, WeightPrecision precision = WeightPrecision.Half)
-    {
-        Packer packer = new(outputs, inputs, mostChunk, precision);
-        int[] taps = [.. Enumerable.Range(0, kernel)];
-        packer.Add(new(weight, kernel, taps, taps, OriginY: -(kernel / 2), OriginX: -(kernel / 2)));
-        return packer.Finish(loader, HalfConvolutionKind.Same, [0]);
-    }
+        int mostChunk, WeightPrecision precision = WeightPrecision.Half) =>
+        new Packer(outputs, inputs, mostChunk, precision).Same(loader, weight, kernel);
 
     /// <summary>
     /// A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of
@@ -222,8 +230,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
         int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
-        for (int phase = 0; phase < 4; phase++)
-            packer.Add(new(weight, 3, phase >> 1 == 0 ? [0, 2] : [1], (phase & 1) == 0 ? [0, 2] : [1], Plane: phase));
+        packer.AddStrided(weight);
         packer.Add(new(skip, 1, [0], [0], Source: 1));
         return packer.Finish(loader, HalfConvolutionKind.Down, [0]);
     }
@@ -233,17 +240,32 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// odd ones row 1.
     /// </summary>
     public static HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk,
-        WeightPrecision precision = WeightPrecision.Half)
+        WeightPrecision precision = WeightPrecision.Half) =>
+        new Packer(outputs, inputs, mostChunk, precision).Up(loader, weight);
+
+    /// <summary>
+    /// Room for weights that change on the device: <see cref="HalfWeightPacking"/> packs them, multiplied by
+    /// <see cref="HalfWeightPacking.Unit"/>; undefined before.
+    /// </summary>
+    /// <param name="loader">Where they live.</param>
+    /// <param name="kind">Which convolution; not <see cref="HalfConvolutionKind.Down"/>, which is two.</param>
+    /// <param name="outputs">Output channels.</param>
+    /// <param name="inputs">Input channels.</param>
+    /// <param name="kernel">3; or 1 for <see cref="HalfConvolutionKind.Same"/>.</param>
+    /// <param name="scale">What the weights are multiplied by, undone and done behind the sum.</param>
+    /// <param name="mostChunk">The deepest step the kernel takes.</param>
+    /// <param name="precision">What each weight becomes: a half or a pair.</param>
+    public static HalfConvolutionWeights Changing(KernelLoader loader, HalfConvolutionKind kind, int outputs, int inputs, int kernel,
+        float scale, int mostChunk, WeightPrecision precision)
     {
-        Packer packer = new(outputs, inputs, mostChunk, precision);
-        int[] phases = new int[4];
-        for (int phase = 0; phase < 4; phase++)
+        Packer packer = new(outputs, inputs, mostChunk, precision) { Scale = scale };
+        return kind switch
         {
-            phases[phase] = packer.Steps;
-            bool oddY = phase >> 1 != 0, oddX = (phase & 1) != 0;
-            packer.Add(new(weight, 3, oddY ? [1] : [2, 0], oddX ? [1] : [2, 0], OriginY: oddY ? 0 : -1, OriginX: oddX ? 0 : -1));
-        }
-        return packer.Finish(loader, HalfConvolutionKind.Up, phases);
+            HalfConvolutionKind.Same => packer.Same(loader, default, kernel),
+            HalfConvolutionKind.Up => packer.Up(loader, default),
+            HalfConvolutionKind.Strided => packer.Strided(loader),
+            _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+        };
     }
 
     /// <summary>A power of two greater than any magnitude, within what float32 can divide by.</summary>
@@ -266,6 +288,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     {
         _buffer.Dispose();
         _steps.Dispose();
+        _sources?.Dispose();
         foreach (MemoryBuffer table in _parts.Values.Concat<MemoryBuffer>(_wgmmaSteps.Values)) table.Dispose();
     }
 
@@ -299,6 +322,40 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
         public int Steps { get; private set; }
 
+        /// <summary>Of weights that change: what they are multiplied by.</summary>
+        public float? Scale { get; init; }
+
+        public HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int kernel)
+        {
+            int[] taps = [.. Enumerable.Range(0, kernel)];
+            Add(new(weight, kernel, taps, taps, OriginY: -(kernel / 2), OriginX: -(kernel / 2)));
+            return Finish(loader, HalfConvolutionKind.Same, [0]);
+        }
+
+        public HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight)
+        {
+            int[] phases = new int[4];
+            for (int phase = 0; phase < 4; phase++)
+            {
+                phases[phase] = Steps;
+                bool oddY = phase >> 1 != 0, oddX = (phase & 1) != 0;
+                Add(new(weight, 3, oddY ? [1] : [2, 0], oddX ? [1] : [2, 0], OriginY: oddY ? 0 : -1, OriginX: oddX ? 0 : -1));
+            }
+            return Finish(loader, HalfConvolutionKind.Up, phases);
+        }
+
+        public HalfConvolutionWeights Strided(KernelLoader loader)
+        {
+            AddStrided(default);
+            return Finish(loader, HalfConvolutionKind.Strided, [0]);
+        }
+
+        public void AddStrided(ReadOnlyMemory<float> weight)
+        {
+            for (int phase = 0; phase < 4; phase++)
+                Add(new(weight, 3, phase >> 1 == 0 ? [0, 2] : [1], (phase & 1) == 0 ? [0, 2] : [1], Plane: phase));
+        }
+
         public void Add(Segment segment)
         {
             _segments.Add(segment);
@@ -308,15 +365,18 @@ internal sealed class HalfConvolutionWeights : IDisposable
         public HalfConvolutionWeights Finish(KernelLoader loader, HalfConvolutionKind kind, int[] phases)
         {
             int block = HalfMap.PaddedChannels(outputs) * _chunk; // Halves of a step.
-            Half[] packed = new Half[Steps * block];
+            Half[] packed = new Half[Scale == null ? Steps * block : 0];
             List<ConvolutionStep> steps = [];
+            List<Int4> sources = [];
             List<(int Source, int Halo)> shapes = [];
             foreach (Segment segment in _segments)
             {
-                Pack(segment, packed, steps.Count * block, block);
-                AddSteps(segment, steps, shapes);
+                if (Scale == null) Pack(segment, packed, steps.Count * block, block);
+                AddSteps(segment, steps, sources, shapes);
             }
-            return new(loader, steps, packed)
+            MemoryBuffer1D<Half, Stride1D.Dense> buffer =
+                Scale == null ? loader.Allocate1D(packed) : loader.Allocate1D<Half>((long)Steps * block);
+            return new(loader, steps, buffer, Scale == null ? null : [.. sources])
             {
                 Kind = kind,
                 Outputs = outputs,
@@ -327,12 +387,12 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 TileShapes = shapes,
                 Passes = _passes,
                 Precision = precision,
-                Factor = _segments[0].Factor(inputs, precision),
-                SecondFactor = _segments[^1].Factor(inputs, precision),
+                Factor = Scale / HalfWeightPacking.Unit ?? _segments[0].Factor(inputs, precision),
+                SecondFactor = Scale == null ? _segments[^1].Factor(inputs, precision) : 1,
             };
         }
 
-        private void AddSteps(Segment segment, List<ConvolutionStep> steps, List<(int Source, int Halo)> shapes)
+        private void AddSteps(Segment segment, List<ConvolutionStep> steps, List<Int4> sources, List<(int Source, int Halo)> shapes)
         {
             int halo = (segment.Rows.Length - 1) * 256 + segment.Columns.Length - 1;
             int shape = shapes.IndexOf((segment.Source, halo));
@@ -347,6 +407,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 int inChunk = i % (_passes * segment.Taps), tap = precision == WeightPrecision.Pair ? inChunk / 2 : inChunk % segment.Taps;
                 int flags = (inChunk == 0 ? ConvolutionStep.LoadsTile : 0) | (i == 0 && segment.Source == 1 ? ConvolutionStep.Activates : 0)
                     | shape << ConvolutionStep.MapShift;
+                sources.Add(new(
+                    segment.Rows[tap / segment.Columns.Length] * segment.Kernel + segment.Columns[tap % segment.Columns.Length],
+                    i / (_passes * segment.Taps) * _chunk, precision == WeightPrecision.Pair ? 1 - inChunk % 2 : 0, 0));
                 steps.Add(new(
                     segment.Source, segment.Plane, i / (_passes * segment.Taps) * _chunk / 8, flags, segment.OriginY, segment.OriginX, halo,
                     tap / segment.Columns.Length * 256 + tap % segment.Columns.Length));

@@ -23,6 +23,12 @@ internal static class EpilogueParts
 
     /// <summary>Instead of the map, ToFlow's sums over its channels are stored.</summary>
     public const int Flow = 64;
+
+    /// <summary>Instead of everything: a float32 map (<see cref="Float32Result"/>), whose channels are multiples of four.</summary>
+    public const int Float32 = 128;
+
+    /// <summary>The same for any number of channels.</summary>
+    public const int Float32OfAny = 256;
 }
 
 /// <summary>

@@ -246,9 +246,17 @@ internal static class WgmmaUpConvolution
                 item.Plane = phase;
                 item.Rows = a.Rows - (phase >> 1);
                 item.Columns = a.Columns - (phase & 1);
-                if (frame < a.Frames && row < item.Rows && column < item.Columns)
+                int parts = default(TResult).Parts(a.Epilogue);
+                if ((parts & EpilogueParts.Float32) != 0)
                 {
-                    int parts = default(TResult).Parts(a.Epilogue);
+                    Float32Result.Store<VectorAccess>(n, a, item, frame, row, column, sum.SubView(phase * sums));
+                }
+                else if ((parts & EpilogueParts.Float32OfAny) != 0)
+                {
+                    Float32Result.Store<ScalarAccess>(n, a, item, frame, row, column, sum.SubView(phase * sums));
+                }
+                else if (frame < a.Frames && row < item.Rows && column < item.Columns)
+                {
                     WgmmaConvolution.Finish<OneHalf>(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(phase * sums));
                 }
             }
