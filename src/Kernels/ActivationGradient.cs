@@ -1,5 +1,4 @@
 using Lia.Gpu.Runtime;
-using Lia.Kernels.Convolution;
 
 namespace Lia.Kernels;
 

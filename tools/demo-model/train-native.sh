@@ -14,6 +14,7 @@ export PYTHONUNBUFFERED=1
 from=$(realpath "${FROM:-$(dirname "$0")/../../models/demo.safetensors}")
 cd "$(dirname "$0")"
 work=${WORK:-$(mktemp -d)}
+mkdir -p "$work"
 exec > >(tee "$out/report.txt") 2>&1
 
 # NAME SEED STEPS PARTS OPTIONS...: what train.py has and the recipe has not is common to both runs. A rate is train.py's over 4/5 (a

@@ -36,7 +36,7 @@ internal struct WeightGradientOperands
 
     /// <summary>
     /// For <see cref="ConvolutionArithmetic.Half"/>: the power of two that brings the output's gradient among the halves, and 1 over it
-    /// (<see cref="Convolution.OperandScale"/>); empty for 1. Other arithmetic has no use for it.
+    /// (<see cref="Kernels.OperandScale"/>); empty for 1. Other arithmetic has no use for it.
     /// </summary>
     public ArrayView<float> OperandScale;
 }

@@ -1,6 +1,6 @@
 using Lia.Gpu.Runtime;
 
-namespace Lia.Kernels.Convolution;
+namespace Lia.Kernels;
 
 /// <summary>What the search for the largest magnitude is passed.</summary>
 internal struct LargestMagnitudeArguments
