@@ -137,8 +137,9 @@ internal static class WgmmaWeightGradient
     private static int ShiftedStage<TMaps>() where TMaps : struct, IGradientMaps =>
         (default(TMaps).N * default(TMaps).Parts * default(TMaps).Planes * ShiftedSide<TMaps>() * ShiftedSide<TMaps>() + 63) / 64 * 64;
 
+    // Not public: ILGPU's own compiler, which must take every public kernel without halves among its arguments, has no tensor cores.
     [LaunchBounds(Threads, 1)]
-    public static void Run<TMaps>(WgmmaWeightGradientArguments a) where TMaps : struct, IGradientMaps
+    internal static void Run<TMaps>(WgmmaWeightGradientArguments a) where TMaps : struct, IGradientMaps
     {
         ArrayView<ulong> full = SharedMemory.Allocate<ulong>(default(TMaps).Stages),
             empty = SharedMemory.Allocate<ulong>(default(TMaps).Stages);
