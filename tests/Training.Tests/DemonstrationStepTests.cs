@@ -26,7 +26,10 @@ public class DemonstrationStepTests
         (StepLosses[] losses, Dictionary<string, float[]> gradients, Dictionary<string, float[]> state) = Run(device, loader =>
         {
             StepSettings settings = new(Architecture, Pairs, IsSupervised: true, HasWeights: true, Average: 0.998, Adversarial: 0.2,
-                IsExact: isExact, Momentum: 0.9, FixesDirections: true, L1: 0, JudgesPatches: true, Matching: 0.5) { CriticChannels = [4, 8, 8, 12] };
+                IsExact: isExact, Momentum: 0.9, FixesDirections: true, L1: 0, JudgesPatches: true, Matching: 0.5)
+            {
+                CriticChannels = [4, 8, 8, 12],
+            };
             using TrainingStep step = new(loader, settings, new(1), vgg: null);
             foreach (TensorInfo tensor in step.State)
             {
@@ -84,8 +87,8 @@ public class DemonstrationStepTests
 
     private static float[] Moved(float[] after, float[] before) => [.. after.Zip(before, (a, b) => a - b)];
 
-    private static double Error(float[] expected, float[] found) => Math.Sqrt(expected.Zip(found, (a, b) => Math.Pow((double)a - b, 2)).Sum()
-        / expected.Sum(value => (double)value * value));
+    private static double Error(float[] expected, float[] found) =>
+        Math.Sqrt(expected.Zip(found, (a, b) => Math.Pow((double)a - b, 2)).Sum() / expected.Sum(value => (double)value * value));
 
     // As BatchSampler makes it of a pack.
     private static TrainingBatch Batch(SafetensorsFile golden, int index)
