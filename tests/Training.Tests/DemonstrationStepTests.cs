@@ -17,14 +17,19 @@ public class DemonstrationStepTests
     private static readonly ModelArchitecture Architecture = new(Size, 8, 3, [8, 8, 4]);
 
     [Theory]
-    [EveryAccelerator]
-    public void Two_steps_are_those_of_the_program_that_trained_the_model(string device)
+    [EveryAccelerator(true, 1e-5, 1e-4, 1e-3)]
+    [EveryAccelerator(false, 1e-2, 0.2, 0.8)] // halves; where steps of full size follow small gradients, they part sooner
+    public void Two_steps_are_those_of_the_program_that_trained_the_model(string device, bool isExact, double lossLimit, double limit,
+        double movedLimit)
     {
         using SafetensorsFile golden = new(TestData.Unpack("demo_step.safetensors"));
         (StepLosses[] losses, Dictionary<string, float[]> gradients, Dictionary<string, float[]> state) = Run(device, loader =>
         {
             StepSettings settings = new(Architecture, Pairs, IsSupervised: true, HasWeights: true, Average: 0.998, Adversarial: 0.2,
-                Momentum: 0.9, FixesDirections: true, L1: 0, JudgesPatches: true, Matching: 0.5) { CriticChannels = [4, 8, 8, 12] };
+                IsExact: isExact, Momentum: 0.9, FixesDirections: true, L1: 0, JudgesPatches: true, Matching: 0.5)
+            {
+                CriticChannels = [4, 8, 8, 12],
+            };
             using TrainingStep step = new(loader, settings, new(1), vgg: null);
             foreach (TensorInfo tensor in step.State)
             {
@@ -47,15 +52,18 @@ public class DemonstrationStepTests
         float[] expected = golden.Read("losses");
         for (int i = 0; i < losses.Length; i++)
         {
-            double limit = i == 0 ? 1e-5 : 1e-4; // the second looks back at an update that magnifies small gradients
             float[] found = [losses[i].Perceptual, losses[i].Adversarial, losses[i].Matching, losses[i].Discriminator];
-            for (int k = 0; k < found.Length; k++) Assert.Equal(expected[4 * i + k], found[k], limit * expected[4 * i + k]);
+            for (int k = 0; k < found.Length; k++)
+            {
+                // The second looks back at an update that magnifies small gradients.
+                Assert.Equal(expected[4 * i + k], found[k], (i + 1) * lossLimit * expected[4 * i + k]);
+            }
         }
         List<string> wrong = [];
         foreach (string name in golden.Tensors.Keys.Where(name => name.StartsWith("gradient.", StringComparison.Ordinal)))
         {
             double error = Error(golden.Read(name), gradients[name["gradient.".Length..]]);
-            if (!(error <= 1e-4)) wrong.Add($"{name}: {error:E2}");
+            if (!(error <= limit)) wrong.Add($"{name}: {error:E2}");
         }
         Assert.Equal(gradients.Count - 1, golden.Tensors.Keys.Count(name => name.StartsWith("gradient.", StringComparison.Ordinal)));
         // Of what the steps did: single values near zero may have gone the other way.
@@ -70,7 +78,7 @@ public class DemonstrationStepTests
                 // The vectors of singular values are told as they are, since one of a single output stays.
                 double error = name.EndsWith(".u", StringComparison.Ordinal) ? Error(after, found)
                     : Error(Moved(after, before), Moved(found, before));
-                if (!(error <= 1e-3)) wrong.Add($"{name}: {error:E2}");
+                if (!(error <= movedLimit)) wrong.Add($"{name}: {error:E2}");
             }
         }
         Assert.True(wrong.Count == 0, string.Join("\n", wrong));
@@ -79,8 +87,8 @@ public class DemonstrationStepTests
 
     private static float[] Moved(float[] after, float[] before) => [.. after.Zip(before, (a, b) => a - b)];
 
-    private static double Error(float[] expected, float[] found) => Math.Sqrt(expected.Zip(found, (a, b) => Math.Pow((double)a - b, 2)).Sum()
-        / expected.Sum(value => (double)value * value));
+    private static double Error(float[] expected, float[] found) =>
+        Math.Sqrt(expected.Zip(found, (a, b) => Math.Pow((double)a - b, 2)).Sum() / expected.Sum(value => (double)value * value));
 
     // As BatchSampler makes it of a pack.
     private static TrainingBatch Batch(SafetensorsFile golden, int index)

@@ -83,7 +83,8 @@ public sealed class TrainerOnEmulatorTests : IDisposable
         }
 
         public ITrainingStep Create(StepSettings settings, Action<string>? onWarning) => new Step(this,
-            new TrainingStep(EmulatorAccelerator.CreateLoader(), settings, new(settings.Seed, flowStart: settings.FlowStart), vgg: null, ownsLoader: true));
+            new TrainingStep(EmulatorAccelerator.CreateLoader(), settings, new(settings.Seed, flowStart: settings.FlowStart), vgg: null,
+                ownsLoader: true));
 
         private sealed class Step(EmulatorSteps owner, TrainingStep step) : ITrainingStep
         {

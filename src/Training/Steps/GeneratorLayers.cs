@@ -196,7 +196,8 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
         {
             const string Name = "latent, back";
             bool learnsBasis = !_operands.FixesDirections;
-            ArrayView<float> alphaGradient = Tape.Reserve(Pairs * Motion), basisGradient = learnsBasis ? Tape.Reserve(basisLength) : default;
+            ArrayView<float> alphaGradient = Tape.Reserve(Pairs * Motion);
+            ArrayView<float> basisGradient = learnsBasis ? Tape.Reserve(basisLength) : default;
             LinearBack(Name, new()
             {
                 OutputGradient = LatentGradients,
