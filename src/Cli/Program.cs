@@ -6,6 +6,8 @@ internal static class Program
 {
     private static int Main(string[] arguments)
     {
+        // A GPU's driver takes a tenth of a second and more: it starts while the command line is parsed, where a GPU may be meant.
+        if (DriverStart.IsWorthwhile(arguments)) DriverStart.Begin();
         using CancellationTokenSource cancellation = new();
         // The first signal asks for a clean end, the second is obeyed at once.
         void Stop(PosixSignalContext signal)

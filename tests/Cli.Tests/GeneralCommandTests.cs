@@ -143,4 +143,19 @@ public class GeneralCommandTests(Workspace files) : IClassFixture<Workspace>
     [InlineData(90_000, "25:00:00")]
     public void Times_are_shown_to_the_second(double seconds, string expected) =>
         Assert.Equal(expected, ProgressReport.Duration(TimeSpan.FromSeconds(seconds)));
+
+    [Theory]
+    [InlineData(true, "animate a.png b.mp4 -o c.mp4")]
+    [InlineData(true, "animate a.png b.mp4 -o c.mp4 --device cuda:1")]
+    [InlineData(true, "demo -o c.png --device=AUTO")]
+    [InlineData(true, "manipulate a.png -o c.png --device:cuda")]
+    [InlineData(false, "animate a.png b.mp4 -o c.mp4 --device cpu")]
+    [InlineData(false, "animate a.png b.mp4 -o c.mp4 --device=ilgpu")]
+    [InlineData(false, "animate a.png b.mp4 --device")]
+    [InlineData(false, "animate --help")]
+    [InlineData(false, "animate help")]
+    [InlineData(false, "inspect model.safetensors")]
+    [InlineData(false, "")]
+    public void The_driver_starts_ahead_only_where_a_gpu_may_be_meant(bool expected, string line) =>
+        Assert.Equal(expected, DriverStart.IsWorthwhile(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
 }

@@ -67,6 +67,49 @@ public class FastNetworkTests
         return Animate(executor, source, driving, hasTaps);
     }
 
+    [Theory, InlineData(80, CudaPrecision.Fast), InlineData(90, CudaPrecision.Fast), InlineData(90, CudaPrecision.Exact)]
+    public void What_is_packed_before_the_device_is_open_computes_the_same(int sm, CudaPrecision precision)
+    {
+        using SyntheticCheckpoint weights = new(Small, 3);
+        float[] source = RandomFloats(3 * 32 * 32, 1), driving = RandomFloats(2 * 3 * 32 * 32, 2);
+        CompileTarget target;
+        Result expected;
+        using (KernelLoader loader = EmulatorAccelerator.CreateLoader(sm))
+        {
+            target = loader.Target;
+            expected = AnimateOn(loader, precision, weights, source, driving, hasTaps: false);
+        }
+        CudaWeights packed = CudaExecutor.Pack(weights, Small, precision, target)!;
+        using KernelLoader late = EmulatorAccelerator.CreateLoader(sm);
+        using CudaExecutor executor = new(late, weights, Small, precision, ownsLoader: false, packed);
+        Result result = Animate(executor, source, driving, hasTaps: false);
+        Assert.Equal(expected.Frames, result.Frames);
+        Assert.Equal(expected.Codes, result.Codes);
+    }
+
+    /// <summary>The checkpoint is unmapped next: whoever reads then reads nothing.</summary>
+    [Fact]
+    public void Packing_that_is_given_up_reads_no_more()
+    {
+        using SyntheticCheckpoint weights = new(Small, 3);
+        int under = 0, read = 0;
+        using Scaled slow = new(weights, _ =>
+        {
+            Interlocked.Increment(ref under);
+            Thread.Sleep(20);
+            Interlocked.Increment(ref read);
+            Interlocked.Decrement(ref under);
+            return 1;
+        });
+        CudaWeights packed = CudaExecutor.Pack(slow, Small, CudaPrecision.Fast, new CompileTarget(80))!;
+        packed.Dispose();
+        int done = read;
+        Assert.True(done > 0);
+        Assert.Equal(0, under);
+        Thread.Sleep(100);
+        Assert.Equal(done, read);
+    }
+
     [Theory, InlineData(75), InlineData(80), InlineData(90)]
     public void Every_activation_is_as_near_as_halves_allow(int sm)
     {

@@ -42,9 +42,9 @@ public sealed class PictureLineTests
         const int Room = 12, Own = 2, Others = 3, Long = 200;
         int rented = 0, taken = 0;
         using ManualResetEventSlim isFull = new();
-        PictureLine<int> line = new(Length, Others + 1, (unit, room, _) =>
+        PictureLine<int> line = new(Length, Others + 1, (unit, room, token) =>
         {
-            if (unit == 0) Assert.True(isFull.Wait(TimeSpan.FromSeconds(60)));
+            if (unit == 0) Assert.True(isFull.Wait(TimeSpan.FromSeconds(60), token));
             for (int picture = 0; picture < Long; picture++)
             {
                 byte[] bytes = room.Rent();
@@ -65,10 +65,10 @@ public sealed class PictureLineTests
     public void Several_units_are_read_at_the_same_time()
     {
         using CountdownEvent together = new(4);
-        PictureLine<int> line = new(Length, 4, (_, _, _) =>
+        PictureLine<int> line = new(Length, 4, (_, _, token) =>
         {
             together.Signal();
-            Assert.True(together.Wait(TimeSpan.FromSeconds(60)));
+            Assert.True(together.Wait(TimeSpan.FromSeconds(60), token));
             return null;
         });
         int ended = 0;

@@ -1,6 +1,7 @@
 using ILGPU.Runtime;
 using ILGPU;
 using Lia.Gpu;
+using Lia.Gpu.Compiler;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Stock;
@@ -70,9 +71,22 @@ public sealed partial class CudaExecutor : IExecutor
     /// for.</exception>
     public CudaExecutor(KernelLoader loader, ITensorSource weights, ModelArchitecture architecture,
         CudaPrecision precision = CudaPrecision.Exact, bool ownsLoader = false)
+        : this(loader, weights, architecture, precision, ownsLoader, null)
+    {
+    }
+
+    /// <inheritdoc cref="CudaExecutor(KernelLoader, ITensorSource, ModelArchitecture, CudaPrecision, bool)"/>
+    /// <param name="loader">The device.</param>
+    /// <param name="weights">Read during construction only.</param>
+    /// <param name="architecture">The extents of the network in it.</param>
+    /// <param name="precision">How it computes.</param>
+    /// <param name="ownsLoader">Whether disposing the executor (or failing here) disposes the loader.</param>
+    /// <param name="packed">From <see cref="Pack"/> with the same; null packs now.</param>
+    internal CudaExecutor(KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision,
+        bool ownsLoader, CudaWeights? packed)
     {
         ArgumentNullException.ThrowIfNull(loader);
-        (_loader, _ownsLoader) = (loader, ownsLoader);
+        (_loader, _ownsLoader, _weights) = (loader, ownsLoader, packed!);
         try
         {
             if (loader.IsStock) DemandStock(loader, precision);
@@ -85,7 +99,9 @@ public sealed partial class CudaExecutor : IExecutor
                 Task.Run(() => Factor(weights.ReadParameter(_graph.Direction, architecture.Style, architecture.Motion)));
             try
             {
-                _weights = Pack(loader, weights);
+                _weights ??= (loader.IsStock ? null : Pack(weights, architecture, Precision, loader.Target))
+                    ?? new Float32Weights(loader, weights, _graph);
+                _weights.Place(loader);
             }
             finally
             {
@@ -101,6 +117,21 @@ public sealed partial class CudaExecutor : IExecutor
             if (e is AcceleratorException failure) throw loader.Explain(failure);
             throw;
         }
+    }
+
+    /// <summary>Begins to pack a checkpoint for a device that need not be open yet.</summary>
+    /// <param name="weights">Read until the executor that is given the result has been made, or the result is disposed.</param>
+    /// <param name="architecture">The extents of the network in it.</param>
+    /// <param name="precision">How the executor is to compute.</param>
+    /// <param name="target">What its kernels are compiled for.</param>
+    /// <returns>What is being packed; null where nothing is packed without the device.</returns>
+    internal static CudaWeights? Pack(
+        ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, CompileTarget target)
+    {
+        ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(target);
+        bool isExact = precision == CudaPrecision.Exact;
+        return precision == CudaPrecision.Fast || isExact && HalfConvolutionLauncher.MultipliesPairs(machine)
+            ? new TensorCoreWeights(weights, LiaGraph.Create(architecture), machine, isExact) : null;
     }
 
     /// <inheritdoc/>
@@ -379,15 +410,6 @@ public sealed partial class CudaExecutor : IExecutor
                 break;
         }
         return builder.Finish();
-    }
-
-    private CudaWeights Pack(KernelLoader loader, ITensorSource weights)
-    {
-        if (Precision == CudaPrecision.Float32) return new Float32Weights(loader, weights, _graph);
-        ConvolutionMachine machine = HalfConvolutionLauncher.MachineOf(loader);
-        return Precision == CudaPrecision.Fast || HalfConvolutionLauncher.MultipliesPairs(machine)
-            ? new TensorCoreWeights(loader, weights, _graph, machine, isExact: Precision == CudaPrecision.Exact)
-            : new Float32Weights(loader, weights, _graph);
     }
 
     private void Forget()

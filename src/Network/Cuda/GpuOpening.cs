@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using ILGPU.Runtime;
+using Lia.Gpu.Compiler;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Stock;
@@ -21,14 +22,20 @@ public sealed class GpuUnavailableException(string message, bool isAbsent, Excep
 /// <summary>A GPU that is being opened for one network. It takes a quarter of a second, beside whatever else is to be done first.</summary>
 public sealed class GpuOpening : IDisposable
 {
-    private readonly bool _isStock;
+    private readonly Task<CompileTarget>? _target; // null with kernels of ILGPU's own compiler
     private Task<KernelLoader>? _opening;
 
-    private GpuOpening(Func<KernelLoader> open, bool isStock)
+    private GpuOpening(Func<CudaDeviceInfo> find)
     {
-        _isStock = isStock;
-        _opening = Task.Run(open);
+        // What a device is, is known long before it is open.
+        Task<CudaDeviceInfo> found = Task.Run(find);
+        _target = found.ContinueWith(static device => CudaTarget.Of(device.GetAwaiter().GetResult()), TaskScheduler.Default);
+        _opening = found.ContinueWith(static device => device.GetAwaiter().GetResult().Open(), TaskScheduler.Default);
     }
+
+    private GpuOpening(Func<KernelLoader> open) => _opening = Task.Run(open);
+
+    private bool IsStock => _target is null;
 
     /// <summary>Finds CUDA devices, before anything else is done.</summary>
     /// <param name="ordinals">Their numbers, as the driver counts; empty for all that can be used.</param>
@@ -41,10 +48,10 @@ public sealed class GpuOpening : IDisposable
     /// <param name="device">One of <see cref="FindCuda"/>; null takes the first that can be used, and whether there is one shows in
     /// <see cref="Load"/>.</param>
     public static GpuOpening OnCuda(CudaDeviceInfo? device) =>
-        new(() => (device ?? CudaDeviceInfo.Enumerate()[0]).Open(), isStock: false);
+        new(() => device ?? CudaDeviceInfo.Enumerate()[0]);
 
     /// <summary>Begins to open the accelerator that ILGPU finds, for kernels of its own compiler.</summary>
-    public static GpuOpening OnIlgpu() => new(() => StockAccelerators.Open(), isStock: true);
+    public static GpuOpening OnIlgpu() => new(() => StockAccelerators.Open());
 
     /// <summary>Finds devices by their numbers.</summary>
     /// <param name="devices">All there are.</param>
@@ -60,7 +67,7 @@ public sealed class GpuOpening : IDisposable
                 + string.Join(", ", devices.Select(describe).Select(device => $"{device.Ordinal} ({device.Name})")), isAbsent: false))];
     }
 
-    /// <summary>Waits until the device is open, and packs a checkpoint onto it.</summary>
+    /// <summary>Packs a checkpoint while the device opens, and puts it there.</summary>
     /// <param name="weights">Read during the call only.</param>
     /// <param name="architecture">The extents of the network in it.</param>
     /// <param name="precision">How it computes; ILGPU's compiler has exact kernels alone.</param>
@@ -74,21 +81,33 @@ public sealed class GpuOpening : IDisposable
     {
         Task<KernelLoader> opening = Interlocked.Exchange(ref _opening, null)
             ?? throw new InvalidOperationException("A device is opened for one network.");
-        KernelLoader loader = opening.GetAwaiter().GetResult();
+        CudaWeights? packed = _target is null ? null
+            : CudaExecutor.Pack(weights, architecture, precision, _target.GetAwaiter().GetResult());
+        KernelLoader loader;
+        try
+        {
+            loader = opening.GetAwaiter().GetResult();
+        }
+        catch
+        {
+            packed?.Dispose();
+            throw;
+        }
         opened?.Invoke();
-        return Executor(loader, weights, architecture, precision, onWarning);
-    }, _isStock);
+        return Executor(loader, weights, architecture, precision, packed, onWarning);
+    }, IsStock);
 
-    // A method of its own: until a device is open, nothing of ILGPU is loaded.
+    // A method of its own: until a device is there, nothing of ILGPU is loaded.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private CudaExecutor Executor(
-        KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, Action<string>? onWarning)
+        KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, CudaWeights? packed,
+        Action<string>? onWarning)
     {
-        CudaExecutor executor = new(loader, weights, architecture, precision, ownsLoader: true);
+        CudaExecutor executor = new(loader, weights, architecture, precision, ownsLoader: true, packed);
         try
         {
             if (loader.Cache.Problem is { } problem) onWarning?.Invoke(problem);
-            if (_isStock && loader.Accelerator.AcceleratorType == AcceleratorType.CPU)
+            if (IsStock && loader.Accelerator.AcceleratorType == AcceleratorType.CPU)
                 onWarning?.Invoke(
                     "ILGPU finds no GPU here: it simulates one on the processor, which takes minutes where a GPU takes a second");
             return executor;

@@ -1,3 +1,4 @@
+using Lia.Gpu.Compiler;
 using Lia.Gpu.Runtime;
 
 namespace Lia.Kernels.Convolution;
@@ -31,9 +32,12 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
     private readonly TensorMapTable _maps = new(loader);
 
     /// <summary>The machine that a device's kernels are compiled for.</summary>
-    public static ConvolutionMachine MachineOf(KernelLoader loader) =>
-        loader.Target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
-        : loader.Target.Sm >= 80 ? ConvolutionMachine.Ampere
+    public static ConvolutionMachine MachineOf(KernelLoader loader) => MachineOf(loader.Target);
+
+    /// <summary>The machine that kernels of a target are written for.</summary>
+    public static ConvolutionMachine MachineOf(CompileTarget target) =>
+        target is { Sm: 90, ArchitectureSpecific: true } ? ConvolutionMachine.Hopper
+        : target.Sm >= 80 ? ConvolutionMachine.Ampere
         : ConvolutionMachine.Turing;
 
     /// <summary>
@@ -42,7 +46,11 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
     public static bool MultipliesPairs(ConvolutionMachine machine) => machine == ConvolutionMachine.Hopper;
 
     /// <summary>The deepest step of this machine's kernel: what weights must be packed for.</summary>
-    public int MostChunk => machine == ConvolutionMachine.Hopper ? WgmmaConvolution.MostChunk : MmaConvolution.MostChunk;
+    public int MostChunk => MostChunkOf(machine);
+
+    /// <summary>The deepest step of a machine's kernel.</summary>
+    public static int MostChunkOf(ConvolutionMachine machine) =>
+        machine == ConvolutionMachine.Hopper ? WgmmaConvolution.MostChunk : MmaConvolution.MostChunk;
 
     /// <summary>Whether a convolution's tile can hold all channels of its pixels, so that ToFlow's sums can be made at its end.</summary>
     public bool CanEndInFlow(HalfConvolutionWeights weights) =>

@@ -53,20 +53,34 @@ internal enum WeightPrecision
 /// </summary>
 internal sealed class HalfConvolutionWeights : IDisposable
 {
-    private readonly MemoryBuffer1D<Half, Stride1D.Dense> _buffer;
-    private readonly MemoryBuffer1D<Int4, Stride1D.Dense> _steps;
-    private readonly KernelLoader _loader;
+    private readonly Int4[]? _changing; // what the steps hold of weights that are packed on the device
+    private Half[]? _packed; // until they have a place
+    private MemoryBuffer1D<Half, Stride1D.Dense> _buffer = null!; // from then on
+    private MemoryBuffer1D<Int4, Stride1D.Dense> _steps = null!;
+    private MemoryBuffer1D<Int4, Stride1D.Dense>? _sources;
+    private KernelLoader _loader = null!;
     private readonly Dictionary<int, MemoryBuffer1D<Int4, Stride1D.Dense>> _parts = [];
     private readonly Dictionary<(int, int, int, int), MemoryBuffer1D<WgmmaStep, Stride1D.Dense>> _wgmmaSteps = [];
 
-    private readonly MemoryBuffer1D<Int4, Stride1D.Dense>? _sources;
+    private HalfConvolutionWeights(IReadOnlyList<ConvolutionStep> steps, Half[] packed, Int4[]? changing) =>
+        (Steps, _packed, _changing) = (steps, packed, changing);
 
-    private HalfConvolutionWeights(
-        KernelLoader loader, IReadOnlyList<ConvolutionStep> steps, MemoryBuffer1D<Half, Stride1D.Dense> packed, Int4[]? sources)
+    /// <summary>Puts weights that were packed without a place onto a device; once.</summary>
+    public HalfConvolutionWeights Place(KernelLoader loader)
     {
-        (_loader, Steps, _buffer) = (loader, steps, packed);
-        if (sources != null) _sources = loader.Allocate1D(sources);
-        _steps = loader.Allocate1D<Int4>([.. steps.SelectMany(step => new[] { step.First, step.Second })]);
+        _loader = loader;
+        if (_changing != null)
+        {
+            _sources = loader.Allocate1D(_changing);
+            _buffer = loader.Allocate1D<Half>((long)Steps.Count * PaddedOutputs * Chunk);
+        }
+        else
+        {
+            _buffer = loader.Allocate1D(_packed!);
+        }
+        _packed = null;
+        _steps = loader.Allocate1D<Int4>([.. Steps.SelectMany(step => new[] { step.First, step.Second })]);
+        return this;
     }
 
     public HalfConvolutionKind Kind { get; private init; }
@@ -211,14 +225,14 @@ internal sealed class HalfConvolutionWeights : IDisposable
     }
 
     /// <summary>Stride 1, padded by half the kernel.</summary>
-    /// <param name="loader">Where they live.</param>
+    /// <param name="loader">Where they live; null packs them, for <see cref="Place"/>.</param>
     /// <param name="weight">[outputs, inputs, kernel, kernel], row-major, before the scale 1 / sqrt(inputs kernel^2).</param>
     /// <param name="outputs">Output channels.</param>
     /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">3 or 1.</param>
     /// <param name="mostChunk">The deepest step the kernel takes.</param>
     /// <param name="precision">What each weight becomes.</param>
-    public static HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
+    public static HalfConvolutionWeights Same(KernelLoader? loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int kernel,
         int mostChunk, WeightPrecision precision = WeightPrecision.Half) =>
         new Packer(outputs, inputs, mostChunk, precision).Same(loader, weight, kernel);
 
@@ -226,7 +240,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// A strided 3x3 convolution and the 1x1 convolution of the skip that is added after its activation; both see the same number of
     /// inputs.
     /// </summary>
-    public static HalfConvolutionWeights Down(KernelLoader loader, ReadOnlyMemory<float> weight, ReadOnlyMemory<float> skip, int outputs,
+    public static HalfConvolutionWeights Down(KernelLoader? loader, ReadOnlyMemory<float> weight, ReadOnlyMemory<float> skip, int outputs,
         int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half)
     {
         Packer packer = new(outputs, inputs, mostChunk, precision);
@@ -239,7 +253,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
     /// A transposed 3x3 convolution: out[2y + i, 2x + j] += w[i, j] x[y, x]. Even outputs meet kernel rows 2 (of the input before) and 0,
     /// odd ones row 1.
     /// </summary>
-    public static HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk,
+    public static HalfConvolutionWeights Up(KernelLoader? loader, ReadOnlyMemory<float> weight, int outputs, int inputs, int mostChunk,
         WeightPrecision precision = WeightPrecision.Half) =>
         new Packer(outputs, inputs, mostChunk, precision).Up(loader, weight);
 
@@ -286,8 +300,8 @@ internal sealed class HalfConvolutionWeights : IDisposable
 
     public void Dispose()
     {
-        _buffer.Dispose();
-        _steps.Dispose();
+        _buffer?.Dispose();
+        _steps?.Dispose();
         _sources?.Dispose();
         foreach (MemoryBuffer table in _parts.Values.Concat<MemoryBuffer>(_wgmmaSteps.Values)) table.Dispose();
     }
@@ -325,14 +339,14 @@ internal sealed class HalfConvolutionWeights : IDisposable
         /// <summary>Of weights that change: what they are multiplied by.</summary>
         public float? Scale { get; init; }
 
-        public HalfConvolutionWeights Same(KernelLoader loader, ReadOnlyMemory<float> weight, int kernel)
+        public HalfConvolutionWeights Same(KernelLoader? loader, ReadOnlyMemory<float> weight, int kernel)
         {
             int[] taps = [.. Enumerable.Range(0, kernel)];
             Add(new(weight, kernel, taps, taps, OriginY: -(kernel / 2), OriginX: -(kernel / 2)));
             return Finish(loader, HalfConvolutionKind.Same, [0]);
         }
 
-        public HalfConvolutionWeights Up(KernelLoader loader, ReadOnlyMemory<float> weight)
+        public HalfConvolutionWeights Up(KernelLoader? loader, ReadOnlyMemory<float> weight)
         {
             int[] phases = new int[4];
             for (int phase = 0; phase < 4; phase++)
@@ -362,7 +376,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
             Steps += _chunks * _passes * segment.Taps;
         }
 
-        public HalfConvolutionWeights Finish(KernelLoader loader, HalfConvolutionKind kind, int[] phases)
+        public HalfConvolutionWeights Finish(KernelLoader? loader, HalfConvolutionKind kind, int[] phases)
         {
             int block = HalfMap.PaddedChannels(outputs) * _chunk; // Halves of a step.
             Half[] packed = new Half[Scale == null ? Steps * block : 0];
@@ -374,9 +388,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 if (Scale == null) Pack(segment, packed, steps.Count * block, block);
                 AddSteps(segment, steps, sources, shapes);
             }
-            MemoryBuffer1D<Half, Stride1D.Dense> buffer =
-                Scale == null ? loader.Allocate1D(packed) : loader.Allocate1D<Half>((long)Steps * block);
-            return new(loader, steps, buffer, Scale == null ? null : [.. sources])
+            HalfConvolutionWeights weights = new(steps, packed, Scale == null ? null : [.. sources])
             {
                 Kind = kind,
                 Outputs = outputs,
@@ -390,6 +402,7 @@ internal sealed class HalfConvolutionWeights : IDisposable
                 Factor = Scale / HalfWeightPacking.Unit ?? _segments[0].Factor(inputs, precision),
                 SecondFactor = Scale == null ? _segments[^1].Factor(inputs, precision) : 1,
             };
+            return loader is null ? weights : weights.Place(loader);
         }
 
         private void AddSteps(Segment segment, List<ConvolutionStep> steps, List<Int4> sources, List<(int Source, int Halo)> shapes)

@@ -11,7 +11,7 @@ internal sealed class Float32Weights : CudaWeights
     private readonly Dictionary<string, ConvolutionWeights> _convolutions = [];
 
     public Float32Weights(KernelLoader loader, ITensorSource weights, LiaGraph graph)
-        : base(loader, channelGranule: 1) => Load(weights, graph);
+        : base(channelGranule: 1, loader) => Read(weights, graph);
 
     /// <summary>A convolution by the name of its weight.</summary>
     public ConvolutionWeights Convolution(string weight) => _convolutions[weight];

@@ -21,10 +21,12 @@ internal abstract class CudaWeights : IDisposable
     private readonly List<IDisposable> _owned = [];
     private readonly List<Task<Action>> _parts = [];
     private readonly int _channelGranule;
+    private KernelLoader? _loader;
+    private Exception? _failure;
 
-    /// <param name="loader">Where they live.</param>
     /// <param name="channelGranule">What vectors over channels are padded to with zeros.</param>
-    protected CudaWeights(KernelLoader loader, int channelGranule) => (Loader, _channelGranule) = (loader, channelGranule);
+    /// <param name="loader">Where they live, for those whose parts ask for it.</param>
+    protected CudaWeights(int channelGranule, KernelLoader? loader = null) => (_channelGranule, _loader) = (channelGranule, loader);
 
     /// <summary>Values of all modulations of one frame.</summary>
     public int StyleLength { get; private set; }
@@ -56,7 +58,7 @@ internal abstract class CudaWeights : IDisposable
     /// <summary>The constant the decoder starts from [4, 4, channel].</summary>
     public ArrayView<float> Constant { get; private set; }
 
-    protected KernelLoader Loader { get; }
+    protected KernelLoader Loader => _loader!; // from Place on, or from the beginning
 
     /// <summary>A vector by the name of its parameter.</summary>
     public ArrayView<float> Vector(string parameter) => _vectors[parameter].View;
@@ -83,25 +85,11 @@ internal abstract class CudaWeights : IDisposable
     {
     }
 
-    public virtual void Dispose()
+    /// <summary>Puts everything onto a device, as the parts become ready; once. Nothing reads the checkpoint after it.</summary>
+    /// <exception cref="WeightsException">A tensor is missing, has another shape or holds a NaN.</exception>
+    public virtual void Place(KernelLoader loader)
     {
-        foreach (MemoryBuffer1D<float, Stride1D.Dense> vector in _vectors.Values) vector.Dispose();
-        foreach (IDisposable owned in _owned) owned.Dispose();
-    }
-
-    /// <summary>Reads everything, layers side by side on all cores; on failure what was allocated is released.</summary>
-    protected void Load(ITensorSource weights, LiaGraph graph)
-    {
-        Exception? failure = null;
-        try
-        {
-            AddEncoder(weights, graph);
-            AddSynthesis(weights, graph.Synthesis);
-        }
-        catch (Exception e)
-        {
-            failure = e;
-        }
+        _loader = loader;
         // All are waited for, and all that succeeded is kept: the checkpoint may be gone after this, and what is on the device has to be
         // found. The first failure in the order of the network is told.
         for (int i = 0; i < _parts.Count; i++) // Parts may begin others.
@@ -112,13 +100,34 @@ internal abstract class CudaWeights : IDisposable
             }
             catch (Exception e)
             {
-                failure ??= e;
+                _failure ??= e;
             }
         }
         _parts.Clear();
-        if (failure is null) return;
-        Dispose();
-        ExceptionDispatchInfo.Throw(failure);
+        if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
+    }
+
+    /// <summary>Releases what is on the device. What was never put there is no longer read from the checkpoint.</summary>
+    public virtual void Dispose()
+    {
+        for (int i = 0; i < _parts.Count; i++) _parts[i].ContinueWith(static _ => { }, TaskScheduler.Default).Wait();
+        _parts.Clear();
+        foreach (MemoryBuffer1D<float, Stride1D.Dense> vector in _vectors.Values) vector.Dispose();
+        foreach (IDisposable owned in _owned) owned.Dispose();
+    }
+
+    /// <summary>Begins to read everything, layers side by side on all cores.</summary>
+    protected void Read(ITensorSource weights, LiaGraph graph)
+    {
+        try
+        {
+            AddEncoder(weights, graph);
+            AddSynthesis(weights, graph.Synthesis);
+        }
+        catch (Exception e)
+        {
+            _failure = e; // told by Place, when what has begun has ended
+        }
     }
 
     /// <summary>Adds a residual block's convolutions.</summary>
@@ -128,7 +137,7 @@ internal abstract class CudaWeights : IDisposable
     protected abstract void AddLast(ITensorSource weights, ConvolutionLayer layer);
 
     /// <summary>
-    /// Packs and uploads a modulated convolution, on any thread; what is returned keeps it and is called as <see cref="Begin"/> says.
+    /// Packs a modulated convolution, on any thread; what is returned keeps it and is called as <see cref="Begin"/> says.
     /// </summary>
     /// <param name="layer">3x3.</param>
     /// <param name="resolution">Side of its output.</param>
@@ -136,8 +145,8 @@ internal abstract class CudaWeights : IDisposable
     protected abstract Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight);
 
     /// <summary>Begins a part of loading on the thread pool.</summary>
-    /// <param name="part">Reads, packs and uploads beside other parts; what it returns is called by the constructing thread, in the order
-    /// of the beginnings.</param>
+    /// <param name="part">Reads and packs beside other parts; what it returns is called by the thread that has a device
+    /// (<see cref="Place"/>), in the order of the beginnings.</param>
     protected void Begin(Func<Action> part) => _parts.Add(Task.Run(part));
 
     protected T Own<T>(T resource) where T : IDisposable

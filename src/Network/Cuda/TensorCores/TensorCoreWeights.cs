@@ -21,31 +21,30 @@ internal sealed class TensorCoreWeights : CudaWeights
     private const int FinestResolution = 16;
 
     private readonly Dictionary<string, HalfConvolutionWeights> _convolutions = [];
+    private readonly ConvolutionMachine _machine;
 
-    /// <param name="loader">Where they live.</param>
     /// <param name="weights">The checkpoint.</param>
     /// <param name="graph">The network.</param>
     /// <param name="machine">Whose kernels read them.</param>
     /// <param name="isExact">Whether weights and activations are sums of two halves.</param>
-    public TensorCoreWeights(KernelLoader loader, ITensorSource weights, LiaGraph graph, ConvolutionMachine machine, bool isExact)
-        : base(loader, HalfMap.ChannelGranule)
+    public TensorCoreWeights(ITensorSource weights, LiaGraph graph, ConvolutionMachine machine, bool isExact)
+        : base(HalfMap.ChannelGranule)
     {
         Parts = isExact ? 2 : 1;
-        Launcher = new(loader, machine);
-        Load(weights, graph);
-        float[] ones = new float[DemodulatedLayers.IntLength];
-        Array.Fill(ones, 1f);
-        UnitFactors = Upload(ones);
+        _machine = machine;
+        Read(weights, graph);
     }
 
     /// <summary>Halves of a value.</summary>
     public int Parts { get; }
 
     /// <summary>Factors of the layers' demodulations: the convolutions undo the scale of their weights themselves.</summary>
-    public ArrayView<float> UnitFactors { get; }
+    public ArrayView<float> UnitFactors { get; private set; }
 
     /// <summary>What launches the convolutions.</summary>
-    public HalfConvolutionLauncher Launcher { get; }
+    public HalfConvolutionLauncher Launcher { get; private set; } = null!; // until they have a place
+
+    private int MostChunk => HalfConvolutionLauncher.MostChunkOf(_machine);
 
     /// <summary>
     /// The encoder's last convolution as a matrix [style, octet, part, row, column, 8], divided by <see cref="LastFactor"/>.
@@ -57,6 +56,15 @@ internal sealed class TensorCoreWeights : CudaWeights
 
     /// <summary>A convolution by the name of its weight; a residual block's second one holds its skip too.</summary>
     public HalfConvolutionWeights Convolution(string weight) => _convolutions[weight];
+
+    public override void Place(KernelLoader loader)
+    {
+        Launcher = new(loader, _machine);
+        base.Place(loader);
+        float[] ones = new float[DemodulatedLayers.IntLength];
+        Array.Fill(ones, 1f);
+        UnitFactors = Upload(ones);
+    }
 
     /// <summary>Behind the features, the widest one's projection to RGB [3, S, S].</summary>
     public override ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph)
@@ -79,7 +87,7 @@ internal sealed class TensorCoreWeights : CudaWeights
 
     public override void Dispose()
     {
-        Launcher.Dispose();
+        Launcher?.Dispose();
         base.Dispose();
     }
 
@@ -88,10 +96,10 @@ internal sealed class TensorCoreWeights : CudaWeights
         ConvolutionLayer first = block.Conv1, second = block.Conv2;
         WeightPrecision precision = PrecisionAt(block.Resolution);
         Begin(() => Keep(first.Weight,
-            HalfConvolutionWeights.Same(Loader, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, Launcher.MostChunk,
+            HalfConvolutionWeights.Same(null, Read(weights, first), first.Outputs, first.Inputs, first.Kernel, MostChunk,
             precision)));
         Begin(() => Keep(second.Weight, HalfConvolutionWeights.Down(
-            Loader, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, Launcher.MostChunk, precision)));
+            null, Read(weights, second), Read(weights, block.Skip), second.Outputs, second.Inputs, MostChunk, precision)));
     }
 
     protected override void AddLast(ITensorSource weights, ConvolutionLayer layer) => Begin(() =>
@@ -105,18 +113,17 @@ internal sealed class TensorCoreWeights : CudaWeights
         Parallel.For(0, layer.Outputs, output => HalfPacking.PackRow(
             weight.Span.Slice(output * layer.Inputs * pixels, layer.Inputs * pixels), pixels, [.. Enumerable.Range(0, pixels)], peak,
             output * row, run, padded / HalfPacking.Width, row, HalfPacking.Width, Parts == 2 ? pixels * HalfPacking.Width : 0, matrix));
-        MemoryBuffer1D<Half, Stride1D.Dense> buffer = Loader.Allocate1D(matrix);
         return () =>
         {
-            Last = Own(buffer).View;
+            Last = Upload(matrix);
             LastFactor = (float)(peak / Math.Sqrt(layer.Inputs * pixels));
         };
     });
 
     protected override Action PackModulated(ModulatedConvolutionLayer layer, int resolution, ReadOnlyMemory<float> weight) =>
         Keep(layer.Weight, layer.Resampling == Resampling.Up
-        ? HalfConvolutionWeights.Up(Loader, weight, layer.Outputs, layer.Inputs, Launcher.MostChunk, PrecisionAt(resolution))
-        : HalfConvolutionWeights.Same(Loader, weight, layer.Outputs, layer.Inputs, layer.Kernel, Launcher.MostChunk,
+        ? HalfConvolutionWeights.Up(null, weight, layer.Outputs, layer.Inputs, MostChunk, PrecisionAt(resolution))
+        : HalfConvolutionWeights.Same(null, weight, layer.Outputs, layer.Inputs, layer.Kernel, MostChunk,
             Parts == 2 ? WeightPrecision.Pair : WeightPrecision.Half));
 
     private WeightPrecision PrecisionAt(int resolution) =>
@@ -125,5 +132,5 @@ internal sealed class TensorCoreWeights : CudaWeights
     private static ReadOnlyMemory<float> Read(ITensorSource weights, ConvolutionLayer layer) =>
         weights.ViewParameter(layer.Weight, layer.Outputs, layer.Inputs, layer.Kernel, layer.Kernel);
 
-    private Action Keep(string name, HalfConvolutionWeights weights) => () => _convolutions.Add(name, Own(weights));
+    private Action Keep(string name, HalfConvolutionWeights weights) => () => _convolutions.Add(name, Own(weights).Place(Loader));
 }

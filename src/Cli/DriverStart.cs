@@ -1,0 +1,35 @@
+using System.Runtime.CompilerServices;
+using Lia.Gpu.Cuda;
+
+namespace Lia.Cli;
+
+/// <summary>Starts the driver of a GPU on a thread of its own, beside everything that comes before the device is asked for.</summary>
+internal static class DriverStart
+{
+    private const string Device = "--device";
+
+    /// <summary>Whether words are of a command that animates, on a device that may be a GPU of CUDA. They may be wrong: what is told here
+    /// is no more than where it is worth a thread.</summary>
+    public static bool IsWorthwhile(ReadOnlySpan<string> arguments)
+    {
+        if (arguments.IsEmpty || arguments[0] is not ("animate" or "manipulate" or "demo")) return false;
+        for (int i = 1; i < arguments.Length; i++)
+        {
+            string word = arguments[i];
+            if (word is "--help" or "-h" or "-?" or "help") return false;
+            if (!word.StartsWith(Device, StringComparison.Ordinal)) continue;
+            // --device NAME, --device=NAME and --device:NAME
+            string? name = word.Length > Device.Length ? word[(Device.Length + 1)..] : i + 1 < arguments.Length ? arguments[i + 1] : null;
+            return name is not null && (name.StartsWith("cuda", StringComparison.OrdinalIgnoreCase)
+                || name.Equals("auto", StringComparison.OrdinalIgnoreCase));
+        }
+        return true;
+    }
+
+    /// <summary>Begins. What goes wrong is told to whoever opens a device.</summary>
+    public static void Begin() => _ = Task.Run(Start);
+
+    // A method of its own: nothing of the GPU's is loaded by the thread that begins.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Start() => _ = CudaDeviceInfo.DriverVersion;
+}

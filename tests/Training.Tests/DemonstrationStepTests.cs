@@ -1,0 +1,110 @@
+using Lia.Gpu.Tests;
+using Lia.Testing;
+using Lia.Training.Steps;
+using Lia.Weights;
+using static Lia.Gpu.Tests.TestAccelerators;
+
+namespace Lia.Training.Tests;
+
+/// <summary>
+/// The step with all that the demonstration model's training has beyond the recipe, against tools/demo-model/train.py in float64: rows of
+/// both kinds, weight maps, fixed directions, momentum, the moving average, no difference of pixels but the pyramid's, the patch critic.
+/// </summary>
+public class DemonstrationStepTests
+{
+    private const int Pairs = 4, Size = 16, Picture = 4 * Size * Size;
+
+    private static readonly ModelArchitecture Architecture = new(Size, 8, 3, [8, 8, 4]);
+
+    [Theory]
+    [EveryAccelerator]
+    public void Two_steps_are_those_of_the_program_that_trained_the_model(string device)
+    {
+        using SafetensorsFile golden = new(TestData.Unpack("demo_step.safetensors"));
+        (StepLosses[] losses, Dictionary<string, float[]> gradients, Dictionary<string, float[]> state) = Run(device, loader =>
+        {
+            StepSettings settings = new(Architecture, Pairs, IsSupervised: true, HasWeights: true, Average: 0.998, Adversarial: 0.2,
+                Momentum: 0.9, FixesDirections: true, L1: 0, JudgesPatches: true, Matching: 0.5) { CriticChannels = [4, 8, 8, 12] };
+            using TrainingStep step = new(loader, settings, new(1), vgg: null);
+            foreach (TensorInfo tensor in step.State)
+            {
+                string name = tensor.Name.StartsWith("average.", StringComparison.Ordinal)
+                    ? tensor.Name.Replace("average.", "generator.", StringComparison.Ordinal) : tensor.Name;
+                if (golden.Tensors.ContainsKey(name)) step.WriteState(tensor.Name, golden.Read(name));
+            }
+            StepRates rates = new(0.01f, 0.002f) { Adversary = 0.5f };
+            StepLosses first = step.Run(Batch(golden, 0), rates);
+            Dictionary<string, float[]> found = step.Gradients();
+            StepLosses second = step.Run(Batch(golden, 1), rates);
+            return (new[] { first, second }, found, step.State.ToDictionary(tensor => tensor.Name, tensor =>
+            {
+                float[] values = new float[tensor.ElementCount];
+                step.ReadState(tensor.Name, values);
+                return values;
+            }));
+        });
+
+        float[] expected = golden.Read("losses");
+        for (int i = 0; i < losses.Length; i++)
+        {
+            double limit = i == 0 ? 1e-5 : 1e-4; // the second looks back at an update that magnifies small gradients
+            float[] found = [losses[i].Perceptual, losses[i].Adversarial, losses[i].Matching, losses[i].Discriminator];
+            for (int k = 0; k < found.Length; k++) Assert.Equal(expected[4 * i + k], found[k], limit * expected[4 * i + k]);
+        }
+        List<string> wrong = [];
+        foreach (string name in golden.Tensors.Keys.Where(name => name.StartsWith("gradient.", StringComparison.Ordinal)))
+        {
+            double error = Error(golden.Read(name), gradients[name["gradient.".Length..]]);
+            if (!(error <= 1e-4)) wrong.Add($"{name}: {error:E2}");
+        }
+        Assert.Equal(gradients.Count - 1, golden.Tensors.Keys.Count(name => name.StartsWith("gradient.", StringComparison.Ordinal)));
+        // Of what the steps did: single values near zero may have gone the other way.
+        foreach ((string kind, string start) in ((string, string)[])[("after.generator.", "generator."), ("after.critic.", "critic."),
+            ("average.", "generator.")])
+        {
+            foreach (string name in golden.Tensors.Keys.Where(name => name.StartsWith(kind, StringComparison.Ordinal)))
+            {
+                string parameter = name[kind.Length..];
+                float[] before = golden.Read(start + parameter), after = golden.Read(name);
+                float[] found = state[kind == "average." ? name : start + parameter];
+                // The vectors of singular values are told as they are, since one of a single output stays.
+                double error = name.EndsWith(".u", StringComparison.Ordinal) ? Error(after, found)
+                    : Error(Moved(after, before), Moved(found, before));
+                if (!(error <= 1e-3)) wrong.Add($"{name}: {error:E2}");
+            }
+        }
+        Assert.True(wrong.Count == 0, string.Join("\n", wrong));
+        Assert.Equal(golden.Read("generator.dec.direction.weight"), state["generator.dec.direction.weight"]);
+    }
+
+    private static float[] Moved(float[] after, float[] before) => [.. after.Zip(before, (a, b) => a - b)];
+
+    private static double Error(float[] expected, float[] found) => Math.Sqrt(expected.Zip(found, (a, b) => Math.Pow((double)a - b, 2)).Sum()
+        / expected.Sum(value => (double)value * value));
+
+    // As BatchSampler makes it of a pack.
+    private static TrainingBatch Batch(SafetensorsFile golden, int index)
+    {
+        byte[] pictures = new byte[golden.Tensors["pictures.u8"].ElementCount], rows = new byte[golden.Tensors["rows.u8"].ElementCount];
+        golden.CopyBytesTo("pictures.u8", pictures);
+        golden.CopyBytesTo("rows.u8", rows);
+        const int Values = 3 * Size * Size;
+        TrainingBatch batch = new(Pairs, Size)
+        {
+            Drivings = new float[Pairs * Values],
+            Starts = new float[Pairs * Values],
+            Weights = new float[Pairs * Size * Size],
+        };
+        Data.Augmentation none = Data.Augmentation.None(0);
+        for (int pair = 0; pair < Pairs; pair++)
+        {
+            ReadOnlySpan<byte> row = rows.AsSpan(4 * (index * Pairs + pair), 4);
+            float[][] sets = [batch.Sources, batch.Drivings, batch.Starts, batch.Targets];
+            for (int set = 0; set < sets.Length; set++)
+                none.Apply(pictures.AsSpan(row[set] * Picture, Picture), Size, sets[set].AsSpan(pair * Values, Values), Size);
+            none.ApplyWeights(pictures.AsSpan(row[3] * Picture + Values, Size * Size), Size,
+                batch.Weights.AsSpan(pair * Size * Size, Size * Size), Size);
+        }
+        return batch;
+    }
+}
