@@ -33,12 +33,14 @@ internal static class RunStart
     /// </summary>
     /// <param name="run">The run's folder.</param>
     /// <param name="output">The safetensors file.</param>
-    /// <exception cref="ArgumentException">The run began with a model, or varies its pictures.</exception>
+    /// <exception cref="ArgumentException">The run began with a model, varies its pictures or goes beyond the recipe.</exception>
     internal static void Write(string run, string output)
     {
         TrainerOptions options = RunFolder.ReadOptions(run);
-        if (options.From is not null || options.Flip || options.Jitter > 0 || options.Crop > 0)
-            throw new ArgumentException($"{run}: it began with a model, or varies its pictures; a plain run is looked for.");
+        if (options.From is not null || options.Flip || options.Jitter > 0 || options.Crop > 0 || options.Momentum > 0
+            || options.FixedDirections || options.L1 != 1 || options.FlowStart != 1 || options.Discriminator != DiscriminatorKind.Whole)
+            throw new ArgumentException($"{run}: it began with a model, varies its pictures or goes beyond the recipe; a plain run is "
+                + "looked for.");
         ModelArchitecture architecture = options.Architecture();
         using TrainingData pack = new(options.Data);
         BatchSampler sampler = new(pack, options.HeldOut ?? HeldOut.Usual(pack), options.Batch, architecture.Size, options.Seed, default);

@@ -147,6 +147,18 @@ public sealed class BesidePyTorchTests : IDisposable
         Assert.Equal("0.002", file.Metadata["discriminator-rate"]);
     }
 
+    [Fact]
+    public void A_run_that_is_not_plain_is_refused()
+    {
+        for (int clip = 0; clip < 2; clip++) _work.Clip($"data/clip{clip}", 40 + 30 * clip, 3);
+        string pack = _work.At("data.liapack"), run = _work.At("run"), path = _work.At("start.safetensors");
+        TrainingPack.Write(_work.At("data"), pack, new PackOptions { Size = 64 });
+        new Trainer(Options(pack, run) with { Batch = 1, Steps = 1, Channels = TinySteps.Narrow.Channels, Code = 24, FlowStart = 0.5 },
+            new TinySteps()).Run();
+        Assert.Contains("beyond the recipe", Assert.Throws<ArgumentException>(() => RunStart.Write(run, path)).Message);
+        Assert.False(File.Exists(path));
+    }
+
     private static TrainerOptions Options(string data, string output) => new()
     {
         Data = data,
