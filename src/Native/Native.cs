@@ -26,6 +26,8 @@ public static class Native
         Source source, Driving driving, Output output, ModelOptions model, AnimationOptions? options = null,
         IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(source);
+        source = source.Ahead(options?.Background, cancellationToken);
         using Animator animator = new(model, options, cancellationToken);
         return animator.Animate(source, driving, output, null, progress, cancellationToken);
     }

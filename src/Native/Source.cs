@@ -11,6 +11,7 @@ public sealed class Source
 {
     private readonly RgbImage? _picture;
     private readonly IEnumerable<RgbImage>? _frames;
+    private Task<RgbImage?>? _reading;
 
     private Source(string? path, RgbImage? picture, IEnumerable<RgbImage>? frames, bool isClip) =>
         (Path, _picture, _frames, IsClip) = (path, picture, frames, isClip);
@@ -63,12 +64,17 @@ public sealed class Source
     /// <inheritdoc cref="Picture(RgbImage)"/>
     public static implicit operator Source(RgbImage picture) => Picture(picture);
 
+    /// <summary>This source for one call, its picture being read meanwhile where that needs no other program. What is wrong with the file
+    /// is told by <see cref="Open"/>.</summary>
+    internal Source Ahead(RgbColor? background, CancellationToken cancellationToken) => IsClip || Path is null ? this
+        : new(Path, null, null, false) { _reading = Task.Run(() => FrameReaders.ReadOwn(Path, background, cancellationToken)) };
+
     /// <summary>The source as a network of size S sees it.</summary>
     /// <exception cref="MediaException">It cannot be read, or the crop reaches beyond it.</exception>
     internal SourceFrames Open(
         int size, FramingSettings framing, RgbColor? background, bool keepsSize, CancellationToken cancellationToken)
     {
-        if (!IsClip) return SourceFrames.Still(Path ?? "the source", _picture
+        if (!IsClip) return SourceFrames.Still(Path ?? "the source", _picture ?? _reading?.GetAwaiter().GetResult()
             ?? FrameReaders.ReadPicture(Path!, background, cancellationToken), size, framing);
         return SourceFrames.Clip(
             Path is null ? new MemoryReader(_frames!, "the source frames")

@@ -40,6 +40,18 @@ internal static class FrameReaders
         return reader.Read() ?? throw new MediaException($"{path}: there is no picture in it.");
     }
 
+    /// <summary>Reads a picture as <see cref="ReadPicture(string, RgbColor?, CancellationToken)"/> does; null for one that is read by
+    /// another program.</summary>
+    /// <inheritdoc cref="ReadPicture(string, RgbColor?, CancellationToken)" path="/param"/>
+    /// <inheritdoc cref="ReadPicture(string, RgbColor?, CancellationToken)" path="/exception"/>
+    public static RgbImage? ReadOwn(string path, RgbColor? background, CancellationToken cancellationToken)
+    {
+        if (Directory.Exists(path)) return null;
+        if (!PngReader.Recognizes(path)) return StillReader.TryRead(path, isClip: false, background, cancellationToken);
+        using PngReader reader = new(path, 1, background);
+        return reader.Read();
+    }
+
     /// <inheritdoc cref="ReadPicture(string, RgbColor?, CancellationToken)"/>
     public static RgbImage ReadPicture(string path, CancellationToken cancellationToken) => ReadPicture(path, null, cancellationToken);
 }

@@ -116,8 +116,7 @@ public sealed partial class CudaExecutor
 
     /// <summary>
     /// Begins to load the kernels of plans that are about to be made, all of them side by side: plan by plan, each would wait for the work
-    /// of the one before. And takes the memory that the largest of them needs, which would move the others. Where there is too little of
-    /// it, they will tell.
+    /// of the one before. Plans take their memory when they are made, for as many frames as there are then.
     /// </summary>
     /// <param name="frames">That mostly go together; sources come one by one.</param>
     /// <param name="kinds">In the order in which they are needed.</param>
@@ -127,18 +126,17 @@ public sealed partial class CudaExecutor
         try
         {
             MakeRoom(frames, 1);
-            long length = 0;
             foreach (CudaPlanKind kind in kinds)
             {
                 int together = kind == CudaPlanKind.Source ? 1 : frames;
                 if (_plans.ContainsKey((kind, together, false))) continue;
-                length = Math.Max(length, Build(kind, together, isTapped: false, new(null)).ArenaLength);
+                _ = Build(kind, together, isTapped: false, new(null));
                 if (kind == CudaPlanKind.PixelsOut) _ = CheckOf(_buffers!.Frames.View, default, 1);
             }
-            Enlarge(length);
         }
         catch (AcceleratorOutOfMemoryException)
         {
+            // The plans will tell, or be smaller.
         }
         catch (AcceleratorException failure)
         {

@@ -339,8 +339,15 @@ public sealed partial class CudaExecutor : IExecutor
         bool isTapped = Tap != null;
         if (_plans.TryGetValue((kind, frames, isTapped), out CudaPlan? plan)) return plan;
         MakeRoom(frames, kind == CudaPlanKind.SynthesisOfMany ? frames : 1);
-        // Once to learn the arena's size, again with addresses.
-        Enlarge(Build(kind, frames, isTapped, new(null)).ArenaLength);
+        // Once to learn the arena's size, again with addresses. A larger arena moves every plan.
+        long length = Build(kind, frames, isTapped, new(null)).ArenaLength;
+        if ((_arena?.Length ?? 0) < length)
+        {
+            Forget();
+            _arena?.Dispose();
+            _arena = null;
+            _arena = _loader.Allocate1D<float>(length);
+        }
         plan = Build(kind, frames, isTapped, new(_arena));
         _weights.Commit();
         _plans.Add((kind, frames, isTapped), plan);
@@ -364,16 +371,6 @@ public sealed partial class CudaExecutor : IExecutor
             _slots = null;
             _slots = new(_loader, _stream, _weights, _graph, slots);
         }
-    }
-
-    /// <summary>The arena has so many floats or more; a larger one moves every plan.</summary>
-    private void Enlarge(long length)
-    {
-        if ((_arena?.Length ?? 0) >= length) return;
-        Forget();
-        _arena?.Dispose();
-        _arena = null;
-        _arena = _loader.Allocate1D<float>(length);
     }
 
     private void CheckOwn(ReadOnlySpan<EncodedSource> sources)

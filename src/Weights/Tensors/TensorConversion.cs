@@ -1,9 +1,12 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Lia.Weights;
 
 /// <summary>Little-endian elements to float32, each rounded to nearest even where float32 is narrower.</summary>
+/// <remarks>Of 16-bit models all weights go this way while a program starts: these loops are compiled with all that the processor has at
+/// their first call.</remarks>
 internal static class TensorConversion
 {
     /// <summary>Whether elements of a type are real numbers with a defined layout.</summary>
@@ -79,6 +82,7 @@ internal static class TensorConversion
         for (int i = 0; i < destination.Length; i++) destination[i] = convert(values[i]);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FromBFloat16(ReadOnlySpan<ushort> source, Span<float> destination)
     {
         Span<uint> bits = MemoryMarshal.Cast<float, uint>(destination);
@@ -96,6 +100,7 @@ internal static class TensorConversion
     /// A half's exponent and fraction, moved to a float's, are the value times 2^-112 (subnormals included), so one exact
     /// product finishes it; an exponent of all ones is set to a float's.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FromHalf(ReadOnlySpan<ushort> source, Span<float> destination)
     {
         const float TwoTo112 = 5192296858534827628530496329220096f;
@@ -109,6 +114,7 @@ internal static class TensorConversion
         }
         for (; i < bits.Length; i++) bits[i] = Widen(Vector256.CreateScalar((uint)source[i])).ToScalar();
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static Vector256<uint> Widen(Vector256<uint> half)
         {
             Vector256<uint> magnitude = (half & Vector256.Create(0x7fffu)) << 13;
