@@ -26,7 +26,8 @@ internal static class Gradients
     {
         if (arguments.Option("--model") is not { } model || arguments.Option("-o") is not { } output)
         {
-            Console.Error.WriteLine("usage: Lia.Bench gradients --model FILE [--samples FOLDER] [--precision exact,fast] -o FILE.safetensors");
+            Console.Error.WriteLine(
+                "usage: Lia.Bench gradients --model FILE [--samples FOLDER] [--precision exact,fast] -o FILE.safetensors");
             return 2;
         }
         using ITensorSource weights = Checkpoint.Open(model);

@@ -26,7 +26,8 @@ internal static class MediaClips
         {
             string input = Path.Combine(folder.FullName, "in.y4m");
             WriteClip(input, size, frames, sampling, chroma.FrameBytes(size, size));
-            Console.WriteLine("| | pass | first frame, ms | a frame: median | of the first tenth | best | MB/s | whole, ms | of it processor |");
+            Console.WriteLine(
+            "| | pass | first frame, ms | a frame: median | of the first tenth | best | MB/s | whole, ms | of it processor |");
             Console.WriteLine("|---|---|---|---|---|---|---|---|---|");
             for (int pass = 0; pass < passes; pass++)
             {

@@ -9,8 +9,8 @@ namespace Lia.Bench;
 /// BenchmarkDotNet, and the exact kernels beside what ILGPU itself makes of them; <c>startup</c>, from the start of the program to the
 /// first frame; <c>opening</c>, its steps taken apart; <c>launch</c>, what a launch costs the host; <c>live</c>, cameras that share the
 /// device, or one through pipes; <c>training</c>, steps of the official recipe; <c>gradients</c>, those of a trained model, and
-/// <c>run-start</c>, what a run of training began with, are for PyTorch to be held against. Of the service: <c>studio</c>, how many cameras it serves
-/// and how long each frame takes. On paper: <c>scale</c>, a run over many machines.
+/// <c>run-start</c>, what a run of training began with, are for PyTorch to be held against. Of the service: <c>studio</c>, how many
+/// cameras it serves and how long each frame takes. On paper: <c>scale</c>, a run over many machines.
 /// </summary>
 internal static class Program
 {

@@ -64,7 +64,8 @@ public sealed class TrainCommandTests : IDisposable
             "--batch", "4", "--steps", "2", "--seed", "9", "--flip", "--jitter", "0.2", "--crop", "8", "--every", "1", "--held-out", "2",
             "--vgg", At("vgg.safetensors"), "--rate", "0.01", "--discriminator-rate", "0.02", "--schedule", "cosine", "--warm-up", "4",
             "--flat", "0.5", "--rate-end", "0.25", "--average", "0.99", "--adversarial", "0.5",
-            "--discriminator", "patches", "--matching", "0.125", "--momentum", "0.9", "--l1", "0.25", "--fixed-directions", "--flow-start", "0.05",
+            "--discriminator", "patches", "--matching", "0.125",
+            "--momentum", "0.9", "--l1", "0.25", "--fixed-directions", "--flow-start", "0.05",
             "--log-every", "1", "--checkpoint-every", "5", "--keep-every", "6", "--sheet-every", "7", "--workers", "2", "-q");
         Assert.True(outcome.Status == ExitCode.Success, outcome.Error);
         Assert.Equal("", outcome.Output + outcome.Error);
@@ -74,7 +75,8 @@ public sealed class TrainCommandTests : IDisposable
             ["data"] = At("data"), ["output"] = At("run"), ["from"] = At("m.safetensors"), ["batch"] = 4, ["steps"] = 2, ["seed"] = 9,
             ["flip"] = true, ["jitter"] = 0.2, ["crop"] = 8, ["every"] = 1, ["heldOut"] = 2, ["vgg"] = At("vgg.safetensors"),
             ["rate"] = 0.01, ["discriminatorRate"] = 0.02, ["schedule"] = "Cosine", ["warmUp"] = 4, ["flat"] = 0.5, ["rateEnd"] = 0.25,
-            ["average"] = 0.99, ["adversarial"] = 0.5, ["discriminator"] = "Patches", ["matching"] = 0.125, ["momentum"] = 0.9, ["l1"] = 0.25,
+            ["average"] = 0.99, ["adversarial"] = 0.5, ["discriminator"] = "Patches", ["matching"] = 0.125, ["momentum"] = 0.9,
+            ["l1"] = 0.25,
             ["fixedDirections"] = true, ["flowStart"] = 0.05, ["logEvery"] = 1, ["checkpointEvery"] = 5,
             ["keepEvery"] = 6, ["sheetEvery"] = 7, ["workers"] = 2, ["precision"] = "Auto",
         };

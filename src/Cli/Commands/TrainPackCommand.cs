@@ -33,7 +33,8 @@ internal static class TrainPackCommand
         Option<bool> overwrite = new("--overwrite") { Description = "pack again what is packed already from the same data" };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
         Command command = new("pack", "Packs clips, or supervised rows, into a file, or a share of them into one of several, that lia "
-            + "train reads without decoding; needs no GPU. Exit status 42 when some can never be read, which are left out, 75 to try again.")
+            + "train reads without decoding; needs no GPU. Exit status 42 when some can never be read, which are left out, 75 to try "
+                + "again.")
         {
             data, output, size, crop, every, weightMaps, workers, overwrite,
         };

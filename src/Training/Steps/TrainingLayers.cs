@@ -309,7 +309,8 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
 
     /// <summary>A convolution forward.</summary>
     /// <returns>What it read, where the gradient by its weights reads the same: to be released.</returns>
-    protected PackedMap? ConvolveTo(string name, TrainedConvolution convolution, ActivationMap input, ActivationMap output, Epilogue epilogue,
+    protected PackedMap? ConvolveTo(
+        string name, TrainedConvolution convolution, ActivationMap input, ActivationMap output, Epilogue epilogue,
         ArrayView<float> style = default, int styleStride = 0)
     {
         if (convolution.Forward.Halves is not { } weights)
@@ -390,7 +391,8 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             Channels = output.Channels,
         };
         tape.AddWith(name, HalfConvolutionLauncher.MapWorkspaceLength(result, output.Frames, cut), workspace =>
-            tape.IsMeasuring ? [] : tape.Packed.Prepare(weights, new(packed, extents, new() { Gain = 1 }) { Map = result }, cut, workspace));
+            tape.IsMeasuring ? []
+                : tape.Packed.Prepare(weights, new(packed, extents, new() { Gain = 1 }) { Map = result }, cut, workspace));
     }
 
     private void ConvolveRows(string name, ConvolutionWeights weights, ConvolutionShape shape, ActivationMap input, ActivationMap output,

@@ -11,7 +11,7 @@ public class SpectralNormTests
 {
     private const int Gap = 3; // between two weights, where biases lie
 
-    /// <summary>Against the definition in double, of several weights at once, the way back included: by differences, u and v fixed.</summary>
+    /// <summary>Against the definition in double, of several weights at once, there and back: by differences, u and v fixed.</summary>
     [Theory, EveryEngine]
     public void Weights_and_gradients_are_those_of_the_definition(string device)
     {

@@ -11,7 +11,7 @@ internal struct MapPackingArguments
     /// <summary>The same as <see cref="HalfMap"/>.</summary>
     public ArrayView<Half> Output;
 
-    /// <summary>Modulation of the channels, multiplied in: [frame, channel], rows <see cref="StyleStride"/> apart; empty for none.</summary>
+    /// <summary>Multiplied to the channels: [frame, channel], rows <see cref="StyleStride"/> apart; empty for none.</summary>
     public ArrayView<float> Style;
 
     /// <summary>A power of two that is multiplied in (<see cref="OperandScale"/>); empty for none.</summary>

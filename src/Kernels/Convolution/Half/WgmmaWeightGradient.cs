@@ -94,9 +94,9 @@ internal readonly struct StridedPairs : IGradientMaps
 }
 
 /// <summary>
-/// The gradient by the weights of a 3x3 convolution on Hopper's `wgmma`: dw[m, tap, n] = sum over pixels p of base[p, m] shifted[p + tap, n],
-/// from maps that <see cref="MapPacking"/> has made. K, the pixels, is the outer dimension of both operands' core matrices, as it is in
-/// memory: eight pixels of eight channels are 128 neighboring bytes, read turned.
+/// The gradient by the weights of a 3x3 convolution on Hopper's `wgmma`: dw[m, tap, n] = sum over p of base[p, m] shifted[p + tap, n], p
+/// the pixels, from maps that <see cref="MapPacking"/> has made. K, the pixels, is the outer dimension of both operands' core matrices, as
+/// it is in memory: eight pixels of eight channels are 128 neighboring bytes, read turned.
 /// <code>
 ///     warp 12, one lane            a ring of tiles                       warpgroup g = kernel row g
 ///     for each tile of the part    +---------------------------------+   for each tile
