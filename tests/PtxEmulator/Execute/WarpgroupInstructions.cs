@@ -8,10 +8,10 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// wgmma of halves into floats, both operands in shared memory, each with k innermost or, without swizzle, outermost.
-/// With g = lane / 4 and t = lane % 4, warp w of the four holds rows 16w + g and 16w + g + 8 of D: registers 4j and 4j + 1 are columns 8j + 2t and 8j + 2t + 1 of the first, 4j + 2 and 4j + 3 of
-/// the second. Products are exact, sums are rounded to float in the order of k: exact for small integers, otherwise within a few units of
-/// the last place of the largest term of what the hardware gives.
+/// wgmma of halves into floats, both operands in shared memory, each with k innermost or, without swizzle, outermost. With g = lane / 4 and
+/// t = lane % 4, warp w of the four holds rows 16w + g and 16w + g + 8 of D: registers 4j and 4j + 1 are columns 8j + 2t and 8j + 2t + 1 of
+/// the first, 4j + 2 and 4j + 3 of the second. Products are exact, sums are rounded to float in the order of k: exact for small integers,
+/// otherwise within a few units of the last place of the largest term of what the hardware gives.
 /// </summary>
 internal static class WarpgroupInstructions
 {
