@@ -81,28 +81,30 @@ public sealed class GpuOpening : IDisposable
     {
         Task<KernelLoader> opening = Interlocked.Exchange(ref _opening, null)
             ?? throw new InvalidOperationException("A device is opened for one network.");
-        CudaWeights? packed = _target is null ? null
-            : CudaExecutor.Pack(weights, architecture, precision, _target.GetAwaiter().GetResult());
+        // Where there is no device it is told here: until there is one, nothing of ILGPU is loaded.
+        CompileTarget? target = _target?.GetAwaiter().GetResult();
+        return Executor(opening, target, weights, architecture, precision, onWarning, opened);
+    }, IsStock);
+
+    // A method of its own: ILGPU is loaded with it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private CudaExecutor Executor(Task<KernelLoader> opening, CompileTarget? target, ITensorSource weights, ModelArchitecture architecture,
+        CudaPrecision precision, Action<string>? onWarning, Action? opened)
+    {
+        CudaWeights? packed = null;
         KernelLoader loader;
         try
         {
+            if (target is not null) packed = CudaExecutor.Pack(weights, architecture, precision, target);
             loader = opening.GetAwaiter().GetResult();
         }
         catch
         {
             packed?.Dispose();
+            LetGo(opening);
             throw;
         }
         opened?.Invoke();
-        return Executor(loader, weights, architecture, precision, packed, onWarning);
-    }, IsStock);
-
-    // A method of its own: until a device is there, nothing of ILGPU is loaded.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private CudaExecutor Executor(
-        KernelLoader loader, ITensorSource weights, ModelArchitecture architecture, CudaPrecision precision, CudaWeights? packed,
-        Action<string>? onWarning)
-    {
         CudaExecutor executor = new(loader, weights, architecture, precision, ownsLoader: true, packed);
         try
         {
@@ -120,11 +122,13 @@ public sealed class GpuOpening : IDisposable
     }
 
     /// <summary>Lets go of a device that was not taken. Nobody waits for it.</summary>
-    public void Dispose() => Interlocked.Exchange(ref _opening, null)?.ContinueWith(
-        static opening =>
+    public void Dispose() => LetGo(Interlocked.Exchange(ref _opening, null));
+
+    private static void LetGo(Task<KernelLoader>? opening) => opening?.ContinueWith(
+        static opened =>
         {
-            if (opening.IsCompletedSuccessfully) opening.Result.Dispose();
-            else _ = opening.Exception; // seen
+            if (opened.IsCompletedSuccessfully) opened.Result.Dispose();
+            else _ = opened.Exception; // seen
         },
         TaskScheduler.Default);
 
