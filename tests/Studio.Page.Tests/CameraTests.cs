@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
@@ -12,8 +13,8 @@ public class CameraTests(Studio studio)
     {
         await using Visit visit = await studio.VisitAsync();
         IPage page = visit.Page;
-        List<string> said = [];
-        page.WebSocket += (_, socket) => socket.FrameSent += (_, frame) => { if (frame.Text is { } text) said.Add(text); };
+        ConcurrentQueue<string> said = new(); // filled while it is looked at
+        page.WebSocket += (_, socket) => socket.FrameSent += (_, frame) => { if (frame.Text is { } text) said.Enqueue(text); };
         await visit.DropPictureAsync();
         await page.Locator("#motion-camera").ClickAsync();
         await page.Locator("[data-view=side]").ClickAsync();

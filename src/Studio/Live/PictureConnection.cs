@@ -68,7 +68,7 @@ internal abstract class PictureConnection(
         source.Changed += Again;
         WebSocketCloseStatus status = WebSocketCloseStatus.NormalClosure;
         Task<WebSocketCloseStatus?> receiving = ReceiveAsync(aborting.Token);
-        Task working = WorkAsync(ending.Token);
+        Task working = WorkAsync(ending.Token, aborting.Token);
         try
         {
             if (Opening() is { } first) Put(first);
@@ -82,6 +82,9 @@ internal abstract class PictureConnection(
             source.Changed -= Again;
             session.Dispose();
             await ending.CancelAsync().ConfigureAwait(false);
+            // A message that is on its way goes out whole: cut short, it would take the connection with it, and no farewell were said.
+            if (await Task.WhenAny(working, Task.Delay(Farewell, CancellationToken.None)).ConfigureAwait(false) != working)
+                await aborting.CancelAsync().ConfigureAwait(false);
             await SettleAsync(working).ConfigureAwait(false);
             await SettleAsync(CloseAsync(status)).ConfigureAwait(false);
             if (await Task.WhenAny(receiving, Task.Delay(Farewell, CancellationToken.None)).ConfigureAwait(false) != receiving)
@@ -200,31 +203,31 @@ internal abstract class PictureConnection(
         Signal();
     }
 
-    private async Task WorkAsync(CancellationToken cancellationToken)
+    private async Task WorkAsync(CancellationToken ending, CancellationToken aborting)
     {
         while (true)
         {
-            await _something.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _something.WaitAsync(ending).ConfigureAwait(false);
             while (_errors.Reader.TryRead(out (uint Sequence, string Error) error))
-                await TellAsync(error.Sequence, error.Error, cancellationToken).ConfigureAwait(false);
+                await TellAsync(error.Sequence, error.Error, aborting).ConfigureAwait(false);
             using Ask? ask = Interlocked.Exchange(ref _waiting, null);
             if (ask is null) continue;
             Picture picture;
             try
             {
-                PictureRequest request = await PrepareAsync(ask, cancellationToken).ConfigureAwait(false);
+                PictureRequest request = await PrepareAsync(ask, ending).ConfigureAwait(false);
                 picture = await network.AskAsync(request).ConfigureAwait(false);
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
                 string? told = failure is ProblemException ? failure.Message : Problem.Tell(failure, (source.File, source.Name));
                 if (told is null) log.PictureFailed(failure, source.Id);
-                await TellAsync(ask.Sequence, told ?? "The service has failed here; its log says more.", cancellationToken)
+                await TellAsync(ask.Sequence, told ?? "The service has failed here; its log says more.", aborting)
                     .ConfigureAwait(false);
                 continue;
             }
             Made(ask, picture);
-            await SendAsync(ask, picture, cancellationToken).ConfigureAwait(false);
+            await SendAsync(ask, picture, aborting).ConfigureAwait(false);
             metrics.Answered(Stopwatch.GetElapsedTime(ask.Came));
         }
     }
