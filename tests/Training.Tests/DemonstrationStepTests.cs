@@ -69,8 +69,9 @@ public class DemonstrationStepTests
         }
         Assert.Equal(gradients.Count - 1, golden.Tensors.Keys.Count(name => name.StartsWith("gradient.", StringComparison.Ordinal)));
         // Of what the steps did: single values near zero may have gone the other way, in halves too many.
-        if (isExact) foreach ((string kind, string start) in ((string, string)[])[("after.generator.", "generator."), ("after.critic.", "critic."),
-            ("average.", "generator.")])
+        (string Kind, string Start)[] judged = isExact
+            ? [("after.generator.", "generator."), ("after.critic.", "critic."), ("average.", "generator.")] : [];
+        foreach ((string kind, string start) in judged)
         {
             foreach (string name in golden.Tensors.Keys.Where(name => name.StartsWith(kind, StringComparison.Ordinal)))
             {
