@@ -9,8 +9,7 @@ namespace Lia.Cli.Manifests;
 
 /// <summary>
 /// A file of JSON lines that tells what a shard's run does. A line is a single write to the end of the file: whole, even where several
-/// write
-/// to it, and where the one who writes is killed.
+/// write to it, and where the one who writes is killed.
 /// </summary>
 internal sealed partial class StatusFile : IDisposable
 {
@@ -32,10 +31,12 @@ internal sealed partial class StatusFile : IDisposable
         {
             using (FileStream old = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete))
             {
-                if (old.CanSeek && old.Length > 0)
+                // The disk was full, or another program wrote; or another's line is halfway there, which the next look tells.
+                _isTorn = IsTorn(old);
+                for (int i = 0; i < 5 && _isTorn; i++)
                 {
-                    old.Position = old.Length - 1;
-                    _isTorn = old.ReadByte() != '\n'; // The disk was full, or another program wrote.
+                    Thread.Sleep(10);
+                    _isTorn = IsTorn(old);
                 }
             }
             if (OperatingSystem.IsWindows()) return File.OpenHandle(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
@@ -71,6 +72,13 @@ internal sealed partial class StatusFile : IDisposable
     public static string Cut(string text) => text.Length <= LongestText ? text : text[..LongestText] + "...";
 
     public void Dispose() => _file?.Dispose();
+
+    private static bool IsTorn(FileStream file)
+    {
+        if (!file.CanSeek || file.Length == 0) return false;
+        file.Seek(-1, SeekOrigin.End);
+        return file.ReadByte() != '\n';
+    }
 
     private void Write(ReadOnlySpan<byte> line)
     {
