@@ -74,20 +74,8 @@ public class PatchCriticTests
         List<string> wrong = [];
         foreach ((string name, float[] gradient) in found.Gradients)
         {
-            float[] values = found.Critic.Read(name), up = new float[values.Length], down = new float[values.Length];
-            Random random = new(values.Length + 1);
-            double expected = 0, norm = 0;
-            const float Step = 1 / 1048576f;
-            for (int i = 0; i < values.Length; i++)
-            {
-                float direction = (float)(2 * random.NextDouble() - 1);
-                (up[i], down[i]) = (values[i] + Step * direction, values[i] - Step * direction);
-                expected += gradient[i] * ((double)up[i] - down[i]);
-                norm += gradient[i] * (double)gradient[i];
-            }
-            double difference = Loss(up) - Loss(down), scale = 2 * Step * Math.Sqrt(norm / 3) + Math.Abs(difference);
-            if (!(norm > 0 && Math.Abs(expected - difference) <= 2e-3 * scale))
-                wrong.Add($"{name}: {expected:G6} for {difference:G6}, of {scale:G3}");
+            float[] values = found.Critic.Read(name);
+            if (DirectionalDifference.Fault(name, values, gradient, Loss) is { } fault) wrong.Add(fault);
 
             double Loss(float[] at)
             {

@@ -186,7 +186,8 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             }
             gradient = inner ?? gradient;
         }
-        GradientOperand operand = Operand(name, convolution, gradient, largest);
+        GradientOperand operand =
+            Operand(name, convolution, gradient, largest, isReadPacked: input.NeedsGradient || result.Operand != null);
         WeightBack(name, layer.Weight, convolution, input.Value, result.Operand, operand);
         DataBack(name, convolution, operand, input);
         Release(operand);
@@ -203,12 +204,14 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
     /// <param name="convolution">Its convolution.</param>
     /// <param name="gradient">The gradient.</param>
     /// <param name="largest">From <see cref="LargestOf"/>, filled and released here; empty to look for it.</param>
-    protected GradientOperand Operand(
-        string name, TrainedConvolution convolution, ActivationMap gradient, ArrayView<int> largest = default)
+    /// <param name="isReadPacked">Whether anyone reads it as halves; not where a first layer's weights take their gradient from the
+    /// map.</param>
+    protected GradientOperand Operand(string name, TrainedConvolution convolution, ActivationMap gradient,
+        ArrayView<int> largest = default, bool isReadPacked = true)
     {
         ArrayView<float> scale = HasScale(convolution) ? ScaleOf(name, gradient, largest) : default;
         if (largest.Length > 0) tape.Release(largest.Cast<float>());
-        HalfMap? packed = convolution.Adjoint.Halves is { } weights
+        HalfMap? packed = isReadPacked && convolution.Adjoint.Halves is { } weights
             ? Packed(name, gradient, gradient.Frames, weights.HasPhases, scale) : null;
         return new(gradient, scale, packed);
     }

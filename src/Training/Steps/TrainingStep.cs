@@ -231,7 +231,7 @@ internal sealed partial class TrainingStep : ITrainingStep
         Tape tape = new(_loader, arena, Arithmetic, _packed);
         NetworkParameters averaged = _generator.OfAverages();
         averaged.Pack(tape);
-        new GeneratorLayers(tape, averaged, _graph, Operands).Forward();
+        new GeneratorLayers(tape, averaged, _graph, Operands) { Learns = false }.Forward();
         return tape.Steps;
     }
 

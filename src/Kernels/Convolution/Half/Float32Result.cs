@@ -34,7 +34,22 @@ internal struct Float32Result
     /// A thread's share of a block of 8 x 8 pixels (<see cref="WgmmaConvolution.Finish"/>); all lanes of a warp call it, those outside the
     /// picture too.
     /// </summary>
-    public static void Store<TAccess>(int n, HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column,
+    /// <param name="parts"><see cref="EpilogueParts"/> of which one is a float32 map; a constant.</param>
+    /// <param name="n">Channels of the tile.</param>
+    /// <param name="a">The convolution's.</param>
+    /// <param name="item">The tile.</param>
+    /// <param name="frame">The block's frame.</param>
+    /// <param name="row">The thread's upper pixel.</param>
+    /// <param name="column">Its column.</param>
+    /// <param name="sum">The thread's sums.</param>
+    public static void Store(int parts, int n, HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column,
+        ArrayView<float> sum)
+    {
+        if ((parts & EpilogueParts.Float32) != 0) Store<VectorAccess>(n, a, item, frame, row, column, sum);
+        else Store<ScalarAccess>(n, a, item, frame, row, column, sum);
+    }
+
+    private static void Store<TAccess>(int n, HalfConvolutionArguments a, ConvolutionItem item, int frame, int row, int column,
         ArrayView<float> sum)
         where TAccess : struct, IChannelAccess
     {

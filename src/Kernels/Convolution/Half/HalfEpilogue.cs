@@ -29,6 +29,9 @@ internal static class EpilogueParts
 
     /// <summary>The same for any number of channels.</summary>
     public const int Float32OfAny = 256;
+
+    /// <summary>Either of them.</summary>
+    public const int AnyFloat32 = Float32 | Float32OfAny;
 }
 
 /// <summary>

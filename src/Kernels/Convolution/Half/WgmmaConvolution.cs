@@ -234,10 +234,8 @@ internal static class WgmmaConvolution
             int tileFrame = line / a.BlocksY, warp = (Group.IdxX >> 5) & 3;
             int frame = item.Frame + tileFrame, row = item.Row + (line - tileFrame * a.BlocksY) * 8 + 2 * warp;
             int column = item.Column + (block - line * a.BlocksX) * 8 + (lane >> 2);
-            if ((parts & EpilogueParts.Float32) != 0)
-                Float32Result.Store<VectorAccess>(n, a, item, frame, row, column, sum.SubView(b * n / 2));
-            else if ((parts & EpilogueParts.Float32OfAny) != 0)
-                Float32Result.Store<ScalarAccess>(n, a, item, frame, row, column, sum.SubView(b * n / 2));
+            if ((parts & EpilogueParts.AnyFloat32) != 0)
+                Float32Result.Store(parts, n, a, item, frame, row, column, sum.SubView(b * n / 2));
             else if (frame < a.Frames && row < item.Rows && column < item.Columns)
                 Finish<TFormat>(n, a, parts, item, frame, row, column, 2 * (lane & 3), sum.SubView(b * n / 2));
         }

@@ -247,13 +247,9 @@ internal static class WgmmaUpConvolution
                 item.Rows = a.Rows - (phase >> 1);
                 item.Columns = a.Columns - (phase & 1);
                 int parts = default(TResult).Parts(a.Epilogue);
-                if ((parts & EpilogueParts.Float32) != 0)
+                if ((parts & EpilogueParts.AnyFloat32) != 0)
                 {
-                    Float32Result.Store<VectorAccess>(n, a, item, frame, row, column, sum.SubView(phase * sums));
-                }
-                else if ((parts & EpilogueParts.Float32OfAny) != 0)
-                {
-                    Float32Result.Store<ScalarAccess>(n, a, item, frame, row, column, sum.SubView(phase * sums));
+                    Float32Result.Store(parts, n, a, item, frame, row, column, sum.SubView(phase * sums));
                 }
                 else if (frame < a.Frames && row < item.Rows && column < item.Columns)
                 {
