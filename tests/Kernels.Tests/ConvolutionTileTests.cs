@@ -17,11 +17,14 @@ public class ConvolutionTileTests
     // ToFlow's sums are made by whole warps.
     private const int FlowWidth = 8;
 
+    // Strips of 8 x 32 pixels: so many that a group's ring of input tiles comes round.
+    private const int WideHeight = 39, WideFlowWidth = 16;
+
     // What may become of the sums; of the kernels with wgmma each is a kernel of its own.
     private const string Raw = "Raw", Activated = "Activated", Styled = "Styled", Skip = "Skip", Flow = "Flow", Partial = "Partial";
     private const string Any = "Any";
 
-    private static readonly ConcurrentDictionary<(HalfConvolutionKind, int Frames, int Inputs, int Outputs, int Width), Lazy<Problem>>
+    private static readonly ConcurrentDictionary<(HalfConvolutionKind, int Frames, int Inputs, int Outputs, (int, int) Size), Lazy<Problem>>
         Problems = new();
 
     public static TheoryData<string, string, int, string> WgmmaTiles() =>
@@ -32,6 +35,13 @@ public class ConvolutionTileTests
 
     public static TheoryData<string, string, int, string> WgmmaUpTiles() =>
         Cases(HopperNames, TypesOf<IWgmmaUpTile>(), [64, 32, 16], [Raw, Partial, Any]);
+
+    public static TheoryData<string, string> WideEnds()
+    {
+        TheoryData<string, string> data = [];
+        foreach (string device in HopperNames) foreach (string end in (string[])[Raw, Activated, Styled, Flow, Any]) data.Add(device, end);
+        return data;
+    }
 
     // Each kind of convolution with the ends it has in the network.
     public static TheoryData<string, string, int, string> MmaTiles() =>
@@ -51,6 +61,13 @@ public class ConvolutionTileTests
         ConvolutionCut cut = new(shape.N, blocks, x, y, blocks / (x * y), result == Partial ? 2 : 1);
         string kernel = Compare(device, ConvolutionMachine.Hopper, kind, cut, chunk, result);
         Assert.EndsWith($"_{tile}_Chunk{chunk}_{result}Result", kernel, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(WideEnds))]
+    public void Weights_as_the_first_operand_match_the_definition(string device, string result)
+    {
+        string kernel = Compare(device, ConvolutionMachine.Hopper, HalfConvolutionKind.Same, ConvolutionCut.Wide, 64, result);
+        Assert.EndsWith($"WgmmaWideConvolution_Run_{(result == Raw ? Any : result)}Result", kernel, StringComparison.Ordinal);
     }
 
     [Theory, MemberData(nameof(WgmmaUpTiles))]
@@ -85,8 +102,9 @@ public class ConvolutionTileTests
         string device, ConvolutionMachine machine, HalfConvolutionKind kind, ConvolutionCut cut, int chunk, string result)
     {
         int frames = machine == ConvolutionMachine.Hopper ? WgmmaFrames : MmaFrames;
-        int outputs = cut.TileN, inputs = Math.Max(cut.Splits * chunk, 32), width = result == Flow ? FlowWidth : Width;
-        Problem problem = Problem.Of(kind, frames, inputs, outputs, width);
+        int outputs = cut.TileN, inputs = Math.Max(cut.Splits * chunk, 32), height = cut.IsWide ? WideHeight : Height;
+        int width = result != Flow ? Width : cut.IsWide ? WideFlowWidth : FlowWidth;
+        Problem problem = Problem.Of(kind, frames, inputs, outputs, height, width);
         float[] bias = RandomFloats(outputs, 5), flowWeights = RandomFloats(3 * outputs, 8);
         float[] scale = RandomFloats(frames * outputs, 6), style = RandomFloats(frames * outputs, 7);
         return Run(device, accelerator =>
@@ -102,8 +120,8 @@ public class ConvolutionTileTests
             });
             HalfMap input = kind == HalfConvolutionKind.Down ? Chw8.UploadPhases(scope, problem.X) : Chw8.Upload(scope, problem.X);
             HalfMap output = kind == HalfConvolutionKind.Up
-                ? Chw8.Allocate(scope, frames, outputs, Height + 1, width + 1, 4)
-                : Chw8.Allocate(scope, frames, outputs, Height, width);
+                ? Chw8.Allocate(scope, frames, outputs, height + 1, width + 1, 4)
+                : Chw8.Allocate(scope, frames, outputs, height, width);
 
             HalfEpilogue epilogue = new() { Gain = 1 };
             Tensor expected = problem.Sums;
@@ -128,7 +146,7 @@ public class ConvolutionTileTests
                 epilogue.Gain = 0.75f;
                 Tensor straight = expected, skip = problem.SkipSums!;
                 expected = Tensor.Create(
-                    frames, outputs, Height, width, (n, c, y, x) => 0.75 * ((double)straight[n, c, y, x] + skip[n, c, y, x]));
+                    frames, outputs, height, width, (n, c, y, x) => 0.75 * ((double)straight[n, c, y, x] + skip[n, c, y, x]));
                 operands = operands with { Epilogue = epilogue, Skip = Chw8.Upload(scope, problem.SkipInput!) };
             }
             if (result == Flow)
@@ -141,7 +159,7 @@ public class ConvolutionTileTests
                         Channels = outputs,
                         Style = scope.Upload(style),
                         StyleStride = outputs,
-                        Output = scope.Upload(Enumerable.Repeat(float.NaN, frames * 3 * Height * width).ToArray()),
+                        Output = scope.Upload(Enumerable.Repeat(float.NaN, frames * 3 * height * width).ToArray()),
                     },
                 };
             }
@@ -154,7 +172,7 @@ public class ConvolutionTileTests
             if (operands.Flow is { } sums)
             {
                 Tensor map = expected;
-                expected = Tensor.Create(frames, 3, Height, width, (n, j, y, x) =>
+                expected = Tensor.Create(frames, 3, height, width, (n, j, y, x) =>
                     Enumerable.Range(0, outputs).Sum(c => (double)flowWeights[j * outputs + c] * style[n * outputs + c] * map[n, c, y, x]));
                 Near.Equal(expected.Values, scope.Download(sums.Output)); // Nothing is rounded to halves: sums in float32.
             }
@@ -195,16 +213,17 @@ public class ConvolutionTileTests
 
         public Tensor? SkipSums { get; init; }
 
-        public static Problem Of(HalfConvolutionKind kind, int frames, int inputs, int outputs, int width) =>
-            Problems.GetOrAdd((kind, frames, inputs, outputs, width), _ => new(() => Create(kind, frames, inputs, outputs, width))).Value;
+        public static Problem Of(HalfConvolutionKind kind, int frames, int inputs, int outputs, int height, int width) =>
+            Problems.GetOrAdd((kind, frames, inputs, outputs, (height, width)),
+                _ => new(() => Create(kind, frames, inputs, outputs, height, width))).Value;
 
-        private static Problem Create(HalfConvolutionKind kind, int frames, int inputs, int outputs, int width)
+        private static Problem Create(HalfConvolutionKind kind, int frames, int inputs, int outputs, int height, int width)
         {
             bool isDown = kind == HalfConvolutionKind.Down;
-            Tensor x = Chw8.Round(Tensor.Random(1, frames, inputs, isDown ? 2 * Height + 1 : Height, isDown ? 2 * width + 1 : width));
+            Tensor x = Chw8.Round(Tensor.Random(1, frames, inputs, isDown ? 2 * height + 1 : height, isDown ? 2 * width + 1 : width));
             Tensor weight = Chw8.Round(Tensor.Random(2, outputs, inputs, 3, 3));
             if (!isDown) return new(x, weight, kind == HalfConvolutionKind.Up ? x.ConvolveTransposed(weight) : x.Convolve(weight, 1, 1));
-            Tensor skip = Chw8.Round(Tensor.Random(3, frames, inputs, Height, width));
+            Tensor skip = Chw8.Round(Tensor.Random(3, frames, inputs, height, width));
             Tensor skipWeight = Chw8.Round(Tensor.Random(4, outputs, inputs, 1, 1));
             return new(x, weight, x.Convolve(weight, 2))
             {

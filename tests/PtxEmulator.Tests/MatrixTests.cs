@@ -1,7 +1,7 @@
 namespace Lia.PtxEmulator.Tests;
 
 /// <summary>
-/// ldmatrix and mma.sync against matrices written out element by element, with the fragment layouts as the PTX manual states them.
+/// ldmatrix, movmatrix and mma.sync against matrices written out element by element, with the fragment layouts as the PTX manual states them.
 /// </summary>
 public class MatrixTests
 {
@@ -173,6 +173,32 @@ public class MatrixTests
                 }
             }
         }
+    }
+
+    [Theory]
+    [InlineData("%r2", "%r1"), InlineData("%r1", "%r1")]
+    public void A_matrix_is_transposed_in_registers(string d, string a)
+    {
+        // Element (row, column) is 10 row + column.
+        ushort[] input = [.. Enumerable.Range(0, 64).Select(i => (ushort)(10 * (i / 8) + i % 8))];
+        ushort[] result = Ptx.Run<ushort, ushort>($"""
+            mul.wide.u32 %l1, %t, 4;
+            add.u64 %l2, %ra, %l1;
+            ld.global.u32 %r1, [%l2];
+            movmatrix.sync.aligned.m8n8.trans.b16 {d}, {a};
+            add.u64 %l3, %rd, %l1;
+            st.global.u32 [%l3], {d};
+            """, input, 64);
+        Assert.Equal(Enumerable.Range(0, 64).Select(i => (ushort)(10 * (i % 8) + i / 8)), result);
+    }
+
+    [Fact]
+    public void A_matrix_in_registers_needs_all_lanes()
+    {
+        const string Move = "movmatrix.sync.aligned.m8n8.trans.b16 %r2, %r1;";
+        Ptx.Passes($"mov.u32 %r1, %t;\n{Move}");
+        Assert.Equal(EmulationErrorKind.WarpDivergence,
+            Ptx.Fails($"mov.u32 %r1, %t;\nsetp.lt.u32 %p1, %t, 8;\n@%p1 {Move}").Kind);
     }
 
     [Fact]

@@ -26,6 +26,13 @@ public static partial class Intrinsics
     public static void LdMatrixX4Trans<T>(ref T row, out uint r0, out uint r1, out uint r2, out uint r3)
         where T : unmanaged => throw DeviceOnly.Error();
 
+    /// <summary>
+    /// Transposes an 8x8 matrix of 16-bit elements that the warp's registers hold: lane l gives elements 2(l%4) and 2(l%4)+1 of row l/4,
+    /// and receives the same of the transposed matrix (`movmatrix.sync.aligned.m8n8.trans.b16`).
+    /// </summary>
+    [IntrinsicImplementation, Ptx("movmatrix.sync.aligned.m8n8.trans.b16 $d, $0;", Effect = PtxEffect.Writes, MinPtx = 78)]
+    public static uint TransposeMatrix(uint row) => throw DeviceOnly.Error();
+
     /// <summary>Starts copying 4 bytes from global to shared memory (`cp.async.ca.shared.global`, sm_80 and up).</summary>
     [IntrinsicImplementation, Ptx("cp.async.ca.shared.global [$shared0], [$global1], 4;", Effect = PtxEffect.Writes, MinSm = 80)]
     public static void CpAsync4<T>(ref T shared, ref T global) where T : unmanaged => throw DeviceOnly.Error();

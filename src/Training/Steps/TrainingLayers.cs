@@ -382,7 +382,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         bool isUp = weights.Kind == HalfConvolutionKind.Up;
         HalfMap extents = new(default, output.Frames, output.Channels, isUp ? packed.Height + 1 : output.Height,
             isUp ? packed.Width + 1 : output.Width, isUp ? 4 : 1);
-        ConvolutionCut cut = tape.Packed.Cut(weights, extents);
+        ConvolutionCut cut = tape.Packed.Cut(weights, extents, isMap: true);
         Float32Result result = new()
         {
             Output = output.View,

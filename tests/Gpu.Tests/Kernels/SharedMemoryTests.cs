@@ -95,4 +95,33 @@ public class SharedMemoryTests
         });
         Assert.Contains("bytes are left for dynamic shared memory", message);
     }
+
+    /// <summary>Two warps meet, round by round, while the two others meet elsewhere and go through twice as many rounds.</summary>
+    [TestKernel]
+    internal static void RotateInHalves(ArrayView<int> target, int rounds)
+    {
+        ArrayView<int> shared = SharedMemory.Allocate<int>(128);
+        int half = Group.IdxX >> 6, thread = Group.IdxX & 63, value = Group.IdxX;
+        for (int round = 0; round < rounds << half; round++)
+        {
+            shared[half * 64 + thread] = value;
+            Intrinsics.NamedBarrier(1 + half, 64);
+            value = shared[half * 64 + ((thread + 33) & 63)];
+            Intrinsics.NamedBarrier(1 + half, 64);
+        }
+        target[Group.IdxX] = value;
+    }
+
+    [Theory, EveryAccelerator]
+    public void Parts_of_a_group_meet_at_barriers_of_their_own(string device)
+    {
+        const int Rounds = 5;
+        int[] result = RunExact(device, loader =>
+        {
+            using var target = loader.Allocate1D<int>(128);
+            loader.Load<Action<KernelConfig, ArrayView<int>, int>>(RotateInHalves)((1, 128), target.View, Rounds);
+            return target.GetAsArray1D();
+        });
+        Assert.Equal(Enumerable.Range(0, 128).Select(i => i / 64 * 64 + (i % 64 + 33 * (Rounds << (i / 64))) % 64), result);
+    }
 }

@@ -169,6 +169,26 @@ public class TensorCoreTests
         }
     }
 
+    [TestKernel]
+    internal static void TransposeInRegisters(ArrayView<uint> source, ArrayView<uint> target) =>
+        target[Group.IdxX] = Intrinsics.TransposeMatrix(source[Group.IdxX]);
+
+    [Theory, EveryAccelerator]
+    public void Movmatrix_transposes_what_the_registers_of_a_warp_hold(string device)
+    {
+        // Two warps, a matrix each.
+        ushort[] elements = [.. Enumerable.Range(0, 128).Select(i => (ushort)(i * 257))];
+        uint[] Packed(Func<int, ushort> at) => [.. Enumerable.Range(0, 64).Select(i => at(2 * i) | (uint)at(2 * i + 1) << 16)];
+        uint[] result = RunExact(device, loader =>
+        {
+            using var input = loader.Allocate1D(Packed(i => elements[i]));
+            using var output = loader.Allocate1D<uint>(64);
+            loader.Load<Action<KernelConfig, ArrayView<uint>, ArrayView<uint>>>(TransposeInRegisters)((1, 64), input.View, output.View);
+            return output.GetAsArray1D();
+        });
+        Assert.Equal(Packed(i => elements[i / 64 * 64 + i % 8 * 8 + i / 8 % 8]), result);
+    }
+
     [TestKernel(80)]
     internal static void CopyWithFill(ArrayView<int> source, ArrayView<int> target, int valid)
     {

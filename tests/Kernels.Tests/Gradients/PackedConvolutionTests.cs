@@ -66,7 +66,7 @@ public class PackedConvolutionTests
         };
         HalfMap extents = kind == HalfConvolutionKind.Up ? new(default, x.Batch, outputs, x.Height + 1, x.Width + 1, 4)
             : new(default, x.Batch, outputs, height, width);
-        ConvolutionCut cut = launcher.Cut(weights, extents);
+        ConvolutionCut cut = launcher.Cut(weights, extents, isMap: true);
         if (cutOf != null) cut = cutOf(cut);
         Float32Result result = new()
         {

@@ -23,7 +23,7 @@ internal static class Decoder
         Add(WarpInstructions.Decode, "shfl", "vote", "redux", "activemask");
         Add(AtomicInstructions.Decode, "atom", "red");
         Add(AsyncCopyInstructions.Decode, "cp");
-        Add(MatrixInstructions.Decode, "ldmatrix", "stmatrix", "mma");
+        Add(MatrixInstructions.Decode, "ldmatrix", "stmatrix", "movmatrix", "mma");
         Add(MBarrierInstructions.Decode, "mbarrier");
         Add(WarpgroupInstructions.Decode, "wgmma");
         Add(LaunchControlInstructions.Decode, "setmaxnreg", "griddepcontrol", "prefetch");

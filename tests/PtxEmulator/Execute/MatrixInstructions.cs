@@ -9,7 +9,7 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// ldmatrix, stmatrix and mma.sync. With g = lane / 4 and t = lane % 4 the fragments of the PTX manual are, for 16-bit operands and an 8 x
+/// ldmatrix, stmatrix, movmatrix and mma.sync. With g = lane / 4 and t = lane % 4 the fragments of the PTX manual are, for 16-bit operands and an 8 x
 /// 8 tile, elements (g, 2t) and (g, 2t + 1) in one register: a register's 32 lanes, read as 64 consecutive 16-bit values, are the tile in
 /// row-major order. A is tiles (0,0) (1,0) (0,1) (1,1) of its 16 rows and k columns; B is tiles of k, transposed (column by column); C and
 /// D hold (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
@@ -25,6 +25,7 @@ internal static class MatrixInstructions
     {
         "ldmatrix" => LoadMatrix(r),
         "stmatrix" => StoreMatrix(r),
+        "movmatrix" => MoveMatrix(r),
         _ => Multiply(r),
     };
 
@@ -40,6 +41,17 @@ internal static class MatrixInstructions
         r.TakeType(B16);
         AddressOperand address = r.Address(0, StateSpace.Shared);
         return new StoreMatrixOp([.. r.Elements(1, count).Select(e => r.Source(e, B32, wider: false))], address, transposes);
+    }
+
+    private static MoveMatrixOp MoveMatrix(InstructionReader r)
+    {
+        r.RequireVersion(78);
+        r.Require("sync");
+        r.Require("aligned");
+        r.Require("m8n8");
+        r.Require("trans");
+        r.TakeType(B16);
+        return new MoveMatrixOp(r.Destination(r[0], B32, wider: false), r.Source(r[1], B32, wider: false));
     }
 
     private static LoadMatrixOp LoadMatrix(InstructionReader r)
@@ -125,6 +137,18 @@ internal static class MatrixInstructions
             }
             uint lanes = sources.Length == 4 ? LaneMask.Full : (1u << (8 * sources.Length)) - 1;
             warp.Block.Statistics.AddShared(Traffic.Matrix, warp.Addresses, lanes, 16);
+        }
+    }
+
+    private sealed unsafe class MoveMatrixOp(int d, int source) : Op
+    {
+        public override void Execute(Warp warp, uint mask)
+        {
+            RequireAll(warp, mask);
+            ushort* rows = stackalloc ushort[64];
+            Unsafe.CopyBlock(rows, warp.Registers + source, 128);
+            ushort* tile = (ushort*)(warp.Registers + d);
+            for (int i = 0; i < 64; i++) tile[i] = rows[(i % 8 * 8) + (i / 8)];
         }
     }
 

@@ -19,7 +19,8 @@ internal struct CopyRing
     /// <param name="inputStages">Input tiles; a constant.</param>
     /// <param name="weightStages">Steps of weights; a constant.</param>
     /// <param name="weightStage">Halves of a step of weights.</param>
-    public static CopyRing Open(int inputStages, int weightStages, int weightStage)
+    /// <param name="readers">Warps that read a stage.</param>
+    public static CopyRing Open(int inputStages, int weightStages, int weightStage, int readers = ConsumerWarps)
     {
         ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (inputStages + weightStages));
         CopyRing ring = default;
@@ -33,20 +34,20 @@ internal struct CopyRing
         Overlap.Allow();
         if (thread == 0)
         {
-            Initialize(ring.InputFull, ring.InputEmpty, inputStages);
-            Initialize(ring.WeightFull, ring.WeightEmpty, weightStages);
+            Initialize(ring.InputFull, ring.InputEmpty, inputStages, readers);
+            Initialize(ring.WeightFull, ring.WeightEmpty, weightStages, readers);
             Intrinsics.MBarrierInitFence();
         }
         Group.Barrier();
         return ring;
     }
 
-    private static void Initialize(ArrayView<ulong> full, ArrayView<ulong> empty, int stages)
+    private static void Initialize(ArrayView<ulong> full, ArrayView<ulong> empty, int stages, int readers)
     {
         for (int i = 0; i < stages; i++)
         {
             Intrinsics.MBarrierInit(ref full[i], 1);
-            Intrinsics.MBarrierInit(ref empty[i], ConsumerWarps);
+            Intrinsics.MBarrierInit(ref empty[i], readers);
         }
     }
 }

@@ -7,7 +7,15 @@ namespace Lia.Kernels.Convolution;
 /// <param name="BlocksY">Along y.</param>
 /// <param name="TileFrames">Frames of a tile.</param>
 /// <param name="Splits">Parts of K.</param>
-internal readonly record struct ConvolutionCut(int TileN, int Blocks, int BlocksX, int BlocksY, int TileFrames, int Splits);
+internal readonly record struct ConvolutionCut(int TileN, int Blocks, int BlocksX, int BlocksY, int TileFrames, int Splits)
+{
+    /// <summary>The tile of <see cref="WgmmaWideConvolution"/>.</summary>
+    public static ConvolutionCut Wide { get; } =
+        new(WgmmaWideConvolution.Channels, WgmmaWideConvolution.Blocks, 1, WgmmaWideConvolution.Blocks, 1, 1) { IsWide = true };
+
+    /// <summary>Whether weights are the first operand and pixels the second: <see cref="WgmmaWideConvolution"/>.</summary>
+    public bool IsWide { get; private init; }
+}
 
 /// <content>How a convolution is cut: tile, frames of a tile, parts of K. An estimate of the time decides; results differ only in the order
 /// of sums.</content>
@@ -20,7 +28,8 @@ internal sealed partial class HalfConvolutionLauncher
     /// <param name="weights">The convolution.</param>
     /// <param name="output">Its output.</param>
     /// <param name="isWhole">Whether a tile must hold all channels and all of K.</param>
-    public ConvolutionCut Cut(HalfConvolutionWeights weights, HalfMap output, bool isWhole = false)
+    /// <param name="isMap">Whether a float32 map replaces the output (<see cref="HalfConvolutionOperands.Map"/>).</param>
+    public ConvolutionCut Cut(HalfConvolutionWeights weights, HalfMap output, bool isWhole = false, bool isMap = false)
     {
         int outputs = weights.PaddedOutputs;
         int tileN = outputs % 128 == 0 ? 128 : outputs % 64 == 0 ? 64 : outputs % 32 == 0 ? 32 : 16;
@@ -48,8 +57,13 @@ internal sealed partial class HalfConvolutionLauncher
                 }
             }
         }
-        return best;
+        return !isMap && CanBeWide(weights) && Time(weights, output, ConvolutionCut.Wide) < leastTime ? ConvolutionCut.Wide : best;
     }
+
+    /// <summary>Whether <see cref="WgmmaWideConvolution"/> serves a convolution: 64 to 64 channels, all weights in shared memory.</summary>
+    public bool CanBeWide(HalfConvolutionWeights weights) =>
+        machine == ConvolutionMachine.Hopper && weights is { Kind: HalfConvolutionKind.Same, Precision: WeightPrecision.Half, Chunks: 1 }
+        && weights.Chunk == WgmmaWideConvolution.Channels && weights.PaddedOutputs == WgmmaWideConvolution.Channels;
 
     /// <summary>
     /// Parts of K of a convolution of pairs: by the layer alone, so that a result is the same bits whatever frames are beside it and
@@ -144,6 +158,8 @@ internal sealed partial class HalfConvolutionLauncher
         // together). Of pairs two steps move the weights of three.
         double products = pixels * cut.TileN * weights.Chunk * (isPair ? 3.0 : 2.0) / 6500,
             weightsIn = cut.TileN * weights.Chunk * 2.0 / 32;
+        // A strip's products at the full rate, beside the epilogue of the strip before.
+        if (cut.IsWide) return Math.Ceiling((double)Items(weights, output, cut) / multiprocessors) * steps * products + 3000;
         double item = steps * Math.Max(products, weightsIn)
             * (isAlone ? 1 : Math.Min(2, Math.Ceiling((double)Items(weights, output, cut) / multiprocessors))) + 3000;
         return rounds * item + ReductionTime(output, cut);

@@ -37,7 +37,7 @@ internal sealed partial class HalfConvolutionLauncher
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        WgmmaConvolutionArguments all = TileArguments<TTile>(weights, operands, arguments, cut);
+        WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         int groups = Math.Min(arguments.Items, default(TTile).Groups * loader.Properties.Multiprocessors);
         KernelConfig config = new(
             new Index1D(groups), new Index1D(WgmmaConvolution.Threads),
@@ -46,6 +46,28 @@ internal sealed partial class HalfConvolutionLauncher
         return default(TTile).Groups == 1
             ? KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
             : KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
+    }
+
+    private KernelLaunch BindWide(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments,
+        ConvolutionCut cut) => arguments.Epilogue.Parts switch
+    {
+        EpilogueParts.Activation => BindWide<ActivatedResult>(weights, operands, arguments, cut),
+        EpilogueParts.Scale | EpilogueParts.Activation => BindWide<StyledResult>(weights, operands, arguments, cut),
+        EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow =>
+            BindWide<FlowResult>(weights, operands, arguments, cut),
+        _ => BindWide<AnyResult>(weights, operands, arguments, cut),
+    };
+
+    private KernelLaunch BindWide<TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
+        where TResult : struct, IConvolutionResult
+    {
+        WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
+        KernelConfig config = new(
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaWideConvolution.Threads),
+            SharedMemoryConfig.RequestDynamic<Half>(WgmmaWideConvolution.SharedLength(all.InputStage)));
+        (double operations, double bytes) = Cost(weights, operands);
+        return KernelLaunch.CreateOverlapping(loader, WgmmaWideConvolution.Run<TResult>, config, all, operations, bytes);
     }
 
     private static IWgmmaTile PairTile(ConvolutionCut cut) => (cut.TileN, cut.Blocks) switch
@@ -99,7 +121,7 @@ internal sealed partial class HalfConvolutionLauncher
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        WgmmaConvolutionArguments all = TileArguments<TTile>(weights, operands, arguments, cut);
+        WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         all.InputStage *= 2; // Both parts, each at a multiple of 128 bytes.
         KernelConfig config = new(
             new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaConvolution.Threads),
@@ -108,15 +130,14 @@ internal sealed partial class HalfConvolutionLauncher
         return KernelLaunch.CreateOverlapping(loader, WgmmaPairConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
 
-    private WgmmaConvolutionArguments TileArguments<TTile>(
-        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut)
-        where TTile : struct, IWgmmaTile => new()
+    private WgmmaConvolutionArguments TileArguments(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => new()
         {
             Convolution = arguments with { Steps = weights.WgmmaSteps(cut) },
             InputMaps =
                 _maps.Add(weights.TileShapes.Select(
                 shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
-            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
+            WeightMap = _maps.Add([WeightMap(weights, cut.TileN)]),
             InputStage = weights.TileShapes.Max(shape =>
                 WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo)),
         };

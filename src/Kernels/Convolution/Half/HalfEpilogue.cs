@@ -90,6 +90,25 @@ internal struct HalfEpilogue
         return terms;
     }
 
+    /// <summary>The same of two channels that are no neighbors.</summary>
+    public static HalfEpilogueTerms Load(HalfEpilogue e, int parts, int frame, int first, int second)
+    {
+        float factor = (parts & EpilogueParts.Skip) != 0 ? e.SecondFactor : e.Factor;
+        HalfEpilogueTerms terms = new() { Scale = new(factor, factor), Bias = new(0f, 0f), Style = new(e.Gain, e.Gain) };
+        if ((parts & EpilogueParts.Scale) != 0)
+        {
+            int row = frame * e.ScaleStride;
+            terms.Scale = new(e.Scale[row + first] * factor, e.Scale[row + second] * factor);
+        }
+        if ((parts & EpilogueParts.Activation) != 0) terms.Bias = new(e.Bias[first], e.Bias[second]);
+        if ((parts & EpilogueParts.Style) != 0)
+        {
+            int row = frame * e.NextStyleStride;
+            terms.Style = new(e.NextStyle[row + first] * e.Gain, e.NextStyle[row + second] * e.Gain);
+        }
+        return terms;
+    }
+
     /// <summary>Everything but <see cref="BeforeSkip"/>, on two channels of a pixel.</summary>
     public static Float2 Apply(HalfEpilogueTerms terms, int parts, Float2 sum)
     {
