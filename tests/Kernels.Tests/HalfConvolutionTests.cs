@@ -55,6 +55,8 @@ public class HalfConvolutionTests
     [EveryMachine(1, 96, 96, 17, 9, 3)]
     [EveryMachine(1, 32, 64, 16, 24, 1)]
     [EveryMachine(5, 64, 64, 4, 4, 3)]
+    [EveryMachine(5, 64, 64, 34, 12, 3)]
+    [EveryMachine(4, 60, 52, 33, 9, 1)]
     public void Stride_1_matches_the_definition_at_any_shape(
         string device, string machine, int batch, int inputs, int outputs, int height, int width, int kernel)
     {
@@ -150,4 +152,26 @@ public class HalfConvolutionTests
             alone = Convolve(device, machine, HalfConvolutionKind.Same, last, weight).Values;
         Assert.Equal(alone, together[^alone.Length..]);
     }
+
+    [Theory, EveryHopper]
+    public void Weights_are_the_first_operand_where_64_channels_have_pixels_for_the_whole_device(string device) => Run(device, loader =>
+    {
+        using DeviceScope scope = new(loader);
+        HalfConvolutionLauncher launcher = scope.Own(new HalfConvolutionLauncher(loader, ConvolutionMachine.Hopper)),
+            ampere = scope.Own(new HalfConvolutionLauncher(loader, ConvolutionMachine.Ampere));
+        HalfConvolutionWeights Weights(int outputs, int inputs, int mostChunk, WeightPrecision precision = WeightPrecision.Half) =>
+            scope.Own(HalfConvolutionWeights.Same(loader, new float[outputs * inputs * 9], outputs, inputs, 3, mostChunk, precision));
+        HalfMap Map(int channels, int frames, int side) => new(default, frames, channels, side, side);
+        HalfConvolutionWeights square = Weights(64, 64, launcher.MostChunk);
+        int device8 = 8 * loader.Properties.Multiprocessors;
+        Assert.Equal(ConvolutionCut.Wide, launcher.Cut(square, Map(64, device8, 64)));
+        Assert.Equal(ConvolutionCut.Wide, launcher.Cut(square, Map(64, device8, 64), isWhole: true));
+        Assert.False(launcher.Cut(square, Map(64, 1, 8)).IsWide);
+        Assert.False(launcher.Cut(square, Map(64, device8, 64), isMap: true).IsWide);
+        Assert.False(launcher.Cut(Weights(64, 128, launcher.MostChunk), Map(64, device8, 64)).IsWide);
+        Assert.False(launcher.Cut(Weights(128, 64, launcher.MostChunk), Map(128, device8, 64)).IsWide);
+        Assert.False(launcher.Cut(Weights(64, 64, launcher.MostChunk, WeightPrecision.Fine), Map(64, device8, 64)).IsWide);
+        Assert.False(ampere.Cut(Weights(64, 64, ampere.MostChunk), Map(64, device8, 64)).IsWide);
+        return true;
+    });
 }
