@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Lia.Gpu.Tests;
 using Lia.Kernels.Convolution;
 using static Lia.Gpu.Tests.TestAccelerators;
 
@@ -17,8 +18,9 @@ public class ConvolutionTileTests
     // ToFlow's sums are made by whole warps.
     private const int FlowWidth = 8;
 
-    // Strips of 8 x 32 pixels: so many that a group's ring of input tiles comes round.
-    private const int WideHeight = 39, WideFlowWidth = 16;
+    // Strips of 8 x 32 pixels: so many that a group's ring of input tiles comes round. Transposed, strips of 8 x 16 with a row and a column
+    // that start strips of their own.
+    private const int WideHeight = 39, WideFlowWidth = 16, WideUpHeight = 32, WideUpWidth = 8;
 
     // What may become of the sums; of the kernels with wgmma each is a kernel of its own.
     private const string Raw = "Raw", Activated = "Activated", Styled = "Styled", Skip = "Skip", Flow = "Flow", Partial = "Partial";
@@ -35,13 +37,6 @@ public class ConvolutionTileTests
 
     public static TheoryData<string, string, int, string> WgmmaUpTiles() =>
         Cases(HopperNames, TypesOf<IWgmmaUpTile>(), [64, 32, 16], [Raw, Partial, Any]);
-
-    public static TheoryData<string, string> WideEnds()
-    {
-        TheoryData<string, string> data = [];
-        foreach (string device in HopperNames) foreach (string end in (string[])[Raw, Activated, Styled, Flow, Any]) data.Add(device, end);
-        return data;
-    }
 
     // Each kind of convolution with the ends it has in the network.
     public static TheoryData<string, string, int, string> MmaTiles() =>
@@ -63,11 +58,18 @@ public class ConvolutionTileTests
         Assert.EndsWith($"_{tile}_Chunk{chunk}_{result}Result", kernel, StringComparison.Ordinal);
     }
 
-    [Theory, MemberData(nameof(WideEnds))]
+    [Theory, EveryHopper(Raw), EveryHopper(Activated), EveryHopper(Styled), EveryHopper(Flow), EveryHopper(Any)]
     public void Weights_as_the_first_operand_match_the_definition(string device, string result)
     {
         string kernel = Compare(device, ConvolutionMachine.Hopper, HalfConvolutionKind.Same, ConvolutionCut.Wide, 64, result);
         Assert.EndsWith($"WgmmaWideConvolution_Run_{(result == Raw ? Any : result)}Result", kernel, StringComparison.Ordinal);
+    }
+
+    [Theory, EveryHopper(Raw), EveryHopper(Any)]
+    public void Weights_as_the_first_operand_of_a_transposed_convolution_match_the_definition(string device, string result)
+    {
+        string kernel = Compare(device, ConvolutionMachine.Hopper, HalfConvolutionKind.Up, ConvolutionCut.WideUp, 64, result);
+        Assert.EndsWith($"WgmmaWideUpConvolution_Run_{result}Result", kernel, StringComparison.Ordinal);
     }
 
     [Theory, MemberData(nameof(WgmmaUpTiles))]
@@ -102,8 +104,14 @@ public class ConvolutionTileTests
         string device, ConvolutionMachine machine, HalfConvolutionKind kind, ConvolutionCut cut, int chunk, string result)
     {
         int frames = machine == ConvolutionMachine.Hopper ? WgmmaFrames : MmaFrames;
-        int outputs = cut.TileN, inputs = Math.Max(cut.Splits * chunk, 32), height = cut.IsWide ? WideHeight : Height;
-        int width = result != Flow ? Width : cut.IsWide ? WideFlowWidth : FlowWidth;
+        bool isUp = kind == HalfConvolutionKind.Up;
+        int outputs = cut.TileN, inputs = cut.IsWide ? isUp ? 128 : 64 : Math.Max(cut.Splits * chunk, 32);
+        (int height, int width) = (cut.IsWide, result == Flow) switch
+        {
+            (true, _) when isUp => (WideUpHeight, WideUpWidth),
+            (true, bool isFlow) => (WideHeight, isFlow ? WideFlowWidth : Width),
+            (_, bool isFlow) => (Height, isFlow ? FlowWidth : Width),
+        };
         Problem problem = Problem.Of(kind, frames, inputs, outputs, height, width);
         float[] bias = RandomFloats(outputs, 5), flowWeights = RandomFloats(3 * outputs, 8);
         float[] scale = RandomFloats(frames * outputs, 6), style = RandomFloats(frames * outputs, 7);

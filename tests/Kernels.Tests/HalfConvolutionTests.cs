@@ -71,6 +71,7 @@ public class HalfConvolutionTests
     [EveryMachine(1, 48, 20, 9, 16)]
     [EveryMachine(3, 80, 16, 8, 8)]
     [EveryMachine(2, 64, 64, 16, 24)]
+    [EveryMachine(3, 120, 52, 16, 11)]
     public void A_transposed_convolution_makes_four_phases(
         string device, string machine, int batch, int inputs, int outputs, int height, int width)
     {
@@ -168,6 +169,9 @@ public class HalfConvolutionTests
         Assert.Equal(ConvolutionCut.Wide, launcher.Cut(square, Map(64, device8, 64), isWhole: true));
         Assert.False(launcher.Cut(square, Map(64, 1, 8)).IsWide);
         Assert.False(launcher.Cut(square, Map(64, device8, 64), isMap: true).IsWide);
+        HalfConvolutionWeights transposed = scope.Own(HalfConvolutionWeights.Up(loader, new float[64 * 128 * 9], 64, 128, launcher.MostChunk));
+        Assert.Equal(ConvolutionCut.WideUp, launcher.Cut(transposed, new(default, device8, 64, 33, 33, 4)));
+        Assert.False(launcher.Cut(transposed, new(default, device8, 64, 33, 33, 4), isMap: true).IsWide);
         Assert.False(launcher.Cut(Weights(64, 128, launcher.MostChunk), Map(64, device8, 64)).IsWide);
         Assert.False(launcher.Cut(Weights(128, 64, launcher.MostChunk), Map(128, device8, 64)).IsWide);
         Assert.False(launcher.Cut(Weights(64, 64, launcher.MostChunk, WeightPrecision.Fine), Map(64, device8, 64)).IsWide);

@@ -13,7 +13,11 @@ internal readonly record struct ConvolutionCut(int TileN, int Blocks, int Blocks
     public static ConvolutionCut Wide { get; } =
         new(WgmmaWideConvolution.Channels, WgmmaWideConvolution.Blocks, 1, WgmmaWideConvolution.Blocks, 1, 1) { IsWide = true };
 
-    /// <summary>Whether weights are the first operand and pixels the second: <see cref="WgmmaWideConvolution"/>.</summary>
+    /// <summary>The tile of <see cref="WgmmaWideUpConvolution"/>.</summary>
+    public static ConvolutionCut WideUp { get; } =
+        new(WgmmaWideConvolution.Channels, WgmmaWideUpConvolution.Blocks, 1, WgmmaWideUpConvolution.Blocks, 1, 1) { IsWide = true };
+
+    /// <summary>Whether weights are the first operand and pixels the second.</summary>
     public bool IsWide { get; private init; }
 }
 
@@ -57,13 +61,19 @@ internal sealed partial class HalfConvolutionLauncher
                 }
             }
         }
-        return !isMap && CanBeWide(weights) && Time(weights, output, ConvolutionCut.Wide) < leastTime ? ConvolutionCut.Wide : best;
+        return !isMap && WideCut(weights) is { } wide && Time(weights, output, wide) < leastTime ? wide : best;
     }
 
-    /// <summary>Whether <see cref="WgmmaWideConvolution"/> serves a convolution: 64 to 64 channels, all weights in shared memory.</summary>
-    public bool CanBeWide(HalfConvolutionWeights weights) =>
-        machine == ConvolutionMachine.Hopper && weights is { Kind: HalfConvolutionKind.Same, Precision: WeightPrecision.Half, Chunks: 1 }
-        && weights.Chunk == WgmmaWideConvolution.Channels && weights.PaddedOutputs == WgmmaWideConvolution.Channels;
+    // The tile with weights as the first operand, of a convolution to 64 channels whose weights all fit into shared memory.
+    private ConvolutionCut? WideCut(HalfConvolutionWeights weights) =>
+        machine != ConvolutionMachine.Hopper || weights is not { Precision: WeightPrecision.Half, Chunk: WgmmaWideUpConvolution.Chunk }
+            || weights.PaddedOutputs != WgmmaWideConvolution.Channels ? null
+        : (weights.Kind, weights.Chunks) switch
+        {
+            (HalfConvolutionKind.Same, 1) => ConvolutionCut.Wide,
+            (HalfConvolutionKind.Up, WgmmaWideUpConvolution.Chunks) => ConvolutionCut.WideUp,
+            _ => null,
+        };
 
     /// <summary>
     /// Parts of K of a convolution of pairs: by the layer alone, so that a result is the same bits whatever frames are beside it and

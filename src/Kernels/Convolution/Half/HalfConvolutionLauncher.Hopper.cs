@@ -51,6 +51,9 @@ internal sealed partial class HalfConvolutionLauncher
     private KernelLaunch BindWide(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments,
         ConvolutionCut cut) => arguments.Epilogue.Parts switch
     {
+        _ when IsFused(weights) =>
+            arguments.Epilogue.Parts == 0 ? BindWideUp<RawResult>(weights, operands, arguments)
+                : BindWideUp<AnyResult>(weights, operands, arguments),
         EpilogueParts.Activation => BindWide<ActivatedResult>(weights, operands, arguments, cut),
         EpilogueParts.Scale | EpilogueParts.Activation => BindWide<StyledResult>(weights, operands, arguments, cut),
         EpilogueParts.Scale | EpilogueParts.Activation | EpilogueParts.Flow =>
@@ -174,22 +177,38 @@ internal sealed partial class HalfConvolutionLauncher
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        const int Halo = 257; // A row and a column.
-        WgmmaUpArguments all = new()
-        {
-            Convolution = arguments,
-            InputMap = _maps.Add([InputMap(operands.Input, arguments, weights.Chunk, Halo)]),
-            WeightMap = _maps.Add([WeightMap(weights, default(TTile).N)]),
-            Chunks = weights.Chunks,
-            Passes = weights.Passes,
-        };
-        int stage = WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, Halo);
+        WgmmaUpArguments all = UpArguments(weights, operands, arguments, default(TTile).N, weights.Chunk);
+        int stage = WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, UpHalo);
         KernelConfig config = new(
             new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaUpConvolution.Threads),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return KernelLaunch.CreateOverlapping(loader, WgmmaUpConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
+
+    private KernelLaunch BindWideUp<TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TResult : struct, IConvolutionResult
+    {
+        WgmmaUpArguments all = UpArguments(weights, operands, arguments, WgmmaWideConvolution.Channels, weights.Chunks * weights.Chunk);
+        KernelConfig config = new(
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaWideConvolution.Threads),
+            SharedMemoryConfig.RequestDynamic<Half>(WgmmaWideUpConvolution.SharedLength));
+        (double operations, double bytes) = Cost(weights, operands);
+        return KernelLaunch.CreateOverlapping(loader, WgmmaWideUpConvolution.Run<TResult>, config, all, operations, bytes);
+    }
+
+    private const int UpHalo = 257; // A row and a column.
+
+    private WgmmaUpArguments UpArguments(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, int n, int channels) => new()
+        {
+            Convolution = arguments,
+            InputMap = _maps.Add([InputMap(operands.Input, arguments, channels, UpHalo)]),
+            WeightMap = _maps.Add([WeightMap(weights, n)]),
+            Chunks = weights.Chunks,
+            Passes = weights.Passes,
+        };
 
     // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
     private static TensorMapDescription InputMap(HalfMap map, HalfConvolutionArguments a, int chunk, int halo)

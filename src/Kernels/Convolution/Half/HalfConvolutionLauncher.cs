@@ -78,8 +78,8 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
         if (cut.IsWide && operands.Map != null) throw new ArgumentException("weights as the first operand make no float32 maps");
         HalfConvolutionArguments arguments = Arguments(weights, operands, cut, workspace);
         KernelLaunch launch = weights.Precision == WeightPrecision.Pair ? BindPair(weights, operands, arguments, cut)
-            : IsFused(weights) ? BindUp(weights, operands, arguments, cut)
             : cut.IsWide ? BindWide(weights, operands, arguments, cut)
+            : IsFused(weights) ? BindUp(weights, operands, arguments, cut)
             : (machine, cut.TileN) switch
         {
             (ConvolutionMachine.Hopper, 128) when cut.Blocks == 4 => BindWgmma<Wgmma256x128>(weights, operands, arguments, cut),

@@ -97,22 +97,25 @@ internal static class WgmmaUpConvolution
 
     private static int TapOf(int step) => step switch { 0 or 1 or 3 or 5 => 0, 2 or 7 or 8 => 1, 4 => 2, _ => 3 };
 
-    private static int TapsOf(int phase) => phase == 0 ? 4 : phase == 3 ? 1 : 2;
+    /// <summary>Taps of a phase.</summary>
+    public static int TapsOf(int phase) => phase == 0 ? 4 : phase == 3 ? 1 : 2;
 
-    // Taps of the phases before.
-    private static int FirstTapOf(int phase) => phase == 0 ? 0 : 2 + 2 * phase;
+    /// <summary>Taps of the phases before.</summary>
+    public static int FirstTapOf(int phase) => phase == 0 ? 0 : 2 + 2 * phase;
 
-    // Where a tap lies in the input tile, which starts a row above and a column left of the output's place.
-    private static int RowOf(int phase, int tap) => phase >> 1 != 0 ? 1 : phase == 0 ? tap >> 1 : tap;
+    /// <summary>Where a tap lies in the input tile, which starts a row above and a column left of the output's place.</summary>
+    public static int RowOf(int phase, int tap) => phase >> 1 != 0 ? 1 : phase == 0 ? tap >> 1 : tap;
 
-    private static int ColumnOf(int phase, int tap) => (phase & 1) != 0 ? 1 : phase == 0 ? tap & 1 : tap;
+    /// <summary>As <see cref="RowOf"/>.</summary>
+    public static int ColumnOf(int phase, int tap) => (phase & 1) != 0 ? 1 : phase == 0 ? tap & 1 : tap;
 
-    // Whether a tap meets only zeros: the tile starts behind the input's last row (column), and the tap does not look back.
-    private static bool IsOutside(HalfConvolutionArguments a, ConvolutionItem item, int i)
-    {
-        int phase = PhaseOf(i), tap = TapOf(i);
-        return (RowOf(phase, tap) == 1 && item.Row >= a.Rows - 1) || (ColumnOf(phase, tap) == 1 && item.Column >= a.Columns - 1);
-    }
+    /// <summary>
+    /// Whether a tap meets only zeros: the tile starts behind the input's last row (column), and the tap does not look back.
+    /// </summary>
+    public static bool IsOutside(HalfConvolutionArguments a, ConvolutionItem item, int phase, int tap) =>
+        (RowOf(phase, tap) == 1 && item.Row >= a.Rows - 1) || (ColumnOf(phase, tap) == 1 && item.Column >= a.Columns - 1);
+
+    private static bool IsOutside(HalfConvolutionArguments a, ConvolutionItem item, int i) => IsOutside(a, item, PhaseOf(i), TapOf(i));
 
     private static int Pitch(HalfConvolutionArguments a) => 8 * a.BlocksX + 1;
 

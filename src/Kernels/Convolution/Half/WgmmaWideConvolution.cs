@@ -1,3 +1,5 @@
+using Lia.Gpu.Runtime;
+
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
@@ -37,7 +39,10 @@ internal static class WgmmaWideConvolution
     /// <summary>Two warpgroups and the warp that copies.</summary>
     public const int Threads = 288;
 
-    private const int Rows = 8 * Blocks, Pixels = 8 * Rows, InputStages = 3, WeightStage = Channels * Channels;
+    /// <summary>Halves of a step of weights.</summary>
+    public const int WeightStage = Channels * Channels;
+
+    private const int Rows = 8 * Blocks, Pixels = 8 * Rows, InputStages = 3;
 
     // Warps of a warpgroup; sums of ToFlow; pairs of pixels of a strip.
     private const int Warps = 4, Flows = 3, Pairs = Pixels / 2;
@@ -48,13 +53,7 @@ internal static class WgmmaWideConvolution
     [LaunchBounds(Threads, 1)]
     public static void Run<TResult>(WgmmaConvolutionArguments a) where TResult : struct, IConvolutionResult
     {
-        ArrayView<ulong> turns = SharedMemory.Allocate<ulong>(2);
-        if (Group.IdxX == 0)
-        {
-            // All warps of the other warpgroup have issued their products.
-            Intrinsics.MBarrierInit(ref turns[0], Warps);
-            Intrinsics.MBarrierInit(ref turns[1], Warps);
-        }
+        ArrayView<ulong> turns = OpenTurns();
         CopyRing ring = CopyRing.Open(InputStages, MostSteps, WeightStage, Warps);
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
@@ -68,17 +67,37 @@ internal static class WgmmaWideConvolution
         }
     }
 
+    /// <summary>
+    /// The barriers by which two warpgroups multiply in turns: a warpgroup's says that all warps of the other have issued their products.
+    /// All threads of the group call it, before <see cref="CopyRing.Open"/>, where they meet.
+    /// </summary>
+    public static ArrayView<ulong> OpenTurns()
+    {
+        ArrayView<ulong> turns = SharedMemory.Allocate<ulong>(2);
+        if (Group.IdxX == 0)
+        {
+            Intrinsics.MBarrierInit(ref turns[0], Warps);
+            Intrinsics.MBarrierInit(ref turns[1], Warps);
+        }
+        return turns;
+    }
+
+    /// <summary>Brings the weights of all steps into the ring, a stage each.</summary>
+    public static void CopyWeights(CopyRing ring, ArrayView<TensorMap> map, int steps)
+    {
+        for (int step = 0; step < steps; step++)
+        {
+            Intrinsics.MBarrierArriveExpectTx(ref ring.WeightFull[step], 2 * WeightStage);
+            Intrinsics.TmaLoad2D(ref ring.Weights[step * WeightStage], ref map[0], 0, step * (WeightStage / 64), ref ring.WeightFull[step]);
+        }
+    }
+
     private static void Copy(WgmmaConvolutionArguments w, CopyRing ring)
     {
         HalfConvolutionArguments a = w.Convolution;
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         // Weights are nobody's result: they are on their way before the launch ahead has ended.
-        for (int step = 0; step < ConvolutionItem.At(a, Grid.IdxX).EndStep; step++)
-        {
-            Intrinsics.MBarrierArriveExpectTx(ref ring.WeightFull[step], 2 * WeightStage);
-            Intrinsics.TmaLoad2D(ref ring.Weights[step * WeightStage], ref w.WeightMap[0], 0, step * (WeightStage / 64),
-                ref ring.WeightFull[step]);
-        }
+        CopyWeights(ring, w.WeightMap, ConvolutionItem.At(a, Grid.IdxX).EndStep);
         Overlap.Wait();
         StepCopy copy = steps[0].Copy;
         StepOrigin origin = steps[0].Origin;
@@ -112,6 +131,7 @@ internal static class WgmmaWideConvolution
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
             for (int i = 0; i < Pixels / 2; i++) sum[i] = 0f;
+            Intrinsics.WgmmaFence(Pixels, ref sum[0]); // Zeros now, not when the turn has come.
             StepTap tap = steps[0].Tap;
             Intrinsics.MBarrierWait(ref ring.InputFull[input.Stage], input.Parity);
             Intrinsics.MBarrierWait(ref turns[group], turn);
@@ -137,7 +157,7 @@ internal static class WgmmaWideConvolution
             input.Advance(InputStages);
             input.Advance(InputStages);
             if ((parts & EpilogueParts.Flow) != 0) FinishFlow(a, parts, item, sum);
-            else Finish(a, parts, item, sum);
+            else Finish(Rows, a, parts, item, sum);
         }
     }
 
@@ -148,17 +168,18 @@ internal static class WgmmaWideConvolution
     private static Float2 Right(HalfEpilogueTerms terms, int parts, ArrayView<float> sum, int row) =>
         HalfEpilogue.Apply(terms, parts, new(sum[4 * row + 1], sum[4 * row + 3]));
 
-    // Turned back, lane 4g + t holds channels 16w + 2t, the next, and those of the next octet, of each row's pixel g: a warp stores 128
-    // bytes in one piece.
-    private static void Finish(HalfConvolutionArguments a, int parts, ConvolutionItem item, ArrayView<float> sum)
+    /// <summary>The epilogue of a strip of so many rows, from a thread's sums to global memory.</summary>
+    public static void Finish(int rowsOfStrip, HalfConvolutionArguments a, int parts, ConvolutionItem item, ArrayView<float> sum)
     {
+        // Turned back, lane 4g + t holds channels 16w + 2t, the next, and those of the next octet, of each row's pixel g: a warp stores 128
+        // bytes in one piece.
         int lane = Group.IdxX & 31, warp = (Group.IdxX >> 5) & 3, channel = 16 * warp + (lane >> 2);
         HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, parts, item.Frame, channel, channel + 8);
         int column = item.Column + (lane >> 2), rows = column < item.Columns ? item.Rows - item.Row : 0;
         int at = ConvolutionItem.PairAt(a, item, item.Frame, item.Row, column, 16 * warp + 2 * (lane & 3));
         int nextOctet = ConvolutionItem.PairsPerOctet(a);
         ArrayView<uint> output = a.Output.Cast<uint>();
-        for (int row = 0; row < Rows; row++)
+        for (int row = 0; row < rowsOfStrip; row++)
         {
             Float2 left = Left(terms, parts, sum, row), right = Right(terms, parts, sum, row);
             uint first = Intrinsics.TransposeMatrix(HalfEpilogue.Pack(new(left.X, right.X))),
