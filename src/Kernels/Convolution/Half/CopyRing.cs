@@ -10,6 +10,15 @@ internal struct CopyRing
     /// <summary>Warps that multiply.</summary>
     public const int ConsumerWarps = 8;
 
+    /// <summary>
+    /// Threads of a group that has a multiprocessor to itself: the warp that copies is one of a warpgroup, whose registers go to those that
+    /// multiply. Of 65536 registers each of three warpgroups gets 168 a thread, of two warpgroups and a warp no more.
+    /// </summary>
+    public const int ThreadsAlone = 384;
+
+    // 40 + 2 x 232 = 3 x 168.
+    private const int CopyRegisters = 40, MultiplyRegisters = 232;
+
     /// <summary>The stages; from one to the next see the kernel.</summary>
     public ArrayView<Half> Inputs, Weights;
 
@@ -41,6 +50,12 @@ internal struct CopyRing
         Group.Barrier();
         return ring;
     }
+
+    /// <summary>What the warpgroup that copies does first, where there are <see cref="ThreadsAlone"/>.</summary>
+    public static void GiveRegisters() => Intrinsics.LowerRegisters(CopyRegisters);
+
+    /// <summary>What those that multiply do first.</summary>
+    public static void TakeRegisters() => Intrinsics.RaiseRegisters(MultiplyRegisters);
 
     private static void Initialize(ArrayView<ulong> full, ArrayView<ulong> empty, int stages, int readers)
     {

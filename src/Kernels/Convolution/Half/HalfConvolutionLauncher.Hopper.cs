@@ -40,7 +40,8 @@ internal sealed partial class HalfConvolutionLauncher
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         int groups = Math.Min(arguments.Items, default(TTile).Groups * loader.Properties.Multiprocessors);
         KernelConfig config = new(
-            new Index1D(groups), new Index1D(WgmmaConvolution.Threads),
+            new Index1D(groups),
+            new Index1D(default(TTile).Groups == 1 ? CopyRing.ThreadsAlone : WgmmaConvolution.ThreadsInPairs),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return default(TTile).Groups == 1
@@ -67,7 +68,7 @@ internal sealed partial class HalfConvolutionLauncher
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaWideConvolution.Threads),
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaWideConvolution.SharedLength(all.InputStage)));
         (double operations, double bytes) = Cost(weights, operands);
         return KernelLaunch.CreateOverlapping(loader, WgmmaWideConvolution.Run<TResult>, config, all, operations, bytes);
@@ -127,7 +128,7 @@ internal sealed partial class HalfConvolutionLauncher
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         all.InputStage *= 2; // Both parts, each at a multiple of 128 bytes.
         KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaConvolution.Threads),
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return KernelLaunch.CreateOverlapping(loader, WgmmaPairConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
@@ -180,7 +181,7 @@ internal sealed partial class HalfConvolutionLauncher
         WgmmaUpArguments all = UpArguments(weights, operands, arguments, default(TTile).N, weights.Chunk);
         int stage = WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, UpHalo);
         KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaUpConvolution.Threads),
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk)));
         (double operations, double bytes) = Cost(weights, operands);
         return KernelLaunch.CreateOverlapping(loader, WgmmaUpConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
@@ -192,7 +193,7 @@ internal sealed partial class HalfConvolutionLauncher
     {
         WgmmaUpArguments all = UpArguments(weights, operands, arguments, WgmmaWideConvolution.Channels, weights.Chunks * weights.Chunk);
         KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(WgmmaWideConvolution.Threads),
+            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
             SharedMemoryConfig.RequestDynamic<Half>(WgmmaWideUpConvolution.SharedLength));
         (double operations, double bytes) = Cost(weights, operands);
         return KernelLaunch.CreateOverlapping(loader, WgmmaWideUpConvolution.Run<TResult>, config, all, operations, bytes);

@@ -25,8 +25,8 @@ internal static class WgmmaConvolution
     /// <summary>Deepest step.</summary>
     public const int MostChunk = 64;
 
-    /// <summary>Two warpgroups and the warp that copies.</summary>
-    public const int Threads = 288;
+    /// <summary>Two warpgroups and the warp that copies, of which two groups share a multiprocessor.</summary>
+    public const int ThreadsInPairs = 288;
 
     /// <summary>Halves of shared memory.</summary>
     public static int SharedLength<TTile>(int inputStage, int chunk) where TTile : struct, IWgmmaTile =>
@@ -36,19 +36,19 @@ internal static class WgmmaConvolution
     public static int InputStage(int blocksX, int blocksY, int tileFrames, int chunk, int halo) =>
         ((8 * blocksX + (halo & 255)) * (8 * blocksY + (halo >> 8)) * tileFrames * chunk + 63) / 64 * 64;
 
-    [LaunchBounds(Threads, 1)]
+    [LaunchBounds(CopyRing.ThreadsAlone, 1)]
     public static void RunAlone<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
-        where TResult : struct, IConvolutionResult => Run<TTile, TChunk, TResult>(a);
+        where TResult : struct, IConvolutionResult => Run<TTile, TChunk, TResult>(a, true);
 
-    [LaunchBounds(Threads, 2)]
+    [LaunchBounds(ThreadsInPairs, 2)]
     public static void RunInPairs<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
-        where TResult : struct, IConvolutionResult => Run<TTile, TChunk, TResult>(a);
+        where TResult : struct, IConvolutionResult => Run<TTile, TChunk, TResult>(a, false);
 
-    private static void Run<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
+    private static void Run<TTile, TChunk, TResult>(WgmmaConvolutionArguments a, bool isAlone)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
@@ -57,10 +57,12 @@ internal static class WgmmaConvolution
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
+            if (isAlone) CopyRing.GiveRegisters();
             if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk, OneHalf>(a, ring);
         }
         else
         {
+            if (isAlone) CopyRing.TakeRegisters();
             Overlap.Wait();
             Multiply<TTile, TChunk, TResult>(a, ring);
         }

@@ -19,7 +19,7 @@ namespace Lia.Kernels.Convolution;
 /// </summary>
 internal static class WgmmaPairConvolution
 {
-    [LaunchBounds(WgmmaConvolution.Threads, 1)]
+    [LaunchBounds(CopyRing.ThreadsAlone, 1)]
     public static void Run<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
@@ -29,10 +29,12 @@ internal static class WgmmaPairConvolution
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
+            CopyRing.GiveRegisters();
             if (thread == 32 * CopyRing.ConsumerWarps) WgmmaConvolution.Copy<TTile, TChunk, TwoHalves>(a, ring);
         }
         else
         {
+            CopyRing.TakeRegisters();
             Overlap.Wait();
             Multiply<TTile, TChunk, TResult>(a, ring);
         }

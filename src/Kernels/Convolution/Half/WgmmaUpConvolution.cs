@@ -61,9 +61,6 @@ internal struct WgmmaUpArguments
 /// </summary>
 internal static class WgmmaUpConvolution
 {
-    /// <summary>Two warpgroups and the warp that copies.</summary>
-    public const int Threads = 288;
-
     /// <summary>Blocks of 8 x 8 pixels: one a warpgroup.</summary>
     public const int Blocks = 2;
 
@@ -73,7 +70,7 @@ internal static class WgmmaUpConvolution
     public static int SharedLength<TTile>(int inputStage, int chunk) where TTile : struct, IWgmmaUpTile =>
         InputStages * inputStage + WeightStages * default(TTile).N * chunk;
 
-    [LaunchBounds(Threads, 1)]
+    [LaunchBounds(CopyRing.ThreadsAlone, 1)]
     public static void Run<TTile, TChunk, TResult>(WgmmaUpArguments a)
         where TTile : struct, IWgmmaUpTile
         where TChunk : struct, IChunk
@@ -83,10 +80,12 @@ internal static class WgmmaUpConvolution
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
+            CopyRing.GiveRegisters();
             if (thread == 32 * CopyRing.ConsumerWarps) Copy<TTile, TChunk>(a, ring);
         }
         else
         {
+            CopyRing.TakeRegisters();
             Overlap.Wait();
             Multiply<TTile, TChunk, TResult>(a, ring);
         }

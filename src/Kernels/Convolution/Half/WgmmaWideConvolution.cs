@@ -36,9 +36,6 @@ internal static class WgmmaWideConvolution
     /// <summary>Most steps: all their weights stay in shared memory.</summary>
     public const int MostSteps = 9;
 
-    /// <summary>Two warpgroups and the warp that copies.</summary>
-    public const int Threads = 288;
-
     /// <summary>Halves of a step of weights.</summary>
     public const int WeightStage = Channels * Channels;
 
@@ -50,7 +47,7 @@ internal static class WgmmaWideConvolution
     /// <summary>Halves of shared memory.</summary>
     public static int SharedLength(int inputStage) => InputStages * inputStage + MostSteps * WeightStage;
 
-    [LaunchBounds(Threads, 1)]
+    [LaunchBounds(CopyRing.ThreadsAlone, 1)]
     public static void Run<TResult>(WgmmaConvolutionArguments a) where TResult : struct, IConvolutionResult
     {
         ArrayView<ulong> turns = OpenTurns();
@@ -58,10 +55,12 @@ internal static class WgmmaWideConvolution
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
+            CopyRing.GiveRegisters();
             if (thread == 32 * CopyRing.ConsumerWarps) Copy(a, ring);
         }
         else
         {
+            CopyRing.TakeRegisters();
             Overlap.Wait();
             Multiply<TResult>(a, ring, turns);
         }

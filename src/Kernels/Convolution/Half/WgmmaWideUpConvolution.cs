@@ -30,7 +30,7 @@ internal static class WgmmaWideUpConvolution
     /// <summary>Halves of shared memory.</summary>
     public const int SharedLength = InputStages * InputStage + Steps * WgmmaWideConvolution.WeightStage;
 
-    [LaunchBounds(WgmmaWideConvolution.Threads, 1)]
+    [LaunchBounds(CopyRing.ThreadsAlone, 1)]
     public static void Run<TResult>(WgmmaUpArguments u) where TResult : struct, IConvolutionResult
     {
         ArrayView<ulong> turns = WgmmaWideConvolution.OpenTurns();
@@ -38,10 +38,12 @@ internal static class WgmmaWideUpConvolution
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
+            CopyRing.GiveRegisters();
             if (thread == 32 * CopyRing.ConsumerWarps) Copy(u, ring);
         }
         else
         {
+            CopyRing.TakeRegisters();
             Overlap.Wait();
             Multiply<TResult>(u.Convolution, ring, turns);
         }
