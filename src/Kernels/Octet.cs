@@ -127,14 +127,6 @@ internal struct Octet(Float4 low, Float4 high)
         return Intrinsics.Fma(a.High.W, b.High.W, sum);
     }
 
-    // Rounding gave infinity (0x7c00 under the sign) to what is too large; one less is 65504. The difference from infinity has 15 bits, so
-    // that adding 0x7fff sets a half's top bit exactly if it is not zero, and never carries into the other half.
     /// <summary>Two floats as halves, rounded to nearest even and saturated; NaN stays NaN.</summary>
-    public static Half2 Saturated(float x, float y)
-    {
-        uint bits = Intrinsics.PackHalf2(x, y);
-        uint difference = (bits & 0x7fff7fff) ^ 0x7c007c00;
-        uint infinite = ~(difference + 0x7fff7fff) & 0x80008000;
-        return new(bits - (infinite >> 15));
-    }
+    public static Half2 Saturated(float x, float y) => new(Intrinsics.PackHalf2Saturated(x, y));
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Lia.PtxEmulator.Tests;
 
@@ -64,6 +65,34 @@ public class ConversionTests
             Assert.Equal(((uint)SmallFloatReference.BFloat.Round(Singles[i], mode) << 16) | SmallFloatReference.BFloat.Round(b[i], mode),
                 bfloats[i]);
         }
+    }
+
+    [Fact]
+    public void A_pair_of_halves_saturates_where_it_is_asked_for()
+    {
+        // PTX 8.1 has it.
+        const string Body = """
+            ld.global.v2.f32 {%f1, %f2}, [%ra];
+            cvt.rn.satfinite.f16x2.f32 %r1, %f1, %f2;
+            st.global.u32 [%rd], %r1;
+            """;
+        uint Pack(float upper, float lower)
+        {
+            using var memory = new EmulatedMemory();
+            ulong a = memory.Allocate(8), d = memory.Allocate(4);
+            memory.Write(a, MemoryMarshal.AsBytes<float>([upper, lower]));
+            Ptx.Launch(memory, Ptx.Module(Body).Replace(".version 7.8", ".version 8.1", StringComparison.Ordinal), a, d, new Dim3(1));
+            byte[] result = new byte[4];
+            memory.Read(d, result);
+            return BitConverter.ToUInt32(result);
+        }
+
+        Assert.Equal(0x7BFF_FBFFu, Pack(1e6f, -1e6f));
+        Assert.Equal(0x7BFF_FBFFu, Pack(65519.996f, float.NegativeInfinity));
+        Assert.Equal(0x7BFF_7FFFu, Pack(65520f, float.NaN));
+        Assert.Equal(0x3C00_8000u, Pack(1f, -0f));
+        Assert.Contains("needs PTX 8.1", Assert.Throws<PtxSyntaxException>(() => PtxModule.Parse(Ptx.Module(Body))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

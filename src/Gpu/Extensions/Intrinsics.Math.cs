@@ -95,6 +95,21 @@ public static partial class Intrinsics
         TargetSm >= 80 ? ConvertToHalf2(high, low) : Interop.FloatAsInt(ToHalf(low)) | ((uint)Interop.FloatAsInt(ToHalf(high)) << 16);
 
     /// <summary>
+    /// As <see cref="PackHalf2"/>, but what is too large becomes 65504; NaN stays NaN (`cvt.rn.satfinite.f16x2.f32` from sm_80 and PTX 8.1
+    /// on).
+    /// </summary>
+    public static uint PackHalf2Saturated(float low, float high)
+    {
+        if (TargetSm >= 80 && TargetPtx >= 81) return ConvertToHalf2Saturated(high, low);
+        // Rounding gave infinity (0x7c00 under the sign) to what is too large; one less is 65504. The difference from infinity has 15 bits,
+        // so that adding 0x7fff sets a half's top bit exactly if it is not zero, and never carries into the other half.
+        uint bits = PackHalf2(low, high);
+        uint difference = (bits & 0x7fff7fff) ^ 0x7c007c00;
+        uint infinite = ~(difference + 0x7fff7fff) & 0x80008000;
+        return bits - (infinite >> 15);
+    }
+
+    /// <summary>
     /// Rounds to tf32 (10 bits of fraction), ties away from zero; the result is still a float's bits (`cvt.rna.tf32.f32`, sm_80 and up).
     /// </summary>
     [IntrinsicImplementation, Ptx("cvt.rna.tf32.f32 $d, $0;", MinSm = 80)]
@@ -110,7 +125,13 @@ public static partial class Intrinsics
 
     private static bool TargetIsArchitectureSpecific { [Builtin(Builtin.TargetIsArchitectureSpecific)] get => false; }
 
+    // The version of PTX, times ten; 0 on the host.
+    private static int TargetPtx { [Builtin(Builtin.TargetPtx)] get => 0; }
+
     // PTX takes the high element first.
+    [IntrinsicImplementation, Ptx("cvt.rn.satfinite.f16x2.f32 $d, $0, $1;", MinSm = 80, MinPtx = 81)]
+    private static uint ConvertToHalf2Saturated(float high, float low) => throw DeviceOnly.Error();
+
     [IntrinsicImplementation, Ptx("cvt.rn.f16x2.f32 $d, $0, $1;", MinSm = 80)]
     private static uint ConvertToHalf2(float high, float low) => throw DeviceOnly.Error();
 

@@ -94,6 +94,7 @@ internal enum Builtin
     CopySign,
     TargetSm,
     TargetIsArchitectureSpecific,
+    TargetPtx,
 }
 
 /// <summary>A method whose body on the device is the compiler's.</summary>

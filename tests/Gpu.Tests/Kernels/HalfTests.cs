@@ -26,12 +26,13 @@ public class HalfTests
 
     [TestKernel(80)]
     internal static void Narrow(Index1D index, ArrayView<float> source, ArrayView<Half> halves, ArrayView<BFloat16> brains,
-        ArrayView<uint> pairs)
+        ArrayView<uint> pairs, ArrayView<uint> saturated)
     {
         float value = source[index];
         halves[index] = (Half)value;
         brains[index] = (BFloat16)value;
         pairs[index] = Intrinsics.PackHalf2(value, -value);
+        saturated[index] = Intrinsics.PackHalf2Saturated(value, -value);
     }
 
     [Theory, EveryAccelerator]
@@ -54,10 +55,11 @@ public class HalfTests
             using var halves = loader.Allocate1D<Half>(n);
             using var brains = loader.Allocate1D<BFloat16>(n);
             using var pairs = loader.Allocate1D<uint>(n);
-            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<Half>, ArrayView<BFloat16>, ArrayView<uint>>>(Narrow)(n, input.View,
-                halves.View, brains.View, pairs.View);
+            using var saturated = loader.Allocate1D<uint>(n);
+            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<Half>, ArrayView<BFloat16>, ArrayView<uint>, ArrayView<uint>>>(Narrow)(
+                n, input.View, halves.View, brains.View, pairs.View, saturated.View);
             return (uint[])[.. halves.GetAsArray1D().Select(h => (uint)Interop.FloatAsInt(h)), .. brains.GetAsArray1D()
-                .Select(b => (uint)b.RawValue), .. pairs.GetAsArray1D()];
+                .Select(b => (uint)b.RawValue), .. pairs.GetAsArray1D(), .. saturated.GetAsArray1D()];
         });
         for (int i = 0; i < n; i++)
         {
@@ -66,7 +68,29 @@ public class HalfTests
             uint bits = BitConverter.SingleToUInt32Bits(values[i]);
             Assert.Equal((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, result[n + i]);
             Assert.Equal(half | (uint)(half ^ 0x8000) << 16, result[2 * n + i]);
+            ushort finite = BitConverter.HalfToUInt16Bits(System.Half.Clamp((System.Half)values[i], System.Half.MinValue,
+                System.Half.MaxValue));
+            Assert.Equal(finite | (uint)(finite ^ 0x8000) << 16, result[3 * n + i]);
+            Assert.Equal(result[3 * n + i], Intrinsics.PackHalf2Saturated(values[i], -values[i]));
         }
+    }
+
+    [TestKernel(80)]
+    internal static void NarrowOne(Index1D index, ArrayView<float> source, ArrayView<uint> saturated) =>
+        saturated[index] = Intrinsics.PackHalf2Saturated(source[index], 1e9f);
+
+    [Theory, EveryAccelerator]
+    public void What_is_no_number_does_not_saturate(string device)
+    {
+        uint[] result = RunExact(device, loader =>
+        {
+            using var input = loader.Allocate1D(new[] { float.NaN });
+            using var output = loader.Allocate1D<uint>(1);
+            loader.Load<Action<Index1D, ArrayView<float>, ArrayView<uint>>>(NarrowOne)(1, input.View, output.View);
+            return output.GetAsArray1D();
+        });
+        Assert.True(System.Half.IsNaN(BitConverter.UInt16BitsToHalf((ushort)result[0])));
+        Assert.Equal(0x7bffu, result[0] >> 16);
     }
 
     [TestKernel]

@@ -13,7 +13,7 @@ internal static class ConvertInstructions
     public static Op? Decode(InstructionReader r)
     {
         string? rounding = r.TakeAny("rn", "rz", "rm", "rp", "rna", "rni", "rzi", "rmi", "rpi");
-        bool relu = r.Take("relu");
+        bool relu = r.Take("relu"), finite = r.Take("satfinite");
         bool saturate = r.Take("sat");
         PtxType to = r.TakeType(), from = r.TakeType();
         if (relu)
@@ -21,7 +21,8 @@ internal static class ConvertInstructions
             r.RequireSm(80);
             if (from != F32 || to is not (F16 or F16x2 or BF16 or BF16x2)) throw r.Error(".relu is for .f16 and .bf16 from .f32");
         }
-        if (to is F16x2 or BF16x2) return Pack(r, rounding, relu, saturate, to, from);
+        if (to is F16x2 or BF16x2) return Pack(r, rounding, relu, saturate, finite, to, from);
+        if (finite) throw r.Error(".satfinite is known for .f16x2");
         if (to.Size() == 0 || from.Size() == 0 || to.IsBits() || from.IsBits() || from is F16x2 or BF16x2 or TF32)
             throw r.Error("there is no such conversion");
         CheckRounding(r, rounding, to, from);
@@ -88,11 +89,17 @@ internal static class ConvertInstructions
     };
 
     // cvt.rn.f16x2.f32 d, a, b: a becomes the upper half.
-    private static Op Pack(InstructionReader r, string? rounding, bool relu, bool saturate, PtxType to, PtxType from)
+    private static Op Pack(InstructionReader r, string? rounding, bool relu, bool saturate, bool finite, PtxType to, PtxType from)
     {
         if (from != F32 || rounding is not ("rn" or "rz") || saturate) throw r.Error("packs two .f32 with .rn or .rz");
         r.RequireSm(80);
         int d = r.Destination(0, to), a = r.Source(1, F32), b = r.Source(2, F32);
+        if (finite)
+        {
+            r.RequireVersion(81);
+            if (relu || rounding != "rn" || to != F16x2) throw r.Error(".satfinite is known for .rn.f16x2");
+            return new Binary<float, float, uint, PackFiniteHalves>(d, a, b);
+        }
         if (!relu && rounding == "rn")
             return to == F16x2 ? new Binary<float, float, uint, PackHalves>(d, a, b) : new Binary<float, float, uint, PackBFloats>(d, a, b);
         PtxType part = to == F16x2 ? F16 : BF16;
@@ -226,6 +233,18 @@ internal static class ConvertInstructions
     private readonly struct PackHalves : IBinary<float, float, uint>
     {
         public static uint Invoke(float a, float b) => ((uint)SingleToHalf.Invoke(a) << 16) | SingleToHalf.Invoke(b);
+    }
+
+    private readonly struct PackFiniteHalves : IBinary<float, float, uint>
+    {
+        public static uint Invoke(float a, float b) => ((uint)Finite(a) << 16) | Finite(b);
+
+        // 0x7BFF is 65504, the largest.
+        private static ushort Finite(float x)
+        {
+            ushort half = SingleToHalf.Invoke(x);
+            return (half & 0x7FFF) == 0x7C00 ? (ushort)(half - 1) : half;
+        }
     }
 
     private readonly struct PackBFloats : IBinary<float, float, uint>

@@ -219,6 +219,8 @@ internal sealed partial class Importer
                     return new StackValue(_builder.Emit(Op.CopySign, values[0].Scalar, values[1].Scalar));
                 case Builtin.TargetIsArchitectureSpecific:
                     return new StackValue(_function.Int(importer._target.ArchitectureSpecific ? 1 : 0));
+                case Builtin.TargetPtx:
+                    return new StackValue(_function.Int(importer._target.PtxMajor * 10 + importer._target.PtxMinor));
                 default:
                     return new StackValue(_function.Int(importer._target.Sm));
             }
