@@ -169,7 +169,8 @@ public class HalfConvolutionTests
         Assert.Equal(ConvolutionCut.Wide, launcher.Cut(square, Map(64, device8, 64), isWhole: true));
         Assert.False(launcher.Cut(square, Map(64, 1, 8)).IsWide);
         Assert.False(launcher.Cut(square, Map(64, device8, 64), isMap: true).IsWide);
-        HalfConvolutionWeights transposed = scope.Own(HalfConvolutionWeights.Up(loader, new float[64 * 128 * 9], 64, 128, launcher.MostChunk));
+        HalfConvolutionWeights transposed =
+            scope.Own(HalfConvolutionWeights.Up(loader, new float[64 * 128 * 9], 64, 128, launcher.MostChunk));
         Assert.Equal(ConvolutionCut.WideUp, launcher.Cut(transposed, new(default, device8, 64, 33, 33, 4)));
         Assert.False(launcher.Cut(transposed, new(default, device8, 64, 33, 33, 4), isMap: true).IsWide);
         Assert.False(launcher.Cut(Weights(64, 128, launcher.MostChunk), Map(64, device8, 64)).IsWide);

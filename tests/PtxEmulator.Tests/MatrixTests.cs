@@ -1,7 +1,8 @@
 namespace Lia.PtxEmulator.Tests;
 
 /// <summary>
-/// ldmatrix, movmatrix and mma.sync against matrices written out element by element, with the fragment layouts as the PTX manual states them.
+/// ldmatrix, movmatrix and mma.sync against matrices written out element by element, with the fragment layouts as the PTX manual states
+/// them.
 /// </summary>
 public class MatrixTests
 {
