@@ -66,6 +66,12 @@ internal sealed class TinyStep : ITrainingStep
             Add($"adam.first.generator.{tensor.Name}", tensor.Shape, new float[values.Length]);
             if (settings.Average > 0) Add($"average.{tensor.Name}", tensor.Shape, [.. values]);
         }
+        if (settings.Labels > 0)
+        {
+            int[] shape = [settings.Labels, settings.Architecture.Motion];
+            foreach (string kind in (string[])["generator.", "adam.first.generator.", settings.Average > 0 ? "average." : ""])
+                if (kind.Length > 0) Add(kind + "probe.weight", shape, new float[shape[0] * shape[1]]);
+        }
         Add("discriminator.weight", [3], [1, 2, 3]);
         Add("adam.steps", [1], [0]);
     }
@@ -88,8 +94,11 @@ internal sealed class TinyStep : ITrainingStep
     public StepLosses Run(TrainingBatch batch, StepRates rates)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (float[]? part in (float[]?[])[batch.Sources, batch.Targets, batch.Drivings, batch.Starts, batch.Weights])
+        foreach (float[]? part in (float[]?[])[batch.Sources, batch.Targets, batch.Drivings, batch.Starts, batch.Weights, batch.Labels,
+            batch.Surfaces?.Moves])
             if (part is not null) hash.AppendData(MemoryMarshal.AsBytes(part.AsSpan()));
+        foreach (byte[]? part in (byte[]?[])[batch.Surfaces?.Depths, batch.Surfaces?.PartNumbers])
+            if (part is not null) hash.AppendData(part);
         _owner.Seen.Add((Convert.ToHexString(hash.GetHashAndReset()), rates));
         float steps = ++_values["adam.steps"][0], shown = batch.Sources[0] + batch.Targets[^1], before = Share;
         if (steps == _owner.NotFiniteLoss) return new(1, float.NaN, 1, 1);
@@ -126,6 +135,18 @@ internal sealed class TinyStep : ITrainingStep
         float[] results = new float[sources.Length];
         for (int i = 0; i < results.Length; i++) results[i] = sources[i] + Share * (drivings[i] - sources[i]);
         return results;
+    }
+
+    /// <summary>Some of a picture's values, whatever has been learned.</summary>
+    public float[] Codes(TrainingBatch batch)
+    {
+        int values = batch.Sources.Length / Pairs, motion = _settings.Architecture.Motion;
+        float[][] sets = _settings.IsSupervised ? [batch.Sources, batch.Drivings ?? batch.Targets, batch.Starts ?? batch.Sources]
+            : [batch.Targets];
+        return [.. from set in sets
+            from pair in Enumerable.Range(0, Pairs)
+            from direction in Enumerable.Range(0, motion)
+            select set[pair * values + direction * (values / motion)]];
     }
 
     public void Dispose() => IsDisposed = true;

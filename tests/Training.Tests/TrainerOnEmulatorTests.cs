@@ -102,6 +102,8 @@ public sealed class TrainerOnEmulatorTests : IDisposable
                 return losses;
             }
 
+            public float[] Codes(TrainingBatch batch) => step.Codes(batch);
+
             public string? FindNotFinite() => step.FindNotFinite();
 
             public void ReadState(string name, Span<float> values) => step.ReadState(name, values);

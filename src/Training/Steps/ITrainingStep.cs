@@ -10,6 +10,9 @@ internal readonly record struct StepRates(float Generator, float Discriminator)
     /// <summary>Which part of what the patch critic says the generator heeds, 0 to 1.</summary>
     public float Adversary { get; init; } = 1;
 
+    /// <summary>What labels and surfaces count of their weights.</summary>
+    public float Guide { get; init; } = 1;
+
     /// <summary>
     /// What the recipe multiplies a rate by, and raises Adam's second beta to: an allowance for regularization that is done now and then,
     /// which LIA leaves out.
@@ -27,12 +30,15 @@ internal readonly record struct StepRates(float Generator, float Discriminator)
 /// <param name="Adversarial">The generator's: mean softplus(-D(reconstruction)).</param>
 /// <param name="Discriminator">The discriminator's: mean softplus(-D(target)) + mean softplus(D(reconstruction)).</param>
 /// <param name="Matching">Distance of the patch critic's features, where they are compared.</param>
-internal readonly record struct StepLosses(float Perceptual, float L1, float Adversarial, float Discriminator, float Matching = 0)
+/// <param name="Labels">Mean squared error of labels told from motion codes, where there are any.</param>
+/// <param name="Surfaces">Distance between where warps read and where surfaces lie, where that is known.</param>
+internal readonly record struct StepLosses(float Perceptual, float L1, float Adversarial, float Discriminator, float Matching = 0,
+    float Labels = 0, float Surfaces = 0)
 {
     /// <summary>Whether all are numbers.</summary>
     public bool IsFinite =>
         float.IsFinite(Perceptual) && float.IsFinite(L1) && float.IsFinite(Adversarial) && float.IsFinite(Discriminator)
-        && float.IsFinite(Matching);
+        && float.IsFinite(Matching) && float.IsFinite(Labels) && float.IsFinite(Surfaces);
 }
 
 /// <summary>
@@ -60,7 +66,8 @@ internal interface ITrainingStep : IDisposable
 
     /// <summary>
     /// Everything that a step changes, all float32: <c>generator.NAME</c> and <c>discriminator.NAME</c>, NAME as in the official state
-    /// dictionaries, or <c>critic.NAME</c> with the power iterations <c>critic.NAME.u</c>; of each parameter
+    /// dictionaries, with labels <c>generator.probe.weight</c> [label, direction] too, or <c>critic.NAME</c> with the power iterations
+    /// <c>critic.NAME.u</c>; of each parameter
     /// <c>adam.second.</c> before the whole, and of the generator <c>adam.first.</c> where there is momentum;
     /// <c>average.NAME</c> of the generator where it is averaged; <c>adam.steps</c> [1].
     /// </summary>
@@ -77,4 +84,8 @@ internal interface ITrainingStep : IDisposable
     /// <param name="drivings">The same.</param>
     /// <returns>Planar [pair, 3, S, S].</returns>
     float[] Reconstruct(ReadOnlySpan<float> sources, ReadOnlySpan<float> drivings);
+
+    /// <summary>The motion codes of a batch's pictures with the present weights [picture, direction], pictures as in
+    /// <see cref="TrainingBatch.Labels"/>.</summary>
+    float[] Codes(TrainingBatch batch);
 }

@@ -29,6 +29,18 @@ internal sealed record StepSettings(
 {
     /// <summary>The patch critic's channels.</summary>
     public ImmutableArray<int> CriticChannels { get; init; } = PatchCritic.Channels;
+
+    /// <summary>Numbers of a picture in <see cref="TrainingBatch.Labels"/>; 0 for none.</summary>
+    public int Labels { get; init; }
+
+    /// <summary>Parts of <see cref="TrainingBatch.Surfaces"/>; 0 for none.</summary>
+    public int Parts { get; init; }
+
+    /// <summary>Weight of the mean squared error of labels told from motion codes by a linear probe, which is learned.</summary>
+    public double LabelWeight { get; init; }
+
+    /// <summary>Weight of the mean distance between where warps read and where surfaces lie, a sum over levels.</summary>
+    public double SurfaceWeight { get; init; }
 }
 
 /// <summary>Makes steps on a device.</summary>
