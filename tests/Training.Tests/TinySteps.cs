@@ -66,6 +66,12 @@ internal sealed class TinyStep : ITrainingStep
             Add($"adam.first.generator.{tensor.Name}", tensor.Shape, new float[values.Length]);
             if (settings.Average > 0) Add($"average.{tensor.Name}", tensor.Shape, [.. values]);
         }
+        if (settings.Labels > 0)
+        {
+            int[] shape = [settings.Labels, settings.Architecture.Motion];
+            foreach (string name in (string[])["generator.probe.weight", "adam.first.generator.probe.weight", "average.probe.weight"])
+                if (settings.Average > 0 || !name.StartsWith("average.")) Add(name, shape, new float[shape[0] * shape[1]]);
+        }
         Add("discriminator.weight", [3], [1, 2, 3]);
         Add("adam.steps", [1], [0]);
     }
@@ -88,8 +94,11 @@ internal sealed class TinyStep : ITrainingStep
     public StepLosses Run(TrainingBatch batch, StepRates rates)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (float[]? part in (float[]?[])[batch.Sources, batch.Targets, batch.Drivings, batch.Starts, batch.Weights])
+        foreach (float[]? part in (float[]?[])[batch.Sources, batch.Targets, batch.Drivings, batch.Starts, batch.Weights, batch.Labels,
+            batch.Surfaces?.Moves])
             if (part is not null) hash.AppendData(MemoryMarshal.AsBytes(part.AsSpan()));
+        if (batch.Surfaces is { } surfaces)
+            foreach (byte[] part in (byte[][])[surfaces.Depths, surfaces.PartNumbers]) hash.AppendData(part);
         _owner.Seen.Add((Convert.ToHexString(hash.GetHashAndReset()), rates));
         float steps = ++_values["adam.steps"][0], shown = batch.Sources[0] + batch.Targets[^1], before = Share;
         if (steps == _owner.NotFiniteLoss) return new(1, float.NaN, 1, 1);
@@ -110,7 +119,8 @@ internal sealed class TinyStep : ITrainingStep
         }
         _owner.Ran?.Invoke((int)steps);
         if (steps == _owner.NotFiniteWeight) _values["discriminator.weight"][1] = float.PositiveInfinity;
-        return new(10 * (1 - before), 1 - before, 0.5f + 0.1f * shown, 1.386f);
+        return new(10 * (1 - before), 1 - before, 0.5f + 0.1f * shown, 1.386f, 0, _settings.Labels > 0 ? 1 / steps : 0,
+            _settings.Parts > 0 ? 2 / steps : 0);
     }
 
     public string? FindNotFinite() => _owner.NotFiniteLoss > 0 ? "gradient of dec.convs.3.conv.weight"
@@ -126,6 +136,14 @@ internal sealed class TinyStep : ITrainingStep
         float[] results = new float[sources.Length];
         for (int i = 0; i < results.Length; i++) results[i] = sources[i] + Share * (drivings[i] - sources[i]);
         return results;
+    }
+
+    /// <summary>The first values of each picture are its code.</summary>
+    public float[] Codes(TrainingBatch batch)
+    {
+        float[][] sets = batch.Starts is null ? [batch.Sources, batch.Targets] : [batch.Sources, batch.Drivings!, batch.Starts];
+        return [.. sets.SelectMany(set => Enumerable.Range(0, Pairs).SelectMany(pair =>
+            set[(3 * 64 * 64 * pair)..][.._settings.Architecture.Motion]))];
     }
 
     public void Dispose() => IsDisposed = true;

@@ -110,6 +110,8 @@ public sealed class TrainerOnEmulatorTests : IDisposable
 
             public float[] Reconstruct(ReadOnlySpan<float> sources, ReadOnlySpan<float> drivings) => step.Reconstruct(sources, drivings);
 
+            public float[] Codes(TrainingBatch batch) => step.Codes(batch);
+
             private float[] Weights()
             {
                 float[] values = new float[4 * 4 * 9];

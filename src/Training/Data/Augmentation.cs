@@ -68,4 +68,29 @@ internal sealed record Augmentation(bool IsFlipped, int Left, int Top, ColorJitt
             for (int x = 0; x < size; x++) weights[y * size + x] = row[IsFlipped ? size - 1 - x : x] * factor + least;
         }
     }
+
+    /// <summary>Takes the window of a plane of a packed picture, as it is.</summary>
+    /// <param name="bytes">[P, P].</param>
+    /// <param name="side">P.</param>
+    /// <param name="plane">Receives [S, S].</param>
+    /// <param name="size">S.</param>
+    public void ApplyPlane(ReadOnlySpan<byte> bytes, int side, Span<byte> plane, int size)
+    {
+        for (int y = 0; y < size; y++)
+        {
+            Span<byte> row = plane.Slice(y * size, size);
+            bytes.Slice((Top + y) * side + Left, size).CopyTo(row);
+            if (IsFlipped) row.Reverse();
+        }
+    }
+
+    /// <summary>Where a point of a packed picture lies in what is made of it: u becomes ScaleX u + ShiftX, v becomes ScaleY v + ShiftY, all
+    /// from -1 to 1 between the edges.</summary>
+    /// <param name="side">P.</param>
+    /// <param name="size">S.</param>
+    public (double ScaleX, double ShiftX, double ScaleY, double ShiftY) Coordinates(int side, int size)
+    {
+        double scale = (double)side / size, x = scale - 1 - 2.0 * Left / size, y = scale - 1 - 2.0 * Top / size;
+        return IsFlipped ? (-scale, -x, scale, y) : (scale, x, scale, y);
+    }
 }

@@ -24,7 +24,7 @@ internal static class ClipPacker
         CancellationToken cancellationToken)
     {
         if (clips.Any(clip => Outputs.Same(clip, output))) throw new MediaException($"{output}: the pack would replace a clip.");
-        using PackWriter writer = new(output, options.Side, options.WeightMaps is not null);
+        using PackWriter writer = new(output, new(options.Side, options.WeightMaps is not null));
         PictureLine<string> line = new(writer.PictureLength, options.Threads, (clip, room, token) => Read(clip, options, room, token));
         int place = 0, leftOut = 0;
         line.Run(clips, picture => writer.Add(picture), (clip, problem) =>

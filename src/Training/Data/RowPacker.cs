@@ -24,7 +24,7 @@ internal static class RowPacker
         using IEnumerator<TrainingRow> enumerator = rows.GetEnumerator();
         bool isAny = enumerator.MoveNext();
         bool weighs = hasWeights ?? (isAny && enumerator.Current.Weights is not null);
-        using PackWriter writer = new(output, options.Side, weighs);
+        using PackWriter writer = new(output, new(options.Side, weighs));
         PictureLine<Unit> line = new(writer.PictureLength, options.Threads, (unit, room, token) =>
         {
             FrameFitter fitter = new(options.Side, Fit.Stretch), mapFitter = new(options.Side, Fit.Stretch);

@@ -20,6 +20,9 @@ internal static class ModelFiles
             .ToDictionary(tensor => tensor.Name, tensor => model?.Read(tensor.Name) ?? new float[tensor.ElementCount]);
     }
 
+    /// <summary>The probe that tells labels from motion codes [label, direction]: a parameter of training, which no model has.</summary>
+    public const string Probe = "probe.weight";
+
     /// <summary>Begins with a model's weights, the average too.</summary>
     public static void Begin(ITrainingStep step, ITensorSource model)
     {
@@ -27,7 +30,7 @@ internal static class ModelFiles
         {
             string? name = tensor.Name.StartsWith(Generator, StringComparison.Ordinal) ? tensor.Name[Generator.Length..]
                 : tensor.Name.StartsWith(Average, StringComparison.Ordinal) ? tensor.Name[Average.Length..] : null;
-            if (name is not null) step.WriteState(tensor.Name, model.Read(name));
+            if (name is not null and not Probe) step.WriteState(tensor.Name, model.Read(name));
         }
     }
 
