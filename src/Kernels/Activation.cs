@@ -31,4 +31,18 @@ internal static class Activation
 
     /// <summary>1 / (1 + e^-x), relative error at most 2^-21; below the smallest normal number it may be zero.</summary>
     public static float Sigmoid(float x) => 1f / (1f + XMath.Exp(-x));
+
+    /// <summary>1 - tanh(x)^2 without its cancellation: 4 e / (1 + e)^2 with e = exp(-2 |x|).</summary>
+    public static float TanhSlope(float x)
+    {
+        float e = XMath.Exp(-2f * XMath.Abs(x));
+        return 4f * e / ((1f + e) * (1f + e));
+    }
+
+    /// <summary>m (1 - m) of m = sigmoid(x), likewise.</summary>
+    public static float SigmoidSlope(float x)
+    {
+        float e = XMath.Exp(-XMath.Abs(x));
+        return e / ((1f + e) * (1f + e));
+    }
 }

@@ -69,8 +69,8 @@ internal sealed class TinyStep : ITrainingStep
         if (settings.Labels > 0)
         {
             int[] shape = [settings.Labels, settings.Architecture.Motion];
-            foreach (string name in (string[])["generator.probe.weight", "adam.first.generator.probe.weight", "average.probe.weight"])
-                if (settings.Average > 0 || !name.StartsWith("average.")) Add(name, shape, new float[shape[0] * shape[1]]);
+            foreach (string kind in (string[])["generator.", "adam.first.generator.", settings.Average > 0 ? "average." : ""])
+                if (kind.Length > 0) Add(kind + "probe.weight", shape, new float[shape[0] * shape[1]]);
         }
         Add("discriminator.weight", [3], [1, 2, 3]);
         Add("adam.steps", [1], [0]);
@@ -97,8 +97,8 @@ internal sealed class TinyStep : ITrainingStep
         foreach (float[]? part in (float[]?[])[batch.Sources, batch.Targets, batch.Drivings, batch.Starts, batch.Weights, batch.Labels,
             batch.Surfaces?.Moves])
             if (part is not null) hash.AppendData(MemoryMarshal.AsBytes(part.AsSpan()));
-        if (batch.Surfaces is { } surfaces)
-            foreach (byte[] part in (byte[][])[surfaces.Depths, surfaces.PartNumbers]) hash.AppendData(part);
+        foreach (byte[]? part in (byte[]?[])[batch.Surfaces?.Depths, batch.Surfaces?.PartNumbers])
+            if (part is not null) hash.AppendData(part);
         _owner.Seen.Add((Convert.ToHexString(hash.GetHashAndReset()), rates));
         float steps = ++_values["adam.steps"][0], shown = batch.Sources[0] + batch.Targets[^1], before = Share;
         if (steps == _owner.NotFiniteLoss) return new(1, float.NaN, 1, 1);
@@ -119,8 +119,7 @@ internal sealed class TinyStep : ITrainingStep
         }
         _owner.Ran?.Invoke((int)steps);
         if (steps == _owner.NotFiniteWeight) _values["discriminator.weight"][1] = float.PositiveInfinity;
-        return new(10 * (1 - before), 1 - before, 0.5f + 0.1f * shown, 1.386f, 0, _settings.Labels > 0 ? 1 / steps : 0,
-            _settings.Parts > 0 ? 2 / steps : 0);
+        return new(10 * (1 - before), 1 - before, 0.5f + 0.1f * shown, 1.386f);
     }
 
     public string? FindNotFinite() => _owner.NotFiniteLoss > 0 ? "gradient of dec.convs.3.conv.weight"
@@ -138,12 +137,16 @@ internal sealed class TinyStep : ITrainingStep
         return results;
     }
 
-    /// <summary>The first values of each picture are its code.</summary>
+    /// <summary>Some of a picture's values, whatever has been learned.</summary>
     public float[] Codes(TrainingBatch batch)
     {
-        float[][] sets = batch.Starts is null ? [batch.Sources, batch.Targets] : [batch.Sources, batch.Drivings!, batch.Starts];
-        return [.. sets.SelectMany(set => Enumerable.Range(0, Pairs).SelectMany(pair =>
-            set[(3 * 64 * 64 * pair)..][.._settings.Architecture.Motion]))];
+        int values = batch.Sources.Length / Pairs, motion = _settings.Architecture.Motion;
+        float[][] sets = _settings.IsSupervised ? [batch.Sources, batch.Drivings ?? batch.Targets, batch.Starts ?? batch.Sources]
+            : [batch.Targets];
+        return [.. from set in sets
+            from pair in Enumerable.Range(0, Pairs)
+            from direction in Enumerable.Range(0, motion)
+            select set[pair * values + direction * (values / motion)]];
     }
 
     public void Dispose() => IsDisposed = true;

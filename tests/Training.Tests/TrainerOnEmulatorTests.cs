@@ -102,6 +102,8 @@ public sealed class TrainerOnEmulatorTests : IDisposable
                 return losses;
             }
 
+            public float[] Codes(TrainingBatch batch) => step.Codes(batch);
+
             public string? FindNotFinite() => step.FindNotFinite();
 
             public void ReadState(string name, Span<float> values) => step.ReadState(name, values);
@@ -109,8 +111,6 @@ public sealed class TrainerOnEmulatorTests : IDisposable
             public void WriteState(string name, ReadOnlySpan<float> values) => step.WriteState(name, values);
 
             public float[] Reconstruct(ReadOnlySpan<float> sources, ReadOnlySpan<float> drivings) => step.Reconstruct(sources, drivings);
-
-            public float[] Codes(TrainingBatch batch) => step.Codes(batch);
 
             private float[] Weights()
             {

@@ -7,6 +7,9 @@ a plane before it, hair is a volume around it. Everything is elementwise over (i
 
     render(person, pose)  [n, 5, S, S] in 0..1: RGB, importance (0 background, 1/3 hair and clothes, 2/3 skin, 1 eyes and mouth), depth
     correspondence        where the surface points of one picture lie in another of the same person
+    surfaces              the same for any pairs of pictures: which part a pixel shows, and where parts are
+
+`python3 portrait.py` compares the last two.
 
 Axes: x to the viewer's right, y up, z towards the viewer; head units (the skull's half height is about 1).
 """
@@ -111,11 +114,16 @@ LIFT = 0.08                           # of the head above the middle of the pict
 Camera = namedtuple("Camera", "ox oy oz dx dy dz bx by inv")
 
 
+def _rotation(M):
+    """cos and sin of yaw, pitch and roll."""
+    return torch.cos(M.yaw), torch.sin(M.yaw), torch.cos(M.pitch), torch.sin(M.pitch), torch.cos(M.roll), torch.sin(M.roll)
+
+
 def _camera(u, v, M):
     """Rays of picture points u, v in [-1, 1] (right, up) as lines in head coordinates: o + z d, with z the world depth over scale."""
     s = torch.exp(M.zoom)
     px, py = (u * VIEW - M.x) / s, (v * VIEW - M.y - LIFT) / s
-    cy, sy, cp, sp, cr, sr = torch.cos(M.yaw), torch.sin(M.yaw), torch.cos(M.pitch), torch.sin(M.pitch), torch.cos(M.roll), torch.sin(M.roll)
+    cy, sy, cp, sp, cr, sr = _rotation(M)
 
     def turn(x, y, z):  # inverse of Rz(roll) Ry(yaw) Rx(pitch)
         x, y = cr * x + sr * y, cr * y - sr * x
@@ -147,7 +155,7 @@ def _mixc(a, b, k):
 
 def _probe(z, k, wx, wy, wz, C, I, M):
     """Distance at the hit point moved by k along the world direction w (body and camera axes are the world's)."""
-    cr, sr, cy, sy, cp, sp = torch.cos(M.roll), torch.sin(M.roll), torch.cos(M.yaw), torch.sin(M.yaw), torch.cos(M.pitch), torch.sin(M.pitch)
+    cy, sy, cp, sp, cr, sr = _rotation(M)
     a, b = k * wx, k * wy
     z = z + k * wz
     x = C.ox + C.dx * z + a * (cr * cy) + b * (sr * cy)               # head coordinates of the world's x and y axes
@@ -351,23 +359,81 @@ def render(person, pose, size=128, samples=2):
     return out.view(n, 5, size, samples, size, samples).mean((3, 5))
 
 
+def _surface(depth, pose):
+    """What a picture shows, at each pixel: head coordinates, body coordinates x and y, and whether it is the rigid head or the body (the neck
+    between them bends, the background is nobody's). [n, S, S] and [n, len(MOTION)] -> [n, S * S] each."""
+    size = depth.shape[2]
+    c = (torch.arange(size, device=depth.device, dtype=depth.dtype) + 0.5) / size * 2 - 1
+    u, v = c.repeat(size)[None], (-c).repeat_interleave(size)[None]
+    d = depth.flatten(1)
+    x, y, z, bx, by, _ = _at(_camera(u, v, Pose(*[p[:, None] for p in pose.unbind(1)])), d * (FRONT - BACK) + BACK)
+    head = (y > -0.95) & (d > 0.15)
+    return x, y, z, bx, by, head, (by < -1.25) & (d > 0.15) & ~head
+
+
 def correspondence(depth, target, source):
     """depth [n, S, S] of pictures with poses `target` [n, len(MOTION)] -> where each surface point lies under the poses `source`
     (x right, y down, in [-1, 1] over the picture: [n, 2, S, S]) and whether it is known: rigid head or body, not background."""
     n, size = depth.shape[0], depth.shape[2]
-    c = (torch.arange(size, device=depth.device, dtype=torch.float32) + 0.5) / size * 2 - 1
-    u, v = c.repeat(size)[None], (-c).repeat_interleave(size)[None]
-    T, M = Pose(*[p[:, None] for p in target.unbind(1)]), Pose(*[p[:, None] for p in source.unbind(1)])
-    d = depth.flatten(1)
-    C = _camera(u, v, T)
-    x, y, z, bx, by, _ = _at(C, d * (FRONT - BACK) + BACK)
-    head, body = (y > -0.95) & (d > 0.15), (by < -1.25) & (d > 0.15)
+    x, y, z, bx, by, head, body = _surface(depth, target)
+    M = Pose(*[p[:, None] for p in source.unbind(1)])
     x, y, z = x - PIVOT[0], y - PIVOT[1], z - PIVOT[2]
-    cy, sy, cp, sp, cr, sr = torch.cos(M.yaw), torch.sin(M.yaw), torch.cos(M.pitch), torch.sin(M.pitch), torch.cos(M.roll), torch.sin(M.roll)
+    cy, sy, cp, sp, cr, sr = _rotation(M)
     y, z = cp * y - sp * z, cp * z + sp * y
     x, z = cy * x + sy * z, cy * z - sy * x
     x, y = cr * x - sr * y, cr * y + sr * x
     x, y = torch.where(head, x + PIVOT[0], bx), torch.where(head, y + PIVOT[1], by)
     s = torch.exp(M.zoom)
     out = torch.stack([(x * s + M.x) / VIEW, -(y * s + M.y + LIFT) / VIEW], 1)
-    return out.view(n, 2, size, size), (head | body).to(d.dtype).view(n, 1, size, size)
+    return out.view(n, 2, size, size), (head | body).to(depth.dtype).view(n, 1, size, size)
+
+
+HEAD, BODY = 1, 2                     # numbers of the parts that move as one; 0 is what does not
+
+
+def surfaces(depth, pose):
+    """What `correspondence` knows, as it is kept for any pair of pictures of a person: of pictures with poses `pose` [n, len(MOTION)] and depths
+    [n, S, S] the part that each pixel shows, uint8 [n, S, S], and where parts are, float64 [n, 2, 4, 4]: matrices that take a part's own
+    coordinates (x, y, z, 1) to the picture's (x right, y down, depth, 1). A target's point is in its source's picture where
+    M_source inverse(M_target) takes it."""
+    *_, head, body = _surface(depth, pose)
+    parts = (HEAD * head + BODY * body).to(torch.uint8).view(depth.shape)
+    M = Pose(*pose.double().unbind(1))
+    cy, sy, cp, sp, cr, sr = _rotation(M)
+    nil, one, s = torch.zeros_like(cy), torch.ones_like(cy), torch.exp(M.zoom)
+
+    def matrix(*rows):
+        return torch.stack([k for row in rows for k in row], 1).view(-1, 4, 4)
+
+    def turned(*rows):
+        """Rotation about the pivot."""
+        R = matrix(*rows)
+        pivot = torch.tensor(PIVOT, dtype=torch.float64, device=depth.device)
+        R[:, :3, 3] = pivot - R[:, :3, :3] @ pivot
+        return R
+
+    pitch = turned((one, nil, nil, nil), (nil, cp, -sp, nil), (nil, sp, cp, nil), (nil, nil, nil, one))
+    yaw = turned((cy, nil, sy, nil), (nil, one, nil, nil), (-sy, nil, cy, nil), (nil, nil, nil, one))
+    roll = turned((cr, -sr, nil, nil), (sr, cr, nil, nil), (nil, nil, one, nil), (nil, nil, nil, one))
+    camera = matrix((s / VIEW, nil, nil, M.x / VIEW), (nil, -s / VIEW, nil, -(M.y + LIFT) / VIEW),
+                    (nil, nil, one / (FRONT - BACK), -BACK * one / (FRONT - BACK)), (nil, nil, nil, one))
+    return parts, torch.stack([camera @ roll @ yaw @ pitch, camera], 1)
+
+
+if __name__ == "__main__":
+    import people
+
+    torch.set_num_threads(1)
+    i = torch.arange(8)
+    target, source = people.wide(i).double(), people.wide(i + 8).double()
+    depth = (render(people.identity(i), people.wide(i), 64, 1)[:, 4] * 255).round().double() / 255
+    place, known = correspondence(depth, target, source)
+    (parts, to), (_, moved) = surfaces(depth, target), surfaces(depth, source)
+    c = (torch.arange(64, dtype=torch.float64) + 0.5) / 32 - 1
+    points = torch.stack([c.expand(8, 64, 64), c[:, None].expand(8, 64, 64), depth, torch.ones_like(depth)], 3)
+    moves = (moved @ torch.linalg.inv(to))[torch.arange(8)[:, None, None], (parts.long() - 1).clamp(min=0)]
+    X, Y, _, W = (moves @ points[..., None])[..., 0].unbind(3)
+    far = ((torch.stack([X / W, Y / W], 1) - place).abs() * known).max()
+    print(f"places by matrices and by correspondence differ by {float(far):.1e} at most; known {float(known.mean()):.3f} of the pixels, "
+          f"head {float((parts == HEAD).float().mean()):.3f}, body {float((parts == BODY).float().mean()):.3f}, "
+          f"known differs in {int(((parts > 0) != (known[:, 0] > 0)).sum())}")

@@ -327,9 +327,9 @@ internal static class FlowWarpGradient
             float sample = y.Weight0 * (x.Weight0 * q00 + x.Weight1 * q01) + y.Weight1 * (x.Weight0 * q10 + x.Weight1 * q11);
             float dx = y.Weight0 * Difference(x, top, q00, q01) + y.Weight1 * Difference(x, bottom, q10, q11);
             float dy = x.Weight0 * Difference(y, left, q00, q10) + x.Weight1 * Difference(y, right, q01, q11);
-            dx *= TanhSlope(flow0) * (0.5f * a.Width) * mask;
-            dy *= TanhSlope(flow1) * (0.5f * a.Height) * mask;
-            float dm = (sample - shared[Blend + thread]) * SigmoidSlope(flow2);
+            dx *= Activation.TanhSlope(flow0) * (0.5f * a.Width) * mask;
+            dy *= Activation.TanhSlope(flow1) * (0.5f * a.Height) * mask;
+            float dm = (sample - shared[Blend + thread]) * Activation.SigmoidSlope(flow2);
             if (a.UpperFlowGradient.Length != 0)
             {
                 dx += a.UpperFlowGradient[planar];
@@ -663,20 +663,6 @@ internal static class FlowWarpGradient
     {
         float alone = axis.Slope0 * value0 + axis.Slope1 * value1;
         return axis.Slope0 * axis.Slope1 != 0f ? difference : alone;
-    }
-
-    // 1 - tanh(x)^2 without its cancellation: 4 e / (1 + e)^2 with e = exp(-2 |x|).
-    private static float TanhSlope(float x)
-    {
-        float e = XMath.Exp(-2f * XMath.Abs(x));
-        return 4f * e / ((1f + e) * (1f + e));
-    }
-
-    // m (1 - m) likewise.
-    private static float SigmoidSlope(float x)
-    {
-        float e = XMath.Exp(-XMath.Abs(x));
-        return e / ((1f + e) * (1f + e));
     }
 
     // k: values below 2^(exponent + 1), as many as a frame has pixels, times 2^k, stay below 2^62.

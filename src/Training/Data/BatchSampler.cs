@@ -64,7 +64,7 @@ internal sealed class BatchSampler
             Drivings = _pack.Rows > 0 ? new float[values] : null,
             Starts = _pack.Rows > 0 ? new float[values] : null,
             Weights = _pack.HasWeights ? new float[_pairs * _size * _size] : null,
-            Labels = _tellsLabels ? new float[(_pack.Rows > 0 ? 3 : 2) * _pairs * _pack.Shape.Labels] : null,
+            Labels = _tellsLabels ? new float[(_pack.Rows > 0 ? 3 : 1) * _pairs * _pack.Shape.Labels] : null,
             Surfaces = _tellsSurfaces ? new(_pairs, _size, _pack.Shape.Parts) : null,
         };
     }
@@ -91,10 +91,12 @@ internal sealed class BatchSampler
             if (batch.Starts is { } starts) Picture(row.Start, starts);
             if (batch.Labels is { } labels)
             {
-                Label(row.Source, labels, 0);
-                Label(row.Driving, labels, 1);
+                // Pictures whose codes are found.
+                int sets = 0;
+                if (batch.Starts is not null) Label(row.Source, labels, sets++);
+                Label(row.Driving, labels, sets++);
                 // A start that is the source has the source's code, which counts once.
-                if (batch.Starts is not null) Label(row.Start == row.Source ? null : row.Start, labels, 2);
+                if (batch.Starts is not null) Label(row.Start == row.Source ? null : row.Start, labels, sets);
             }
 
             void Picture(int number, float[] pictures)

@@ -5,7 +5,8 @@ namespace Lia.Training.Parameters;
 
 /// <summary>
 /// Where parameters start: at a checkpoint's, and those that it has not as the recipe has it: weights normally distributed with variance 1
-/// (the layers divide by the root of their inputs), biases 0, biases of modulations 1.
+/// (the layers divide by the root of their inputs), biases 0, biases of modulations 1; the
+/// probe of labels 0.
 /// </summary>
 /// <param name="seed">Another seed gives other values.</param>
 /// <param name="generator">A generator's tensors, or null.</param>
@@ -30,7 +31,7 @@ internal sealed class InitialParameters(
         string name = tensor.Name;
         if (source?.Tensors.ContainsKey(name) == true) source.CopyTo(name, values);
         else if (name.EndsWith(".modulation.bias", StringComparison.Ordinal)) values.Fill(1);
-        else if (name.EndsWith(".bias", StringComparison.Ordinal)) values.Clear();
+        else if (name.EndsWith(".bias", StringComparison.Ordinal) || name == ParameterLayout.Probe) values.Clear();
         else
         {
             Normal($"{network}.{name}", values);

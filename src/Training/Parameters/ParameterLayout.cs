@@ -9,6 +9,10 @@ namespace Lia.Training.Parameters;
 /// </summary>
 internal sealed class ParameterLayout
 {
+    /// <summary>The matrix [label, direction] that tells labels from motion codes. It is learned with the generator, and no part of the
+    /// model.</summary>
+    public const string Probe = "probe.weight";
+
     private const int Granule = 4;
     private readonly Dictionary<string, (int Offset, int Length)> _places = [];
 
@@ -36,13 +40,16 @@ internal sealed class ParameterLayout
     /// The generator's: the modulations of all layers come first, their matrices and then their biases, each in the order of
     /// <see cref="Modulated"/>, so that they are one matrix and one vector.
     /// </summary>
-    public static ParameterLayout OfGenerator(LiaGraph graph)
+    /// <param name="graph">The network.</param>
+    /// <param name="labels">Labels that <see cref="Probe"/> tells; without any there is none.</param>
+    public static ParameterLayout OfGenerator(LiaGraph graph, int labels = 0)
     {
         Dictionary<string, TensorInfo> tensors = graph.Architecture.Layout().ToDictionary(tensor => tensor.Name);
         ModulatedConvolutionLayer[] modulated = [.. Modulated(graph.Synthesis)];
         string[] first = [.. modulated.Select(layer => layer.Modulation.Weight), .. modulated.Select(layer => layer.Modulation.Bias)];
         return new([.. first.Select(name => tensors[name]), .. tensors.Values.Where(tensor => IsTrained(tensor.Name)
-            && !first.Contains(tensor.Name))]);
+            && !first.Contains(tensor.Name)), .. labels > 0
+                ? (TensorInfo[])[new(Probe, DType.Float32, [labels, graph.Architecture.Motion])] : []]);
     }
 
     /// <summary>The modulated layers in the order in which their styles lie.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Lia.Training.Parameters;
 using Lia.Training.Steps;
 using Lia.Weights;
 
@@ -20,17 +21,15 @@ internal static class ModelFiles
             .ToDictionary(tensor => tensor.Name, tensor => model?.Read(tensor.Name) ?? new float[tensor.ElementCount]);
     }
 
-    /// <summary>The probe that tells labels from motion codes [label, direction]: a parameter of training, which no model has.</summary>
-    public const string Probe = "probe.weight";
-
-    /// <summary>Begins with a model's weights, the average too.</summary>
+    /// <summary>Begins with a model's weights, the average too. The probe of labels is in no model
+    /// (<see cref="ProbeStart"/>).</summary>
     public static void Begin(ITrainingStep step, ITensorSource model)
     {
         foreach (TensorInfo tensor in step.State)
         {
             string? name = tensor.Name.StartsWith(Generator, StringComparison.Ordinal) ? tensor.Name[Generator.Length..]
                 : tensor.Name.StartsWith(Average, StringComparison.Ordinal) ? tensor.Name[Average.Length..] : null;
-            if (name is not null and not Probe) step.WriteState(tensor.Name, model.Read(name));
+            if (name is not (null or ParameterLayout.Probe)) step.WriteState(tensor.Name, model.Read(name));
         }
     }
 

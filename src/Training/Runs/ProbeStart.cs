@@ -1,4 +1,5 @@
 using Lia.Training.Data;
+using Lia.Training.Parameters;
 using Lia.Training.Steps;
 using MathNet.Numerics.LinearAlgebra;
 using MathNet.Numerics.LinearAlgebra.Factorization;
@@ -25,8 +26,8 @@ internal static class ProbeStart
         // A model whose codes are no numbers is told of by the first step.
         if (told.Length == 0 || !Network.Planes.AllFinite(codes)) return;
         float[] probe = Fit(codes, told, labels);
-        step.WriteState($"generator.{ModelFiles.Probe}", probe);
-        string average = $"average.{ModelFiles.Probe}";
+        step.WriteState($"generator.{ParameterLayout.Probe}", probe);
+        string average = $"average.{ParameterLayout.Probe}";
         if (step.State.Any(tensor => tensor.Name == average)) step.WriteState(average, probe);
     }
 

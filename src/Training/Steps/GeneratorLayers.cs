@@ -29,13 +29,20 @@ namespace Lia.Training.Steps;
 /// <param name="FixesDirections">Whether the motion directions take no gradient, and so stay as they are.</param>
 internal sealed record GeneratorOperands(ArrayView<float> Pictures, ArrayView<float> Result, ArrayView<float> ResultGradient,
     IReadOnlyList<ArrayView<float>> Grids, StyleLayout Styles, ArrayView<DemodulationRow> DemodulationTable, int Pairs, bool IsRelative,
-    bool FixesDirections = false);
+    bool FixesDirections = false)
+{
+    /// <summary>What is known of the pictures' movement, or null.</summary>
+    public LabelGuide? Labels { get; init; }
+
+    /// <summary>Where surfaces lie, or null.</summary>
+    public SurfaceGuide? Surfaces { get; init; }
+}
 
 /// <summary>
 /// The generator in float32 with its way back. Encoder, motion and decoder are one walk: the features of the sources get their gradients
 /// from the warps and from the next block.
 /// </summary>
-internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
+internal sealed partial class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
 {
     /// <summary>What the official program adds to the direction matrix.</summary>
     public const float MotionBasisOffset = 1e-8f;
@@ -94,9 +101,18 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
     /// <summary>Appends the whole way forward.</summary>
     public void Forward()
     {
-        ForwardPass.Encode(_graph, this);
+        Encode();
+        if (_operands.Labels is { } labels) Tell(labels);
         Displace();
         ForwardPass.Synthesize(_graph.Synthesis, this);
+    }
+
+    /// <summary>Appends the way to features and motion codes alone.</summary>
+    /// <returns>The codes [picture, direction]; valid until something else is reserved.</returns>
+    public ArrayView<float> Encode()
+    {
+        ForwardPass.Encode(_graph, this);
+        return _codes;
     }
 
     public TrainedMap First(ConvolutionLayer layer, int feature)
@@ -403,6 +419,11 @@ internal sealed class GeneratorLayers : TrainingLayers, ILayers<TrainedMap>
                 Tape.Add(name, Fill.Prepare(Loader, source.Gradient.View));
             }
             ArrayView<float> upper = flow.Gradient?.View ?? default, whole = upper.Length > 0 ? upper : Tape.Reserve(flow.Value.Length);
+            if (_operands.Surfaces is { } surfaces)
+            {
+                FollowSurfaces(surfaces, name, forward, whole, isFirst: upper.Length == 0, isLast: below == null);
+                upper = whole;
+            }
             ArrayView<float> rgbGradient = rgb.Gradient?.View ?? _operands.ResultGradient, rgbSums = Tape.Reserve(rgb.Value.Length);
             // Nobody reads the blend's gradient after this: the one by x takes its place.
             input.Gradient = blended?.Gradient ?? Tape.ReserveLike(x);

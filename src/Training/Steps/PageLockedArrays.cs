@@ -12,24 +12,24 @@ namespace Lia.Training.Steps;
 internal sealed class PageLockedArrays(Accelerator accelerator) : IDisposable
 {
     // Of what is more than a queue of batches has, each would be another one at every step.
-    private const int Most = 64;
+    private const int Most = 128;
 
-    private readonly Dictionary<float[], (GCHandle Pin, PageLockScope<float> Lock)> _arrays = [];
+    private readonly Dictionary<Array, (GCHandle Pin, IDisposable Lock)> _arrays = [];
 
     /// <summary>Copies an array to the device.</summary>
-    public void Upload(AcceleratorStream stream, float[] from, ArrayView<float> to)
+    public void Upload<T>(AcceleratorStream stream, T[] from, ArrayView<T> to) where T : unmanaged
     {
         if (!_arrays.ContainsKey(from) && _arrays.Count < Most)
         {
             GCHandle pin = GCHandle.Alloc(from, GCHandleType.Pinned);
-            _arrays.Add(from, (pin, accelerator.CreatePageLockFromPinned<float>(pin.AddrOfPinnedObject(), from.Length)));
+            _arrays.Add(from, (pin, accelerator.CreatePageLockFromPinned<T>(pin.AddrOfPinnedObject(), from.Length)));
         }
         to.CopyFromCPU(stream, from);
     }
 
     public void Dispose()
     {
-        foreach ((GCHandle pin, PageLockScope<float> held) in _arrays.Values)
+        foreach ((GCHandle pin, IDisposable held) in _arrays.Values)
         {
             held.Dispose();
             pin.Free();

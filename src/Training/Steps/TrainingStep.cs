@@ -30,7 +30,8 @@ namespace Lia.Training.Steps;
 internal sealed partial class TrainingStep : ITrainingStep
 {
     private const double Epsilon = 1e-8, Beta2 = 0.99;
-    private const int ScoreSlots = 32, L1Slot = 28, AdversarialSlot = 29, DiscriminatorSlot = 30, MatchingSlot = 31;
+    private const int ScoreSlots = 34, L1Slot = 28, AdversarialSlot = 29, DiscriminatorSlot = 30, MatchingSlot = 31,
+        LabelSlot = 32, SurfaceSlot = 33;
 
     private readonly KernelLoader _loader;
     private readonly StepSettings _settings;
@@ -51,7 +52,7 @@ internal sealed partial class TrainingStep : ITrainingStep
     private readonly ArrayView<DemodulationRow> _demodulationTable;
     private readonly List<ArrayView<float>> _grids = [];
     private readonly Dictionary<int, ArrayView<float>> _taps = [];
-    private readonly CudaPlan _step, _look;
+    private readonly CudaPlan _step, _look, _encode;
     private readonly int _picture;
     private readonly float[] _lossValues = new float[ScoreSlots];
     private long _steps;
@@ -78,7 +79,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _packed = Own(new HalfConvolutionLauncher(loader, HalfConvolutionLauncher.MachineOf(loader)));
             _styles = new(ParameterLayout.Modulated(_graph.Synthesis));
             _generator = Own(new NetworkParameters(loader,
-                new(loader, ParameterLayout.OfGenerator(_graph), averages: settings.Average > 0,
+                new(loader, ParameterLayout.OfGenerator(_graph, settings.Labels), averages: settings.Average > 0,
                     hasMomentum: settings.Momentum > 0), Arithmetic));
             GeneratorLayers.AddConvolutions(_generator, _graph);
             if (settings.Adversarial > 0 && settings.JudgesPatches)
@@ -103,6 +104,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _averageShare = Allocate<float>(1);
             _rise = Allocate<float>(1);
             if (settings.HasWeights) _weights = Allocate<float>((long)settings.Pairs * _picture / 3);
+            AllocateGuides();
             _generatorRates = Allocate<AdamRates>(1);
             _discriminatorRates = Allocate<AdamRates>(1);
             _demodulationTable = Own(loader.Allocate1D(_styles.Rows)).View;
@@ -118,6 +120,7 @@ internal sealed partial class TrainingStep : ITrainingStep
             _step = Own(new CudaPlan(loader, Build(arena), arena.Length));
             // The way forward alone needs no more.
             _look = Own(new CudaPlan(loader, BuildLook(new(memory)), arena.Length));
+            _encode = Own(new CudaPlan(loader, BuildEncode(new(memory)), arena.Length));
             _packed.Commit();
         }
         catch
@@ -161,15 +164,9 @@ internal sealed partial class TrainingStep : ITrainingStep
 
     public StepLosses Run(TrainingBatch batch, StepRates rates)
     {
-        _uploads.Upload(_stream, batch.Sources, Pictures(0));
-        _uploads.Upload(_stream, batch.Targets, Targets);
-        if (_settings.IsSupervised)
-        {
-            _uploads.Upload(_stream, batch.Drivings ?? batch.Targets, Pictures(1));
-            // Started at the source itself, a pair of one clip moves as without a start.
-            _uploads.Upload(_stream, batch.Starts ?? batch.Sources, Pictures(2));
-        }
+        UploadPictures(batch);
         if (_settings.HasWeights) _uploads.Upload(_stream, batch.Weights!, _weights);
+        UploadGuides(batch, rates);
         _steps++;
         _generatorRates.CopyFromCPU(_stream,
             [AdamRates.Of(rates.Generator, _settings.Momentum, Math.Pow(Beta2, StepRates.GeneratorRatio), Epsilon, _steps)]);
@@ -183,7 +180,7 @@ internal sealed partial class TrainingStep : ITrainingStep
         float perceptual = 0;
         foreach (float value in _lossValues.AsSpan(0, L1Slot)) perceptual += value;
         return new(perceptual, _lossValues[L1Slot], _lossValues[AdversarialSlot], _lossValues[DiscriminatorSlot],
-            _lossValues[MatchingSlot]);
+            _lossValues[MatchingSlot], _lossValues[LabelSlot], _lossValues[SurfaceSlot]);
     }
 
     public float[] Reconstruct(ReadOnlySpan<float> sources, ReadOnlySpan<float> drivings)
@@ -201,11 +198,21 @@ internal sealed partial class TrainingStep : ITrainingStep
         _owned.Clear();
     }
 
+    private void UploadPictures(TrainingBatch batch)
+    {
+        _uploads.Upload(_stream, batch.Sources, Pictures(0));
+        _uploads.Upload(_stream, batch.Targets, Targets);
+        if (!_settings.IsSupervised) return;
+        _uploads.Upload(_stream, batch.Drivings ?? batch.Targets, Pictures(1));
+        // Started at the source itself, a pair of one clip moves as without a start.
+        _uploads.Upload(_stream, batch.Starts ?? batch.Sources, Pictures(2));
+    }
+
     private IReadOnlyList<CudaStep> Build(ArenaLayout arena)
     {
         Tape tape = new(_loader, arena, Arithmetic, _packed);
         _generator.Pack(tape);
-        GeneratorLayers generator = new(tape, _generator, _graph, Operands);
+        GeneratorLayers generator = new(tape, _generator, _graph, Guided(Operands));
         generator.Forward();
         generator.BeginBack();
         PixelLoss(tape);
