@@ -83,6 +83,9 @@ internal readonly record struct PackShape(int Side, bool HasWeights, int Labels 
     /// <summary>Bytes of a picture's numbers.</summary>
     public int NumbersLength => Numbers * sizeof(float);
 
+    /// <summary>Bytes of a picture and, behind them, of its numbers, as packers hand them on.</summary>
+    public int Length => PictureLength + NumbersLength;
+
     /// <summary>Where in a picture's bytes the depths [P, P] are, and behind them the part numbers [P, P].</summary>
     public int SurfacesAt => Side * Side * (HasWeights ? 4 : 3);
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Lia.Media.IO;
@@ -39,6 +40,11 @@ internal sealed class PackWriter : IDisposable
 
     /// <summary>Bytes of the pictures so far.</summary>
     public long Length => (long)Pictures * PictureLength;
+
+    /// <summary>Adds a picture with its numbers behind it.</summary>
+    /// <inheritdoc cref="Add(ReadOnlySpan{byte}, ReadOnlySpan{float})"/>
+    public void AddWithNumbers(ReadOnlySpan<byte> both) =>
+        Add(both[..PictureLength], MemoryMarshal.Cast<byte, float>(both[PictureLength..]));
 
     /// <summary>Adds a picture to the clip in the making.</summary>
     /// <param name="picture">As in the file.</param>
