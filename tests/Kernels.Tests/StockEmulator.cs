@@ -33,6 +33,7 @@ internal static partial class TestAccelerators
             ParameterBytes = ours.ParameterBytes,
             StaticSharedBytes = ours.StaticSharedBytes,
             UsesDynamicShared = ours.UsesDynamicShared,
+            DynamicSharedPadding = ours.DynamicSharedPadding,
             IsImplicitlyGrouped = ours.IsImplicitlyGrouped,
             Target = ours.Target,
         };

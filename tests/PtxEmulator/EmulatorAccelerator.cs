@@ -301,7 +301,7 @@ public sealed class EmulatorAccelerator : Accelerator, IKernelDevice
             byte[] arguments = new ReadOnlySpan<byte>((void*)block, Compiled.ParameterBytes).ToArray();
             Dim3 grid = new(config.GridDim.X, config.GridDim.Y, config.GridDim.Z),
                 group = new(config.GroupDim.X, config.GroupDim.Y, config.GroupDim.Z);
-            int shared = config.SharedMemoryConfig.ArraySize;
+            int shared = SharedBytes(in config);
             _accelerator.Do(stream, () => _accelerator.LastLaunch = _accelerator.Emulator.Launch(_entry, grid, group, shared, arguments));
         }
 

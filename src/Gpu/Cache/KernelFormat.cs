@@ -30,6 +30,7 @@ internal static class KernelFormat
         writer.Write(kernel.ParameterBytes);
         writer.Write(kernel.StaticSharedBytes);
         writer.Write(kernel.UsesDynamicShared);
+        writer.Write(kernel.DynamicSharedPadding);
         writer.Write(kernel.IsImplicitlyGrouped);
         writer.Flush();
         return bytes.ToArray();
@@ -62,7 +63,9 @@ internal static class KernelFormat
             parameters[i] = (name, reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
         }
         int parameterBytes = reader.ReadInt32(), staticShared = reader.ReadInt32();
-        bool isDynamic = reader.ReadBoolean(), isGrouped = reader.ReadBoolean();
+        bool isDynamic = reader.ReadBoolean();
+        int padding = reader.ReadInt32();
+        bool isGrouped = reader.ReadBoolean();
         if (reader.BaseStream.Position != content.Length) return null;
         // An implicitly grouped kernel's first parameter is its index, and the hidden extent comes last.
         IEnumerable<Type> types = method.GetParameters().Skip(isGrouped ? 1 : 0).Select(static parameter => parameter.ParameterType);
@@ -71,7 +74,8 @@ internal static class KernelFormat
             [.. parameters.Zip(types, static (p, type) => new KernelParameter(p.Name, type, p.Offset, p.Size, p.Alignment))];
         if (typed.Length != count || typed.Length != types.Count() || !AreLaidOut(typed, parameterBytes)
             || isGrouped != Importer.IsImplicitlyGrouped(method)) return null;
-        if (staticShared is < 0 or > MostSharedBytes || !ptx.Contains(entryPoint, StringComparison.Ordinal)) return null;
+        if (staticShared is < 0 or > MostSharedBytes || padding is < 0 or > MostSharedBytes
+            || !ptx.Contains(entryPoint, StringComparison.Ordinal)) return null;
         return new CompiledKernel
         {
             EntryPoint = entryPoint,
@@ -80,6 +84,7 @@ internal static class KernelFormat
             ParameterBytes = parameterBytes,
             StaticSharedBytes = staticShared,
             UsesDynamicShared = isDynamic,
+            DynamicSharedPadding = padding,
             IsImplicitlyGrouped = isGrouped,
             Target = target,
         };

@@ -38,7 +38,7 @@ public static class KernelCompiler
         try
         {
             Optimize(function, dump);
-            (string ptx, int staticShared, bool isDynamic) =
+            (string ptx, int staticShared, bool isDynamic, int padding) =
                 PtxEmitter.Emit(function, name, parameters, target, kernel.GetCustomAttribute<LaunchBoundsAttribute>());
             dump?.Write(ptx);
             return new CompiledKernel
@@ -49,6 +49,7 @@ public static class KernelCompiler
                 ParameterBytes = parameters.Count == 0 ? 0 : parameters[^1].Offset + parameters[^1].Size,
                 StaticSharedBytes = staticShared,
                 UsesDynamicShared = isDynamic,
+                DynamicSharedPadding = padding,
                 IsImplicitlyGrouped = grouped,
                 Target = target,
             };

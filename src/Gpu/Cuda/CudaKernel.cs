@@ -70,7 +70,7 @@ internal sealed unsafe class CudaKernel : LoadedKernel
             _function,
             (uint)config.GridDim.X, (uint)config.GridDim.Y, (uint)config.GridDim.Z,
             (uint)config.GroupDim.X, (uint)config.GroupDim.Y, (uint)config.GroupDim.Z,
-            (uint)config.SharedMemoryConfig.ArraySize, _device.Enter(stream), null, extra);
+            (uint)SharedBytes(in config), _device.Enter(stream), null, extra);
         if (result != CudaResult.Success)
             throw CudaStatus.Failure(result, Describe(in config), nameof(CudaApi.cuLaunchKernel));
     }
@@ -86,7 +86,7 @@ internal sealed unsafe class CudaKernel : LoadedKernel
             BlockX = (uint)config.GroupDim.X,
             BlockY = (uint)config.GroupDim.Y,
             BlockZ = (uint)config.GroupDim.Z,
-            SharedBytes = (uint)config.SharedMemoryConfig.ArraySize,
+            SharedBytes = (uint)SharedBytes(in config),
             Stream = stream,
             Attributes = &attribute,
             AttributeCount = 1,

@@ -8,9 +8,9 @@ using Lia.Gpu.Runtime;
 namespace Lia.Gpu.Cuda;
 
 /// <summary>
-/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes; a module loaded from
-/// PTX does not. What the linker does not take or would lay out wrongly, and what is wrong in the PTX, is left to the loader, which says
-/// so.
+/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes, and assembles on as many
+/// threads as call it; the loader of PTX does neither. What the linker does not take, and what is wrong in the PTX, is left to the loader,
+/// which says so.
 /// </summary>
 internal static unsafe class CudaModule
 {
@@ -21,7 +21,7 @@ internal static unsafe class CudaModule
     /// <exception cref="CudaException">The driver cannot assemble or load it; the message has the assembler's log.</exception>
     public static nint Load(AcceleratorProperties device, KernelCache cache, CompiledKernel compiled)
     {
-        if (cache.Folder is null || NeedsAlignment(compiled)) return LoadPtx(compiled);
+        if (cache.Folder is null) return LoadPtx(compiled);
         string machine = $"{CudaDriver.Identity}\n{device.Name}, sm_{device.Sm}";
         if (cache.MachineCode(compiled, machine) is { } kept)
         {
@@ -32,12 +32,6 @@ internal static unsafe class CudaModule
         cache.KeepMachineCode(compiled, machine, code);
         return module;
     }
-
-    // The linker lays shared memory out anew and keeps no alignment of the dynamic part above 16 bytes (seen on an H100, driver 580): the
-    // copy engine's tiles would lie where it cannot write. The loader keeps it, and the driver keeps what the loader assembles in a cache
-    // of its own.
-    private static bool NeedsAlignment(CompiledKernel compiled) =>
-        compiled.Ptx.Contains(".extern .shared .align 1024", StringComparison.Ordinal);
 
     /// <summary>Assembles PTX to machine code; null when the driver refuses.</summary>
     private static byte[]? Link(CompiledKernel compiled)

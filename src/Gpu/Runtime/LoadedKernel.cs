@@ -70,7 +70,7 @@ public abstract class LoadedKernel : AcceleratorObject
             || config.GroupDim.X < 1 || config.GroupDim.Y < 1 || config.GroupDim.Z < 1
                 || config.GroupDim.LongSize > Attributes.MaxThreadsPerGroup
             || config.GridDim.X < 1 || config.GridDim.Y < 1 || config.GridDim.Z < 1 || config.GridDim.Y > 65535 || config.GridDim.Z > 65535
-            || (uint)config.SharedMemoryConfig.ArraySize > (uint)(Properties.MaxSharedBytesPerGroup - Attributes.StaticSharedBytes))
+            || (uint)config.SharedMemoryConfig.ArraySize > (uint)MostDynamicShared)
             throw new ArgumentException(Refusal(stream, config), nameof(config));
         if (overlapsPrevious && Compiled.Target.Sm < 90) // such a kernel cannot wait
             throw new NotSupportedException(
@@ -88,6 +88,12 @@ public abstract class LoadedKernel : AcceleratorObject
         LaunchBlock(stream, new KernelConfig(new Index1D((int)(((long)extent.X + group - 1) / group)), new Index1D(group)), block, false);
     }
 
+    private int MostDynamicShared =>
+        Properties.MaxSharedBytesPerGroup - Attributes.StaticSharedBytes - Compiled.DynamicSharedPadding;
+
+    /// <summary>Bytes of dynamic shared memory that a launch takes.</summary>
+    protected int SharedBytes(in KernelConfig config) => config.SharedMemoryConfig.ArraySize + Compiled.DynamicSharedPadding;
+
     /// <summary>Launches a shape within the limits.</summary>
     protected abstract void LaunchCore(AcceleratorStream stream, in KernelConfig config, nint block, bool overlapsPrevious);
 
@@ -99,7 +105,7 @@ public abstract class LoadedKernel : AcceleratorObject
             $"{Compiled.EntryPoint}: grid {config.GridDim}, group {config.GroupDim}, {config.SharedMemoryConfig.ArraySize} bytes of " +
             "dynamic shared memory";
         return $"{shape}: a grid is at least 1 and at most 65535 along Y and Z, a group has 1 to {Attributes.MaxThreadsPerGroup} threads"
-            + $" ({Attributes.Registers} registers a thread), and {Properties.MaxSharedBytesPerGroup - Attributes.StaticSharedBytes} " +
+            + $" ({Attributes.Registers} registers a thread), and {MostDynamicShared} " +
                 "bytes are left for dynamic shared memory";
     }
 }

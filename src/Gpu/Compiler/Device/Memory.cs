@@ -26,7 +26,8 @@ internal static class SharedMemory
 /// <summary><see cref="Lia.Gpu.SwizzledSharedMemory"/> on the device.</summary>
 internal static class SwizzledSharedMemory
 {
-    public static ArrayView<T> GetDynamic<T>() where T : unmanaged => new(Address(), SharedMemory.DynamicBytes() / Interop.SizeOf<T>());
+    public static ArrayView<T> GetDynamic<T>() where T : unmanaged => new(
+        Address(), (SharedMemory.DynamicBytes() - Lia.Gpu.SwizzledSharedMemory.Padding) / Interop.SizeOf<T>());
 
     [Builtin(Builtin.SharedDynamicSwizzled)]
     private static nint Address() => throw DeviceOnly.Error(nameof(GetDynamic));

@@ -197,7 +197,7 @@ internal sealed partial class Importer
                         _function.Shared.Add(new SharedSymbol("dynamic_shared", isDynamic: true));
                     Value all = _function.NewValue(Op.SharedAddress, IRType.I64);
                     SharedSymbol dynamic = _function.Shared.Find(static s => s.IsDynamic)!;
-                    if (builtin == Builtin.SharedDynamicSwizzled) dynamic.Alignment = 1024;
+                    if (builtin == Builtin.SharedDynamicSwizzled) dynamic.Alignment = SwizzledSharedMemory.Alignment;
                     all.Data = dynamic;
                     all.Space = AddressSpace.Shared;
                     return new StackValue(_builder.Append(all));

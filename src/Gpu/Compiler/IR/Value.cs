@@ -101,6 +101,7 @@ internal sealed class SharedSymbol(string name, bool isDynamic)
     public readonly string Name = name;
     public readonly bool IsDynamic = isDynamic;
 
+    /// <summary>Bytes. What exceeds 16 an address is rounded up to as the kernel runs.</summary>
     public int Alignment = 16;
 
     /// <summary>Bytes; -1 while the length (the address's operand) is not known to be constant.</summary>

@@ -31,6 +31,9 @@ public sealed class CompiledKernel
     /// <summary>True when the kernel calls <see cref="ILGPU.SharedMemory.GetDynamic{T}"/>.</summary>
     public required bool UsesDynamicShared { get; init; }
 
+    /// <summary>Bytes of dynamic shared memory that a launch takes beyond what it asks for, to align it.</summary>
+    public int DynamicSharedPadding { get; init; }
+
     /// <summary>
     /// True when the kernel's first parameter is an <see cref="ILGPU.Index1D"/>: the hidden s64 extent is the last parameter.
     /// </summary>

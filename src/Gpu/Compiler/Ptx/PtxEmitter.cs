@@ -28,8 +28,8 @@ internal sealed partial class PtxEmitter
         _registers = new Registers(_coalescing);
     }
 
-    /// <summary>The module's text, and the bytes of static shared memory.</summary>
-    public static (string Ptx, int StaticShared, bool Dynamic) Emit(
+    /// <summary>The module's text, the bytes of static shared memory, and those that aligning the dynamic part takes.</summary>
+    public static (string Ptx, int StaticShared, bool Dynamic, int DynamicPadding) Emit(
         Function function, string name, List<KernelParameter> parameters, CompileTarget target, LaunchBoundsAttribute? bounds)
     {
         var emitter = new PtxEmitter(function, name, parameters);
@@ -37,19 +37,24 @@ internal sealed partial class PtxEmitter
         return emitter.Assemble(target, bounds);
     }
 
-    private (string, int, bool) Assemble(CompileTarget target, LaunchBoundsAttribute? bounds)
+    private (string, int, bool, int) Assemble(CompileTarget target, LaunchBoundsAttribute? bounds)
     {
         var module = new StringBuilder(_text.Length + 1024);
         module.Append($".version {target.PtxVersion}\n.target {target.Name}\n.address_size 64\n\n");
         long staticShared = 0;
         bool isDynamic = false;
+        int padding = 0;
         foreach (SharedSymbol symbol in _function.Shared)
         {
             if (!_shared.TryGetValue(symbol, out long size)) continue;
-            module.Append(symbol.IsDynamic ? $".extern .shared .align {symbol.Alignment} .b8 {symbol.Name}[];\n"
+            module.Append(symbol.IsDynamic ? $".extern .shared .align 16 .b8 {symbol.Name}[];\n"
                 : $".shared .align 16 .b8 {symbol.Name}[{size}];\n");
-            isDynamic |= symbol.IsDynamic;
-            if (symbol.IsDynamic) continue;
+            if (symbol.IsDynamic)
+            {
+                isDynamic = true;
+                padding = symbol.Alignment - 16;
+                continue;
+            }
             staticShared = (staticShared + 15) / 16 * 16 + size;
             if (staticShared > MostStaticShared)
                 throw symbol.Place!.Refuse(
@@ -73,7 +78,7 @@ internal sealed partial class PtxEmitter
         _registers.Declare(module);
         foreach ((Slot slot, string local) in _locals) module.Append($"    .local .align 16 .b8 {local}[{slot.Size}];\n");
         module.Append('\n').Append(_text).Append("}\n");
-        return (module.ToString(), (int)staticShared, isDynamic);
+        return (module.ToString(), (int)staticShared, isDynamic, padding);
     }
 
     private string ParameterName(int index) => $"{_name}_param_{index}";
