@@ -83,7 +83,7 @@ internal sealed class BatchSampler
             Philox random = new(_seed, DrawKind.Augmentation, epoch, place);
             Augmentation change = Augmentation.Draw(ref random, _settings);
             Picture(row.Source, batch.Sources);
-            Picture(row.Target, batch.Targets);
+            Picture(row.Target, batch.Targets, bytes.Length); // with all there is of it
             if (batch.Weights is { } weights)
                 change.ApplyWeights(bytes.AsSpan(3 * _pack.Side * _pack.Side), _pack.Side, weights.AsSpan(pair * plane, plane), _size);
             if (batch.Surfaces is { } surfaces) Surfaces(surfaces);
@@ -99,9 +99,9 @@ internal sealed class BatchSampler
                 if (batch.Starts is not null) Label(row.Start == row.Source ? null : row.Start, labels, sets);
             }
 
-            void Picture(int number, float[] pictures)
+            void Picture(int number, float[] pictures, int length = 0)
             {
-                _pack.Read(number, bytes);
+                _pack.Read(number, bytes.AsSpan(0, Math.Max(length, 3 * _pack.Side * _pack.Side)));
                 change.Apply(bytes, _pack.Side, pictures.AsSpan(3 * pair * plane, 3 * plane), _size);
             }
 
@@ -130,12 +130,12 @@ internal sealed class BatchSampler
                 change.ApplyPlane(partNumbers, side, shown, _size);
                 _pack.ReadNumbers(row.Target, numbers);
                 _pack.ReadNumbers(row.Source, others);
-                Span<bool> isKnown = stackalloc bool[1 + parts]; // by part numbers
-                isKnown[0] = false;
+                Span<bool> isKnown = stackalloc bool[byte.MaxValue + 1]; // by part numbers
+                isKnown.Clear();
                 PartMoves.Between(numbers.AsSpan(_pack.Shape.Labels), others.AsSpan(_pack.Shape.Labels), change.Coordinates(side, _size),
                     surfaces.Moves.AsSpan(pair * moves, moves), isKnown[1..]);
                 foreach (ref byte part in shown)
-                    if (part > parts || !isKnown[part]) part = 0;
+                    if (!isKnown[part]) part = 0;
             }
         }
     }

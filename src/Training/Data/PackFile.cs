@@ -112,12 +112,13 @@ internal sealed class PackFile : IDisposable
 
     /// <summary>Reads a picture.</summary>
     /// <param name="picture">Its number.</param>
-    /// <param name="bytes">Receives [P, P, 3], with weight maps [P, P], and with surfaces two more.</param>
+    /// <param name="bytes">Receives [P, P, 3], with weight maps [P, P], and with surfaces two more; of these as much as it has room
+    /// for.</param>
     /// <exception cref="MediaException">The file was shortened since, or the disk fails.</exception>
     public void Read(int picture, Span<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)picture, (uint)Pictures, nameof(picture));
-        ReadAt(PackFormat.HeaderLength + (long)picture * PictureLength, bytes[..PictureLength]);
+        ReadAt(PackFormat.HeaderLength + (long)picture * PictureLength, bytes[..Math.Min(bytes.Length, PictureLength)]);
     }
 
     /// <summary>Reads the numbers of a picture.</summary>

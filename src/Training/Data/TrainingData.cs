@@ -103,10 +103,7 @@ internal sealed class TrainingData : IDisposable
         return new(first + found.Source, first + found.Driving, first + found.Start, first + found.Target);
     }
 
-    /// <summary>Reads a picture.</summary>
-    /// <param name="picture">Its number.</param>
-    /// <param name="bytes">Receives [P, P, 3], with weight maps [P, P], and with surfaces two more.</param>
-    /// <exception cref="MediaException">The file was shortened since, or the disk fails.</exception>
+    /// <inheritdoc cref="PackFile.Read"/>
     public void Read(int picture, Span<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)picture, (uint)Pictures, nameof(picture));

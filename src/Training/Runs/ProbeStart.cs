@@ -12,7 +12,7 @@ namespace Lia.Training.Runs;
 /// </summary>
 internal static class ProbeStart
 {
-    // Pictures that are looked at. Where labels are few, not for ever.
+    // Pictures with labels that are looked at, of which an epoch may have fewer; and how many others may lie between them.
     private const int Enough = 2048, EnoughOfDirection = 20, Longest = 4;
 
     /// <summary>Finds the probe, and writes it into the state, its average too.</summary>
@@ -76,13 +76,15 @@ internal static class ProbeStart
         List<float> codes = [], told = [];
         TrainingBatch batch = sampler.Create();
         int pictures = batch.Labels!.Length / labels;
-        for (int number = 0, wanted = Enough; told.Count < wanted * labels && number * pictures < Longest * wanted; number++)
+        for (int number = 0, wanted = Enough, least = 0; told.Count < wanted * labels && number * pictures < Longest * wanted; number++)
         {
+            if (sampler.Epochs(number) >= 1 && told.Count >= least * labels) break;
             token.ThrowIfCancellationRequested();
             sampler.Fill(batch, number);
             float[] found = step.Codes(batch);
             int directions = found.Length / pictures;
-            wanted = Math.Max(Enough, EnoughOfDirection * directions);
+            least = EnoughOfDirection * directions;
+            wanted = Math.Max(Enough, least);
             for (int picture = 0; picture < pictures; picture++)
             {
                 ReadOnlySpan<float> known = batch.Labels.AsSpan(picture * labels, labels);
