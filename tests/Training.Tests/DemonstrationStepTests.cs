@@ -8,8 +8,8 @@ namespace Lia.Training.Tests;
 
 /// <summary>
 /// The step with all that the demonstration model's training has beyond the recipe, against tools/demo-model/train.py in float64: rows of
-/// both kinds, weight maps, fixed directions, momentum, the moving average, no difference of pixels but the pyramid's, the patch critic, poses
-/// told from motion codes, and warps told where surfaces lie.
+/// both kinds, weight maps, fixed directions, momentum, the moving average, no difference of pixels but the pyramid's, the patch critic,
+/// poses told from motion codes, and warps told where surfaces lie.
 /// </summary>
 public class DemonstrationStepTests
 {

@@ -1,5 +1,6 @@
 using Lia.Network;
 using Lia.Network.Tests.Reference;
+using Lia.Training.Steps;
 using Lia.Weights;
 using Picture = Lia.Network.Tests.Reference.Tensor;
 
@@ -33,8 +34,68 @@ internal sealed class ReferenceLosses(
             made.Average(score => Softplus(-score)), real.Average(score => Softplus(-score)) + made.Average(Softplus));
     }
 
+    /// <summary>
+    /// Of pairs of one clip: the mean squared error of labels told from the targets' motion codes by <c>probe.weight</c>, and how far warps
+    /// read from where surfaces lie, summed over levels.
+    /// </summary>
+    /// <param name="sources">Pictures to move.</param>
+    /// <param name="targets">What they become.</param>
+    /// <param name="labels">[pair, label], some of them no numbers.</param>
+    /// <param name="surfaces">Where the targets' surfaces lie.</param>
+    public (double Labels, double Surfaces) Guides(Picture[] sources, Picture[] targets, float[] labels, TargetSurfaces surfaces)
+    {
+        float[] probe = generator.Read("probe.weight");
+        int motion = architecture.Motion, count = probe.Length / motion;
+        List<double> errors = [];
+        double distance = 0;
+        for (int pair = 0; pair < targets.Length; pair++)
+        {
+            double[] code = Code(targets[pair]);
+            for (int label = 0; label < count; label++)
+            {
+                double told = code.Select((value, i) => value * probe[label * motion + i]).Sum();
+                if (!float.IsNaN(labels[pair * count + label])) errors.Add(Math.Pow(told - labels[pair * count + label], 2));
+            }
+            List<Picture> flows = [];
+            Generate(sources[pair], targets[pair], null, flows);
+            Picture places = Places(surfaces, pair, architecture.Size); // x, y, known
+            for (int level = flows.Count - 1; level >= 0; level--)
+            {
+                Picture o = flows[level];
+                if (places.Height > o.Height)
+                {
+                    Picture above = places;
+                    places = Picture.From(3, o.Height, o.Width, (c, y, x) =>
+                    {
+                        (int Y, int X)[] four = [(2 * y, 2 * x), (2 * y, 2 * x + 1), (2 * y + 1, 2 * x), (2 * y + 1, 2 * x + 1)];
+                        double known = four.Average(at => above[2, at.Y, at.X]);
+                        return c == 2 ? known > 0.9 ? known : 0
+                            : four.Average(at => above[c, at.Y, at.X] * above[2, at.Y, at.X]) / Math.Max(known, 1e-3);
+                    });
+                }
+                distance += Mean(Picture.From(2, o.Height, o.Width, (c, y, x) => places[2, y, x] == 0 ? 0
+                    : Math.Abs(Math.Tanh(o[c, y, x]) + 2.0 * (c == 0 ? x : y) / (o.Width - 1) - 1 - places[c, y, x])));
+            }
+        }
+        return (errors.Average(), distance / targets.Length);
+    }
+
+    private static Picture Places(TargetSurfaces surfaces, int pair, int size) => Picture.From(3, size, size, (c, y, x) =>
+    {
+        int at = (pair * size + y) * size + x, part = surfaces.PartNumbers[at];
+        if (part == 0) return 0;
+        double[] point = [(2 * x + 1.0) / size - 1, (2 * y + 1.0) / size - 1, surfaces.Depths[at] / 255.0, 1];
+        double Row(int row) => point.Select((value, k) =>
+            value * surfaces.Moves[(pair * surfaces.Parts + part - 1) * TargetSurfaces.MoveLength + 4 * row + k]).Sum();
+        double w = Row(2);
+        return w <= 0 ? 0 : c == 2 ? 1 : Row(c) / w;
+    });
+
+    /// <summary>The motion code of a picture.</summary>
+    public double[] Code(Picture picture) => _network.Motion(_network.Encode(picture).Appearance);
+
     /// <summary>A source moved by a driving picture.</summary>
-    public Picture Generate(Picture source, Picture driving, Picture? start)
+    public Picture Generate(Picture source, Picture driving, Picture? start, List<Picture>? flows = null)
     {
         (double[] appearance, Picture[] features) = _network.Encode(source);
         double[] alpha = Code(driving);
@@ -48,10 +109,8 @@ internal sealed class ReferenceLosses(
             [.. generator.Read("dec.direction.weight").Select(value => (double)(value + 1e-8f))], style, motion);
         double[] latent =
             [.. appearance.Select((value, row) => value + alpha.Select((move, column) => q[row * motion + column] * move).Sum())];
-        return _network.Decode(latent, features);
+        return _network.Decode(latent, features, flows);
     }
-
-    private double[] Code(Picture picture) => _network.Motion(_network.Encode(picture).Appearance);
 
     // Scores of a minibatch.
     private double[] Judge(Picture[] pictures)

@@ -120,6 +120,7 @@ public class TrainingStepStateTests
         // Rows, and what else the demonstration model's training has, in one run, the recipe in the other.
         StepSettings settings = new(Architecture, Pairs, IsSupervised: isSupervised, Average: 0.9, Momentum: isSupervised ? 0.9 : 0,
             FixesDirections: isSupervised, L1: isSupervised ? 0 : 1, JudgesPatches: isSupervised, Matching: isSupervised ? 0.5 : 0);
+        if (isSupervised) settings = Guided(settings);
         (Dictionary<string, float[]> straight, Dictionary<string, float[]> resumed, StepLosses first, StepLosses second) = Run(device,
             loader =>
         {
@@ -130,6 +131,7 @@ public class TrainingStepStateTests
                 step.Run(Batch(1), Rates);
                 kept = Read(step);
                 step.Reconstruct(Batch(4).Sources, Batch(4).Targets); // looking changes nothing
+                step.Codes(Batch(4));
                 last = step.Run(Batch(2), Rates);
                 whole = Read(step);
             }
@@ -142,6 +144,64 @@ public class TrainingStepStateTests
         Assert.Equal(straight.Keys, resumed.Keys);
         foreach ((string name, float[] values) in straight) Assert.Equal(values, resumed[name]);
         Assert.NotEqual(straight["generator.dec.conv1.conv.weight"], straight["average.dec.conv1.conv.weight"]);
+        if (!isSupervised) return;
+        Assert.Contains(straight["adam.first.generator.probe.weight"], value => value != 0);
+        Assert.NotEqual(straight["generator.probe.weight"], straight["average.probe.weight"]);
+    }
+
+    [Theory]
+    [EveryAccelerator]
+    public void Labels_and_surfaces_of_no_weight_change_nothing_and_of_any_leave_the_gradient_at_the_picture(string device)
+    {
+        StepSettings plain = new(Architecture, Pairs, IsSupervised: true);
+        (Dictionary<string, float[]> without, float[] atPicture, Dictionary<string, float[]> weightless,
+            Dictionary<string, float[]> guided, float[] guidedAtPicture, float[] probe, StepLosses known, StepLosses unknown) =
+            Run(device, loader =>
+        {
+            using TrainingStep step = new(loader, plain, new(3), vgg: null), told = new(loader, Guided(plain), new(3), vgg: null);
+            float[] begun = Read(told)["generator.probe.weight"];
+            step.Run(Batch(1), default);
+            told.Run(Batch(1), new(0, 0) { Guide = 0 });
+            Dictionary<string, float[]> nothing = told.Gradients();
+            told.WriteState("generator.probe.weight", RandomFloats(begun.Length, 9));
+            StepLosses losses = told.Run(Batch(1), new(0, 0) { Guide = 0.5f });
+            (Dictionary<string, float[]> all, float[] picture) = (told.Gradients(), told.ReadResultGradient());
+            StepLosses none = told.Run(Batch(1, isKnown: false), new(0, 0) { Guide = 0.5f });
+            return (step.Gradients(), step.ReadResultGradient(), nothing, all, picture, begun, losses, none);
+        });
+        Assert.All(probe, value => Assert.Equal(0, value)); // at first
+        foreach ((string name, float[] gradient) in without) Assert.Equal(gradient, weightless[name]);
+        Assert.All(weightless["generator.probe.weight"], value => Assert.Equal(0, value));
+        Assert.Equal(atPicture, guidedAtPicture);
+        foreach (string name in (string[])["generator.enc.fc.4.weight", "generator.dec.to_flows.0.conv.weight", "generator.probe.weight"])
+            Assert.NotEqual(weightless[name], guided[name]);
+        Assert.True(known is { Labels: > 0, Surfaces: > 0 }, $"{known}");
+        Assert.True(unknown is { Labels: 0, Surfaces: 0 }, $"{unknown}");
+    }
+
+    /// <summary>Codes are asked for between steps, of weights as they are, in the order of the labels.</summary>
+    [Theory]
+    [EveryAccelerator(false)]
+    [EveryAccelerator(true)]
+    public void Codes_are_those_of_the_present_weights(string device, bool isSupervised)
+    {
+        TrainingBatch batch = Batch(1);
+        (float[] codes, Dictionary<string, float[]> state) = Run(device, loader =>
+        {
+            using TrainingStep step =
+                new(loader, new(Architecture, Pairs, IsSupervised: isSupervised, Average: 0.99, Adversarial: 0), new(3), vgg: null);
+            step.Run(Batch(2), new(0.1f, 0.1f));
+            return (step.Codes(batch), Read(step));
+        });
+        Tensors weights = Tensors.Of(Architecture.Layout(), 1);
+        foreach ((string name, float[] values) in state.Where(one => one.Key.StartsWith("generator.", StringComparison.Ordinal)))
+            weights.Replace(name["generator.".Length..], values);
+        ReferenceLosses reference = new(Architecture, weights, weights);
+        float[][] sets = isSupervised ? [batch.Sources, batch.Drivings!, batch.Starts!] : [batch.Targets];
+        double[] expected = [.. sets.SelectMany(set => Enumerable.Range(0, Pairs).SelectMany(pair => reference.Code(Planes(set, pair))))];
+        Assert.Equal(expected.Length, codes.Length);
+        double norm = Math.Sqrt(expected.Sum(value => value * value));
+        Assert.InRange(Math.Sqrt(expected.Zip(codes, (a, b) => (a - b) * (a - b)).Sum()) / norm, 0, 1e-5);
     }
 
     [Theory]
@@ -186,6 +246,10 @@ public class TrainingStepStateTests
         step.WriteState("discriminator.final_linear.1.bias", [float.NaN]);
         Assert.False(step.Run(Batch(1), Rates).IsFinite);
         Assert.StartsWith("the gradient of generator.", step.FindNotFinite());
+        using TrainingStep guided = new(loader, Guided(new(Architecture, Pairs, IsSupervised: true, Adversarial: 0)), new(3), vgg: null);
+        guided.WriteState("generator.probe.weight", [.. Enumerable.Repeat(float.NaN, Known.Labels * Architecture.Motion)]);
+        Assert.Equal("generator.probe.weight", guided.FindNotFinite());
+        Assert.Equal(float.NaN, guided.Run(Batch(1), Rates).Labels);
         return 0;
     });
 
@@ -208,9 +272,19 @@ public class TrainingStepStateTests
         return values;
     });
 
-    private static TrainingBatch Batch(int seed)
+    private static StepSettings Guided(StepSettings settings) =>
+        settings with { Labels = Known.Labels, Parts = Known.Parts, LabelWeight = 8, SurfaceWeight = 3 };
+
+    // With all that a supervised step may take; who wants less does not look.
+    private static TrainingBatch Batch(int seed, bool isKnown = true)
     {
-        TrainingBatch batch = new(Pairs, Size);
+        TrainingBatch batch = new(Pairs, Size)
+        {
+            Drivings = RandomFloats(3 * Pairs * Size * Size, seed + 200),
+            Starts = RandomFloats(3 * Pairs * Size * Size, seed + 300),
+            Labels = isKnown ? Known.OfPictures(3 * Pairs, seed) : [.. Enumerable.Repeat(float.NaN, 3 * Pairs * Known.Labels)],
+            Surfaces = isKnown ? Known.Of(Pairs, Size, seed) : null,
+        };
         RandomFloats(batch.Sources.Length, seed).CopyTo(batch.Sources, 0);
         RandomFloats(batch.Targets.Length, seed + 100).CopyTo(batch.Targets, 0);
         return batch;

@@ -25,8 +25,8 @@ internal struct SquaredErrorArguments
 }
 
 /// <summary>
-/// mean((a - b)^2) over the n of b that are numbers, and its gradient 2 / n Scale Guide (a - b). Some thousand values at most, numbers told of
-/// pictures: one block, squares summed in double in a fixed order. Bound by the launch.
+/// mean((a - b)^2) over the n of b that are numbers, and its gradient 2 / n Scale Guide (a - b). Values are numbers told of pictures, some
+/// thousand: one block, squares summed in double in a fixed order. Bound by the launch.
 /// </summary>
 internal static class SquaredError
 {

@@ -45,16 +45,16 @@ internal struct SurfaceDistanceArguments
 
 /// <summary>
 /// How far from where the target's surface lies in the source a level's warp reads: mean over [frame, 2, row, column] of
-/// known |tanh o + axis - place|, and the gradient of o. With (u, v) the middle of a pixel, -1 to 1 from edge to edge, d its depth and M the
-/// move of its part,
+/// known |tanh o + axis - place|, and the gradient of o. With (u, v) the middle of a pixel, -1 to 1 from edge to edge, d its depth and M
+/// the move of its part,
 /// <code>
 ///     full size:  (X, Y, W) = M (u, v, d, 1),   place = (X / W, Y / W),   known = a part, W > 0, and place finite
-///     below:      place = mean of the four pixels above,   known where all four are                    walked from the top, as
-///                                                                                                      gradients are:
-///     depths, parts, moves --> S: places, gradient --> S/2: places, gradient --> ... --> 8             a launch a level
+///     below:      place = mean of the four pixels above,   known where all four are
+///
+///     depths, parts, moves --> S: places, gradient --> S/2: places, gradient --> ... --> 8     a launch a level, in the gradients' order
 /// </code>
-/// A place that is not known is no number, and a mean with one in it is none either. A thread takes a pixel, then those a grid further on; the
-/// grid goes by the shape alone, and shares are summed in double in a fixed order. Bound by bytes: some 34 a pixel.
+/// A place that is not known is no number, and a mean with one in it is none either. A thread takes a pixel, then those a grid further on;
+/// the grid goes by the shape alone, and shares are summed in double in a fixed order. Bound by bytes: some 34 a pixel.
 /// </summary>
 internal static class SurfaceDistance
 {

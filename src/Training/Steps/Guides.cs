@@ -2,7 +2,7 @@ using ILGPU;
 
 namespace Lia.Training.Steps;
 
-/// <summary>What is known of the movement in pictures, told from their motion codes by a linear probe that is learned with the rest.</summary>
+/// <summary>What is known of the movement in pictures, to be told from their motion codes by a linear probe that is learned, too.</summary>
 /// <param name="Labels">As in <see cref="TrainingBatch.Labels"/>.</param>
 /// <param name="Count">Labels of a picture.</param>
 /// <param name="Weight">What their mean squared error counts.</param>

@@ -66,7 +66,8 @@ internal interface ITrainingStep : IDisposable
 
     /// <summary>
     /// Everything that a step changes, all float32: <c>generator.NAME</c> and <c>discriminator.NAME</c>, NAME as in the official state
-    /// dictionaries, with labels <c>generator.probe.weight</c> [label, direction] too, or <c>critic.NAME</c> with the power iterations <c>critic.NAME.u</c>; of each parameter
+    /// dictionaries, with labels <c>generator.probe.weight</c> [label, direction] too, or <c>critic.NAME</c> with the power iterations
+    /// <c>critic.NAME.u</c>; of each parameter
     /// <c>adam.second.</c> before the whole, and of the generator <c>adam.first.</c> where there is momentum;
     /// <c>average.NAME</c> of the generator where it is averaged; <c>adam.steps</c> [1].
     /// </summary>

@@ -132,8 +132,8 @@ public class SurfaceDistanceTests
     }
 
     /// <summary>
-    /// The distance is the definition's, of all levels together; its gradient, added to what is there (at full size nothing is), that of its
-    /// differences. Kinks are not crossed: no |d| is that near to zero.
+    /// The distance is the definition's, of all levels together; its gradient, added to what is there (at full size nothing is), that of
+    /// its differences. Kinks are not crossed: no |d| is that near to zero.
     /// </summary>
     [Theory]
     [EveryEngine(1, 16, 2, false)]

@@ -47,7 +47,10 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
     }
 
     /// <summary>The picture of a latent.</summary>
-    public Tensor Decode(double[] latent, Tensor[] features)
+    /// <param name="latent">The latent.</param>
+    /// <param name="features">The source's, from 8x8 up.</param>
+    /// <param name="flows">Receives ToFlow's result of each level, from 8x8 up; null where nobody wants it.</param>
+    public Tensor Decode(double[] latent, Tensor[] features, List<Tensor>? flows = null)
     {
         float[] constant = weights.Read("dec.input.input");
         Tensor x = Tensor.From(architecture.ChannelsAt(4), 4, 4, (c, y, column) => constant[(c * 4 + y) * 4 + column]);
@@ -60,6 +63,7 @@ internal sealed class ReferenceNetwork(ITensorSource weights, ModelArchitecture 
             string name = $"dec.to_flows.{i}";
             Tensor o = Modulated(x, latent, $"{name}.conv", up: false, demodulate: false);
             flow = Sum(o, flow, weights.Read($"{name}.bias"));
+            flows?.Add(flow);
             (Tensor warped, x) = Warp(x, features[i], flow);
             name = $"dec.to_rgbs.{i}";
             Tensor color = Activate(Convolve(warped, Weight($"{name}.conv.0.weight"), 1, 0), Weight($"{name}.conv.1.bias"));
