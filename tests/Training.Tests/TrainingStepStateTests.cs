@@ -190,7 +190,9 @@ public class TrainingStepStateTests
         {
             using TrainingStep step =
                 new(loader, new(Architecture, Pairs, IsSupervised: isSupervised, Average: 0.99, Adversarial: 0), new(3), vgg: null);
+            // The average is that of the first step at first.
             step.Run(Batch(2), new(0.1f, 0.1f));
+            step.Run(Batch(3), new(0.1f, 0.1f));
             return (step.Codes(batch), Read(step));
         });
         Tensors weights = Tensors.Of(Architecture.Layout(), 1);

@@ -54,7 +54,7 @@ internal struct SurfaceDistanceArguments
 ///     depths, parts, moves --> S: places, gradient --> S/2: places, gradient --> ... --> 8     a launch a level, in the gradients' order
 /// </code>
 /// A place that is not known is no number, and a mean with one in it is none either. A thread takes a pixel, then those a grid further on;
-/// the grid goes by the shape alone, and shares are summed in double in a fixed order. Bound by bytes: some 34 a pixel.
+/// the grid goes by the shape alone, and shares are summed in double in a fixed order. Bound by bytes: 30 a pixel of full size.
 /// </summary>
 internal static class SurfaceDistance
 {
