@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Lia.Training.Data;
+using Lia.Training.Steps;
 using Lia.Training.Tests;
 
 namespace Lia.Cli.Tests;
@@ -64,7 +66,7 @@ public sealed class TrainCommandTests : IDisposable
             "--batch", "4", "--steps", "2", "--seed", "9", "--flip", "--jitter", "0.2", "--crop", "8", "--every", "1", "--held-out", "2",
             "--vgg", At("vgg.safetensors"), "--rate", "0.01", "--discriminator-rate", "0.02", "--schedule", "cosine", "--warm-up", "4",
             "--flat", "0.5", "--rate-end", "0.25", "--average", "0.99", "--adversarial", "0.5",
-            "--discriminator", "patches", "--matching", "0.125",
+            "--discriminator", "patches", "--matching", "0.125", "--labels", "0", "--surfaces", "0", "--guide-end", "1",
             "--momentum", "0.9", "--l1", "0.25", "--fixed-directions", "--flow-start", "0.05",
             "--log-every", "1", "--checkpoint-every", "5", "--keep-every", "6", "--sheet-every", "7", "--workers", "2", "-q");
         Assert.True(outcome.Status == ExitCode.Success, outcome.Error);
@@ -76,7 +78,7 @@ public sealed class TrainCommandTests : IDisposable
             ["flip"] = true, ["jitter"] = 0.2, ["crop"] = 8, ["every"] = 1, ["heldOut"] = 2, ["vgg"] = At("vgg.safetensors"),
             ["rate"] = 0.01, ["discriminatorRate"] = 0.02, ["schedule"] = "Cosine", ["warmUp"] = 4, ["flat"] = 0.5, ["rateEnd"] = 0.25,
             ["average"] = 0.99, ["adversarial"] = 0.5, ["discriminator"] = "Patches", ["matching"] = 0.125, ["momentum"] = 0.9,
-            ["l1"] = 0.25,
+            ["l1"] = 0.25, ["labels"] = 0, ["surfaces"] = 0, ["guideEnd"] = 1,
             ["fixedDirections"] = true, ["flowStart"] = 0.05, ["logEvery"] = 1, ["checkpointEvery"] = 5,
             ["keepEvery"] = 6, ["sheetEvery"] = 7, ["workers"] = 2, ["precision"] = "Auto",
         };
@@ -86,6 +88,40 @@ public sealed class TrainCommandTests : IDisposable
         // And each that there is was looked at.
         Assert.Equal([.. expected.Keys.Concat(unset).Append("channels").Order(StringComparer.Ordinal)],
             options.EnumerateObject().Select(option => option.Name).Order(StringComparer.Ordinal).ToArray());
+    }
+
+    /// <summary>What a pack knows beyond pictures reaches the step, and what comes of it those who look.</summary>
+    [Fact]
+    public void Labels_and_surfaces_are_weighed_and_told()
+    {
+        PackShape shape = new(64, false, 3, 2);
+        using (PackWriter writer = new(At("p.liapack"), shape))
+        {
+            for (int i = 0; i < 4; i++) writer.Add(new byte[shape.PictureLength], new float[shape.Numbers]);
+            writer.EndClip("clip");
+            writer.Complete();
+        }
+        TinySteps steps = new();
+        string[] arguments = ["train", At("p.liapack"), "-o", At("run"), .. _narrow, "--steps", "4", "--held-out", "0"];
+        Outcome outcome = Run(steps, CancellationToken.None,
+            [.. arguments, "--labels", "8", "--surfaces", "3", "--guide-end", "0.5", "--json"]);
+        Assert.True(outcome.Status == ExitCode.Success, outcome.Error);
+        StepSettings made = steps.Made[0];
+        Assert.Equal((3, 2, 8, 3), (made.Labels, made.Parts, made.LabelWeight, made.SurfaceWeight));
+        Assert.Equal([1, 0.875f, 0.75f, 0.625f], steps.Seen.Select(seen => seen.Rates.Guide));
+        Assert.Contains(", labels 0.2500, surfaces 0.5000, rate ", outcome.ErrorLines[^1]);
+        foreach (string text in (string[])[outcome.Output, CliRunner.Succeed("train", "status", At("run"), "--json").Output])
+        {
+            JsonElement losses = JsonDocument.Parse(text).RootElement.GetProperty("losses");
+            Assert.True(losses.GetProperty("labels").GetDouble() > 0 && losses.GetProperty("surfaces").GetDouble() > 0);
+        }
+        Assert.Contains("--guide-end was 0.5, and is 1", Refuse([.. arguments, "--labels", "8", "--surfaces", "3", "--resume"]));
+        // Left out, they are not even looked at.
+        TinySteps plain = new();
+        Outcome without = Run(plain, CancellationToken.None, [.. arguments[..3], At("plain"), .. arguments[4..]]);
+        Assert.True(without.Status == ExitCode.Success, without.Error);
+        Assert.Equal((0, 0), (plain.Made[0].Labels, plain.Made[0].Parts));
+        Assert.DoesNotContain("labels", without.ErrorLines[^1]);
     }
 
     [Fact]
@@ -187,6 +223,9 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("--size is 64", "data", "-o", "run", "--size", "100")]
     [InlineData("there are 5 numbers of channels", "data", "-o", "run", "--size", "64", "--channels", "12")]
     [InlineData("--jitter is a number", "data", "-o", "run", "--jitter", "2")]
+    [InlineData("The guide's end belongs to the weights of labels and surfaces", "data", "-o", "run", "--guide-end", "0.5")]
+    [InlineData("Pictures with labels are not mirrored", "data", "-o", "run", "--labels", "8", "--flip")]
+    [InlineData("--surfaces is a number", "data", "-o", "run", "--surfaces", "-1")]
     [InlineData("Flat and the rate's end belong to the cosine", "data", "-o", "run", "--flat", "0.5")]
     public void What_makes_no_sense_is_refused(string reason, params string[] arguments) =>
         Assert.Contains(reason, Refuse(["train", .. arguments]));

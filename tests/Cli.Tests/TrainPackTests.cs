@@ -136,6 +136,83 @@ public sealed class TrainPackTests : IDisposable
         Assert.False(unweighted.HasWeights);
     }
 
+    /// <summary>Of the frames that are packed, by the clip's name and the frame's number in it, whoever packs which share.</summary>
+    [Fact]
+    public void Labels_of_frames_go_with_their_frames()
+    {
+        // Every other frame is packed; of clip 5 nothing is known, and of every frame 4 the second number is not.
+        File.WriteAllLines(At("l.jsonl"), Enumerable.Range(0, Clips).Where(clip => clip != 5).SelectMany(clip =>
+            Enumerable.Range(0, Frames(clip)).Select(frame => $$"""{"clip":"c{{clip}}","frame":{{frame}},"Yaw":{{clip}}.5"""
+                + (frame == 4 ? "}" : $$""","mouth":{{frame}},"#note":"x"}"""))));
+        string[] labels = ["--every", "2", "--picture-labels", At("l.jsonl")];
+        Assert.Equal(ExitCode.Success, Pack(["-o", At("one.liapack"), .. labels]).Status);
+        foreach (string shard in (string[])["1/3", "2/3", "3/3"])
+            Assert.Equal(ExitCode.Success, Pack(["-o", At("packs", "f.liapack"), "--shard", shard, .. labels]).Status);
+        AssertSame(At("one.liapack"), At("packs"));
+        using (TrainingData pack = new(At("packs")))
+        {
+            Assert.Equal(new PackShape(64, false, 2), pack.Shape);
+            float[] told = new float[2];
+            foreach (PackedClip clip in pack.Clips)
+            {
+                for (int i = 0; i < clip.Count; i++)
+                {
+                    pack.ReadNumbers(clip.First + i, told);
+                    int number = clip.Name[1] - '0', frame = 2 * i;
+                    Assert.Equal(number == 5 ? [float.NaN, float.NaN] : [number + 0.5f, frame == 4 ? float.NaN : frame], told);
+                }
+            }
+        }
+        // Other labels are other data, and packed again.
+        Assert.Contains("9 done already", Pack(["-o", At("one.liapack"), .. labels]).Output);
+        File.AppendAllText(At("l.jsonl"), """{"clip":"c5","frame":0,"yaw":1,"mouth":2}""");
+        Assert.Contains("9 done, 0 done already", Pack(["-o", At("one.liapack"), .. labels]).Output);
+    }
+
+    [Fact]
+    public void Labels_of_pictures_that_rows_name_go_with_them()
+    {
+        // An odd number of pixels: numbers lie anywhere.
+        File.WriteAllLines(At("rows.csv"), ["source,driving,start,target", $"{Frame(0, 0)},{Frame(1, 0)},,{Frame(0, 1)}",
+            $"{Frame(0, 1)},{Frame(2, 0)},{Frame(1, 0)},{Frame(2, 2)}"]);
+        File.WriteAllLines(At("l.csv"), ["picture,yaw,pitch", $"{Frame(0, 0)},1,2", $"{Frame(1, 0)},-3e-1,", $"{Frame(2, 2)},nan,6",
+            $"{Frame(8, 0)},7,8"]);
+        CliRunner.Succeed("train", "pack", At("rows.csv"), "-o", At("r.liapack"), "--size", "64", "--crop", "1", "-q",
+            "--picture-labels", At("l.csv"));
+        using TrainingData pack = new(At("r.liapack"));
+        float[] told = new float[2];
+        float[] Told(int picture)
+        {
+            pack.ReadNumbers(picture, told);
+            return [.. told];
+        }
+        (PackedRow first, PackedRow second) = (pack.Row(0), pack.Row(1));
+        Assert.Equal([1, 2], Told(first.Source));
+        Assert.Equal([-0.3f, float.NaN], Told(second.Start));
+        Assert.Equal([float.NaN, 6], Told(second.Target));
+        Assert.Equal([float.NaN, float.NaN], Told(second.Source));
+        Assert.Equal((5, 2), (pack.Pictures, pack.Shape.Labels));
+    }
+
+    [Theory]
+    [InlineData("l.csv: row 1 (line 2), column frame: there is nothing in it.", "clip,frame,yaw", "c0,,1")]
+    [InlineData("l.csv: row 2 (line 3), column yaw: 'left' is no number.", "clip,frame,yaw", "c0,0,1", "c0,1,left")]
+    [InlineData("l.csv: row 1 (line 2), column yaw: 'Infinity' is no number.", "clip,frame,yaw", "c0,0,Infinity")]
+    [InlineData("l.csv: row 1 (line 2), column frame: '-1' is no number of a frame, counted from 0.", "clip,frame,yaw", "c0,-1,1")]
+    [InlineData("l.csv: row 2 (line 3): there is another row of the same picture.", "clip,frame,yaw", "c0,0,1", "c0,0,1")]
+    [InlineData("l.csv: there are 1 to 256 columns of numbers beside clip and frame, not 0.", "clip,frame", "c0,0")]
+    [InlineData("l.csv: there are no rows in it.", "clip,frame,yaw")]
+    [InlineData("there are labels, and none of them is of a picture that is packed.", "clip,frame,yaw", "c99,0,1")]
+    [InlineData("column clip: there is nothing in it.", "picture,yaw", "c0/0.png,1")]
+    public void Labels_that_make_no_sense_are_refused(string reason, params string[] lines)
+    {
+        File.WriteAllLines(At("l.csv"), lines);
+        Outcome outcome = Pack("-o", At("p.liapack"), "--picture-labels", At("l.csv"));
+        Assert.Equal(ExitCode.BadInput, outcome.Status);
+        Assert.Contains(reason, outcome.ErrorLines[^1]);
+        Assert.False(File.Exists(At("p.liapack")));
+    }
+
     [Fact]
     public void What_can_never_be_read_is_named_and_left_out_and_again_without_packing()
     {

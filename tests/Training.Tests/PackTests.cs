@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Lia.Media.Imaging;
 using Lia.Training.Data;
+using Lia.Training.Steps;
 
 namespace Lia.Training.Tests;
 
@@ -232,6 +233,85 @@ public sealed class PackTests : IDisposable
         Assert.Equal((first.Driving, 6), (second.Driving, pack.Pictures)); // Frame 3 with its map, and without.
     }
 
+    /// <summary>Of both kinds of numbers, with weight maps and without, by the page again; a clip that was dropped leaves nothing.</summary>
+    [Theory]
+    [InlineData(false, 3, 2)]
+    [InlineData(true, 3, 2)]
+    [InlineData(true, 256, 0)]
+    [InlineData(false, 0, 16)]
+    public void The_format_with_labels_and_surfaces_is_the_documented_one(bool hasWeights, int labels, int parts)
+    {
+        const int Side = 16;
+        int planes = 3 + (hasWeights ? 1 : 0) + (parts > 0 ? 2 : 0), picture = planes * Side * Side, numbers = labels + 16 * parts;
+        Random random = new(4);
+        byte[][] pictures = [.. Enumerable.Range(0, 5).Select(_ => Bytes(picture))];
+        float[][] told = [.. Enumerable.Range(0, 5).Select(_ => Enumerable.Range(0, numbers).Select(_ => random.NextSingle()).ToArray())];
+        if (labels > 0) told[3][1] = float.NaN;
+
+        string path = _work.At("p");
+        using (PackWriter writer = new(path, new(Side, hasWeights, labels, parts)))
+        {
+            Add(0, 2);
+            writer.EndClip("first");
+            Add(4, 1);
+            writer.DropClip();
+            Add(2, 3);
+            writer.EndClip("second");
+            writer.Add(new PackedRow(0, 1, 2, 3));
+            writer.Complete();
+
+            void Add(int first, int count)
+            {
+                for (int i = first; i < first + count; i++) writer.Add(pictures[i], told[i]);
+            }
+        }
+
+        using MemoryStream expected = new();
+        using (BinaryWriter writer = new(expected, Encoding.UTF8, leaveOpen: true))
+        {
+            int index = 4 + 6 + 5 + 32 + 6 + 6 + 32 + 4 + 16;
+            writer.Write("LIAPACK\n"u8);
+            foreach (int word in (int[])[2, Side, planes, 0]) writer.Write(word);
+            foreach (long word in (long[])[5, 64 + 5 * (picture + 4 * numbers), index]) writer.Write(word);
+            foreach (int word in (int[])[labels, parts, 0, 0]) writer.Write(word);
+            foreach (byte[] bytes in pictures) writer.Write(bytes);
+            foreach (float[] values in told) writer.Write(Numbers(values));
+            writer.Write(2);
+            foreach ((string name, int first, int count) in new[] { ("first", 0, 2), ("second", 2, 3) })
+            {
+                writer.Write(count);
+                writer.Write((ushort)name.Length);
+                writer.Write(Encoding.UTF8.GetBytes(name));
+                byte[] all = [.. pictures[first..(first + count)].SelectMany(bytes => bytes),
+                    .. told[first..(first + count)].SelectMany(Numbers)];
+                writer.Write(System.Security.Cryptography.SHA256.HashData(all));
+            }
+            foreach (int word in (int[])[1, 0, 1, 2, 3]) writer.Write(word);
+        }
+        Assert.Equal(expected.ToArray(), File.ReadAllBytes(path));
+
+        using PackFile pack = new(path);
+        Assert.Equal(new PackShape(Side, hasWeights, labels, parts), pack.Shape);
+        byte[] read = new byte[pack.PictureLength];
+        float[] known = new float[numbers];
+        for (int i = 0; i < 5; i++)
+        {
+            pack.Read(i, read);
+            pack.ReadNumbers(i, known);
+            Assert.Equal(pictures[i], read);
+            Assert.Equal(told[i], known);
+        }
+
+        byte[] Bytes(int count)
+        {
+            byte[] bytes = new byte[count];
+            random.NextBytes(bytes);
+            return bytes;
+        }
+
+        static byte[] Numbers(float[] values) => [.. values.SelectMany(BitConverter.GetBytes)];
+    }
+
     [Fact]
     public void Damaged_packs_are_refused_and_say_where()
     {
@@ -244,7 +324,8 @@ public sealed class PackTests : IDisposable
 
         Refuse("shorter than its header", bytes => bytes[..40]);
         Refuse("does not begin", bytes => With(bytes, 0, 'X'));
-        Refuse("version is 2", bytes => With(bytes, 8, 2));
+        Refuse("version is 3", bytes => With(bytes, 8, 3));
+        Refuse("neither labels nor surfaces", bytes => With(bytes, 8, 2));
         Refuse("5 pixels a side", bytes => With(bytes, 12, 5));
         Refuse("planes", bytes => With(bytes, 16, 9));
         Refuse("cut short", bytes => bytes[..^1]);
@@ -265,6 +346,26 @@ public sealed class PackTests : IDisposable
         whole = File.ReadAllBytes(path);
         Refuse("row 0 names picture 2", bytes => With(bytes, bytes.Length - 4, 2));
         Refuse("row 0 names picture 4294967295", bytes => With(bytes, bytes.Length - 8, -1));
+
+        // With 3 labels and 2 parts: 35 numbers a picture.
+        WriteGuided(path, 3);
+        whole = File.ReadAllBytes(path);
+        int numbers = 64 + 3 * 6 * 256, infinite = BitConverter.SingleToInt32Bits(float.NegativeInfinity),
+            nan = BitConverter.SingleToInt32Bits(float.NaN);
+        new PackFile(path).Dispose();
+        Refuse("257 labels", bytes => With(bytes, 48, 257));
+        Refuse("4294967295 labels", bytes => With(bytes, 48, -1));
+        Refuse("17 parts", bytes => With(bytes, 52, 17));
+        Refuse("6 planes, not 3 or 4", bytes => With(bytes, 52, 0));
+        Refuse("4 planes, not 5 or 6 with surfaces", bytes => With(bytes, 16, 4));
+        Refuse("do not make", bytes => With(bytes, 48, 4));
+        Refuse("cut short", bytes => bytes[..^35]);
+        Refuse("label 2 of picture 1 is infinite", bytes => With(bytes, numbers + 4 * (35 + 2), infinite));
+        Refuse("the matrix of part 1 of picture 0 has a value that is not finite", bytes => With(bytes, numbers + 4 * 3, nan));
+        Refuse("the matrix of part 2 of picture 2 has a value that is not finite", bytes => With(bytes, numbers + 4 * (3 * 35 - 1), infinite));
+        // A label that is NaN is unknown.
+        File.WriteAllBytes(path, With([.. whole], numbers + 4 * (35 + 2), nan));
+        new PackFile(path).Dispose();
 
         string At(int frame) => _work.At("data", "a", $"{frame:d4}.png");
 
@@ -289,34 +390,50 @@ public sealed class PackTests : IDisposable
         }
     }
 
-    /// <summary>Whatever bytes of header and index are, a pack is refused, or all that it names can be read.</summary>
-    [Fact]
-    public void No_damage_is_a_fault_of_the_program()
+    /// <summary>Whatever bytes of header, numbers and index are, a pack is refused, or all that it names can be read and learned
+    /// from.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void No_damage_is_a_fault_of_the_program(bool isGuided)
     {
-        _work.Clip("data/a", 1, 3);
-        string At(int frame) => _work.At("data", "a", $"{frame:d4}.png");
         string path = _work.At("p");
-        TrainingPack.Write([new(At(0), At(1), null, At(2)), new(At(1), At(0), At(2), At(2))], path, new PackOptions { Size = 16 });
+        if (isGuided)
+        {
+            WriteGuided(path, 3);
+        }
+        else
+        {
+            _work.Clip("data/a", 1, 3);
+            string At(int frame) => _work.At("data", "a", $"{frame:d4}.png");
+            TrainingPack.Write([new(At(0), At(1), null, At(2)), new(At(1), At(0), At(2), At(2))], path, new PackOptions { Size = 16 });
+        }
         byte[] whole = File.ReadAllBytes(path);
-        int index = 64 + 3 * 768, opened = 0, refused = 0;
+        int end = 64 + 3 * (isGuided ? 6 : 3) * 256, opened = 0, refused = 0;
         Random random = new(6);
         for (int i = 0; i < 1000; i++)
         {
             byte[] bytes = [.. whole];
             for (int change = random.Next(1, 4); change > 0; change--)
             {
-                int at = random.Next(64 + bytes.Length - index);
-                bytes[at < 64 ? at : index + at - 64] = (byte)random.Next(256);
+                int at = random.Next(64 + bytes.Length - end);
+                bytes[at < 64 ? at : end + at - 64] = (byte)random.Next(256);
             }
             File.WriteAllBytes(path, bytes);
             try
             {
-                using PackFile pack = new(path);
+                using TrainingData pack = new(path);
                 byte[] picture = new byte[pack.PictureLength];
                 foreach (PackedClip clip in pack.Clips)
                     for (int frame = 0; frame < clip.Count; frame++) pack.Read(clip.First + frame, picture);
                 for (int row = 0; row < pack.Rows; row++) pack.Read(pack.Row(row).Target, picture);
                 opened++;
+                BatchSampler sampler = new(pack, 0, 2, 16, 1, default, pack.Shape.Labels > 0, pack.Shape.Parts > 0);
+                TrainingBatch batch = sampler.Create();
+                sampler.Fill(batch, i);
+                if (batch.Surfaces is not { } surfaces) continue;
+                Assert.All(surfaces.Moves, move => Assert.True(float.IsFinite(move)));
+                Assert.DoesNotContain(surfaces.PartNumbers, part => part > surfaces.Parts);
             }
             catch (MediaException)
             {
@@ -324,6 +441,26 @@ public sealed class PackTests : IDisposable
             }
         }
         Assert.True(opened > 50 && refused > 50, $"{opened} opened, {refused} refused"); // Hashes and names may be anything.
+    }
+
+    /// <summary>Writes a pack of noise with weight maps, three labels and two parts, and two rows.</summary>
+    private static void WriteGuided(string path, int pictures)
+    {
+        Random random = new(8);
+        PackShape shape = new(16, true, 3, 2);
+        using PackWriter writer = new(path, shape);
+        byte[] picture = new byte[shape.PictureLength];
+        float[] numbers = new float[shape.Numbers];
+        for (int i = 0; i < pictures; i++)
+        {
+            random.NextBytes(picture);
+            for (int k = 0; k < numbers.Length; k++) numbers[k] = 2 * random.NextSingle() - 1;
+            writer.Add(picture, numbers);
+        }
+        writer.EndClip("rows");
+        writer.Add(new PackedRow(0, 1, 0, 2));
+        writer.Add(new PackedRow(1, 0, 2, 2));
+        writer.Complete();
     }
 
     private sealed class Told(Action<PackProgress> tell) : IProgress<PackProgress>

@@ -166,6 +166,8 @@ public sealed class RunTests : IDisposable
             Assert.Throws<MediaException>(() => new Trainer(Options(), new TinySteps()).Run()).Message);
         Assert.Contains("--jitter was 0, and is 0.1", Refuse(Options() with { Jitter = 0.1 }));
         Assert.Contains("--batch was 2, and is 3", Refuse(Options() with { Batch = 3 }));
+        Assert.Contains("--labels was 0, and is 8", Refuse(Options() with { Labels = 8 }));
+        Assert.Contains("--surfaces was 0, and is 3", Refuse(Options() with { Surfaces = 3 }));
         Assert.Contains("--seed was 3, and is 4", Refuse(Options() with { Seed = 4 }));
         Assert.Contains("--vgg was not given, and is given", Refuse(Options() with { Vgg = "vgg.safetensors" }));
         Assert.Contains("--code was 24, and is unset", Refuse(Options() with { Code = null }));
@@ -257,6 +259,91 @@ public sealed class RunTests : IDisposable
         new Trainer(options with { Steps = 2 }, steps) { IsResumed = true }.Run();
     }
 
+    /// <summary>
+    /// A code of the tiny network is some values of the picture: labels that are a linear function of them are told without an error
+    /// from the first step on, each by the pictures where it is known. Rows of both kinds, and pairs of a clip.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_probe_of_a_model_begins_with_the_least_squares(bool isSupervised)
+    {
+        const int Labels = 3, Directions = 5, Pictures = 60;
+        string start = _work.At("start.safetensors");
+        using (SyntheticCheckpoint weights = new(TinySteps.Narrow, 77))
+            SafetensorsWriter.Write(start, weights, weights.Metadata, DType.Float16);
+        Random random = new(5);
+        float[] probe = [.. Enumerable.Range(0, Labels * Directions).Select(_ => random.NextSingle() - 0.5f)];
+        PackShape shape = new(64, false, Labels + 1);
+        string path = _work.At("p.liapack");
+        using (PackWriter writer = new(path, shape))
+        {
+            byte[] picture = new byte[shape.PictureLength];
+            for (int i = 0; i < Pictures; i++)
+            {
+                random.NextBytes(picture);
+                double[] told = [.. Enumerable.Range(0, Labels).Select(label => Enumerable.Range(0, Directions)
+                    .Sum(code => probe[label * Directions + code] * (picture[Place(code)] / 127.5 - 1)))];
+                // One label is known of every third picture, and the last of hardly any.
+                writer.Add(picture, [(float)told[0], i % 3 == 0 ? (float)told[1] : float.NaN, (float)told[2], i == 7 ? 1 : float.NaN]);
+            }
+            writer.EndClip("clip");
+            for (int i = 0; isSupervised && i < Pictures; i++)
+                writer.Add(new PackedRow(i, 7 * i % Pictures, i % 2 == 0 ? i : 11 * i % Pictures, i));
+            writer.Complete();
+        }
+        TrainerOptions options = Options() with { Data = path, From = start, Size = null, Channels = [], Code = null, Directions = null,
+            Average = 0.9, Labels = 8, HeldOut = 0, Steps = 1, Rate = 1e-30 };
+        TinySteps steps = new();
+        new Trainer(options, steps).Run();
+        foreach (string name in (string[])["generator.probe.weight", "average.probe.weight"])
+        {
+            float[] found = steps.Last!.Values[name];
+            for (int i = 0; i < probe.Length; i++) Assert.Equal(probe[i], found[i], 1e-5);
+            // Of one picture, or two or three times the same, five numbers do not follow.
+            if (isSupervised) Assert.All(found[probe.Length..], value => Assert.True(float.IsFinite(value)));
+        }
+        // The same again; and from random weights it is not looked for.
+        TinySteps again = new(), fresh = new();
+        new Trainer(options with { Output = _work.At("again") }, again).Run();
+        Assert.Equal(steps.Last!.Values["generator.probe.weight"], again.Last!.Values["generator.probe.weight"]);
+        new Trainer(Options("fresh") with { Data = path, Labels = 8, HeldOut = 0, Steps = 1, Rate = 1e-30 }, fresh).Run();
+        Assert.All(fresh.Last!.Values["generator.probe.weight"], value => Assert.Equal(0, value, 1e-20));
+        // A model has no probe, a checkpoint does.
+        using ITensorSource model = Checkpoint.Open(_work.At("run", "model.safetensors"));
+        Assert.DoesNotContain(model.Tensors.Keys, name => name.Contains("probe"));
+        using SafetensorsFile checkpoint = new(_work.At("run", "checkpoint.safetensors"));
+        Assert.Equal(steps.Last.Values["generator.probe.weight"], checkpoint.Read("generator.probe.weight"));
+
+        // In planes it is the Nth part of all values; in a pack colors lie together.
+        static int Place(int code) => code * (3 * 64 * 64 / Directions) is var at ? 3 * (at % (64 * 64)) + at / (64 * 64) : 0;
+    }
+
+    [Fact]
+    public void The_least_squares_are_those_of_each_labels_own_pictures()
+    {
+        // y = 2 a + b known of three pictures with an error of 0.3 each way, and of codes that are all alike half of either.
+        float[] codes = [1, 0, 0, 1, 1, 1, 5, 5, 5, 5], told = [2.3f, float.NaN, 1.3f, float.NaN, 2.7f, float.NaN, float.NaN, 10,
+            float.NaN, 10];
+        float[] probe = ProbeStart.Fit(codes, told, 2);
+        // Normal equations by hand: [[2, 1], [1, 2]] x = [5, 4].
+        Assert.Equal([2, 1], probe[..2].Select(value => Math.Round(value, 5)));
+        Assert.Equal([1, 1], probe[2..].Select(value => Math.Round(value, 5))); // of all that fit, the shortest
+        Assert.Equal([0, 0], ProbeStart.Fit([1, 2, 3, 4], [float.NaN, 7], 1)); // too few
+    }
+
+    /// <summary>What is not in the data cannot be weighed.</summary>
+    [Fact]
+    public void Labels_and_surfaces_that_are_not_there_are_refused()
+    {
+        Assert.Equal($"{_pack}: there are no labels in it to be weighed (--labels).",
+            Assert.Throws<MediaException>(() => new Trainer(Options() with { Labels = 8 }, new TinySteps()).Run()).Message);
+        Assert.Equal($"{_pack}: there are no surfaces in it to be weighed (--surfaces).",
+            Assert.Throws<MediaException>(() => new Trainer(Options() with { Surfaces = 3 }, new TinySteps()).Run()).Message);
+        Assert.Contains("no labels", Assert.Throws<MediaException>(() =>
+            new Trainer(Options("clips") with { Data = _work.At("data"), Labels = 8 }, new TinySteps()).Run()).Message);
+    }
+
     [Fact]
     public void Folders_are_packed_into_the_run_once()
     {
@@ -293,6 +380,10 @@ public sealed class RunTests : IDisposable
         Assert.Equal(0.1 + 0.9 * (1 + Math.Sqrt(0.5)) / 2, Rates.Part(options, 550), 1e-9); // an eighth of a turn
         Assert.InRange(Rates.Part(options, 999), 0.1, 0.1001);
         Assert.Equal(1, Rates.Part(options with { Flat = 1 }, 999));
+
+        options = options with { Labels = 8, GuideEnd = 0.1 };
+        Assert.Equal([1, 0.55f, 0.1f], new long[] { 0, 500, 1000 }.Select(step => Rates.At(options, step).Guide));
+        Assert.Equal(1, Rates.At(Options(), 7).Guide);
 
         TrainerOptions patches = options with { Discriminator = DiscriminatorKind.Patches };
         Assert.Equal([1f, 1f], new long[] { 0, 999 }.Select(step => Rates.At(options, step).Adversary));
@@ -372,7 +463,8 @@ public sealed class RunTests : IDisposable
             Options() with { Flat = 0.5 }, Options() with { Average = 1 }, Options() with { Adversarial = -1 },
             Options() with { Momentum = 1 }, Options() with { L1 = -1 }, Options() with { FlowStart = 2 },
             Options() with { Matching = 0.5 }, Options() with { Discriminator = DiscriminatorKind.Patches, Adversarial = 0, Matching = 1 },
-            Options() with { Batch = 6 }, Options() with { Code = 10 }, Options() with { Channels = [4, 4, 4, 4, 6] },
+            Options() with { Labels = -1 }, Options() with { Surfaces = double.NaN }, Options() with { Labels = 1, GuideEnd = 1.5 },
+            Options() with { GuideEnd = 0.5 }, Options() with { Labels = 1, Flip = true }, Options() with { Batch = 6 }, Options() with { Code = 10 }, Options() with { Channels = [4, 4, 4, 4, 6] },
             Options() with { LogEvery = 0 }, Options() with { From = "m.safetensors" }, Options() with { HeldOut = -1 },
         ]) Assert.Throws<ArgumentException>(() => new Trainer(wrong, new TinySteps()));
         _ = new Trainer(Options(), new TinySteps());

@@ -190,13 +190,173 @@ public sealed class SamplingTests : IDisposable
     }
 
     [Fact]
+    public void Labels_are_those_of_the_pictures_whose_codes_count()
+    {
+        const int Labels = 3;
+        using (PackWriter writer = new(_work.At("rows"), new(16, false, Labels)))
+        {
+            for (int i = 0; i < 5; i++) writer.Add(Flat((byte)i), [10 * i, i == 2 ? float.NaN : 10 * i + 1, 10 * i + 2]);
+            writer.EndClip("rows");
+            writer.Add(new PackedRow(0, 1, 2, 3));
+            writer.Add(new PackedRow(4, 2, 4, 0)); // moved absolutely: the start's code is the source's
+            writer.Complete();
+        }
+        using (TrainingData rows = new(_work.At("rows")))
+        {
+            BatchSampler sampler = new(rows, 0, 2, 16, 1, default, tellsLabels: true);
+            TrainingBatch batch = sampler.Create();
+            sampler.Fill(batch, 0);
+            Assert.Equal(3 * 2 * Labels, batch.Labels!.Length);
+            float[][] sets = [batch.Sources, batch.Drivings!, batch.Starts!];
+            for (int set = 0; set < 3; set++)
+            {
+                for (int pair = 0; pair < 2; pair++)
+                {
+                    int shown = Shown(sets[set], pair);
+                    float[] expected = set == 2 && shown == 4 ? [float.NaN, float.NaN, float.NaN]
+                        : [10 * shown, shown == 2 ? float.NaN : 10 * shown + 1, 10 * shown + 2];
+                    Assert.Equal(expected, batch.Labels.AsSpan((set * 2 + pair) * Labels, Labels).ToArray());
+                }
+            }
+            Assert.Null(new BatchSampler(rows, 0, 2, 16, 1, default).Create().Labels);
+        }
+
+        using (PackWriter writer = new(_work.At("clip"), new(16, false, 1)))
+        {
+            for (int i = 0; i < 4; i++) writer.Add(Flat((byte)i), [i]);
+            writer.EndClip("clip");
+            writer.Complete();
+        }
+        using TrainingData clip = new(_work.At("clip"));
+        BatchSampler pairs = new(clip, 0, 2, 16, 1, default, tellsLabels: true);
+        TrainingBatch pair2 = pairs.Create();
+        pairs.Fill(pair2, 0);
+        Assert.Equal([Shown(pair2.Targets, 0), Shown(pair2.Targets, 1)], pair2.Labels!.Select(label => (int)label));
+
+        static byte[] Flat(byte color) => [.. Enumerable.Repeat(color, 3 * 256)];
+
+        static int Shown(float[] planes, int pair) => (int)Math.Round((planes[3 * pair * 256] + 1) * 127.5);
+    }
+
+    /// <summary>
+    /// A point of a part that two pictures show is taken from where it is in the one to where it is in the other, whatever window is taken
+    /// and whether it is mirrored: pictures tell their own coordinates, and the point's place is found in double, in pixels.
+    /// </summary>
+    [Fact]
+    public void Surfaces_move_from_targets_to_sources()
+    {
+        const int Side = 22, Size = 16, Parts = 2, Pictures = 6, Unseen = 4, Flattened = 5;
+        Random random = new(11);
+        float[][] places = [.. Enumerable.Range(0, Pictures).Select(_ => Enumerable.Range(0, 16 * Parts).Select(i =>
+            (i % 16 % 5 == 0 ? 1f : 0) + (i % 16 is 15 ? 0 : (i % 16 < 12 ? 0.4f : 0.1f) * (random.NextSingle() - 0.5f))).ToArray())];
+        places[Unseen].AsSpan(0, 16).Clear(); // where part 1 is there nobody knows
+        places[Flattened].AsSpan(16, 4).CopyTo(places[Flattened].AsSpan(20)); // part 2 has no inverse
+        byte[][] pictures = [.. Enumerable.Range(0, Pictures).Select(_ =>
+        {
+            byte[] bytes = new byte[5 * Side * Side];
+            for (int i = 0; i < Side * Side; i++)
+            {
+                (bytes[3 * i], bytes[3 * i + 1]) = ((byte)(i % Side), (byte)(i / Side));
+                (bytes[3 * Side * Side + i], bytes[4 * Side * Side + i]) = ((byte)random.Next(256), (byte)random.Next(Parts + 2));
+            }
+            return bytes;
+        })];
+        (int Source, int Target)[] rows = [(0, 1), (2, 3), (3, 0), (1, 1), (Unseen, 2), (2, Unseen), (0, Flattened), (Flattened, 0)];
+        using (PackWriter writer = new(_work.At("p"), new(Side, false, 0, Parts)))
+        {
+            for (int i = 0; i < Pictures; i++) writer.Add(pictures[i], places[i]);
+            writer.EndClip("rows");
+            foreach ((int source, int target) in rows) writer.Add(new PackedRow(source, source, source, target));
+            writer.Complete();
+        }
+        using TrainingData pack = new(_work.At("p"));
+        BatchSampler sampler = new(pack, 0, rows.Length, Size, 1, new(true, 0, Side - Size), tellsSurfaces: true);
+        TrainingBatch batch = sampler.Create();
+        HashSet<(int, int, bool)> windows = [];
+        int compared = 0;
+        for (int step = 0; step < 6; step++)
+        {
+            sampler.Fill(batch, step);
+            TargetSurfaces surfaces = batch.Surfaces!;
+            for (int pair = 0; pair < rows.Length; pair++)
+            {
+                PackedRow row = sampler.Row(step, pair);
+                (int left, int top) = (Math.Min(Packed(pair, 0, 0, 0), Packed(pair, 0, 0, Size - 1)), Packed(pair, 1, 0, 0));
+                bool isFlipped = Packed(pair, 0, 0, 0) > left;
+                windows.Add((left, top, isFlipped));
+                for (int y = 0; y < Size; y++)
+                {
+                    for (int x = 0; x < Size; x++)
+                    {
+                        (int column, int line) = (Packed(pair, 0, y, x), Packed(pair, 1, y, x));
+                        int at = line * Side + column, pixel = (pair * Size + y) * Size + x, part = pictures[row.Target][4 * Side * Side + at];
+                        Assert.Equal(pictures[row.Target][3 * Side * Side + at], surfaces.Depths[pixel]);
+                        if (part > Parts || (part == 1 && (row.Source == Unseen || row.Target == Unseen))
+                            || (part == 2 && row.Target == Flattened)) part = 0;
+                        Assert.Equal(part, surfaces.PartNumbers[pixel]);
+                        if (part == 0) continue;
+                        compared++;
+                        double depth = surfaces.Depths[pixel] / 255.0;
+                        // By the row, in pixels of the packed source.
+                        ReadOnlySpan<float> move = surfaces.Moves.AsSpan((pair * Parts + part - 1) * 12, 12);
+                        double[] shown = [(2 * x + 1.0) / Size - 1, (2 * y + 1.0) / Size - 1, depth, 1];
+                        double[] moved = [Dot(move[..4], shown), Dot(move[4..8], shown), Dot(move[8..], shown)];
+                        double across = (moved[0] / moved[2] + 1) / 2 * Size, down = (moved[1] / moved[2] + 1) / 2 * Size;
+                        (across, down) = (left + (isFlipped ? Size - across : across), top + down);
+                        // By the object.
+                        double[] point = Solve(places[row.Target].AsSpan(16 * (part - 1), 16),
+                            [(2 * column + 1.0) / Side - 1, (2 * line + 1.0) / Side - 1, depth, 1]);
+                        ReadOnlySpan<float> place = places[row.Source].AsSpan(16 * (part - 1), 16);
+                        double w = Dot(place[12..], point);
+                        Assert.Equal((Dot(place[..4], point) / w + 1) / 2 * Side, across, 1e-4 * Math.Max(1, Math.Abs(across)));
+                        Assert.Equal((Dot(place[4..8], point) / w + 1) / 2 * Side, down, 1e-4 * Math.Max(1, Math.Abs(down)));
+                    }
+                }
+            }
+        }
+        Assert.True(compared > 5000 && windows.Count > 20, $"{compared} points in {windows.Count} windows");
+
+        int Packed(int pair, int plane, int y, int x) =>
+            (int)Math.Round((batch.Targets[((3 * pair + plane) * Size + y) * Size + x] + 1) * 127.5);
+
+        static double Dot(ReadOnlySpan<float> row, double[] point)
+        {
+            double sum = 0;
+            for (int i = 0; i < 4; i++) sum += row[i] * point[i];
+            return sum;
+        }
+
+        // Cramer's rule.
+        static double[] Solve(ReadOnlySpan<float> matrix, double[] right)
+        {
+            double[] values = [.. matrix.ToArray().Select(value => (double)value)];
+            double all = Determinant(values, 4);
+            return [.. Enumerable.Range(0, 4).Select(column =>
+            {
+                double[] replaced = [.. values];
+                for (int row = 0; row < 4; row++) replaced[4 * row + column] = right[row];
+                return Determinant(replaced, 4) / all;
+            })];
+        }
+
+        static double Determinant(double[] values, int order) => order == 1 ? values[0]
+            : Enumerable.Range(0, order).Sum(column => (column % 2 == 0 ? 1 : -1) * values[column] * Determinant(
+                [.. Enumerable.Range(1, order - 1).SelectMany(row => Enumerable.Range(0, order).Where(other => other != column)
+                    .Select(other => values[row * order + other]))], order - 1));
+    }
+
+    [Fact]
     public void What_cannot_be_learned_from_is_refused_by_name()
     {
         using TrainingData pack = Pack(frames: [2, 3]);
+        Assert.Contains("there are no labels in it to be weighed (--labels)",
+            Assert.Throws<MediaException>(() => new BatchSampler(pack, 0, 2, 16, 1, default, tellsLabels: true)).Message);
+        Assert.Contains("there are no surfaces in it to be weighed (--surfaces)",
+            Assert.Throws<MediaException>(() => new BatchSampler(pack, 0, 2, 16, 1, default, tellsSurfaces: true)).Message);
         Assert.Contains("64 are needed", Assert.Throws<MediaException>(() => new BatchSampler(pack, 0, 2, 64, 1, default)).Message);
         Assert.Contains("nothing is left", Assert.Throws<MediaException>(() => Sampler(pack, pairs: 2, heldOut: 2)).Message);
         string path = _work.At("short");
-        using (PackWriter writer = new(path, 16, false))
+        using (PackWriter writer = new(path, new(16, false)))
         {
             byte[] picture = new byte[writer.PictureLength];
             writer.Add(picture);
@@ -226,7 +386,7 @@ public sealed class SamplingTests : IDisposable
     private TrainingData Pack(int[] frames, bool isNoise = false, int size = 16)
     {
         string path = _work.At($"pack{frames.Length}");
-        using (PackWriter writer = new(path, size, false))
+        using (PackWriter writer = new(path, new(size, false)))
         {
             Random random = new(3);
             byte[] picture = new byte[writer.PictureLength];

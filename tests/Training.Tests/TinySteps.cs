@@ -119,7 +119,8 @@ internal sealed class TinyStep : ITrainingStep
         }
         _owner.Ran?.Invoke((int)steps);
         if (steps == _owner.NotFiniteWeight) _values["discriminator.weight"][1] = float.PositiveInfinity;
-        return new(10 * (1 - before), 1 - before, 0.5f + 0.1f * shown, 1.386f);
+        return new(10 * (1 - before), 1 - before, 0.5f + 0.1f * shown, 1.386f, 0, _settings.Labels > 0 ? 1 / steps : 0,
+            _settings.Parts > 0 ? 2 / steps : 0);
     }
 
     public string? FindNotFinite() => _owner.NotFiniteLoss > 0 ? "gradient of dec.convs.3.conv.weight"

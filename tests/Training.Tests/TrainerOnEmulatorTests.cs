@@ -63,6 +63,44 @@ public sealed class TrainerOnEmulatorTests : IDisposable
         Assert.InRange(Math.Sqrt(difference / norm), 0, 1e-4);
     }
 
+    /// <summary>
+    /// With both helps, from a model: two pictures have two codes, and a probe of least squares tells whatever labels they have without an
+    /// error; parts that stay where they are are read where warps begin, nearly.
+    /// </summary>
+    [Fact]
+    public void A_run_from_a_model_is_told_labels_and_surfaces()
+    {
+        ModelArchitecture architecture = new(64, 8, 2, [4, 4, 4, 4, 4]);
+        string start = _work.At("start.safetensors"), pack = _work.At("guided.liapack");
+        using (SyntheticCheckpoint weights = new(architecture, 5)) SafetensorsWriter.Write(start, weights, weights.Metadata, DType.Float32);
+        PackShape shape = new(64, false, Labels: 3, Parts: 1);
+        using (PackWriter writer = new(pack, shape))
+        {
+            float[] stays = [.. Enumerable.Range(0, 16).Select(i => i % 5 == 0 ? 1f : 0)];
+            for (int i = 0; i < 2; i++)
+            {
+                byte[] picture = new byte[shape.PictureLength];
+                new Random(i).NextBytes(picture.AsSpan(0, 3 * 64 * 64));
+                picture.AsSpan(shape.SurfacesAt + 64 * 64).Fill(1);
+                writer.Add(picture, [i == 0 ? 1 : -0.5f, i == 0 ? -1 : 2, float.NaN, .. stays]);
+            }
+            writer.EndClip("rows");
+            writer.Add(new PackedRow(0, 1, 0, 1)); // absolutely: the start tells nothing
+            writer.Add(new PackedRow(1, 0, 0, 1));
+            writer.Complete();
+        }
+        List<TrainingProgress> told = [];
+        new Trainer(new()
+        {
+            Data = pack, Output = _work.At("run"), From = start, Batch = 1, Steps = 1, HeldOut = 0, Adversarial = 0, Average = 0.9,
+            Labels = 8, Surfaces = 3, GuideEnd = 0.1, LogEvery = 1, CheckpointEvery = 100, SheetEvery = 100, Workers = 1,
+        }, new EmulatorSteps()).Run(new Told(told));
+        TrainingLosses losses = Assert.Single(told).Losses;
+        Assert.InRange(losses.Labels, 0, 1e-6); // of labels whose squares are 1.6 on average
+        // Warps of random weights lead anywhere in the picture, at five levels: it is measured.
+        Assert.InRange(losses.Surfaces, 0.01, 10);
+    }
+
     private sealed class Told(List<TrainingProgress> all) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => all.Add(value);

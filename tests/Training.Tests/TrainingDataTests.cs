@@ -75,6 +75,45 @@ public sealed class TrainingDataTests : IDisposable
     }
 
     [Fact]
+    public void Labels_and_matrices_of_parts_are_those_of_one_pack_and_part_of_the_data()
+    {
+        PackShape shape = new(Side, false, Labels: 2, Parts: 1);
+        string folder = Folder("parts");
+        Write("whole.liapack", 0, [2, 3, 4], shape);
+        Write("parts/a.1-of-2.liapack", 0, [2, 3], shape);
+        Write("parts/a.2-of-2.liapack", 2, [4], shape);
+        string fingerprint;
+        using (TrainingData whole = new(_work.At("whole.liapack")), parts = new(folder))
+        {
+            Assert.Equal(shape, parts.Shape);
+            fingerprint = whole.Fingerprint;
+            Assert.Equal(fingerprint, parts.Fingerprint);
+            float[] one = new float[18], other = new float[18];
+            for (int picture = 0; picture < 9; picture++)
+            {
+                whole.ReadNumbers(picture, one);
+                parts.ReadNumbers(picture, other);
+                Assert.Equal([picture, 0, 1, 0], one[..4]); // as it was written
+                Assert.Equal(one, other);
+            }
+        }
+        // The pictures alone are other data, and so is another label or another matrix, whoever wrote it.
+        Write("whole.liapack", 0, [2, 3, 4]);
+        Assert.NotEqual(fingerprint, Fingerprint());
+        foreach (int number in (int[])[1, 17])
+        {
+            Write("whole.liapack", 0, [2, 3, 4], shape, changed: (5, number));
+            Assert.NotEqual(fingerprint, Fingerprint());
+        }
+
+        string Fingerprint()
+        {
+            using TrainingData data = new(_work.At("whole.liapack"));
+            return data.Fingerprint;
+        }
+    }
+
+    [Fact]
     public void Packs_of_a_folder_come_in_the_order_of_their_names()
     {
         string folder = Folder("packs");
@@ -115,6 +154,10 @@ public sealed class TrainingDataTests : IDisposable
         Write("f/b.liapack", 3, [2], hasWeights: true);
         Assert.Contains("b.liapack and ", Refuse());
         Assert.Contains("the first has weight maps, the second none", Refuse());
+        Write("f/b.liapack", 3, [2], new PackShape(Side, false, Labels: 3));
+        Assert.Contains("the first has 0 labels a picture, the second 3", Refuse());
+        Write("f/b.liapack", 3, [2], new PackShape(Side, false, Parts: 2));
+        Assert.Contains("the first has surfaces of 0 parts, the second of 2", Refuse());
         _work.Clip("pictures", 7, 2);
         string At(int frame) => _work.At("pictures", $"{frame:d4}.png");
         TrainingPack.Write([new(At(0), At(1), null, At(1))], _work.At("f", "b.liapack"), new PackOptions { Size = Side });
@@ -164,7 +207,7 @@ public sealed class TrainingDataTests : IDisposable
             byte[] picture = new byte[whole.PictureLength];
             for (int part = 1; part <= count; part++)
             {
-                using PackWriter writer = new(_work.At(folder, PackParts.Name("d.liapack", part, count)), 64, false);
+                using PackWriter writer = new(_work.At(folder, PackParts.Name("d.liapack", part, count)), new(64, false));
                 foreach (PackedClip clip in whole.Clips.Where((_, i) => i * count / whole.Clips.Length == part - 1))
                 {
                     for (int i = 0; i < clip.Count; i++)
@@ -197,18 +240,29 @@ public sealed class TrainingDataTests : IDisposable
 
     private string Folder(string name) => Directory.CreateDirectory(_work.At(name)).FullName;
 
-    /// <summary>A pack of clips whose pixels follow from the clip's number.</summary>
-    private void Write(string path, int first, int[] frames, int side = Side, bool hasWeights = false)
+    private void Write(string path, int first, int[] frames, int side = Side, bool hasWeights = false) =>
+        Write(path, first, frames, new PackShape(side, hasWeights));
+
+    /// <summary>A pack of clips whose pixels follow from the clip's number; of picture n the first number is n, but for one that is
+    /// changed, and parts are where their own coordinates are.</summary>
+    private void Write(string path, int first, int[] frames, PackShape shape, (int Picture, int Number)? changed = null)
     {
-        using PackWriter writer = new(_work.At(path.Split('/')), side, hasWeights);
+        using PackWriter writer = new(_work.At(path.Split('/')), shape);
         byte[] picture = new byte[writer.PictureLength];
+        float[] numbers = new float[shape.Numbers];
+        // Clips before it have as many pictures as the tests give them.
+        int number = first == 2 ? 5 : 0;
         for (int clip = 0; clip < frames.Length; clip++)
         {
             Random random = new(first + clip);
             for (int frame = 0; frame < frames[clip]; frame++)
             {
                 random.NextBytes(picture);
-                writer.Add(picture);
+                Array.Clear(numbers);
+                for (int i = 0; i < numbers.Length; i++)
+                    numbers[i] = i == 0 ? number : i >= shape.Labels && (i - shape.Labels) % 16 % 5 == 0 ? 1 : 0;
+                if (number++ == changed?.Picture) numbers[changed.Value.Number] += 0.5f;
+                writer.Add(picture, numbers);
             }
             writer.EndClip($"clip{first + clip}");
         }

@@ -4,12 +4,14 @@
 
 The people, motions and pictures are train.py's of the same seed, and so are the rows: `--rows` of them in batches of the mix, self, cross
 and relative examples, in train.py's order of drawing. A relative row has a start frame, the others have their source in its place. Weight
-maps are train.py's, each on the scale of 8 bits. Behind them come 48 relative rows of people and motions that are never trained on, those
-that train.py validates on: `lia train --held-out 48`.
+maps are train.py's, each on the scale of 8 bits. Labels are poses over their ranges, and surfaces train.py's depths in 8 bits with the rigid
+parts and matrices of portrait.py: what train.py's two helps know (`lia train --labels 8 --surfaces 3`). Behind them come 48 relative rows of
+people and motions that are never trained on, those that train.py validates on: `lia train --held-out 48`.
 
 Pictures are written as they are drawn, the pack appears when it is complete. Without a GPU it works too, slowly.
 """
 import argparse
+import concurrent.futures
 import hashlib
 import os
 import queue
@@ -18,21 +20,24 @@ import struct
 import threading
 import time
 
+import numpy as np
 import torch
 
 import fuse
+import people
 import portrait
 import train
 
 HELD_GROUPS, HELD_ROWS = 4, 48
 PICTURES = train.PEOPLE * train.MOTIONS      # of a group
+LABELS, PARTS, PLANES = len(people.MOTION), 2, 6
 
 
 class Pack:
-    """A pack in the making: pictures are hashed and written by a thread of its own."""
+    """A pack in the making: pictures are hashed and written by threads of their own; numbers of pictures wait for the end."""
 
     def __init__(self, path, side):
-        self.path, self.side, self.pictures, self.failure = path, side, 0, None
+        self.path, self.side, self.pictures, self.numbers, self.failure = path, side, 0, [], None
         self.file, self.hash = open(path + ".part", "wb"), hashlib.sha256()
         self.file.write(bytes(64))
         self.waiting = queue.Queue(maxsize=4)
@@ -40,20 +45,24 @@ class Pack:
         self.writer.start()
 
     def _write(self):
-        while (block := self.waiting.get()) is not None:
-            if self.failure is None:         # else: nothing is left waiting
-                try:
-                    self.hash.update(block)
-                    self.file.write(block)
-                except OSError as e:
-                    self.failure = e
+        with concurrent.futures.ThreadPoolExecutor(1) as beside:
+            while (block := self.waiting.get()) is not None:
+                if self.failure is None:         # else: nothing is left waiting
+                    hashed = beside.submit(self.hash.update, block)
+                    try:
+                        self.file.write(block)
+                    except OSError as e:
+                        self.failure = e
+                    hashed.result()
 
-    def add(self, pictures):
-        """uint8 [n, side, side, 3] of RGB beside [n, side, side] of weights, as bytes of [n, side * side * 4]."""
+    def add(self, pictures, numbers):
+        """uint8 [n, side * side * PLANES]: RGB [side, side, 3], then [side, side] of weights, of depths and of part numbers; and float32
+        [n, LABELS + 16 * PARTS]: labels, then a matrix of each part."""
         if self.failure:
             raise self.failure
         self.pictures += pictures.shape[0]
-        self.waiting.put(pictures.numpy())
+        self.numbers.append(np.ascontiguousarray(numbers, "<f4"))
+        self.waiting.put(pictures)
 
     def close(self):
         self.waiting.put(None)
@@ -64,23 +73,30 @@ class Pack:
     def complete(self, name, rows):
         """rows: [(source, driving, start, target)], numbers of pictures."""
         self.close()
-        name, flat = name.encode(), [k for row in rows for k in row]
+        for numbers in self.numbers:
+            self.hash.update(numbers)
+            self.file.write(numbers)
+        name = name.encode()
         index = struct.pack("<IIH", 1, self.pictures, len(name)) + name + self.hash.digest() + struct.pack("<I", len(rows))
-        index += struct.pack(f"<{len(flat)}I", *flat)
+        index += np.array(rows, "<u4").tobytes()
         start = self.file.tell()
         self.file.write(index)
         self.file.seek(0)
-        self.file.write(struct.pack("<8sIIIIQQQ16x", b"LIAPACK\n", 1, self.side, 4, 0, self.pictures, start, len(index)))
+        self.file.write(struct.pack("<8sIIIIQQQII8x", b"LIAPACK\n", 2, self.side, PLANES, 0, self.pictures, start, len(index), LABELS, PARTS))
         self.file.close()
         os.replace(self.path + ".part", self.path)
 
 
-def packed(group, parts):
-    """uint8 [PEOPLE, MOTIONS, 5, S, S] as drawn -> uint8 [PICTURES, S * S * 4] as in a pack."""
-    flat = group.view(PICTURES, 5, *group.shape[3:])
+def packed(group, poses, parts):
+    """uint8 [PEOPLE, MOTIONS, 5, S, S] as drawn and poses [MOTIONS, len(MOTION)] -> uint8 [PICTURES, S * S * PLANES] and float32
+    [PICTURES, LABELS + 16 * PARTS] as in a pack."""
+    flat, poses = group.view(PICTURES, 5, *group.shape[3:]), poses.repeat(train.PEOPLE, 1)
     most = float(train.weights(torch.ones(()), parts))
     maps = (train.weights(flat[:, 3].float() / 255, parts) * (255 / most)).round().to(torch.uint8)
-    return torch.cat([flat[:, :3].permute(0, 2, 3, 1).flatten(1), maps.flatten(1)], 1).cpu()
+    shown, places = portrait.surfaces(flat[:, 4].float() / 255, poses)
+    pictures = torch.cat([flat[:, :3].permute(0, 2, 3, 1).flatten(1), *(k.flatten(1) for k in (maps, flat[:, 4], shown))], 1)
+    numbers = torch.cat([poses / people.RANGE.to(poses), places.flatten(1).float()], 1)
+    return pictures.cpu().numpy(), numbers.cpu().numpy()
 
 
 def rows(groups, count, shares, rng, first=0):
@@ -122,8 +138,8 @@ def main():
     try:
         for start, groups in ((first * 64, a.groups), (0, HELD_GROUPS)):
             for g in range(groups):
-                draw(start + g * train.PEOPLE, start + g * train.QUADS)
-                pack.add(packed(group, a.parts))
+                poses = draw(start + g * train.PEOPLE, start + g * train.QUADS)
+                pack.add(*packed(group, poses, a.parts))
     except BaseException:
         pack.waiting.put(None)
         os.remove(a.out + ".part")

@@ -5,7 +5,7 @@
 # ../../models/demo.safetensors), the second goes on from its model with the critic (with 0 steps it is left out).
 # Where a call has no time for both: 0 steps with the critic first, then 0 steps and FROM=OUT/demo.safetensors.
 # OUT receives demo.safetensors, demo.golden.safetensors, report.txt (everything printed, with the tables), evaluate.png, curves and sheets.
-# PRECISION (fast) and GROUPS_DRAWN (816: 104 448 pictures, 6.8 GB a run) can be set, WORK is where packs and runs lie.
+# PRECISION (fast) and GROUPS_DRAWN (816: 104 448 pictures, 10.3 GB a run) can be set, WORK is where packs and runs lie.
 set -euo pipefail
 lia=$(realpath "$1") steps=${3:-8800} critic_steps=${4:-10100} precision=${PRECISION:-fast} groups=${GROUPS_DRAWN:-816}
 mkdir -p "$2"
@@ -37,12 +37,12 @@ run() {
 
 if [ "$steps" -gt 0 ]; then
   run plain 1 "$steps" 12 --size 128 --channels 128,128,128,96,64,32 --code 128 --flow-start 0.05 --adversarial 0 \
-    --rate 0.0125 --rate-end 0.05 --flat 0.5
+    --labels 8 --surfaces 3 --guide-end 0.1 --rate 0.0125 --rate-end 0.05 --flat 0.5
   from=$work/plain/model.safetensors
 fi
 if [ "$critic_steps" -gt 0 ]; then
   run critic 2 "$critic_steps" 20 --from "$from" --discriminator patches --adversarial 0.2 --matching 0.5 \
-    --rate 0.00625 --discriminator-rate 0.002125 --rate-end 0.04 --flat 0.4
+    --labels 0.8 --surfaces 0.3 --guide-end 0.5 --rate 0.00625 --discriminator-rate 0.002125 --rate-end 0.04 --flat 0.4
   from=$work/critic/model.safetensors
 fi
 python3 export.py "$from" "$out"

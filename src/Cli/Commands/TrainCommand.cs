@@ -66,6 +66,11 @@ internal static class TrainCommand
             adversarial = Options.Number("--adversarial",
                 "weight of the discriminator, of patches the length of its gradient; 0 trains without", 0.0, 100).Or(1),
             matching = Options.Number("--matching", "of patches: the same of the distance of its features", 0.0, 100).Or(0),
+            labels = Options.Number("--labels",
+                "weight of the error of the pack's labels, told from motion codes by a linear probe", 0.0, 1000).Or(0),
+            surfaces = Options.Number("--surfaces",
+                "weight of the distance between where warps read and where the pack's surfaces lie", 0.0, 1000).Or(0),
+            guideEnd = Options.Number("--guide-end", "the part of these two weights that is left at the end of the run", 0.0, 1).Or(1),
             momentum = Options.Number("--momentum", "Adam's first beta for the generator", 0, 0.999999).Or(0),
             l1 = Options.Number("--l1", "weight of the mean absolute difference of pixels", 0.0, 100).Or(1),
             flowStart = Options.Number("--flow-start",
@@ -112,7 +117,7 @@ internal static class TrainCommand
         {
             data, output, resume, from, size, channels, code, directions, batch, steps, seed, flip, jitter, crop, every, weightMaps,
             heldOut, vgg, lpips, rate, discriminatorRate, schedule, warmUp, flat, rateEnd, momentum, average, l1,
-            discriminator, adversarial, matching,
+            discriminator, adversarial, matching, labels, surfaces, guideEnd,
             fixedDirections, flowStart,
             precision, device, logEvery, checkpointEvery, keepEvery, sheetEvery, workers, quiet, json,
             TrainPackCommand.Create(context), TrainStatusCommand.Create(context),
@@ -155,6 +160,9 @@ internal static class TrainCommand
                 Discriminator = parsed.GetValue(discriminator),
                 Adversarial = parsed.GetValue(adversarial),
                 Matching = parsed.GetValue(matching),
+                Labels = parsed.GetValue(labels),
+                Surfaces = parsed.GetValue(surfaces),
+                GuideEnd = parsed.GetValue(guideEnd),
                 Momentum = parsed.GetValue(momentum),
                 L1 = parsed.GetValue(l1),
                 FixedDirections = parsed.GetValue(fixedDirections),
@@ -227,6 +235,8 @@ internal static class TrainCommand
         json.WriteNumber("adversarial", losses.Adversarial);
         json.WriteNumber("discriminator", losses.Discriminator);
         if (losses.Matching > 0) json.WriteNumber("matching", losses.Matching);
+        if (losses.Labels > 0) json.WriteNumber("labels", losses.Labels);
+        if (losses.Surfaces > 0) json.WriteNumber("surfaces", losses.Surfaces);
         json.WriteEndObject();
     }
 

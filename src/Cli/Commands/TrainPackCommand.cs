@@ -30,13 +30,19 @@ internal static class TrainPackCommand
             Description = "a folder with a weight map for each frame: a folder of each clip's name",
             HelpName = "FOLDER",
         };
+        Option<string> labels = new("--picture-labels")
+        {
+            Description = "numbers that tell each picture's movement, for lia train --labels: a .csv, .jsonl or .parquet with a column "
+                + "picture, the path as rows name it, or of clips clip and frame; all other columns are numbers",
+            HelpName = "FILE",
+        };
         Option<bool> overwrite = new("--overwrite") { Description = "pack again what is packed already from the same data" };
         Option<bool> quiet = Options.Quiet(), json = Options.Json();
         Command command = new("pack", "Packs clips, or supervised rows, into a file, or a share of them into one of several, that lia "
             + "train reads without decoding; needs no GPU. Exit status 42 when some can never be read, which are left out, 75 to try "
                 + "again.")
         {
-            data, output, size, crop, every, weightMaps, workers, overwrite,
+            data, output, size, crop, every, weightMaps, labels, workers, overwrite,
         };
         ManifestOptions shares = new(command, null);
         command.Add(quiet);
@@ -58,6 +64,7 @@ internal static class TrainPackCommand
                 Crop = parsed.GetValue(crop),
                 Every = parsed.GetValue(every),
                 WeightMaps = parsed.GetValue(weightMaps),
+                Labels = parsed.GetValue(labels) is { } file ? PictureLabelsFile.Read(file, areRows, context.Cancellation) : null,
                 Workers = parsed.GetValue(workers),
             };
             options.Validate();
@@ -70,7 +77,8 @@ internal static class TrainPackCommand
                 More = json => Write(json, packing.Summary),
             };
             bool mayBeEmpty = shard.Count > 1;
-            string about = $"{options.Side} {options.Every}";
+            string about = $"{options.Side} {options.Every}"
+                + (parsed.GetValue(labels) is { } told ? $" {new InputHashes().OfInput(told)}" : "");
             if (!areRows)
             {
                 return run.Run("pack", new PackClips(from), (plan, status, teller) => packing.Run(plan, status, teller, about,

@@ -40,10 +40,11 @@ internal sealed class TrainingReport : IProgress<TrainingProgress>, IProgress<Pa
     public static string Words(TrainingProgress progress)
     {
         TrainingLosses losses = progress.Losses;
-        string held = progress.Measures is { } measures ? $", held out {measures.Psnr:0.00} dB" : "",
+        string guides = (losses.Labels > 0 ? $", labels {losses.Labels:0.0000}" : "")
+            + (losses.Surfaces > 0 ? $", surfaces {losses.Surfaces:0.0000}" : ""), held = progress.Measures is { } measures ? $", held out {measures.Psnr:0.00} dB" : "",
             left = progress.Remaining is { } remaining ? $", {ProgressReport.Duration(remaining)} left" : "";
         return $"{progress.Step}/{progress.Steps} steps, P {losses.Perceptual:0.000}, L1 {losses.L1:0.0000}, G {losses.Adversarial:0.000}, "
-            + $"D {losses.Discriminator:0.000}{held}, rate {progress.Rate:0.000000}, {progress.PairsPerSecond:0.0} pairs/s{left}";
+            + $"D {losses.Discriminator:0.000}{guides}{held}, rate {progress.Rate:0.000000}, {progress.PairsPerSecond:0.0} pairs/s{left}";
     }
 
     public void Dispose() => _bar?.Dispose();

@@ -13,6 +13,10 @@ internal readonly record struct AugmentationSettings(bool Flip, float Jitter, in
 /// <param name="Colors">How colors are changed; null for not.</param>
 internal sealed record Augmentation(bool IsFlipped, int Left, int Top, ColorJitter? Colors)
 {
+    // Of a byte: the color from 0 to 1, and from -1 to 1 as Planes.FromPixels has it, to the bit.
+    private static readonly float[] s_colors = [.. Enumerable.Range(0, 256).Select(value => value / 255f)],
+        s_values = [.. s_colors.Select(Value)];
+
     /// <summary>Draws.</summary>
     public static Augmentation Draw(ref Philox random, AugmentationSettings settings)
     {
@@ -34,20 +38,21 @@ internal sealed record Augmentation(bool IsFlipped, int Left, int Top, ColorJitt
     public void Apply(ReadOnlySpan<byte> bytes, int side, Span<float> planes, int size)
     {
         int plane = size * size;
+        float[] values = Colors is null ? s_values : s_colors;
         for (int y = 0; y < size; y++)
         {
             ReadOnlySpan<byte> row = bytes.Slice(3 * ((Top + y) * side + Left), 3 * size);
             for (int x = 0; x < size; x++)
             {
                 int from = 3 * (IsFlipped ? size - 1 - x : x), to = y * size + x;
-                planes[to] = row[from] / 255f;
-                planes[plane + to] = row[from + 1] / 255f;
-                planes[2 * plane + to] = row[from + 2] / 255f;
+                planes[to] = values[row[from]];
+                planes[plane + to] = values[row[from + 1]];
+                planes[2 * plane + to] = values[row[from + 2]];
             }
         }
-        Colors?.Apply(planes[..plane], planes.Slice(plane, plane), planes.Slice(2 * plane, plane));
-        // As Planes.FromPixels has it, to the bit.
-        foreach (ref float value in planes[..(3 * plane)]) value = (value - 0.5f) * 2;
+        if (Colors is null) return;
+        Colors.Apply(planes[..plane], planes.Slice(plane, plane), planes.Slice(2 * plane, plane));
+        foreach (ref float value in planes[..(3 * plane)]) value = Value(value);
     }
 
     /// <summary>Makes weights, 1 on average, of a packed map.</summary>
@@ -68,4 +73,31 @@ internal sealed record Augmentation(bool IsFlipped, int Left, int Top, ColorJitt
             for (int x = 0; x < size; x++) weights[y * size + x] = row[IsFlipped ? size - 1 - x : x] * factor + least;
         }
     }
+
+    /// <summary>Takes the window of a plane of a packed picture, as it is.</summary>
+    /// <param name="bytes">[P, P].</param>
+    /// <param name="side">P.</param>
+    /// <param name="plane">Receives [S, S].</param>
+    /// <param name="size">S.</param>
+    public void ApplyPlane(ReadOnlySpan<byte> bytes, int side, Span<byte> plane, int size)
+    {
+        for (int y = 0; y < size; y++)
+        {
+            Span<byte> row = plane.Slice(y * size, size);
+            bytes.Slice((Top + y) * side + Left, size).CopyTo(row);
+            if (IsFlipped) row.Reverse();
+        }
+    }
+
+    /// <summary>Where a point of a packed picture lies in what is made of it: u becomes ScaleX u + ShiftX, v becomes ScaleY v + ShiftY, all
+    /// from -1 to 1 between the edges.</summary>
+    /// <param name="side">P.</param>
+    /// <param name="size">S.</param>
+    public (double ScaleX, double ShiftX, double ScaleY, double ShiftY) Coordinates(int side, int size)
+    {
+        double scale = (double)side / size, x = scale - 1 - 2.0 * Left / size, y = scale - 1 - 2.0 * Top / size;
+        return IsFlipped ? (-scale, -x, scale, y) : (scale, x, scale, y);
+    }
+
+    private static float Value(float color) => (color - 0.5f) * 2;
 }

@@ -13,6 +13,7 @@ internal sealed class BatchSampler
     private readonly int _units, _pairs, _size;
     private readonly ulong _seed;
     private readonly AugmentationSettings _settings;
+    private readonly bool _tellsLabels, _tellsSurfaces;
     private readonly Lock _gate = new();
     private readonly Dictionary<long, int[]> _orders = [];
 
@@ -22,10 +23,19 @@ internal sealed class BatchSampler
     /// <param name="size">S.</param>
     /// <param name="seed">Another seed gives another order.</param>
     /// <param name="settings">How pictures are varied.</param>
-    /// <exception cref="MediaException">The pack has another size, nothing to learn from, or a clip with fewer than two frames.</exception>
-    public BatchSampler(TrainingData pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings)
+    /// <param name="tellsLabels">Whether batches have the pack's labels; pictures that have some are not to be mirrored.</param>
+    /// <param name="tellsSurfaces">Whether batches have where the pack's surfaces lie.</param>
+    /// <exception cref="MediaException">The pack has another size, nothing to learn from, a clip with fewer than two frames, or not what
+    /// is to be told.</exception>
+    public BatchSampler(TrainingData pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings,
+        bool tellsLabels = false, bool tellsSurfaces = false)
     {
         (_pack, _pairs, _size, _seed, _settings) = (pack, pairs, size, seed, settings);
+        (_tellsLabels, _tellsSurfaces) = (tellsLabels, tellsSurfaces);
+        if (tellsLabels && pack.Shape.Labels == 0)
+            throw new MediaException($"{pack.Name}: there are no labels in it to be weighed (--labels).");
+        if (tellsSurfaces && pack.Shape.Parts == 0)
+            throw new MediaException($"{pack.Name}: there are no surfaces in it to be weighed (--surfaces).");
         if (pack.Side != size + settings.Crop)
             throw new MediaException($"{pack.Name}: its pictures have {pack.Side} pixels a side, and {size + settings.Crop} are needed "
                 + (settings.Crop == 0 ? $"for size {size}." : $"for size {size} with a margin of {settings.Crop} to crop from."));
@@ -54,6 +64,8 @@ internal sealed class BatchSampler
             Drivings = _pack.Rows > 0 ? new float[values] : null,
             Starts = _pack.Rows > 0 ? new float[values] : null,
             Weights = _pack.HasWeights ? new float[_pairs * _size * _size] : null,
+            Labels = _tellsLabels ? new float[(_pack.Rows > 0 ? 3 : 1) * _pairs * _pack.Shape.Labels] : null,
+            Surfaces = _tellsSurfaces ? new(_pairs, _size, _pack.Shape.Parts) : null,
         };
     }
 
@@ -63,6 +75,7 @@ internal sealed class BatchSampler
     {
         int plane = _size * _size;
         byte[] bytes = new byte[_pack.PictureLength];
+        float[] numbers = new float[_pack.Shape.Numbers], others = new float[numbers.Length];
         for (int pair = 0; pair < _pairs; pair++)
         {
             (long epoch, int place) = Place(step, pair);
@@ -70,16 +83,59 @@ internal sealed class BatchSampler
             Philox random = new(_seed, DrawKind.Augmentation, epoch, place);
             Augmentation change = Augmentation.Draw(ref random, _settings);
             Picture(row.Source, batch.Sources);
-            Picture(row.Target, batch.Targets);
+            Picture(row.Target, batch.Targets, bytes.Length); // with all there is of it
             if (batch.Weights is { } weights)
                 change.ApplyWeights(bytes.AsSpan(3 * _pack.Side * _pack.Side), _pack.Side, weights.AsSpan(pair * plane, plane), _size);
+            if (batch.Surfaces is { } surfaces) Surfaces(surfaces);
             if (batch.Drivings is { } drivings) Picture(row.Driving, drivings);
             if (batch.Starts is { } starts) Picture(row.Start, starts);
-
-            void Picture(int number, float[] pictures)
+            if (batch.Labels is { } labels)
             {
-                _pack.Read(number, bytes);
+                // Pictures whose codes are found.
+                int sets = 0;
+                if (batch.Starts is not null) Label(row.Source, labels, sets++);
+                Label(row.Driving, labels, sets++);
+                // A start that is the source has the source's code, which counts once.
+                if (batch.Starts is not null) Label(row.Start == row.Source ? null : row.Start, labels, sets);
+            }
+
+            void Picture(int number, float[] pictures, int length = 0)
+            {
+                _pack.Read(number, bytes.AsSpan(0, Math.Max(length, 3 * _pack.Side * _pack.Side)));
                 change.Apply(bytes, _pack.Side, pictures.AsSpan(3 * pair * plane, 3 * plane), _size);
+            }
+
+            void Label(int? picture, float[] labels, int set)
+            {
+                Span<float> told = labels.AsSpan((set * _pairs + pair) * _pack.Shape.Labels, _pack.Shape.Labels);
+                if (picture is { } number)
+                {
+                    _pack.ReadNumbers(number, numbers);
+                    numbers.AsSpan(0, told.Length).CopyTo(told);
+                }
+                else
+                {
+                    told.Fill(float.NaN);
+                }
+            }
+
+            // The bytes are the target's.
+            void Surfaces(TargetSurfaces surfaces)
+            {
+                int side = _pack.Side, parts = surfaces.Parts, moves = parts * TargetSurfaces.MoveLength;
+                ReadOnlySpan<byte> depths = bytes.AsSpan(_pack.Shape.SurfacesAt, side * side),
+                    partNumbers = bytes.AsSpan(_pack.Shape.SurfacesAt + side * side, side * side);
+                Span<byte> shown = surfaces.PartNumbers.AsSpan(pair * plane, plane);
+                change.ApplyPlane(depths, side, surfaces.Depths.AsSpan(pair * plane, plane), _size);
+                change.ApplyPlane(partNumbers, side, shown, _size);
+                _pack.ReadNumbers(row.Target, numbers);
+                _pack.ReadNumbers(row.Source, others);
+                Span<bool> isKnown = stackalloc bool[byte.MaxValue + 1]; // by part numbers
+                isKnown.Clear();
+                PartMoves.Between(numbers.AsSpan(_pack.Shape.Labels), others.AsSpan(_pack.Shape.Labels), change.Coordinates(side, _size),
+                    surfaces.Moves.AsSpan(pair * moves, moves), isKnown[1..]);
+                foreach (ref byte part in shown)
+                    if (!isKnown[part]) part = 0;
             }
         }
     }

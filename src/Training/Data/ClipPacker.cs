@@ -24,10 +24,12 @@ internal static class ClipPacker
         CancellationToken cancellationToken)
     {
         if (clips.Any(clip => Outputs.Same(clip, output))) throw new MediaException($"{output}: the pack would replace a clip.");
-        using PackWriter writer = new(output, options.Side, options.WeightMaps is not null);
-        PictureLine<string> line = new(writer.PictureLength, options.Threads, (clip, room, token) => Read(clip, options, room, token));
+        PackShape shape = options.Shape(options.WeightMaps is not null);
+        using PackWriter writer = new(output, shape);
+        LabelFinder labels = new(options.Labels, shape);
+        PictureLine<string> line = new(shape.Length, options.Threads, (clip, room, token) => Read(clip, options, labels, room, token));
         int place = 0, leftOut = 0;
-        line.Run(clips, picture => writer.Add(picture), (clip, problem) =>
+        line.Run(clips, picture => writer.AddWithNumbers(picture), (clip, problem) =>
         {
             int pictures = 0;
             if (problem is null)
@@ -42,6 +44,7 @@ internal static class ClipPacker
             told(place++, pictures, problem);
         }, cancellationToken);
         if (writer.Clips == 0 && !mayBeEmpty) throw new MediaException($"{output}: there is no clip with two frames that can be read.");
+        if (!mayBeEmpty) labels.Demand(output);
         writer.Complete();
         return new(output, writer.Clips, writer.Pictures, writer.Rows, leftOut, writer.Length);
     }
@@ -54,8 +57,10 @@ internal static class ClipPacker
         return Path.Exists(same) ? same : Path.Combine(folder, Path.GetFileNameWithoutExtension(name));
     }
 
-    private static MediaException? Read(string clip, PackOptions options, PictureLine<string>.Room room, CancellationToken token)
+    private static MediaException? Read(string clip, PackOptions options, LabelFinder labels, PictureLine<string>.Room room,
+        CancellationToken token)
     {
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(clip));
         try
         {
             using IFrameReader frames = FrameReaders.Open(clip, default, token);
@@ -71,7 +76,8 @@ internal static class ClipPacker
                 if (maps is not null && map is null) return new($"{maps.Name}: there are weight maps for {frame} frames only.");
                 if (frame % options.Every != 0) continue;
                 byte[] picture = room.Rent();
-                Pictures.Fit(fitter, image, mapFitter, map, picture, options.Side);
+                Pictures.Fit(fitter, image, mapFitter, map, labels.Pixels(picture), options.Side);
+                labels.Write(name, frame, picture);
                 room.Add(picture);
                 packed++;
             }

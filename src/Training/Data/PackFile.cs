@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using System.Text;
 using Lia.Media.IO;
 using Microsoft.Win32.SafeHandles;
@@ -17,6 +18,7 @@ internal sealed class PackFile : IDisposable
     private readonly SafeFileHandle _file;
     private readonly byte[] _index;
     private readonly int _rows; // where they begin in the index
+    private readonly long _numbers; // where they begin in the file
 
     /// <summary>Opens a pack and checks all of it but the pixels, which cannot be wrong.</summary>
     /// <exception cref="MediaException">It is no pack, or a damaged one; the message says where.</exception>
@@ -34,21 +36,31 @@ internal sealed class PackFile : IDisposable
             ReadAt(0, header);
             if (!header[..8].SequenceEqual(PackFormat.Magic)) throw Broken("it does not begin as one does");
             uint version = Word(header, 8);
-            if (version != PackFormat.Version) throw Broken($"its version is {version}, and {PackFormat.Version} is known");
-            uint side = Word(header, 12), planes = Word(header, 16);
+            if (version is not (PackFormat.Version or PackFormat.VersionWithNumbers))
+                throw Broken($"its version is {version}, and {PackFormat.Version} and {PackFormat.VersionWithNumbers} are known");
+            uint side = Word(header, 12), planes = Word(header, 16), labels = Word(header, 48), parts = Word(header, 52);
             if (side is < PackFormat.LeastSide or > PackFormat.MostSide)
                 throw Broken($"its pictures are {side} pixels a side, not {PackFormat.LeastSide} to {PackFormat.MostSide}");
-            if (planes is not (3 or 4)) throw Broken($"its pictures have {planes} planes, not 3 or 4");
-            (Side, HasWeights) = ((int)side, planes == 4);
+            // What version 1 has there is nothing to it.
+            if (version == PackFormat.Version) labels = parts = 0;
+            else if (labels == 0 && parts == 0) throw Broken("it is of version 2, and has neither labels nor surfaces");
+            if (labels > PackFormat.MostLabels) throw Broken($"its pictures have {labels} labels, and {PackFormat.MostLabels} are the most");
+            if (parts > PackFormat.MostParts) throw Broken($"its surfaces have {parts} parts, and {PackFormat.MostParts} are the most");
+            uint least = parts > 0 ? 5u : 3u;
+            if (planes != least && planes != least + 1)
+                throw Broken($"its pictures have {planes} planes, not {least} or {least + 1}" + (parts > 0 ? " with surfaces" : ""));
+            Shape = new((int)side, planes == least + 1, (int)labels, (int)parts);
             ulong pictures = Long(header, 24), start = Long(header, 32), index = Long(header, 40);
-            UInt128 end = (UInt128)pictures * (uint)PictureLength + PackFormat.HeaderLength;
+            UInt128 end = (UInt128)pictures * (uint)(PictureLength + Shape.NumbersLength) + PackFormat.HeaderLength;
             if (pictures > int.MaxValue || end != start || end + index != (UInt128)length)
                 throw Broken($"{pictures} pictures and an index of {index} bytes do not make its {length} bytes; it may be cut short");
             if (index > PackFormat.LongestIndex) throw Broken($"an index of {index} bytes is too long");
             Pictures = (int)pictures;
+            _numbers = PackFormat.HeaderLength + (long)Pictures * PictureLength;
             _index = new byte[index];
             ReadAt((long)start, _index);
             (Clips, _rows) = ReadIndex();
+            CheckNumbers();
         }
         catch
         {
@@ -60,11 +72,11 @@ internal sealed class PackFile : IDisposable
     /// <summary>The path.</summary>
     public string Name { get; }
 
-    /// <summary>P, the side of the pictures.</summary>
-    public int Side { get; }
+    /// <summary>What there is of each picture.</summary>
+    public PackShape Shape { get; }
 
     /// <summary>Whether each picture has a weight map.</summary>
-    public bool HasWeights { get; }
+    public bool HasWeights => Shape.HasWeights;
 
     /// <summary>N.</summary>
     public int Pictures { get; }
@@ -79,7 +91,7 @@ internal sealed class PackFile : IDisposable
     public ReadOnlySpan<byte> ClipIndex => _index.AsSpan(4, _rows - 8);
 
     /// <summary>Bytes of a picture.</summary>
-    public int PictureLength => PackFormat.PictureLength(Side, HasWeights);
+    public int PictureLength => Shape.PictureLength;
 
     /// <summary>Whether a file begins as a pack does.</summary>
     public static bool Recognizes(string path)
@@ -100,12 +112,24 @@ internal sealed class PackFile : IDisposable
 
     /// <summary>Reads a picture.</summary>
     /// <param name="picture">Its number.</param>
-    /// <param name="bytes">Receives [P, P, 3] and, with weight maps, [P, P].</param>
+    /// <param name="bytes">Receives [P, P, 3], with weight maps [P, P], and with surfaces two more; of these as much as it has room
+    /// for.</param>
     /// <exception cref="MediaException">The file was shortened since, or the disk fails.</exception>
     public void Read(int picture, Span<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)picture, (uint)Pictures, nameof(picture));
-        ReadAt(PackFormat.HeaderLength + (long)picture * PictureLength, bytes[..PictureLength]);
+        ReadAt(PackFormat.HeaderLength + (long)picture * PictureLength, bytes[..Math.Min(bytes.Length, PictureLength)]);
+    }
+
+    /// <summary>Reads the numbers of a picture.</summary>
+    /// <param name="picture">Its number.</param>
+    /// <param name="numbers">Receives L labels, NaN where one is unknown, and a matrix [4, 4] of each part, zero where its place
+    /// is.</param>
+    /// <exception cref="MediaException">The file was shortened since, or the disk fails.</exception>
+    public void ReadNumbers(int picture, Span<float> numbers)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)picture, (uint)Pictures, nameof(picture));
+        ReadNumbers(picture, 1, numbers);
     }
 
     public void Dispose() => _stream.Dispose();
@@ -152,6 +176,37 @@ internal sealed class PackFile : IDisposable
             if (length > _index.Length - at) throw Broken("its index is cut short");
             at += length;
             return _index.AsSpan(at - length, length);
+        }
+    }
+
+    private void ReadNumbers(int first, int count, Span<float> numbers)
+    {
+        Span<byte> bytes = MemoryMarshal.AsBytes(numbers[..(count * Shape.Numbers)]);
+        ReadAt(_numbers + (long)first * Shape.NumbersLength, bytes);
+        if (BitConverter.IsLittleEndian) return;
+        Span<int> words = MemoryMarshal.Cast<byte, int>(bytes);
+        BinaryPrimitives.ReverseEndianness(words, words);
+    }
+
+    private void CheckNumbers()
+    {
+        const int AtOnce = 1 << 16;
+        if (Shape.Numbers == 0) return;
+        int most = Math.Min(Pictures, Math.Max(1, AtOnce / Shape.Numbers));
+        float[] numbers = new float[most * Shape.Numbers];
+        for (int first = 0; first < Pictures; first += most)
+        {
+            int count = Math.Min(most, Pictures - first);
+            ReadNumbers(first, count, numbers);
+            for (int i = 0; i < count * Shape.Numbers; i++)
+            {
+                if (float.IsFinite(numbers[i])) continue;
+                (int picture, int place) = Math.DivRem(i, Shape.Numbers);
+                if (place >= Shape.Labels)
+                    throw Broken($"the matrix of part {(place - Shape.Labels) / PackShape.MatrixLength + 1} of picture {first + picture} "
+                        + "has a value that is not finite");
+                if (float.IsInfinity(numbers[i])) throw Broken($"label {place} of picture {first + picture} is infinite");
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Lia.Media.IO;
@@ -9,20 +10,18 @@ namespace Lia.Training.Data;
 internal sealed class PackWriter : IDisposable
 {
     private readonly string _path;
-    private readonly int _side;
-    private readonly bool _hasWeights;
+    private readonly PackShape _shape;
     private readonly PendingFile _file;
-    private readonly MemoryStream _clips = new(), _rows = new();
+    private readonly MemoryStream _clips = new(), _rows = new(), _numbers = new();
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private int _pictures, _clipCount, _rowCount, _inClip;
 
     /// <param name="path">The file.</param>
-    /// <param name="side">P.</param>
-    /// <param name="hasWeights">Whether each picture has a weight map.</param>
+    /// <param name="shape">What there is of each picture.</param>
     /// <exception cref="MediaException">It cannot be written.</exception>
-    public PackWriter(string path, int side, bool hasWeights)
+    public PackWriter(string path, PackShape shape)
     {
-        (_path, _side, _hasWeights) = (path, side, hasWeights);
+        (_path, _shape) = (path, shape);
         _file = new PendingFile(path);
         Outputs.Guard(path, () => _file.Open().Write(new byte[PackFormat.HeaderLength]));
     }
@@ -37,18 +36,28 @@ internal sealed class PackWriter : IDisposable
     public int Rows => _rowCount;
 
     /// <summary>Bytes of a picture.</summary>
-    public int PictureLength => PackFormat.PictureLength(_side, _hasWeights);
+    public int PictureLength => _shape.PictureLength;
 
     /// <summary>Bytes of the pictures so far.</summary>
     public long Length => (long)Pictures * PictureLength;
 
+    /// <summary>Adds a picture with its numbers behind it.</summary>
+    /// <inheritdoc cref="Add(ReadOnlySpan{byte}, ReadOnlySpan{float})"/>
+    public void AddWithNumbers(ReadOnlySpan<byte> both) =>
+        Add(both[..PictureLength], MemoryMarshal.Cast<byte, float>(both[PictureLength..]));
+
     /// <summary>Adds a picture to the clip in the making.</summary>
     /// <param name="picture">As in the file.</param>
-    /// <exception cref="MediaException">The disk is full, or there are two thousand million already.</exception>
-    public void Add(ReadOnlySpan<byte> picture)
+    /// <param name="numbers">Its labels and matrices, where the pack has any; they are kept in memory until the end.</param>
+    /// <exception cref="MediaException">The disk is full, or there is more than a pack holds.</exception>
+    public void Add(ReadOnlySpan<byte> picture, ReadOnlySpan<float> numbers = default)
     {
         if (picture.Length != PictureLength) throw new ArgumentException($"A picture takes {PictureLength} bytes.", nameof(picture));
+        if (numbers.Length != _shape.Numbers)
+            throw new ArgumentException($"A picture has {_shape.Numbers} numbers, not {numbers.Length}.", nameof(numbers));
         if (Pictures == int.MaxValue) throw new MediaException($"{_path}: there are more than {int.MaxValue:N0} pictures.");
+        if (_numbers.Length > Array.MaxLength - _shape.NumbersLength)
+            throw new MediaException($"{_path}: there are too many labels and matrices for one pack; pack it in parts.");
         try
         {
             _file.Open().Write(picture);
@@ -58,6 +67,12 @@ internal sealed class PackWriter : IDisposable
             throw Outputs.Failed(_path, failure);
         }
         _hash.AppendData(picture);
+        Span<byte> word = stackalloc byte[sizeof(float)];
+        foreach (float number in numbers)
+        {
+            BinaryPrimitives.WriteSingleLittleEndian(word, number);
+            _numbers.Write(word);
+        }
         _inClip++;
     }
 
@@ -72,6 +87,7 @@ internal sealed class PackWriter : IDisposable
         BinaryPrimitives.WriteUInt16LittleEndian(head[4..], (ushort)utf8.Length);
         _clips.Write(head);
         _clips.Write(utf8);
+        _hash.AppendData(_numbers.GetBuffer().AsSpan(_pictures * _shape.NumbersLength, _inClip * _shape.NumbersLength));
         _clips.Write(_hash.GetHashAndReset());
         int pictures = _inClip;
         (_pictures, _inClip, _clipCount) = (_pictures + _inClip, 0, _clipCount + 1);
@@ -83,6 +99,7 @@ internal sealed class PackWriter : IDisposable
     {
         _inClip = 0;
         _ = _hash.GetHashAndReset();
+        _numbers.SetLength((long)_pictures * _shape.NumbersLength);
         Outputs.Guard(_path, () =>
         {
             FileStream file = _file.Open();
@@ -106,10 +123,11 @@ internal sealed class PackWriter : IDisposable
     {
         long index = 8 + _clips.Length + _rows.Length;
         if (index > PackFormat.LongestIndex) throw new MediaException($"{_path}: there are too many clips or rows for one pack.");
-        byte[] header = PackFormat.Header(_side, _hasWeights, Pictures, index), word = new byte[4];
+        byte[] header = PackFormat.Header(_shape, Pictures, index), word = new byte[4];
         Outputs.Guard(_path, () =>
         {
             FileStream file = _file.Open();
+            _numbers.WriteTo(file);
             WriteCount(file, _clipCount);
             _clips.WriteTo(file);
             WriteCount(file, _rowCount);

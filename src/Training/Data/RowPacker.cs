@@ -24,17 +24,19 @@ internal static class RowPacker
         using IEnumerator<TrainingRow> enumerator = rows.GetEnumerator();
         bool isAny = enumerator.MoveNext();
         bool weighs = hasWeights ?? (isAny && enumerator.Current.Weights is not null);
-        using PackWriter writer = new(output, options.Side, weighs);
-        PictureLine<Unit> line = new(writer.PictureLength, options.Threads, (unit, room, token) =>
+        PackShape shape = options.Shape(weighs);
+        using PackWriter writer = new(output, shape);
+        LabelFinder labels = new(options.Labels, shape);
+        PictureLine<Unit> line = new(shape.Length, options.Threads, (unit, room, token) =>
         {
             FrameFitter fitter = new(options.Side, Fit.Stretch), mapFitter = new(options.Side, Fit.Stretch);
-            foreach (Picture picture in unit.New) picture.Problem = Read(picture, fitter, mapFitter, options.Side, room, token);
+            foreach (Picture picture in unit.New) picture.Problem = Read(picture, fitter, mapFitter, options.Side, labels, room, token);
             return null;
         });
         int place = 0, leftOut = 0, taken = 0;
         line.Run(isAny ? Units(enumerator, weighs) : [], picture =>
         {
-            writer.Add(picture);
+            writer.AddWithNumbers(picture);
             taken++;
         }, (unit, _) =>
         {
@@ -48,6 +50,7 @@ internal static class RowPacker
         }, cancellationToken);
         if (writer.Rows == 0 && !mayBeEmpty)
             throw new MediaException($"{output}: there is no supervised row whose pictures can be read.");
+        if (!mayBeEmpty) labels.Demand(output);
         if (writer.Pictures > 0) writer.EndClip("rows");
         writer.Complete();
         return new(output, writer.Clips, writer.Pictures, writer.Rows, leftOut, writer.Length);
@@ -89,8 +92,8 @@ internal static class RowPacker
 
     private static string Name(TrainingRow row) => row.Name ?? $"the row of {row.Source} and {row.Driving}";
 
-    private static MediaException? Read(Picture picture, FrameFitter fitter, FrameFitter mapFitter, int side, PictureLine<Unit>.Room room,
-        CancellationToken token)
+    private static MediaException? Read(Picture picture, FrameFitter fitter, FrameFitter mapFitter, int side, LabelFinder labels,
+        PictureLine<Unit>.Room room, CancellationToken token)
     {
         try
         {
@@ -98,7 +101,8 @@ internal static class RowPacker
             RgbImage image = FrameReaders.ReadPicture(picture.Path, token);
             RgbImage? map = picture.Weights is null ? null : FrameReaders.ReadPicture(picture.Weights, token);
             byte[] bytes = room.Rent();
-            Data.Pictures.Fit(fitter, image, mapFitter, map, bytes, side);
+            Data.Pictures.Fit(fitter, image, mapFitter, map, labels.Pixels(bytes), side);
+            labels.Write(picture.Path, 0, bytes);
             room.Add(bytes);
             return null;
         }

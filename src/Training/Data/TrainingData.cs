@@ -25,12 +25,15 @@ internal sealed class TrainingData : IDisposable
             foreach (PackParts.Part part in parts) packs.Add(new(part.File));
             if (packs.Count == 0) throw new MediaException($"{path}: there is no pack in the folder.");
             PackFile first = packs[0];
-            (Side, HasWeights) = (first.Side, first.HasWeights);
+            Shape = first.Shape;
             foreach (PackFile pack in packs)
             {
-                if (pack.Side != Side) throw Differs(first, pack, $"pictures of {Side} pixels a side", $"of {pack.Side}");
-                if (pack.HasWeights != HasWeights)
-                    throw Differs(pack.HasWeights ? pack : first, pack.HasWeights ? first : pack, "weight maps", "none");
+                PackShape other = pack.Shape;
+                if (other.Side != Side) throw Differs(first, pack, $"pictures of {Side} pixels a side", $"of {other.Side}");
+                if (other.HasWeights != HasWeights)
+                    throw Differs(other.HasWeights ? pack : first, other.HasWeights ? first : pack, "weight maps", "none");
+                if (other.Labels != Shape.Labels) throw Differs(first, pack, $"{Shape.Labels} labels a picture", $"{other.Labels}");
+                if (other.Parts != Shape.Parts) throw Differs(first, pack, $"surfaces of {Shape.Parts} parts", $"of {other.Parts}");
             }
             foreach (PackFile empty in packs.Where(pack => pack.Pictures == 0)) empty.Dispose();
             _packs = [.. packs.Where(pack => pack.Pictures > 0)];
@@ -62,11 +65,14 @@ internal sealed class TrainingData : IDisposable
     /// <summary>The path.</summary>
     public string Name { get; }
 
+    /// <summary>What there is of each picture.</summary>
+    public PackShape Shape { get; }
+
     /// <summary>P, the side of the pictures.</summary>
-    public int Side { get; }
+    public int Side => Shape.Side;
 
     /// <summary>Whether each picture has a weight map.</summary>
-    public bool HasWeights { get; }
+    public bool HasWeights => Shape.HasWeights;
 
     /// <summary>N.</summary>
     public int Pictures { get; }
@@ -82,7 +88,7 @@ internal sealed class TrainingData : IDisposable
     public string Fingerprint { get; }
 
     /// <summary>Bytes of a picture.</summary>
-    public int PictureLength => PackFormat.PictureLength(Side, HasWeights);
+    public int PictureLength => Shape.PictureLength;
 
     /// <summary>Whether a path is that of a pack, or of a folder of packs.</summary>
     /// <exception cref="MediaException">It is a folder with packs and clips in it.</exception>
@@ -97,15 +103,20 @@ internal sealed class TrainingData : IDisposable
         return new(first + found.Source, first + found.Driving, first + found.Start, first + found.Target);
     }
 
-    /// <summary>Reads a picture.</summary>
-    /// <param name="picture">Its number.</param>
-    /// <param name="bytes">Receives [P, P, 3] and, with weight maps, [P, P].</param>
-    /// <exception cref="MediaException">The file was shortened since, or the disk fails.</exception>
+    /// <inheritdoc cref="PackFile.Read"/>
     public void Read(int picture, Span<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)picture, (uint)Pictures, nameof(picture));
         int pack = At(_pictures, picture);
         _packs[pack].Read(picture - _pictures[pack], bytes);
+    }
+
+    /// <inheritdoc cref="PackFile.ReadNumbers(int, Span{float})"/>
+    public void ReadNumbers(int picture, Span<float> numbers)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)picture, (uint)Pictures, nameof(picture));
+        int pack = At(_pictures, picture);
+        _packs[pack].ReadNumbers(picture - _pictures[pack], numbers);
     }
 
     public void Dispose()
@@ -144,7 +155,7 @@ internal sealed class TrainingData : IDisposable
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         long index = 8 + _packs.Sum(pack => (long)pack.ClipIndex.Length) + (long)Rows * PackFormat.RowLength;
-        hash.AppendData(PackFormat.Header(Side, HasWeights, Pictures, index));
+        hash.AppendData(PackFormat.Header(Shape, Pictures, index));
         byte[] row = new byte[PackFormat.RowLength];
         AppendCount(Clips.Length);
         foreach (PackFile pack in _packs) hash.AppendData(pack.ClipIndex);

@@ -75,6 +75,10 @@ public sealed record PackOptions
     /// </summary>
     public string? WeightMaps { get; init; }
 
+    /// <summary>Labels of the pictures, for <see cref="TrainerOptions.Labels"/>. Those that it has not are unknown. Null for
+    /// none.</summary>
+    public PictureLabels? Labels { get; init; }
+
     /// <summary>Threads that decode clips, or pictures of rows, side by side; what they make waits for its turn in up to 512 MiB of memory.
     /// 0 takes one for each core, up to eight. The pack is the same.</summary>
     public int Workers { get; init; }
@@ -83,6 +87,8 @@ public sealed record PackOptions
     public Action<string>? OnWarning { get; init; }
 
     internal int Side => Size + Crop;
+
+    internal PackShape Shape(bool hasWeights) => new(Side, hasWeights, Labels?.Count ?? 0);
 
     internal int Threads => Workers > 0 ? Workers : Math.Clamp(Environment.ProcessorCount, 1, 8);
 

@@ -104,6 +104,18 @@ public sealed record TrainerOptions
     /// <summary>The weight of the mean absolute difference of pixels beside the perceptual loss (or the pyramid of differences).</summary>
     public double L1 { get; init; } = 1;
 
+    /// <summary>The weight of the mean squared error of the pack's labels, told from motion codes by a linear probe that is learned beside
+    /// them; 0 leaves them out, and without labels in the pack it is refused.</summary>
+    public double Labels { get; init; }
+
+    /// <summary>The weight of the distance between where warps read and where the pack's surfaces lie in the source, a mean over pixels and
+    /// a sum over levels; 0 leaves it out, and without surfaces in the pack it is refused.</summary>
+    public double Surfaces { get; init; }
+
+    /// <summary>Which part of <see cref="Labels"/> and <see cref="Surfaces"/> is left at the end of the run, 0 to 1: they fall evenly over
+    /// all steps.</summary>
+    public double GuideEnd { get; init; } = 1;
+
     /// <summary>Whether the motion directions stay as they begin. Nothing is lost: the layers around an orthonormal basis, which are
     /// learned, turn it into any other.</summary>
     public bool FixedDirections { get; init; }
@@ -186,6 +198,10 @@ public sealed record TrainerOptions
         Demand(Momentum is >= 0 and < 1, "The momentum is 0 to below 1.");
         Demand(L1 is >= 0 and <= 100, "The weight of pixels' differences is 0 to 100.");
         Demand(FlowStart is >= 0 and <= 1, "The factor that flows begin with is 0 to 1.");
+        Demand(Labels is >= 0 and <= 1000 && Surfaces is >= 0 and <= 1000, "The weights of labels and surfaces are 0 to 1000.");
+        Demand(GuideEnd is >= 0 and <= 1, "The part of labels and surfaces that is left at the end is 0 to 1.");
+        Demand(GuideEnd == 1 || Labels > 0 || Surfaces > 0, "The guide's end belongs to the weights of labels and surfaces.");
+        Demand(!Flip || Labels == 0, "Pictures with labels are not mirrored (--flip, --labels): what they show has other labels then.");
         Demand(Matching is >= 0 and <= 100, "The weight of matching features is 0 to 100.");
         Demand(Matching == 0 || (Discriminator == DiscriminatorKind.Patches && Adversarial > 0),
             "Features are those of the patch critic: matching them needs it, and an adversarial weight.");

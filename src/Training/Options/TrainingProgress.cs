@@ -7,8 +7,11 @@ namespace Lia;
 /// <param name="Adversarial">The generator's: how little the discriminator was taken in.</param>
 /// <param name="Discriminator">The discriminator's; 1.386 if it cannot tell at all.</param>
 /// <param name="Matching">Distance of the patch critic's features; 0 where they are not compared.</param>
+/// <param name="Labels">Mean squared error of labels told from motion codes; 0 where there are none.</param>
+/// <param name="Surfaces">Distance between where warps read and where surfaces lie, in halves of a picture's side, a sum over levels; 0
+/// where it is not measured.</param>
 public readonly record struct TrainingLosses(
-    double Perceptual, double L1, double Adversarial, double Discriminator, double Matching = 0);
+    double Perceptual, double L1, double Adversarial, double Discriminator, double Matching = 0, double Labels = 0, double Surfaces = 0);
 
 /// <summary>How near the model comes on clips that it did not learn from.</summary>
 /// <param name="Step">Steps done then.</param>

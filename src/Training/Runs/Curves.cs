@@ -17,7 +17,7 @@ internal sealed class Curves
     private readonly Series _perceptual = new("perceptual loss"), _l1 = new("L1 loss"), _adversarial = new("adversarial loss (generator)"),
         _discriminator = new("discriminator loss"), _rate = new("rate (generator)"), _psnr = new("held out: PSNR (dB)"),
         _heldOutL1 = new("held out: L1"), _lpips = new("held out: LPIPS"),
-        _matching = new("feature matching");
+        _matching = new("feature matching"), _labels = new("labels"), _surfaces = new("surfaces");
 
     public void Add(LoggedSteps steps)
     {
@@ -27,6 +27,8 @@ internal sealed class Curves
         _discriminator.Add(steps.Step, steps.Discriminator);
         _rate.Add(steps.Step, steps.Rate);
         if (steps.Matching > 0) _matching.Add(steps.Step, steps.Matching);
+        if (steps.Labels > 0) _labels.Add(steps.Step, steps.Labels);
+        if (steps.Surfaces > 0) _surfaces.Add(steps.Step, steps.Surfaces);
     }
 
     public void Add(LoggedMeasures measures)
@@ -40,18 +42,14 @@ internal sealed class Curves
     /// <param name="lastStep">Where panels end on the right.</param>
     public RgbImage Draw(long lastStep)
     {
-        Series[] panels =
-        [
-            .. new[] { _perceptual, _l1, _adversarial, _discriminator, _rate, _psnr, _heldOutL1, _lpips }
-                .Where((series, i) => i < 5 || series.Count > 0),
-            .. _matching.Count > 0 ? [_matching] : Array.Empty<Series>(),
-        ];
+        Series[] always = [_perceptual, _l1, _adversarial, _discriminator, _rate], measures = [_psnr, _heldOutL1, _lpips],
+            panels = [.. always, .. measures.Concat([_matching, _labels, _surfaces]).Where(series => series.Count > 0)];
         int rows = (panels.Length + Columns - 1) / Columns;
         RgbImage picture = new(Columns * Width, rows * Height);
         picture.Pixels.AsSpan().Fill(255);
         for (int i = 0; i < panels.Length; i++)
             DrawPanel(picture, panels[i], i % Columns * Width, i / Columns * Height, Math.Max(1, lastStep),
-                i >= 5 && panels[i] != _matching);
+                measures.Contains(panels[i]));
         return picture;
     }
 

@@ -21,8 +21,8 @@ internal static class ModelFiles
             .ToDictionary(tensor => tensor.Name, tensor => model?.Read(tensor.Name) ?? new float[tensor.ElementCount]);
     }
 
-    /// <summary>Begins with a model's weights, the average too. The probe of labels is in no model, and begins as it does without
-    /// one.</summary>
+    /// <summary>Begins with a model's weights, the average too. The probe of labels is in no model
+    /// (<see cref="ProbeStart"/>).</summary>
     public static void Begin(ITrainingStep step, ITensorSource model)
     {
         foreach (TensorInfo tensor in step.State)

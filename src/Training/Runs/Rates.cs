@@ -10,8 +10,11 @@ internal static class Rates
     {
         double part = Part(options, step);
         return StepRates.Of(options.Rate * part, (options.DiscriminatorRate ?? options.Rate) * part) with
-            { Adversary = (float)Adversary(options, step) };
+            { Adversary = (float)Adversary(options, step), Guide = (float)Guide(options, step) };
     }
+
+    /// <summary>Which part of the weights of labels and surfaces counts: all at first, and less with every step.</summary>
+    internal static double Guide(TrainerOptions options, long step) => 1 + (options.GuideEnd - 1) * step / options.Steps;
 
     /// <summary>Which part of the patch critic's verdict counts: it learns alone at first, and comes in over the first fifth.</summary>
     internal static double Adversary(TrainerOptions options, long step)

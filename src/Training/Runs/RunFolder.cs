@@ -169,6 +169,7 @@ internal sealed class RunFolder : IDisposable
             ("warm-up", was.WarmUp, now.WarmUp), ("flat", was.Flat, now.Flat), ("rate-end", was.RateEnd, now.RateEnd),
             ("average", was.Average, now.Average), ("adversarial", was.Adversarial, now.Adversarial),
             ("discriminator", was.Discriminator, now.Discriminator), ("matching", was.Matching, now.Matching),
+            ("labels", was.Labels, now.Labels), ("surfaces", was.Surfaces, now.Surfaces), ("guide-end", was.GuideEnd, now.GuideEnd),
             ("momentum", was.Momentum, now.Momentum), ("l1", was.L1, now.L1),
             ("fixed-directions", was.FixedDirections, now.FixedDirections), ("flow-start", was.FlowStart, now.FlowStart),
             ("precision", was.Precision, now.Precision),

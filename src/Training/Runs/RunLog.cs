@@ -8,7 +8,7 @@ namespace Lia.Training.Runs;
 /// <summary>The means of some steps.</summary>
 internal readonly record struct LoggedSteps(
     long Step, double Perceptual, double L1, double Adversarial, double Discriminator, double Rate, double PairsPerSecond,
-    double Matching = 0);
+    double Matching = 0, double Labels = 0, double Surfaces = 0);
 
 /// <summary>Measures of held-out clips.</summary>
 internal readonly record struct LoggedMeasures(long Step, int Pictures, double L1, double Psnr, double? Lpips);
@@ -69,6 +69,8 @@ internal sealed class RunLog : IDisposable
         json.WriteNumber("adversarial", steps.Adversarial);
         json.WriteNumber("discriminator", steps.Discriminator);
         if (steps.Matching > 0) json.WriteNumber("matching", steps.Matching);
+        if (steps.Labels > 0) json.WriteNumber("labels", steps.Labels);
+        if (steps.Surfaces > 0) json.WriteNumber("surfaces", steps.Surfaces);
         json.WriteNumber("rate", steps.Rate);
         json.WriteNumber("discriminatorRate", discriminatorRate);
         json.WriteNumber("pairsPerSecond", Math.Round(steps.PairsPerSecond, 3));
@@ -134,7 +136,7 @@ internal sealed class RunLog : IDisposable
             {
                 Told = Text("device") ?? Text("reason"),
                 Steps = what == "steps" ? new(step, Value("perceptual"), Value("l1"), Value("adversarial"), Value("discriminator"),
-                    Value("rate"), Value("pairsPerSecond"), Value("matching")) : null,
+                    Value("rate"), Value("pairsPerSecond"), Value("matching"), Value("labels"), Value("surfaces")) : null,
                 Measures = what == "measured" ? new(step, (int)Math.Min(Value("pictures"), int.MaxValue), Value("l1"), Value("psnr"),
                     Number("lpips")) : null,
             };

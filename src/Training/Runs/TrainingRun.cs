@@ -56,15 +56,25 @@ internal sealed class TrainingRun : IDisposable
                     + "its own.");
             int heldOut = options.HeldOut ?? HeldOut.Usual(_pack);
             _sampler = new(_pack, heldOut, options.Batch, _architecture.Size, options.Seed,
-                new AugmentationSettings(options.Flip, (float)options.Jitter, options.Crop));
+                new AugmentationSettings(options.Flip, (float)options.Jitter, options.Crop), options.Labels > 0, options.Surfaces > 0);
             _heldOut = new(_pack, heldOut, _architecture.Size);
 
             bool? isExact = options.Precision == TrainingPrecision.Auto ? null : options.Precision == TrainingPrecision.Exact;
             _step = Own(steps.Create(new StepSettings(_architecture, options.Batch, options.Seed, _pack.Rows > 0, _pack.HasWeights,
                 options.Vgg, options.Average, options.Adversarial, isExact, options.Momentum, options.FixedDirections, options.L1,
-                options.FlowStart, options.Discriminator == DiscriminatorKind.Patches, options.Matching, options.Gpu), onWarning));
+                options.FlowStart, options.Discriminator == DiscriminatorKind.Patches, options.Matching, options.Gpu)
+            {
+                Labels = options.Labels > 0 ? _pack.Shape.Labels : 0,
+                Parts = options.Surfaces > 0 ? _pack.Shape.Parts : 0,
+                LabelWeight = options.Labels,
+                SurfaceWeight = options.Surfaces,
+            }, onWarning));
             _constants = ModelFiles.Constants(_architecture, _step, model);
-            if (model is not null) ModelFiles.Begin(_step, model);
+            if (model is not null)
+            {
+                ModelFiles.Begin(_step, model);
+                if (options.Labels > 0) ProbeStart.Begin(_step, _sampler, _pack.Shape.Labels, cancellationToken);
+            }
             if (checkpoint is not null)
             {
                 TrainingCheckpoint.Restore(checkpoint, _step, _constants);
@@ -120,7 +130,8 @@ internal sealed class TrainingRun : IDisposable
                 _done++;
                 _pace.Add(_options.Batch);
                 means.Add(losses);
-                _lastLosses = new(losses.Perceptual, losses.L1, losses.Adversarial, losses.Discriminator, losses.Matching);
+                _lastLosses = new(losses.Perceptual, losses.L1, losses.Adversarial, losses.Discriminator, losses.Matching, losses.Labels,
+                    losses.Surfaces);
                 WriteDown(rates, ref means);
                 progress?.Report(new(_done, _options.Steps, _lastLosses.Value, rates.Generator, _sampler.Epochs(_done),
                     _pace.PairsPerSecond, _pace.TimeFor((_options.Steps - _done) * _options.Batch), _measures));
@@ -239,7 +250,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Sums of losses since the last line of the log.</summary>
     private struct Means
     {
-        private double _perceptual, _l1, _adversarial, _discriminator, _matching;
+        private double _perceptual, _l1, _adversarial, _discriminator, _matching, _labels, _surfaces;
 
         public int Count { get; private set; }
 
@@ -250,11 +261,14 @@ internal sealed class TrainingRun : IDisposable
             _adversarial += losses.Adversarial;
             _discriminator += losses.Discriminator;
             _matching += losses.Matching;
+            _labels += losses.Labels;
+            _surfaces += losses.Surfaces;
             Count++;
         }
 
         public readonly LoggedSteps Of(long step, double rate, double pairsPerSecond) => new(step, _perceptual / Count, _l1 / Count,
-            _adversarial / Count, _discriminator / Count, rate, pairsPerSecond, _matching / Count);
+            _adversarial / Count, _discriminator / Count, rate, pairsPerSecond, _matching / Count, _labels / Count,
+            _surfaces / Count);
     }
 
     /// <summary>The pace of the last steps: a mean that forgets over half a minute; what is written between steps counts for

@@ -78,7 +78,8 @@ public sealed record TrainingStatus
         Failure = line.Event == "failed" ? line.Told : null;
         if (line.Steps is { } steps)
         {
-            Losses = new(steps.Perceptual, steps.L1, steps.Adversarial, steps.Discriminator, steps.Matching);
+            Losses = new(steps.Perceptual, steps.L1, steps.Adversarial, steps.Discriminator, steps.Matching, steps.Labels,
+                steps.Surfaces);
             (Rate, PairsPerSecond) = (steps.Rate, steps.PairsPerSecond);
         }
         if (line.Measures is not { } measures) return;
