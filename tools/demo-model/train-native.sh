@@ -5,7 +5,7 @@
 # ../../models/demo.safetensors), the second goes on from its model with the critic (with 0 steps it is left out).
 # Where a call has no time for both: 0 steps with the critic first, then 0 steps and FROM=OUT/demo.safetensors.
 # OUT receives demo.safetensors, demo.golden.safetensors, report.txt (everything printed, with the tables), evaluate.png, curves and sheets.
-# PRECISION (fast) and GROUPS_DRAWN (816: 104 448 pictures, 10.3 GB a run) can be set, WORK is where packs and runs lie.
+# PRECISION (fast) and GROUPS_DRAWN (816: 104 448 pictures, 10.4 GB a run) can be set, WORK is where packs and runs lie.
 set -euo pipefail
 lia=$(realpath "$1") steps=${3:-8800} critic_steps=${4:-10100} precision=${PRECISION:-fast} groups=${GROUPS_DRAWN:-816}
 mkdir -p "$2"
@@ -25,7 +25,7 @@ run() {
   python3 pack.py --out "$work/$name.liapack" --groups "$groups" --rows $((48 * count)) --seed "$seed" --mix 18,12,18 --parts "$parts"
   set -- train "$work/$name.liapack" -o "$work/$name" --batch 48 --steps "$count" --seed "$seed" --held-out 48 \
     --momentum 0.9 --fixed-directions --l1 0 --average 0.998 --warm-up 100 --schedule cosine --precision "$precision" \
-    --log-every 100 --checkpoint-every 2000 --sheet-every 2000 "$@"
+    --workers 8 --log-every 100 --checkpoint-every 2000 --sheet-every 2000 "$@"
   echo "lia $*"
   "$lia" "$@"
   rm "$work/$name.liapack"
