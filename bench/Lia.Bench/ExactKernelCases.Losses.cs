@@ -84,6 +84,39 @@ internal sealed partial class ExactKernelCases
         };
         Add($"{nameof(LossSum)}_{nameof(LossSum.Run)}", loader => LossSum.Prepare(loader, sum), sum.Value);
 
+        int told = 3 * images * 14;
+        SquaredErrorArguments squares = new()
+        {
+            Values = Upload(told),
+            Targets = Upload(told),
+            Gradient = Allocate<float>(told),
+            Guide = Own(_memory.Allocate1D([1f])).View,
+            Value = Allocate<float>(1),
+            Scale = 8f,
+        };
+        Add($"{nameof(SquaredError)}_{nameof(SquaredError.Run)}", loader => SquaredError.Prepare(loader, squares), squares.Gradient);
+
+        int side = Of(256, 20), surface = images * side * side;
+        float[] move = [1f, 0.1f, 0f, 0.05f, -0.1f, 1f, 0.02f, 0f, 0f, 0f, 0.1f, 1f];
+        SurfaceDistanceArguments surfaces = new()
+        {
+            Flow = Upload(3 * surface),
+            Axis = Own(_memory.Allocate1D([.. Enumerable.Range(0, side).Select(i => 2f * i / (side - 1) - 1f)])).View,
+            Depths = Own(_memory.Allocate1D([.. Enumerable.Range(0, surface).Select(i => (byte)(i * 7))])).View,
+            PartNumbers = Own(_memory.Allocate1D([.. Enumerable.Range(0, surface).Select(i => (byte)(i / 3 % 3))])).View,
+            Moves = Own(_memory.Allocate1D([.. Enumerable.Range(0, 2 * images).SelectMany(_ => move)])).View,
+            Places = Allocate<float>(2 * surface),
+            Gradient = Allocate<float>(3 * surface),
+            Guide = squares.Guide,
+            Partials = Allocate<double>(SurfaceDistance.PartialsLength(images, side)),
+            Frames = images,
+            Size = side,
+            Parts = 2,
+            Scale = 3f,
+        };
+        Add($"{nameof(SurfaceDistance)}_{nameof(SurfaceDistance.Run)}", loader => SurfaceDistance.Prepare(loader, surfaces),
+            surfaces.Gradient);
+
         SoftplusMeanArguments softplus = new()
         {
             Input = Upload(2 * images),

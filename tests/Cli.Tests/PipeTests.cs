@@ -141,7 +141,8 @@ public sealed class PipeTests(Workspace files) : IClassFixture<Workspace>
         await lia.WaitForExitAsync().WaitAsync(Patience);
         Assert.Equal(ExitCode.Cancelled, lia.ExitCode);
         Assert.Contains("lia: stopped\n", error);
-        Assert.Matches("latency a frame: p50 .* over [23] frames\n", error); // the last is known with the next
+        // What the last report of progress told: that of a frame that is out may still be on its way.
+        Assert.Matches("latency a frame: p50 .* over [1-3] frames\n", error);
     }
 
     [Fact]

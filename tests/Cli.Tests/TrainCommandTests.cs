@@ -115,6 +115,10 @@ public sealed class TrainCommandTests : IDisposable
             JsonElement losses = JsonDocument.Parse(text).RootElement.GetProperty("losses");
             Assert.True(losses.GetProperty("labels").GetDouble() > 0 && losses.GetProperty("surfaces").GetDouble() > 0);
         }
+        string[] table = CliRunner.Succeed("train", "status", At("run")).OutputLines;
+        Assert.Equal("L1 G D labels surfaces rate", string.Join(' ', table[0].Split(' ', StringSplitOptions.RemoveEmptyEntries)[4..10]));
+        // Means of the four steps: 1, 1/2, 1/3, 1/4 and twice as much.
+        Assert.Equal(["0.5208", "1.0417"], table[2].Split(' ', StringSplitOptions.RemoveEmptyEntries)[7..9]);
         Assert.Contains("--guide-end was 0.5, and is 1", Refuse([.. arguments, "--labels", "8", "--surfaces", "3", "--resume"]));
         // Left out, they are not even looked at.
         TinySteps plain = new();

@@ -25,7 +25,9 @@ public class PackageTests(Packages packages) : IClassFixture<Packages>
         Assert.Equal(Assemblies.SelectMany(name => new[] { $"lib/net10.0/{name}.dll", $"lib/net10.0/{name}.xml" }), Under(package, "lib/"));
         Assert.Equal(Assemblies.Select(name => $"lib/net10.0/{name}.pdb"), Under(symbols, "lib/"));
         (string Id, string? Version)[] dependencies = [.. Dependencies(package)];
-        Assert.Equal(["ILGPU", "ILGPU.Algorithms", "Lia.Gpu", "Microsoft.Extensions.Logging.Abstractions", "SixLabors.ImageSharp"],
+        Assert.Equal(
+            ["ILGPU", "ILGPU.Algorithms", "Lia.Gpu", "MathNet.Numerics", "Microsoft.Extensions.Logging.Abstractions",
+                "SixLabors.ImageSharp"],
             dependencies.Select(of => of.Id).Order(StringComparer.Ordinal));
         Assert.Contains(("Lia.Gpu", packages.Version), dependencies);
     }

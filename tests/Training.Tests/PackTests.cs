@@ -233,7 +233,8 @@ public sealed class PackTests : IDisposable
         Assert.Equal((first.Driving, 6), (second.Driving, pack.Pictures)); // Frame 3 with its map, and without.
     }
 
-    /// <summary>Of both kinds of numbers, with weight maps and without, by the page again; a clip that was dropped leaves nothing.</summary>
+    /// <summary>Of both kinds of numbers, with weight maps and without, by the page again; a clip that was dropped leaves
+    /// nothing.</summary>
     [Theory]
     [InlineData(false, 3, 2)]
     [InlineData(true, 3, 2)]
@@ -362,7 +363,8 @@ public sealed class PackTests : IDisposable
         Refuse("cut short", bytes => bytes[..^35]);
         Refuse("label 2 of picture 1 is infinite", bytes => With(bytes, numbers + 4 * (35 + 2), infinite));
         Refuse("the matrix of part 1 of picture 0 has a value that is not finite", bytes => With(bytes, numbers + 4 * 3, nan));
-        Refuse("the matrix of part 2 of picture 2 has a value that is not finite", bytes => With(bytes, numbers + 4 * (3 * 35 - 1), infinite));
+        Refuse("the matrix of part 2 of picture 2 has a value that is not finite",
+            bytes => With(bytes, numbers + 4 * (3 * 35 - 1), infinite));
         // A label that is NaN is unknown.
         File.WriteAllBytes(path, With([.. whole], numbers + 4 * (35 + 2), nan));
         new PackFile(path).Dispose();

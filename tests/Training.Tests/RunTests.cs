@@ -464,7 +464,8 @@ public sealed class RunTests : IDisposable
             Options() with { Momentum = 1 }, Options() with { L1 = -1 }, Options() with { FlowStart = 2 },
             Options() with { Matching = 0.5 }, Options() with { Discriminator = DiscriminatorKind.Patches, Adversarial = 0, Matching = 1 },
             Options() with { Labels = -1 }, Options() with { Surfaces = double.NaN }, Options() with { Labels = 1, GuideEnd = 1.5 },
-            Options() with { GuideEnd = 0.5 }, Options() with { Labels = 1, Flip = true }, Options() with { Batch = 6 }, Options() with { Code = 10 }, Options() with { Channels = [4, 4, 4, 4, 6] },
+            Options() with { GuideEnd = 0.5 }, Options() with { Labels = 1, Flip = true }, Options() with { Batch = 6 },
+            Options() with { Code = 10 }, Options() with { Channels = [4, 4, 4, 4, 6] },
             Options() with { LogEvery = 0 }, Options() with { From = "m.safetensors" }, Options() with { HeldOut = -1 },
         ]) Assert.Throws<ArgumentException>(() => new Trainer(wrong, new TinySteps()));
         _ = new Trainer(Options(), new TinySteps());

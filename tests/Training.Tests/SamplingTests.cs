@@ -289,7 +289,8 @@ public sealed class SamplingTests : IDisposable
                     for (int x = 0; x < Size; x++)
                     {
                         (int column, int line) = (Packed(pair, 0, y, x), Packed(pair, 1, y, x));
-                        int at = line * Side + column, pixel = (pair * Size + y) * Size + x, part = pictures[row.Target][4 * Side * Side + at];
+                        int at = line * Side + column, pixel = (pair * Size + y) * Size + x,
+                            part = pictures[row.Target][4 * Side * Side + at];
                         Assert.Equal(pictures[row.Target][3 * Side * Side + at], surfaces.Depths[pixel]);
                         if (part > Parts || (part == 1 && (row.Source == Unseen || row.Target == Unseen))
                             || (part == 2 && row.Target == Flattened)) part = 0;

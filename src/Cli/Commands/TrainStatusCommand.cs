@@ -28,11 +28,17 @@ internal static class TrainStatusCommand
     private static void WriteText(TextWriter output, TrainingStatus status)
     {
         TrainingLosses? losses = status.Losses;
-        TextTable table = new("state", ">step", ">of", ">P", ">L1", ">G", ">D", ">rate", ">pairs/s", ">time left");
-        table.Add(status.State, $"{status.Step}", $"{status.Steps}", Number(losses?.Perceptual, "0.000"), Number(losses?.L1, "0.0000"),
+        // Losses that not every run has.
+        (string Name, double Value)[] others = [("matching", losses?.Matching ?? 0), ("labels", losses?.Labels ?? 0),
+            ("surfaces", losses?.Surfaces ?? 0)];
+        others = [.. others.Where(loss => loss.Value > 0)];
+        TextTable table = new(["state", ">step", ">of", ">P", ">L1", ">G", ">D", .. others.Select(loss => $">{loss.Name}"), ">rate",
+            ">pairs/s", ">time left"]);
+        table.Add([status.State, $"{status.Step}", $"{status.Steps}", Number(losses?.Perceptual, "0.000"), Number(losses?.L1, "0.0000"),
             Number(losses?.Adversarial, "0.000"), Number(losses?.Discriminator, "0.000"),
-            Number(losses is null ? null : status.Rate, "0.000000"), Number(losses is null ? null : status.PairsPerSecond, "0.0"),
-            status.Remaining is { } left ? ProgressReport.Duration(left) : "-");
+            .. others.Select(loss => Number(loss.Value, "0.0000")), Number(losses is null ? null : status.Rate, "0.000000"),
+            Number(losses is null ? null : status.PairsPerSecond, "0.0"),
+            status.Remaining is { } left ? ProgressReport.Duration(left) : "-"]);
         table.Write(output);
         if (status.Measures is { } last)
             output.WriteLine($"held out, at step {last.Step}: {TrainCommand.Describe(last)} ({last.Pictures} pictures)");

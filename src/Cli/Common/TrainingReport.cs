@@ -41,7 +41,8 @@ internal sealed class TrainingReport : IProgress<TrainingProgress>, IProgress<Pa
     {
         TrainingLosses losses = progress.Losses;
         string guides = (losses.Labels > 0 ? $", labels {losses.Labels:0.0000}" : "")
-            + (losses.Surfaces > 0 ? $", surfaces {losses.Surfaces:0.0000}" : ""), held = progress.Measures is { } measures ? $", held out {measures.Psnr:0.00} dB" : "",
+            + (losses.Surfaces > 0 ? $", surfaces {losses.Surfaces:0.0000}" : ""),
+            held = progress.Measures is { } measures ? $", held out {measures.Psnr:0.00} dB" : "",
             left = progress.Remaining is { } remaining ? $", {ProgressReport.Duration(remaining)} left" : "";
         return $"{progress.Step}/{progress.Steps} steps, P {losses.Perceptual:0.000}, L1 {losses.L1:0.0000}, G {losses.Adversarial:0.000}, "
             + $"D {losses.Discriminator:0.000}{guides}{held}, rate {progress.Rate:0.000000}, {progress.PairsPerSecond:0.0} pairs/s{left}";

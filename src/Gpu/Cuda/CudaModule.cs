@@ -8,9 +8,9 @@ using Lia.Gpu.Runtime;
 namespace Lia.Gpu.Cuda;
 
 /// <summary>
-/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes, and assembles on as many
-/// threads as call it; the loader of PTX does neither. What the linker does not take, and what is wrong in the PTX, is left to the loader,
-/// which says so.
+/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes, and assembles on as
+/// many threads as call it; the loader of PTX does neither. What the linker does not take, and what is wrong in the PTX, is left to the
+/// loader, which says so.
 /// </summary>
 internal static unsafe class CudaModule
 {

@@ -44,7 +44,8 @@ internal sealed class PackFile : IDisposable
             // What version 1 has there is nothing to it.
             if (version == PackFormat.Version) labels = parts = 0;
             else if (labels == 0 && parts == 0) throw Broken("it is of version 2, and has neither labels nor surfaces");
-            if (labels > PackFormat.MostLabels) throw Broken($"its pictures have {labels} labels, and {PackFormat.MostLabels} are the most");
+            if (labels > PackFormat.MostLabels)
+                throw Broken($"its pictures have {labels} labels, and {PackFormat.MostLabels} are the most");
             if (parts > PackFormat.MostParts) throw Broken($"its surfaces have {parts} parts, and {PackFormat.MostParts} are the most");
             uint least = parts > 0 ? 5u : 3u;
             if (planes != least && planes != least + 1)

@@ -65,9 +65,11 @@ internal static class ProbeStart
         return probe;
     }
 
-    private static string Known(Matrix<double> answers, int label) => string.Create(answers.RowCount, (answers, label), static (text, from) =>
+    private static string Known(Matrix<double> answers, int label) => string.Create(
+        answers.RowCount, (answers, label), static (text, from) =>
     {
-        for (int picture = 0; picture < text.Length; picture++) text[picture] = double.IsNaN(from.answers[picture, from.label]) ? '0' : '1';
+        for (int picture = 0; picture < text.Length; picture++)
+            text[picture] = double.IsNaN(from.answers[picture, from.label]) ? '0' : '1';
     });
 
     /// <summary>Codes and labels of the pictures of the first batches that have any label.</summary>

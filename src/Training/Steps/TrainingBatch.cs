@@ -29,7 +29,8 @@ internal sealed class TrainingBatch(int pairs, int size)
 
     /// <summary>
     /// What is known of the movement in the pictures whose motion codes are found, a vector each [set, pair, label], not a number where it
-    /// is unknown or counts elsewhere. The sets are sources, drivings and starts of supervised rows, in pairs of one clip the targets alone.
+    /// is unknown or counts elsewhere. The sets are sources, drivings and starts of supervised rows, in pairs of one clip the targets
+    /// alone.
     /// </summary>
     public float[]? Labels { get; init; }
 
@@ -57,7 +58,8 @@ internal sealed class TargetSurfaces(int pairs, int size, int parts)
 
     /// <summary>
     /// The movement of each part [pair, part, 3, 4], from a target's point (u, v, depth, 1) to (X, Y, W): the source shows it at
-    /// (X / W, Y / W). Coordinates are -1 to 1 from edge to edge of the picture, right and down: the middle of pixel i is at (2 i + 1) / S - 1.
+    /// (X / W, Y / W). Coordinates are -1 to 1 from edge to edge of the picture, right and down: the middle of pixel i is at
+    /// (2 i + 1) / S - 1.
     /// </summary>
     public float[] Moves { get; } = new float[pairs * parts * MoveLength];
 }

@@ -11,8 +11,8 @@ namespace Lia.PtxEmulator.Execute;
 /// <summary>
 /// ldmatrix, stmatrix, movmatrix and mma.sync. With g = lane / 4 and t = lane % 4 the fragments of the PTX manual are, for 16-bit operands
 /// and an 8 x 8 tile, elements (g, 2t) and (g, 2t + 1) in one register: a register's 32 lanes, read as 64 consecutive 16-bit values, are
-/// the tile in row-major order. A is tiles (0,0) (1,0) (0,1) (1,1) of its 16 rows and k columns; B is tiles of k, transposed (column by column); C and
-/// D hold (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
+/// the tile in row-major order. A is tiles (0,0) (1,0) (0,1) (1,1) of its 16 rows and k columns; B is tiles of k, transposed (column by
+/// column); C and D hold (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
 /// <para>
 /// D = A B + C is computed with exact products summed in double precision in the order c, k = 0, 1, ..., and rounded once to float. Tensor
 /// cores sum with fewer bits and in another order: results agree exactly only when every partial sum is exact (small integers), otherwise
