@@ -58,12 +58,13 @@ internal struct SurfaceDistanceArguments
 /// </summary>
 internal static class SurfaceDistance
 {
+    /// <summary>Numbers of a part's movement.</summary>
+    public const int MoveLength = 12;
+
     private const int Warps = 8;
-    private const int MostBlocks = 2048;
 
     /// <summary>Doubles of room for a level's shares.</summary>
-    public static int PartialsLength(int frames, int size) =>
-        (int)Math.Min(MostBlocks, ((long)frames * size * size + 32 * Warps - 1) / (32 * Warps));
+    public static int PartialsLength(int frames, int size) => PictureDistance.PartialsLength(frames, size, size);
 
     public static KernelLaunch Prepare(KernelLoader loader, SurfaceDistanceArguments arguments)
     {
@@ -99,7 +100,7 @@ internal static class SurfaceDistance
                 int part = a.PartNumbers[index];
                 if (part > 0 && part <= a.Parts)
                 {
-                    ArrayView<float> move = a.Moves.SubView((frame * a.Parts + part - 1) * 12, 12);
+                    ArrayView<float> move = a.Moves.SubView((frame * a.Parts + part - 1) * MoveLength, MoveLength);
                     float u = (2 * column + 1) / (float)a.Size - 1f, v = (2 * row + 1) / (float)a.Size - 1f, depth = a.Depths[index] / 255f;
                     float w = Dot(move, 8, u, v, depth);
                     if (w > 0f)

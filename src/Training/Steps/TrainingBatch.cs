@@ -1,3 +1,5 @@
+using Lia.Kernels.Losses;
+
 namespace Lia.Training.Steps;
 
 /// <summary>What a step learns from: pairs of pictures on the host, planar [pair, 3, S, S] in [-1, 1].</summary>
@@ -45,7 +47,7 @@ internal sealed class TrainingBatch(int pairs, int size)
 internal sealed class TargetSurfaces(int pairs, int size, int parts)
 {
     /// <summary>Numbers of a movement.</summary>
-    public const int MoveLength = 12;
+    public const int MoveLength = SurfaceDistance.MoveLength;
 
     /// <summary>Parts.</summary>
     public int Parts => parts;

@@ -21,15 +21,22 @@ internal struct ConvolutionItem
         Int4 share = a.Parts[part];
         item.FirstStep = share.X;
         item.EndStep = share.Y;
-        item.Plane = share.Z;
         item.Split = share.W;
-        item.Rows = a.Rows - (item.Plane >> 1);
-        item.Columns = a.Columns - (item.Plane & 1);
+        item = OfPhase(a, item, share.Z);
         int line = tile / a.TilesX;
         item.Column = (tile - line * a.TilesX) * (8 * a.BlocksX);
         int group = line / a.TilesY;
         item.Row = (line - group * a.TilesY) * (8 * a.BlocksY);
         item.Frame = group * a.TileFrames;
+        return item;
+    }
+
+    /// <summary>The same tile of a phase of a transposed convolution.</summary>
+    public static ConvolutionItem OfPhase(HalfConvolutionArguments a, ConvolutionItem item, int phase)
+    {
+        item.Plane = phase;
+        item.Rows = a.Rows - (phase >> 1);
+        item.Columns = a.Columns - (phase & 1);
         return item;
     }
 

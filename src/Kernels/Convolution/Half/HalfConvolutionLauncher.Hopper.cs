@@ -38,15 +38,15 @@ internal sealed partial class HalfConvolutionLauncher
         where TResult : struct, IConvolutionResult
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
-        int groups = Math.Min(arguments.Items, default(TTile).Groups * loader.Properties.Multiprocessors);
+        int sharedHalves = WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk), groups = default(TTile).Groups;
+        if (groups == 1)
+            return BindAlone(
+                WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, all, sharedHalves, weights, operands, arguments.Items);
         KernelConfig config = new(
-            new Index1D(groups),
-            new Index1D(default(TTile).Groups == 1 ? CopyRing.ThreadsAlone : WgmmaConvolution.ThreadsInPairs),
-            SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
+            new Index1D(Math.Min(arguments.Items, groups * loader.Properties.Multiprocessors)),
+            new Index1D(WgmmaConvolution.ThreadsInPairs), SharedMemoryConfig.RequestDynamic<Half>(sharedHalves));
         (double operations, double bytes) = Cost(weights, operands);
-        return default(TTile).Groups == 1
-            ? KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, config, all, operations, bytes)
-            : KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, WgmmaConvolution.RunInPairs<TTile, TChunk, TResult>, config, all, operations, bytes);
     }
 
     private KernelLaunch BindWide(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments,
@@ -67,11 +67,8 @@ internal sealed partial class HalfConvolutionLauncher
         where TResult : struct, IConvolutionResult
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
-        KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
-            SharedMemoryConfig.RequestDynamic<Half>(WgmmaWideConvolution.SharedLength(all.InputStage)));
-        (double operations, double bytes) = Cost(weights, operands);
-        return KernelLaunch.CreateOverlapping(loader, WgmmaWideConvolution.Run<TResult>, config, all, operations, bytes);
+        return BindAlone(
+            WgmmaWideConvolution.Run<TResult>, all, WgmmaWideConvolution.SharedLength(all.InputStage), weights, operands, arguments.Items);
     }
 
     private static IWgmmaTile PairTile(ConvolutionCut cut) => (cut.TileN, cut.Blocks) switch
@@ -127,11 +124,8 @@ internal sealed partial class HalfConvolutionLauncher
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         all.InputStage *= 2; // Both parts, each at a multiple of 128 bytes.
-        KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
-            SharedMemoryConfig.RequestDynamic<Half>(WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk)));
-        (double operations, double bytes) = Cost(weights, operands);
-        return KernelLaunch.CreateOverlapping(loader, WgmmaPairConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
+        return BindAlone(WgmmaPairConvolution.Run<TTile, TChunk, TResult>, all,
+            WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk), weights, operands, arguments.Items);
     }
 
     private WgmmaConvolutionArguments TileArguments(
@@ -180,23 +174,26 @@ internal sealed partial class HalfConvolutionLauncher
     {
         WgmmaUpArguments all = UpArguments(weights, operands, arguments, default(TTile).N, weights.Chunk);
         int stage = WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, UpHalo);
-        KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
-            SharedMemoryConfig.RequestDynamic<Half>(WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk)));
-        (double operations, double bytes) = Cost(weights, operands);
-        return KernelLaunch.CreateOverlapping(loader, WgmmaUpConvolution.Run<TTile, TChunk, TResult>, config, all, operations, bytes);
+        return BindAlone(WgmmaUpConvolution.Run<TTile, TChunk, TResult>, all,
+            WgmmaUpConvolution.SharedLength<TTile>(stage, weights.Chunk), weights, operands, arguments.Items);
     }
 
     private KernelLaunch BindWideUp<TResult>(
         HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
-        where TResult : struct, IConvolutionResult
+        where TResult : struct, IConvolutionResult =>
+        BindAlone(WgmmaWideUpConvolution.Run<TResult>,
+            UpArguments(weights, operands, arguments, WgmmaWideConvolution.Channels, weights.Chunks * weights.Chunk),
+            WgmmaWideUpConvolution.SharedLength, weights, operands, arguments.Items);
+
+    // Persistent groups, each with a multiprocessor to itself.
+    private KernelLaunch BindAlone<TArguments>(Action<TArguments> kernel, TArguments arguments, int sharedHalves,
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, int items)
+        where TArguments : struct
     {
-        WgmmaUpArguments all = UpArguments(weights, operands, arguments, WgmmaWideConvolution.Channels, weights.Chunks * weights.Chunk);
-        KernelConfig config = new(
-            new Index1D(Math.Min(arguments.Items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
-            SharedMemoryConfig.RequestDynamic<Half>(WgmmaWideUpConvolution.SharedLength));
+        KernelConfig config = new(new Index1D(Math.Min(items, loader.Properties.Multiprocessors)), new Index1D(CopyRing.ThreadsAlone),
+            SharedMemoryConfig.RequestDynamic<Half>(sharedHalves));
         (double operations, double bytes) = Cost(weights, operands);
-        return KernelLaunch.CreateOverlapping(loader, WgmmaWideUpConvolution.Run<TResult>, config, all, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
     }
 
     private const int UpHalo = 257; // A row and a column.

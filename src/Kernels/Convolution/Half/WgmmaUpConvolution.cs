@@ -245,9 +245,7 @@ internal static class WgmmaUpConvolution
                 column = item.Column + blockColumn + (lane >> 2);
             for (int phase = 0; phase < Phases; phase++)
             {
-                item.Plane = phase;
-                item.Rows = a.Rows - (phase >> 1);
-                item.Columns = a.Columns - (phase & 1);
+                item = ConvolutionItem.OfPhase(a, item, phase);
                 int parts = default(TResult).Parts(a.Epilogue);
                 if ((parts & EpilogueParts.AnyFloat32) != 0)
                 {

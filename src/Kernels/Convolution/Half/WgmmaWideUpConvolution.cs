@@ -93,18 +93,9 @@ internal static class WgmmaWideUpConvolution
             Intrinsics.WgmmaWait(Pixels, ref sum[Pixels / 2], 0);
             if (lane == 0) Intrinsics.MBarrierArrive(ref ring.InputEmpty[input.Stage]);
             input.Advance(InputStages);
-            WgmmaWideConvolution.Finish(Rows, a, parts, PhaseOf(a, item, first), sum.SubView(0, Pixels / 2));
-            WgmmaWideConvolution.Finish(Rows, a, parts, PhaseOf(a, item, second), sum.SubView(Pixels / 2, Pixels / 2));
+            WgmmaWideConvolution.Finish(Rows, a, parts, ConvolutionItem.OfPhase(a, item, first), sum.SubView(0, Pixels / 2));
+            WgmmaWideConvolution.Finish(Rows, a, parts, ConvolutionItem.OfPhase(a, item, second), sum.SubView(Pixels / 2, Pixels / 2));
         }
-    }
-
-    // The tile's outputs of a phase.
-    private static ConvolutionItem PhaseOf(HalfConvolutionArguments a, ConvolutionItem item, int phase)
-    {
-        item.Plane = phase;
-        item.Rows = a.Rows - (phase >> 1);
-        item.Columns = a.Columns - (phase & 1);
-        return item;
     }
 
     private static void Products(
