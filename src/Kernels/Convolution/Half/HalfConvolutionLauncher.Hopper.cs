@@ -52,6 +52,9 @@ internal sealed partial class HalfConvolutionLauncher
     private KernelLaunch BindWide(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments,
         ConvolutionCut cut) => arguments.Epilogue.Parts switch
     {
+        _ when cut.IsFlat =>
+            arguments.Epilogue.Parts == 0 ? BindFlatUp<RawResult>(weights, operands, arguments)
+                : BindFlatUp<AnyResult>(weights, operands, arguments),
         _ when IsFused(weights) =>
             arguments.Epilogue.Parts == 0 ? BindWideUp<RawResult>(weights, operands, arguments)
                 : BindWideUp<AnyResult>(weights, operands, arguments),
@@ -184,6 +187,35 @@ internal sealed partial class HalfConvolutionLauncher
         BindAlone(WgmmaWideUpConvolution.Run<TResult>,
             UpArguments(weights, operands, arguments, WgmmaWideConvolution.Channels, weights.Chunks * weights.Chunk),
             WgmmaWideUpConvolution.SharedLength, weights, operands, arguments.Items);
+
+    private KernelLaunch BindFlatUp<TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TResult : struct, IConvolutionResult
+    {
+        HalfMap input = operands.Input;
+        int rows = WgmmaFlatUpConvolution.TileRows(input.Width);
+        long row = input.Width * 16L, plane = row * input.Height, octet = plane * input.StoredPlanes;
+        // [frame][octet][plane][row][columns]: whole rows, in elements of half an octet, of which a box may have 256.
+        TensorMapDescription tile = new()
+        {
+            Address = input.View.LoadEffectiveAddressAsPtr(),
+            Dimensions = [input.Width * 2, input.Height, input.StoredPlanes, input.Octets, input.Frames],
+            Strides = [row, plane, octet, octet * input.Octets],
+            Box = [WgmmaFlatUpConvolution.Pitch(input.Width) * 2, rows, 1, WgmmaFlatUpConvolution.Chunk / 8, 1],
+            ElementBytes = 8,
+        };
+        WgmmaFlatUpArguments all = new()
+        {
+            Convolution = arguments,
+            InputMap = _maps.Add([tile]),
+            WeightMap = _maps.Add([WeightMap(weights, WgmmaFlatUpConvolution.Channels)]),
+            Chunks = weights.Chunks,
+            Passes = weights.Passes,
+            TileRows = rows,
+        };
+        return BindAlone(WgmmaFlatUpConvolution.Run<TResult>, all, WgmmaFlatUpConvolution.SharedLength(input.Width), weights, operands,
+            arguments.Items);
+    }
 
     // Persistent groups, each with a multiprocessor to itself.
     private KernelLaunch BindAlone<TArguments>(Action<TArguments> kernel, TArguments arguments, int sharedHalves,

@@ -144,11 +144,7 @@ internal static class WgmmaConvolution
         where TResult : struct, IConvolutionResult
     {
         HalfConvolutionArguments a = arguments.Convolution;
-        int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
-        int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
-        // In units of 16 bytes, as descriptors count.
-        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4),
-            weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
+        int n = default(TTile).N, blocks = default(TTile).Blocks, lane = Group.IdxX & 31, parts = default(TResult).Parts(a.Epilogue);
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         ArrayView<float> sum = LocalMemory.Allocate<float>(blocks * n / 2);
         RingPosition input = RingPosition.BeforeFirst, weight = default;
@@ -159,49 +155,64 @@ internal static class WgmmaConvolution
             for (int i = 0; i < blocks * n / 2; i++) sum[i] = 0f;
             int freedInput = -1, freedWeight = -1;
             StepTap tap = steps[item.FirstStep].Tap;
-            // One run of steps; two with a skip, whose steps add to what came through the activation.
-            int runs = (parts & EpilogueParts.Skip) != 0 ? 2 : 1, from = item.FirstStep;
-            for (int run = 0; run < runs; run++)
-            {
-                int to = run + 1 < runs ? a.SkipStep : item.EndStep;
-                for (int step = from; step < to; step++)
-                {
-                    int pitch = tap.Pitch, plane = tap.Plane;
-                    if (tap.LoadsTile)
-                    {
-                        if (step > item.FirstStep) freedInput = input.Stage;
-                        input.Enter(default(TTile).InputStages);
-                        Intrinsics.MBarrierWait(ref ring.InputFull[input.Stage], input.Parity);
-                    }
-                    int x = inputAddress + input.Stage * (arguments.InputStage / 8) + tap.Shift + group * tap.GroupOffset;
-                    ulong w = Descriptor(weightAddress + weight.Stage * (n * chunk / 8), 8, chunk);
-                    Intrinsics.MBarrierWait(ref ring.WeightFull[weight.Stage], weight.Parity);
-                    for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
-                    Products<TTile, TChunk>(x, tap.BlockOffset, plane, pitch, w, sum, true);
-                    Intrinsics.WgmmaCommitGroup();
-                    tap = steps[step + 1].Tap; // The next step's, while the products run; there is one more than needed.
-                    Intrinsics.WgmmaWaitGroup(1);
-                    // The step before is done, in every lane of this warp: what it read may be overwritten.
-                    if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
-                    if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref ring.InputEmpty[freedInput]);
-                    freedInput = -1;
-                    freedWeight = weight.Stage;
-                    weight.Advance(default(TTile).WeightStages);
-                }
-                if (run + 1 < runs)
-                {
-                    for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
-                    ActivateSums<TTile>(a, item.TileN * n + 2 * (lane & 3), sum);
-                }
-                from = to;
-            }
+            int skip = (parts & EpilogueParts.Skip) != 0 ? a.SkipStep : item.EndStep;
+            Multiply<TTile, TChunk>(arguments, ring, item.FirstStep, item.FirstStep, skip, ref tap, ref input, ref weight, ref freedInput,
+                ref freedWeight, sum);
             for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
+            if ((parts & EpilogueParts.Skip) != 0)
+            {
+                // The skip's steps add to what came through the activation. A loop of their own: in one loop with the others the assembler
+                // would see sums change between products, and wait for each product.
+                ActivateSums<TTile>(a, item.TileN * n + 2 * (lane & 3), sum);
+                Multiply<TTile, TChunk>(arguments, ring, item.FirstStep, skip, item.EndStep, ref tap, ref input, ref weight, ref freedInput,
+                    ref freedWeight, sum);
+                for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
+            }
             if (lane == 0)
             {
                 Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
                 Intrinsics.MBarrierArrive(ref ring.InputEmpty[input.Stage]);
             }
             FinishTile<TTile, OneHalf>(a, parts, item, sum);
+        }
+    }
+
+    // The products of a run of steps; those of the last are still under way.
+    private static void Multiply<TTile, TChunk>(
+        WgmmaConvolutionArguments arguments, CopyRing ring, int first, int from, int to, ref StepTap tap, ref RingPosition input,
+        ref RingPosition weight, ref int freedInput, ref int freedWeight, ArrayView<float> sum)
+        where TTile : struct, IWgmmaTile
+        where TChunk : struct, IChunk
+    {
+        int chunk = default(TChunk).Value, n = default(TTile).N, blocks = default(TTile).Blocks;
+        int lane = Group.IdxX & 31, group = Group.IdxX >> 7;
+        // In units of 16 bytes, as descriptors count.
+        int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4),
+            weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
+        ArrayView<WgmmaStep> steps = arguments.Convolution.Steps.Cast<WgmmaStep>();
+        for (int step = from; step < to; step++)
+        {
+            int pitch = tap.Pitch, plane = tap.Plane;
+            if (tap.LoadsTile)
+            {
+                if (step > first) freedInput = input.Stage;
+                input.Enter(default(TTile).InputStages);
+                Intrinsics.MBarrierWait(ref ring.InputFull[input.Stage], input.Parity);
+            }
+            int x = inputAddress + input.Stage * (arguments.InputStage / 8) + tap.Shift + group * tap.GroupOffset;
+            ulong w = Descriptor(weightAddress + weight.Stage * (n * chunk / 8), 8, chunk);
+            Intrinsics.MBarrierWait(ref ring.WeightFull[weight.Stage], weight.Parity);
+            for (int b = 0; b < blocks; b++) Intrinsics.WgmmaFence(n, ref sum[b * n / 2]);
+            Products<TTile, TChunk>(x, tap.BlockOffset, plane, pitch, w, sum, true);
+            Intrinsics.WgmmaCommitGroup();
+            tap = steps[step + 1].Tap; // The next step's, while the products run; there is one more than needed.
+            Intrinsics.WgmmaWaitGroup(1);
+            // The step before is done, in every lane of this warp: what it read may be overwritten.
+            if (lane == 0 && freedWeight >= 0) Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
+            if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref ring.InputEmpty[freedInput]);
+            freedInput = -1;
+            freedWeight = weight.Stage;
+            weight.Advance(default(TTile).WeightStages);
         }
     }
 
