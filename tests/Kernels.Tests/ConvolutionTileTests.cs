@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using Lia.Gpu.Cuda;
+using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Convolution;
 using static Lia.Gpu.Tests.TestAccelerators;
@@ -225,7 +227,12 @@ public class ConvolutionTileTests
                 // each; then it is rounded to a half, once.
                 Near.Rounded(expected, actual, scale: 1, slack: 9 * inputs * Math.Pow(2, -23));
             }
-            return launches[0].Kernel.Compiled.EntryPoint;
+            LoadedKernel kernel = launches[0].Kernel;
+            // Where warpgroups give each other registers a driver's assembler finds room for all sums, unless it ignores that.
+            if (device == CudaName && chunk == 64 && result != Any && CudaModule.MovesRegisters(kernel.Compiled))
+                Assert.Equal(0, kernel.Attributes.LocalBytes);
+            if (machine == ConvolutionMachine.Hopper) WgmmaCode.HasNoCalls(kernel.Compiled);
+            return kernel.Compiled.EntryPoint;
         });
     }
 

@@ -265,7 +265,7 @@ public class HopperCodeTests
     [Fact]
     public void Kernels_whose_warpgroups_move_registers_are_not_for_the_linker()
     {
-        Assert.True(CudaModule.MovesRegisters(Compile(Tiles, new CompileTarget(90, true))));
+        Assert.True(CudaModule.MovesRegisters(Compile(Tiles, s_hopper)));
         Assert.False(CudaModule.MovesRegisters(Compile(Guarded)));
     }
 
