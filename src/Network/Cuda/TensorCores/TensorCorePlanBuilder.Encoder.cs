@@ -31,11 +31,14 @@ internal sealed partial class TensorCorePlanBuilder
         return activation;
     }
 
-    // Only the blur: the 1x1 convolution is part of the strided one that it is added to.
+    // Only the blur: the 1x1 convolution is part of the strided one that it is added to. With few pictures it shares the other blur's
+    // launch, which then is the input's last reader.
     public ICudaActivation Skip(ConvolutionLayer layer, ICudaActivation input)
     {
         HalfMap x = Map(input), small = ReserveMap(x.Height / 2, x.Width / 2, x.Channels);
-        Add(layer.Name, [HalfBlur.PrepareSkip(Loader, BlurArguments(x, small, x.Height, x.Width), _weights.Parts)]);
+        HalfBlurArguments blur = BlurArguments(x, small, x.Height, x.Width);
+        if (HalfBlurPair.Pays(Loader, blur, _weights.Parts)) _waiting = (input, blur);
+        else Add(layer.Name, [HalfBlur.PrepareSkip(Loader, blur, _weights.Parts)]);
         return new HalfActivation(small);
     }
 
@@ -52,7 +55,17 @@ internal sealed partial class TensorCorePlanBuilder
     public ICudaActivation BlurBefore(ConvolutionLayer strided, ICudaActivation input)
     {
         HalfMap x = Map(input), output = ReserveMap(x.Height / 2 + 1, x.Width / 2 + 1, x.Channels, planes: 4);
-        Add(strided.Name, [HalfBlur.PrepareDown(Loader, BlurArguments(x, output, x.Height, x.Width), _weights.Parts)]);
+        HalfBlurArguments blur = BlurArguments(x, output, x.Height, x.Width);
+        if (_waiting is { } skip)
+        {
+            Add(strided.Name, [HalfBlurPair.Prepare(Loader, skip.Blur, blur, _weights.Parts)]);
+            _waiting = null;
+            Release(skip.Input);
+        }
+        else
+        {
+            Add(strided.Name, [HalfBlur.PrepareDown(Loader, blur, _weights.Parts)]);
+        }
         return new HalfActivation(output);
     }
 

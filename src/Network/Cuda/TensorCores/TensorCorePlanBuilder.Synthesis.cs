@@ -13,62 +13,38 @@ namespace Lia.Network.Cuda.TensorCores;
 
 internal sealed partial class TensorCorePlanBuilder
 {
+    // Of demodulated layers only the normalized styles are read, of ToFlow, which is not demodulated, the styles as they are. The decoder's
+    // input comes of the same launch.
     public void Modulate(Synthesis synthesis)
     {
-        int layers = _weights.DemodulatedLayers.IntLength;
         ReserveModulations();
-        ArrayView<float> maxima = Arena.Reserve((long)Frames * layers);
-        Add("dec.modulation",
-        [
-            StackedModulation(),
-            StyleNormalization.Prepare(Loader, new()
-            {
-                Styles = Styles,
-                Layers = _weights.DemodulatedLayers,
-                Maxima = maxima,
-                Frames = Frames,
-                LayerCount = layers,
-                StyleStride = _weights.StyleLength,
-            }),
-        ]);
+        _normalized = Arena.Reserve((long)Frames * _weights.StyleLength);
+        _constant = new(ReserveMap(4, 4, synthesis.Conv1.Convolution.Inputs));
+        Add("dec.modulation", [StackedModulation()]);
         Add("dec.demodulation",
         [
-            Kernels.Modulation.Demodulation.Prepare(Loader, new()
+            NormalizedStyles.Prepare(Loader, new()
             {
                 Styles = Styles,
+                Normalized = _normalized,
+                Layers = _weights.DemodulatedLayers,
                 SquaredWeights = _weights.SquaredWeights,
                 Rows = _weights.DemodulationRows,
-                Output = Demodulations,
-                Maxima = maxima,
-                Factors = _weights.UnitFactors,
+                Demodulations = Demodulations,
+                Constant = _weights.Constant,
+                Input = _constant.Map.View,
                 Frames = Frames,
+                LayerCount = _weights.DemodulatedLayers.IntLength,
                 RowCount = _weights.DemodulationRows.IntLength,
                 StyleStride = _weights.StyleLength,
                 OutputStride = _weights.DemodulationLength,
-                LayerCount = layers,
-            }),
+                Pixels = 16,
+                Channels = _constant.Map.Octets * 8,
+            }, _weights.Parts),
         ]);
     }
 
-    public ICudaActivation Constant(Synthesis synthesis)
-    {
-        ModulatedConvolutionLayer reader = synthesis.Conv1.Convolution;
-        HalfMap output = ReserveMap(4, 4, reader.Inputs);
-        Add("dec.input",
-        [
-            ConstantInput.Prepare(Loader, new()
-            {
-                Constant = _weights.Constant,
-                Style = Style(reader),
-                Output = output.View,
-                Frames = Frames,
-                Pixels = 16,
-                Channels = output.Octets * 8,
-                StyleStride = _weights.StyleLength,
-            }, _weights.Parts),
-        ]);
-        return new HalfActivation(output);
-    }
+    public ICudaActivation Constant(Synthesis synthesis) => _constant!;
 
     public ICudaActivation Styled(StyledConvolutionLayer layer, ICudaActivation input, ModulatedConvolutionLayer? next)
     {
@@ -95,7 +71,7 @@ internal sealed partial class TensorCorePlanBuilder
             Scale = Demodulation(convolution),
             ScaleStride = _weights.DemodulationLength,
             Bias = _weights.Vector(layer.Bias),
-            Style = Style(next),
+            Style = Normalized(next),
             StyleStride = _weights.StyleLength,
         };
         Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Loader, blur, _weights.Parts)], new CudaTap(layer.Name, output));
@@ -127,7 +103,7 @@ internal sealed partial class TensorCorePlanBuilder
             PreviousRgb = below?.Rgb.Memory ?? default,
             GridX = Decoding.Grids[feature],
             GridY = Decoding.Grids[feature],
-            NextStyle = next == null ? default : Style(next),
+            NextStyle = next == null ? default : Normalized(next),
             NextStyleStride = _weights.StyleLength,
             Flow = flow.View,
             Rgb = rgb.View,
@@ -191,11 +167,14 @@ internal sealed partial class TensorCorePlanBuilder
         Scale = Demodulation(layer.Convolution),
         ScaleStride = _weights.DemodulationLength,
         Bias = _weights.Vector(layer.Bias),
-        NextStyle = next == null ? default : Style(next),
+        NextStyle = next == null ? default : Normalized(next),
         NextStyleStride = _weights.StyleLength,
         Gain = 1,
     };
 
     private HalfActivation Scaled(HalfMap map, ModulatedConvolutionLayer? next) =>
-        new(map) { Style = next == null ? default : Style(next), StyleStride = _weights.StyleLength };
+        new(map) { Style = next == null ? default : Normalized(next), StyleStride = _weights.StyleLength };
+
+    /// <summary>s / m of a demodulated layer [frame, channel], rows <see cref="CudaWeights.StyleLength"/> apart.</summary>
+    private ArrayView<float> Normalized(ModulatedConvolutionLayer layer) => _normalized.SubView(_weights.StyleOffset(layer));
 }

@@ -38,9 +38,6 @@ internal sealed class TensorCoreWeights : CudaWeights
     /// <summary>Halves of a value.</summary>
     public int Parts { get; }
 
-    /// <summary>Factors of the layers' demodulations: the convolutions undo the scale of their weights themselves.</summary>
-    public ArrayView<float> UnitFactors { get; private set; }
-
     /// <summary>What launches the convolutions.</summary>
     public HalfConvolutionLauncher Launcher { get; private set; } = null!; // until they have a place
 
@@ -61,9 +58,6 @@ internal sealed class TensorCoreWeights : CudaWeights
     {
         Launcher = new(loader, _machine);
         base.Place(loader);
-        float[] ones = new float[DemodulatedLayers.IntLength];
-        Array.Fill(ones, 1f);
-        UnitFactors = Upload(ones);
     }
 
     /// <summary>Behind the features, the widest one's projection to RGB [3, S, S].</summary>
