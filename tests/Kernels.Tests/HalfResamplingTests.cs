@@ -106,6 +106,36 @@ public class HalfResamplingTests
         }
     }
 
+    // The emulator finds what reaches beyond the weights; on other devices nothing is fetched.
+    [Theory]
+    [EveryAccelerator(8)]
+    [EveryAccelerator(9 * 16 * 48)]
+    public void Weights_of_convolutions_to_come_are_fetched_ahead(string device, int halves)
+    {
+        Tensor x = Chw8.Round(Tensor.Random(1, 1, 48, 20, 18));
+        float[] ones = [.. Enumerable.Repeat(1f, 48)];
+        HalfBlurArguments Ahead(DeviceScope scope, HalfBlurArguments blur) => blur with
+        {
+            NextWeights = scope.Upload(new Half[halves]), LaterWeights = scope.Upload(new Half[halves / 2 / 8 * 8 + 8]),
+        };
+        (Tensor down, Tensor up) = Run(device, loader =>
+        {
+            using DeviceScope scope = new(loader);
+            HalfMap input = Chw8.Upload(scope, x), small = Chw8.Allocate(scope, 1, 48, 10, 9),
+                wide = Chw8.Allocate(scope, 1, 48, 11, 10, 4),
+                phases = Chw8.UploadPhases(scope, Tensor.Random(2, 1, 48, 21, 19)), large = Chw8.Allocate(scope, 1, 48, 20, 18);
+            scope.Run(HalfBlurPair.Prepare(loader, Arguments(input, x, small), Ahead(scope, Arguments(input, x, wide))));
+            scope.Run(HalfBlur.PrepareUp(loader, Ahead(scope, new()
+            {
+                Input = phases.View, Output = large.View, Frames = 1, InputHeight = 21, InputWidth = 19, Channels = 48,
+                Scale = scope.Upload(ones), Bias = scope.Upload(ones),
+            })));
+            return (Chw8.DownloadPhases(scope, wide), Chw8.Download(scope, large));
+        });
+        Near.Rounded(x.Blur(2, 1, 1 / 64.0), down, 1);
+        Assert.All(up.Values, value => Assert.True(float.IsFinite(value)));
+    }
+
     [Fact]
     public void One_launch_pays_and_threads_take_two_rows_where_the_device_stays_idle()
     {

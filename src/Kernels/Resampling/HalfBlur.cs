@@ -25,6 +25,9 @@ internal struct HalfBlurArguments
     /// </summary>
     public ArrayView<float> Style;
 
+    /// <summary>Weights of the two convolutions that come next, to be fetched ahead (<see cref="Ahead"/>); empty for none.</summary>
+    public ArrayView<Half> NextWeights, LaterWeights;
+
     public int ScaleStride, StyleStride;
 
     /// <summary>Extents of x.</summary>
@@ -153,13 +156,19 @@ internal static class HalfBlur
 
     /// <summary>One half a value.</summary>
     [LaunchBounds(Threads, GroupsOfHalves)]
-    public static void Run<TBlur, TRows>(HalfBlurArguments a) where TBlur : struct, IHalfBlur where TRows : struct, IBlurRows =>
+    public static void Run<TBlur, TRows>(HalfBlurArguments a) where TBlur : struct, IHalfBlur where TRows : struct, IBlurRows
+    {
+        Ahead.Fetch(a.NextWeights, a.LaterWeights);
         Filter<TBlur, OneHalf, TRows>(a, Grid.IdxX);
+    }
 
     /// <summary>Two halves a value.</summary>
     [LaunchBounds(Threads, GroupsOfPairs)]
-    public static void RunPairs<TBlur, TRows>(HalfBlurArguments a) where TBlur : struct, IHalfBlur where TRows : struct, IBlurRows =>
+    public static void RunPairs<TBlur, TRows>(HalfBlurArguments a) where TBlur : struct, IHalfBlur where TRows : struct, IBlurRows
+    {
+        Ahead.Fetch(a.NextWeights, a.LaterWeights);
         Filter<TBlur, TwoHalves, TRows>(a, Grid.IdxX);
+    }
 
     /// <summary>What one group does.</summary>
     /// <param name="a">The blur's operands.</param>

@@ -74,6 +74,7 @@ internal static class HalfBlurPair
         where TFormat : struct, IMapFormat
         where TRows : struct, IBlurRows
     {
+        Ahead.Fetch(a.Down.NextWeights, a.Down.LaterWeights);
         if (Grid.IdxX < a.SkipGroups) HalfBlur.Filter<SkipBlur, TFormat, TRows>(a.Skip, Grid.IdxX);
         else HalfBlur.Filter<DownBlur, TFormat, TRows>(a.Down, Grid.IdxX - a.SkipGroups);
     }

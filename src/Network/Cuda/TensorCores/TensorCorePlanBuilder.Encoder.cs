@@ -55,7 +55,14 @@ internal sealed partial class TensorCorePlanBuilder
     public ICudaActivation BlurBefore(ConvolutionLayer strided, ICudaActivation input)
     {
         HalfMap x = Map(input), output = ReserveMap(x.Height / 2 + 1, x.Width / 2 + 1, x.Channels, planes: 4);
+        ResBlock[] blocks = [.. Graph.Encoder.Blocks];
+        int following = Array.FindIndex(blocks, block => block.Conv2 == strided) + 1;
         HalfBlurArguments blur = BlurArguments(x, output, x.Height, x.Width);
+        if (FetchesAhead)
+        {
+            blur.NextWeights = _weights.Convolution(strided.Weight).View;
+            blur.LaterWeights = following < blocks.Length ? _weights.Convolution(blocks[following].Conv1.Weight).View : _weights.Last;
+        }
         if (_waiting is { } skip)
         {
             Add(strided.Name, [HalfBlurPair.Prepare(Loader, skip.Blur, blur, _weights.Parts)]);

@@ -74,6 +74,13 @@ internal sealed partial class TensorCorePlanBuilder
             Style = Normalized(next),
             StyleStride = _weights.StyleLength,
         };
+        if (FetchesAhead)
+        {
+            SynthesisLevel[] levels = [.. Graph.Synthesis.Levels];
+            int following = Array.FindIndex(levels, level => level.Up == layer) + 1;
+            blur.NextWeights = _weights.Convolution(next.Weight).View;
+            if (following < levels.Length) blur.LaterWeights = _weights.Convolution(levels[following].Up.Convolution.Weight).View;
+        }
         Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Loader, blur, _weights.Parts)], new CudaTap(layer.Name, output));
         Release(wide);
         return output;

@@ -43,6 +43,9 @@ internal sealed partial class TensorCorePlanBuilder(
         if (map != _waiting?.Input) Release(map); // That one is still to be read, and released by its reader.
     }
 
+    // With more frames a layer's weights are soon read for the second time.
+    private bool FetchesAhead => Frames < 4;
+
     private static HalfMap Map(ICudaActivation activation) => ((HalfActivation)activation).Map;
 
     private HalfMap ReserveMap(int height, int width, int channels, int planes = 1) =>
