@@ -17,6 +17,7 @@ public class HalfTargetTests
         HalfBlur.Run<DownBlur, TwoRows>, HalfBlur.Run<UpBlur, EightRows>, HalfBlur.Run<UpBlur, TwoRows>,
         HalfBlurPair.Run<EightRows>, HalfBlurPair.Run<TwoRows>, HalfBlurPair.RunPairs<EightRows>, HalfBlurPair.RunPairs<TwoRows>,
         HalfFlowWarp.Run<OneOctet>, HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfRgbWarp.Run, HalfRgbProjection.Run,
+        HalfSplitReduction.Run, HalfSplitReduction.RunPairs,
         HalfLinear.Run<OneFrame>, HalfLinear.Run<FourFrames>, HalfLinear.RunPairs<OneFrame>, HalfLinear.RunPairs<FourFrames>,
         NormalizedStyles.Run<OneHalf, OneFrame>, NormalizedStyles.Run<OneHalf, FourFrames>, NormalizedStyles.Run<TwoHalves, OneFrame>,
         NormalizedStyles.Run<TwoHalves, FourFrames>, Demodulation.Run, LinearKernel.Run, LinearKernel.RunOne,
