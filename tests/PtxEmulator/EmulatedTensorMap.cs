@@ -34,7 +34,7 @@ internal sealed record EmulatedTensorMap(
         writer.Write(Signature);
         int rank = description.Dimensions.Length;
         writer.Write((byte)rank);
-        writer.Write((byte)TensorMapDescription.ElementBytes);
+        writer.Write((byte)description.ElementBytes);
         writer.Write((byte)description.Swizzle);
         writer.Write((byte)0);
         writer.Write((ulong)description.Address);

@@ -9,8 +9,8 @@ namespace Lia.Gpu.Cuda;
 
 /// <summary>
 /// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes, and assembles on as
-/// many threads as call it; the loader of PTX does neither. What the linker does not take, and what is wrong in the PTX, is left to the
-/// loader, which says so.
+/// many threads as call it; the loader of PTX does neither. What the linker does not take, what it takes without what makes it fast
+/// (`setmaxnreg`), and what is wrong in the PTX, is left to the loader, which says so.
 /// </summary>
 internal static unsafe class CudaModule
 {
@@ -21,7 +21,7 @@ internal static unsafe class CudaModule
     /// <exception cref="CudaException">The driver cannot assemble or load it; the message has the assembler's log.</exception>
     public static nint Load(AcceleratorProperties device, KernelCache cache, CompiledKernel compiled)
     {
-        if (cache.Folder is null) return LoadPtx(compiled);
+        if (cache.Folder is null || MovesRegisters(compiled)) return LoadPtx(compiled);
         string machine = $"{CudaDriver.Identity}\n{device.Name}, sm_{device.Sm}";
         if (cache.MachineCode(compiled, machine) is { } kept)
         {
@@ -32,6 +32,12 @@ internal static unsafe class CudaModule
         cache.KeepMachineCode(compiled, machine, code);
         return module;
     }
+
+    /// <summary>
+    /// Whether warpgroups give each other registers. What is assembled to be linked has to go with code that was not (the assembler's
+    /// C7504): `setmaxnreg` is left out, and all threads have the registers that the launch starts with.
+    /// </summary>
+    internal static bool MovesRegisters(CompiledKernel compiled) => compiled.Ptx.Contains("setmaxnreg.inc", StringComparison.Ordinal);
 
     /// <summary>Assembles PTX to machine code; null when the driver refuses.</summary>
     private static byte[]? Link(CompiledKernel compiled)

@@ -32,10 +32,10 @@ internal static unsafe class CudaTensorMap
         // The driver writes to a multiple of 64.
         byte* room = stackalloc byte[TensorMap.Bytes + TensorMap.Alignment];
         byte* map = (byte*)(((nint)room + TensorMap.Alignment - 1) & -TensorMap.Alignment);
-        const int Half = 6; // CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+        const int Half = 6, Word = 4; // CU_TENSOR_MAP_DATA_TYPE_FLOAT16, _UINT64
         // No interleave; the driver numbers swizzles and promotions as we do; zeros outside.
-        encode(map, Half, (uint)rank, description.Address, dimensions, strides, box, elementStrides, 0, (int)description.Swizzle,
-            (int)description.Promotion, 0)
+        encode(map, description.ElementBytes == 8 ? Word : Half, (uint)rank, description.Address, dimensions, strides, box, elementStrides,
+            0, (int)description.Swizzle, (int)description.Promotion, 0)
             .Check(description.ToString(), Function);
         return *(TensorMap*)map;
     }

@@ -54,7 +54,7 @@ public enum TensorPromotion
 }
 
 /// <summary>
-/// A tensor of halves in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.
+/// A tensor of halves (or of runs of them) in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.
 /// </summary>
 public sealed record TensorMapDescription
 {
@@ -90,8 +90,11 @@ public sealed record TensorMapDescription
     /// <summary>What the level 2 cache fetches at a time.</summary>
     public TensorPromotion Promotion { get; init; } = TensorPromotion.Bytes256;
 
-    /// <summary>Bytes of an element, a <see cref="Half"/>.</summary>
-    public const int ElementBytes = 2;
+    /// <summary>
+    /// Bytes of an element: 2, a <see cref="Half"/>, or 8, four of them, of which a tile spans four times as many. Bytes are moved as they
+    /// are.
+    /// </summary>
+    public int ElementBytes { get; init; } = 2;
 
     /// <summary>Bytes of the tile in shared memory, which are counted on the barrier of each load.</summary>
     public int TileBytes
@@ -116,6 +119,7 @@ public sealed record TensorMapDescription
     {
         Demand(Enum.IsDefined(Swizzle), nameof(Swizzle), $"{Swizzle} does not exist");
         Demand(Enum.IsDefined(Promotion), nameof(Promotion), $"{Promotion} does not exist");
+        Demand(ElementBytes is 2 or 8, nameof(ElementBytes), $"elements of {ElementBytes} bytes do not exist; 2 and 8 are possible");
         int rank = Dimensions.IsDefault ? 0 : Dimensions.Length;
         Demand(rank is >= 1 and <= MostDimensions, nameof(Dimensions), $"there are {rank} dimensions; 1 to {MostDimensions} are possible");
         Demand(!Strides.IsDefault && Strides.Length == rank - 1, nameof(Strides),

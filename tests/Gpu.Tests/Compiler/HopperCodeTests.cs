@@ -1,4 +1,5 @@
 using Lia.Gpu.Compiler;
+using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using static Lia.Gpu.Tests.Compiler.PtxText;
 
@@ -261,6 +262,13 @@ public class HopperCodeTests
         Assert.Equal(1, Count(Hopper(Guarded), "setmaxnreg"));
         Assert.Equal(0, Count(Of(Guarded), "setmaxnreg"));
         Assert.Equal(0, Count(Of(Guarded, new CompileTarget(75)), "setmaxnreg"));
+    }
+
+    [Fact]
+    public void Kernels_whose_warpgroups_move_registers_are_not_for_the_linker()
+    {
+        Assert.True(CudaModule.MovesRegisters(Compile(Tiles, s_hopper)));
+        Assert.False(CudaModule.MovesRegisters(Compile(Guarded)));
     }
 
     [Fact]

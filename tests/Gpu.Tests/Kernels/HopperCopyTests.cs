@@ -183,6 +183,7 @@ public class HopperCopyTests
         Refuses("Strides: stride 0 is 120 bytes", good with { Strides = [120] });
         Refuses("Box: 2 dimensions need 2 sizes, not 1", good with { Box = [64] });
         Refuses("Box: size 1 is 257", good with { Box = [64, 257] });
+        Refuses("ElementBytes: elements of 4 bytes", good with { ElementBytes = 4 });
         Refuses("Box: the innermost size is 12 elements or 24 bytes", good with { Box = [12, 8] });
         Refuses("Box: the innermost size is 128 bytes, more than the 64", good with { Swizzle = TensorSwizzle.Bytes64 });
         Refuses("ElementStrides: element stride 1 is 9", good with { ElementStrides = [1, 9] });

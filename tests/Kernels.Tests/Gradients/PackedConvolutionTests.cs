@@ -101,6 +101,7 @@ public class PackedConvolutionTests
         ArrayView<float> result = scope.Allocate<float>(gradient.Channels * x.Channels * 9);
         KernelLaunch[] launches = launcher.PrepareGradient(new(input, output, scale, default, result, 0.25f), scope.Upload(nothing));
         launcher.Commit();
+        WgmmaCode.HasNoCalls(launches[0].Kernel.Compiled);
         scope.Run(launches);
         return new(scope.Download(result), gradient.Channels, x.Channels, 3, 3);
     }

@@ -28,8 +28,10 @@ internal struct CopyRing
     /// <param name="inputStages">Input tiles; a constant.</param>
     /// <param name="weightStages">Steps of weights; a constant.</param>
     /// <param name="weightStage">Halves of a step of weights.</param>
-    /// <param name="readers">Warps that read a stage.</param>
-    public static CopyRing Open(int inputStages, int weightStages, int weightStage, int readers = ConsumerWarps)
+    /// <param name="inputReaders">Warps that read an input tile.</param>
+    /// <param name="weightReaders">Warps that read a step of weights.</param>
+    public static CopyRing Open(
+        int inputStages, int weightStages, int weightStage, int inputReaders = ConsumerWarps, int weightReaders = ConsumerWarps)
     {
         ArrayView<ulong> barriers = SharedMemory.Allocate<ulong>(2 * (inputStages + weightStages));
         CopyRing ring = default;
@@ -43,8 +45,8 @@ internal struct CopyRing
         Overlap.Allow();
         if (thread == 0)
         {
-            Initialize(ring.InputFull, ring.InputEmpty, inputStages, readers);
-            Initialize(ring.WeightFull, ring.WeightEmpty, weightStages, readers);
+            Initialize(ring.InputFull, ring.InputEmpty, inputStages, inputReaders);
+            Initialize(ring.WeightFull, ring.WeightEmpty, weightStages, weightReaders);
             Intrinsics.MBarrierInitFence();
         }
         Group.Barrier();

@@ -17,8 +17,16 @@ internal readonly record struct ConvolutionCut(int TileN, int Blocks, int Blocks
     public static ConvolutionCut WideUp { get; } =
         new(WgmmaWideConvolution.Channels, WgmmaWideUpConvolution.Blocks, 1, WgmmaWideUpConvolution.Blocks, 1, 1) { IsWide = true };
 
+    /// <summary>The tile of <see cref="WgmmaFlatUpConvolution"/>: a run of positions.</summary>
+    public static ConvolutionCut FlatUp { get; } =
+        new(WgmmaFlatUpConvolution.Channels, WgmmaFlatUpConvolution.Pixels / 64, WgmmaFlatUpConvolution.Pixels / 8, 1, 1, 1)
+            { IsWide = true, IsFlat = true };
+
     /// <summary>Whether weights are the first operand and pixels the second.</summary>
     public bool IsWide { get; private init; }
+
+    /// <summary>Whether a tile is a run of a picture's positions, whatever rows they lie in.</summary>
+    public bool IsFlat { get; private init; }
 }
 
 /// <content>How a convolution is cut: tile, frames of a tile, parts of K. An estimate of the time decides; results differ only in the order
@@ -61,19 +69,25 @@ internal sealed partial class HalfConvolutionLauncher
                 }
             }
         }
-        return !isMap && WideCut(weights) is { } wide && Time(weights, output, wide) < leastTime ? wide : best;
+        return !isMap && WideCut(weights, output) is { } wide && Time(weights, output, wide) < leastTime ? wide : best;
     }
 
-    // The tile with weights as the first operand, of a convolution to 64 channels whose weights all fit into shared memory.
-    private ConvolutionCut? WideCut(HalfConvolutionWeights weights) =>
-        machine != ConvolutionMachine.Hopper || weights is not { Precision: WeightPrecision.Half, Chunk: WgmmaWideUpConvolution.Chunk }
-            || weights.PaddedOutputs != WgmmaWideConvolution.Channels ? null
-        : (weights.Kind, weights.Chunks) switch
+    // The tile with weights as the first operand: where all weights fit into shared memory they stay there, else, of a transposed
+    // convolution, they pass by.
+    private ConvolutionCut? WideCut(HalfConvolutionWeights weights, HalfMap output)
+    {
+        if (machine != ConvolutionMachine.Hopper || weights.Chunk != WgmmaFlatUpConvolution.Chunk
+            || weights.PaddedOutputs % WgmmaWideConvolution.Channels != 0) return null;
+        bool fits = weights.Precision == WeightPrecision.Half && weights.PaddedOutputs == WgmmaWideConvolution.Channels;
+        return (weights.Kind, weights.Chunks) switch
         {
-            (HalfConvolutionKind.Same, 1) => ConvolutionCut.Wide,
-            (HalfConvolutionKind.Up, WgmmaWideUpConvolution.Chunks) => ConvolutionCut.WideUp,
+            (HalfConvolutionKind.Same, 1) when fits => ConvolutionCut.Wide,
+            (HalfConvolutionKind.Up, WgmmaWideUpConvolution.Chunks) when fits => ConvolutionCut.WideUp,
+            (HalfConvolutionKind.Up, _) when IsFused(weights)
+                && 2 * WgmmaFlatUpConvolution.SharedLength(output.Width - 1) <= MostSharedBytes => ConvolutionCut.FlatUp,
             _ => null,
         };
+    }
 
     /// <summary>
     /// Parts of K of a convolution of pairs: by the layer alone, so that a result is the same bits whatever frames are beside it and
@@ -122,7 +136,7 @@ internal sealed partial class HalfConvolutionLauncher
         _ => [(tileN, 4), (tileN, 2)],
     };
 
-    // Bytes of shared memory that a tile of pairs takes, at most (barriers have room besides), and what a group has on Turing.
+    // Bytes of shared memory that a group takes, at most (barriers have room besides), and what a group has on Turing.
     private const int MostSharedBytes = 226 * 1024, MostSharedBytesOfTuring = 64 * 1024;
 
     private static int SharedBytes(HalfConvolutionWeights weights, ConvolutionCut cut)
@@ -185,8 +199,9 @@ internal sealed partial class HalfConvolutionLauncher
         return checked(x * y * frames * TilesN(weights, cut) * Parts(weights, cut.Splits).Count);
     }
 
-    private static (int X, int Y, int Frames) Tiles(HalfMap output, ConvolutionCut cut) => (
-        Ceiling(output.Width, 8 * cut.BlocksX), Ceiling(output.Height, 8 * cut.BlocksY), Ceiling(output.Frames, cut.TileFrames));
+    private static (int X, int Y, int Frames) Tiles(HalfMap output, ConvolutionCut cut) => cut.IsFlat
+        ? (Ceiling(output.Height * output.Width, WgmmaFlatUpConvolution.Pixels), 1, output.Frames)
+        : (Ceiling(output.Width, 8 * cut.BlocksX), Ceiling(output.Height, 8 * cut.BlocksY), Ceiling(output.Frames, cut.TileFrames));
 
     private static int TilesN(HalfConvolutionWeights weights, ConvolutionCut cut) => Ceiling(weights.PaddedOutputs, cut.TileN);
 

@@ -38,7 +38,10 @@ internal sealed partial class HalfConvolutionLauncher
         where TResult : struct, IConvolutionResult
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
-        int sharedHalves = WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk), groups = default(TTile).Groups;
+        int groups = default(TTile).Groups;
+        if (groups == 1) all = Alone<TTile>(all, weights);
+        else (all.InputStages, all.WeightStages) = (default(TTile).InputStages, default(TTile).WeightStages);
+        int sharedHalves = WgmmaConvolution.SharedLength<TTile>(all, weights.Chunk);
         if (groups == 1)
             return BindAlone(
                 WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, all, sharedHalves, weights, operands, arguments.Items);
@@ -52,6 +55,9 @@ internal sealed partial class HalfConvolutionLauncher
     private KernelLaunch BindWide(HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments,
         ConvolutionCut cut) => arguments.Epilogue.Parts switch
     {
+        _ when cut.IsFlat =>
+            arguments.Epilogue.Parts == 0 ? BindFlatUp<RawResult>(weights, operands, arguments)
+                : BindFlatUp<AnyResult>(weights, operands, arguments),
         _ when IsFused(weights) =>
             arguments.Epilogue.Parts == 0 ? BindWideUp<RawResult>(weights, operands, arguments)
                 : BindWideUp<AnyResult>(weights, operands, arguments),
@@ -124,8 +130,24 @@ internal sealed partial class HalfConvolutionLauncher
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         all.InputStage *= 2; // Both parts, each at a multiple of 128 bytes.
+        (all.InputStages, all.WeightStages) = (default(TTile).InputStages, default(TTile).WeightStages);
         return BindAlone(WgmmaPairConvolution.Run<TTile, TChunk, TResult>, all,
-            WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk), weights, operands, arguments.Items);
+            WgmmaConvolution.SharedLength<TTile>(all, weights.Chunk), weights, operands, arguments.Items);
+    }
+
+    // The rings of a group that has all of shared memory. A tile of a phase or of the skip serves one to four steps: there are as many as
+    // have room beside the least weights, and both warpgroups read the same. One of stride 1 serves nine: two are enough, and the rest is
+    // weights', of which a warpgroup holds those of two steps, and two more are on their way.
+    private static WgmmaConvolutionArguments Alone<TTile>(WgmmaConvolutionArguments all, HalfConvolutionWeights weights)
+        where TTile : struct, IWgmmaTile
+    {
+        const int MostBytes = MostSharedBytes - 1024, Held = 2, Coming = 2, MostLead = 4; // An epilogue is no longer than four steps.
+        int step = 2 * default(TTile).N * weights.Chunk, tile = 2 * all.InputStage, least = default(TTile).WeightStages;
+        all.InputStages = weights.HasPhases || weights.Kernel == 1
+            ? Math.Clamp((MostBytes - least * step) / tile, default(TTile).InputStages, WgmmaConvolution.MostInputStages) : 2;
+        all.WeightStages = Math.Clamp((MostBytes - all.InputStages * tile) / step, least, WgmmaConvolution.MostWeightStages);
+        all.Lead = all.InputStages == 2 ? Math.Clamp(all.WeightStages - Held - Coming, 0, MostLead) : 0;
+        return all;
     }
 
     private WgmmaConvolutionArguments TileArguments(
@@ -184,6 +206,35 @@ internal sealed partial class HalfConvolutionLauncher
         BindAlone(WgmmaWideUpConvolution.Run<TResult>,
             UpArguments(weights, operands, arguments, WgmmaWideConvolution.Channels, weights.Chunks * weights.Chunk),
             WgmmaWideUpConvolution.SharedLength, weights, operands, arguments.Items);
+
+    private KernelLaunch BindFlatUp<TResult>(
+        HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments)
+        where TResult : struct, IConvolutionResult
+    {
+        HalfMap input = operands.Input;
+        int rows = WgmmaFlatUpConvolution.TileRows(input.Width);
+        long row = input.Width * 16L, plane = row * input.Height, octet = plane * input.StoredPlanes;
+        // [frame][octet][plane][row][columns]: whole rows, in elements of half an octet, of which a box may have 256.
+        TensorMapDescription tile = new()
+        {
+            Address = input.View.LoadEffectiveAddressAsPtr(),
+            Dimensions = [input.Width * 2, input.Height, input.StoredPlanes, input.Octets, input.Frames],
+            Strides = [row, plane, octet, octet * input.Octets],
+            Box = [WgmmaFlatUpConvolution.Pitch(input.Width) * 2, rows, 1, WgmmaFlatUpConvolution.Chunk / 8, 1],
+            ElementBytes = 8,
+        };
+        WgmmaFlatUpArguments all = new()
+        {
+            Convolution = arguments,
+            InputMap = _maps.Add([tile]),
+            WeightMap = _maps.Add([WeightMap(weights, WgmmaFlatUpConvolution.Channels)]),
+            Chunks = weights.Chunks,
+            Passes = weights.Passes,
+            TileRows = rows,
+        };
+        return BindAlone(WgmmaFlatUpConvolution.Run<TResult>, all, WgmmaFlatUpConvolution.SharedLength(input.Width), weights, operands,
+            arguments.Items);
+    }
 
     // Persistent groups, each with a multiprocessor to itself.
     private KernelLaunch BindAlone<TArguments>(Action<TArguments> kernel, TArguments arguments, int sharedHalves,

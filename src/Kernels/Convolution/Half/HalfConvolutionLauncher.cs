@@ -177,7 +177,12 @@ internal sealed partial class HalfConvolutionLauncher(KernelLoader loader, Convo
     {
         HalfMap output = operands.Output;
         HalfEpilogue epilogue = operands.Epilogue with
-            { Factor = weights.Factor, SecondFactor = weights.SecondFactor, Parts = Parts(weights, operands) };
+        {
+            Factor = weights.Factor,
+            SecondFactor = weights.SecondFactor,
+            SecondInverse = 1f / weights.SecondFactor,
+            Parts = Parts(weights, operands),
+        };
         if (operands.Map is { } map) epilogue.Parts = IsVector(map) ? EpilogueParts.Float32 : EpilogueParts.Float32OfAny;
         else if (cut.Splits > 1) epilogue.Parts = EpilogueParts.Partial;
         (int x, int y, _) = Tiles(output, cut);

@@ -57,17 +57,16 @@ internal struct HalfEpilogue
 
     public float Factor, SecondFactor, Gain;
 
+    /// <summary>1 over <see cref="SecondFactor"/>. A division would be a call in the kernel, before which `wgmma` is waited for.</summary>
+    public float SecondInverse;
+
     /// <summary>Bias and activation before the skip's steps: from the first weights' scale to the second's.</summary>
     public static Float2 BeforeSkip(HalfEpilogue e, Float2 sum, int channel) => BeforeSkip(e, sum, e.Bias.Cast<Float2>()[channel >> 1]);
 
     /// <summary>The same, the bias loaded before.</summary>
-    public static Float2 BeforeSkip(HalfEpilogue e, Float2 sum, Float2 bias)
-    {
-        float inverse = 1f / e.SecondFactor;
-        return new(
-            Activation.LeakyRelu(Intrinsics.Fma(sum.X, e.Factor, bias.X)) * inverse,
-            Activation.LeakyRelu(Intrinsics.Fma(sum.Y, e.Factor, bias.Y)) * inverse);
-    }
+    public static Float2 BeforeSkip(HalfEpilogue e, Float2 sum, Float2 bias) => new(
+        Activation.LeakyRelu(Intrinsics.Fma(sum.X, e.Factor, bias.X)) * e.SecondInverse,
+        Activation.LeakyRelu(Intrinsics.Fma(sum.Y, e.Factor, bias.Y)) * e.SecondInverse);
 
     /// <summary>What <see cref="Apply"/> needs of channels <paramref name="channel"/> (even) and the next.</summary>
     /// <param name="e">The epilogue.</param>

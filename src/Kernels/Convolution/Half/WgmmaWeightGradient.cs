@@ -156,7 +156,7 @@ internal static class WgmmaWeightGradient
         }
         Group.Barrier();
         int tileN = Grid.IdxX % a.TilesN, tileM = Grid.IdxX / a.TilesN;
-        int first = (int)((long)a.Tiles * Grid.IdxY / a.Splits), end = (int)((long)a.Tiles * (Grid.IdxY + 1) / a.Splits);
+        int first = FirstTile(a, Grid.IdxY), end = FirstTile(a, Grid.IdxY + 1);
         if (thread >= 128 * Kernel)
         {
             if (thread == 128 * Kernel) Copy<TMaps>(a, ring, full, empty, tileM, tileN, first, end);
@@ -165,6 +165,13 @@ internal static class WgmmaWeightGradient
         {
             Multiply<TMaps>(a, ring, full, empty, tileM, tileN, end - first);
         }
+    }
+
+    // Tiles x split / splits. A division of 64 bits would be a call in the kernel, and with a call in it each `wgmma` is waited for.
+    private static int FirstTile(WgmmaWeightGradientArguments a, int split)
+    {
+        int share = a.Tiles / a.Splits;
+        return split * share + split * (a.Tiles - share * a.Splits) / a.Splits;
     }
 
     private static void Copy<TMaps>(WgmmaWeightGradientArguments a, ArrayView<Half> ring, ArrayView<ulong> full, ArrayView<ulong> empty,

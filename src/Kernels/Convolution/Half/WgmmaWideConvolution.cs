@@ -51,7 +51,7 @@ internal static class WgmmaWideConvolution
     public static void Run<TResult>(WgmmaConvolutionArguments a) where TResult : struct, IConvolutionResult
     {
         ArrayView<ulong> turns = OpenTurns();
-        CopyRing ring = CopyRing.Open(InputStages, MostSteps, WeightStage, Warps);
+        CopyRing ring = CopyRing.Open(InputStages, MostSteps, WeightStage, Warps, Warps);
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
@@ -167,6 +167,18 @@ internal static class WgmmaWideConvolution
     private static Float2 Right(HalfEpilogueTerms terms, int parts, ArrayView<float> sum, int row) =>
         HalfEpilogue.Apply(terms, parts, new(sum[4 * row + 1], sum[4 * row + 3]));
 
+    /// <summary>
+    /// Eight pixels' results, turned back: lane 4g + t of warp w gets channels 16w + 2t and the next, and those of the next octet, of pixel
+    /// g. All lanes call it.
+    /// </summary>
+    public static (uint Octet, uint NextOctet) Turned(HalfEpilogueTerms terms, int parts, ArrayView<float> sum, int row)
+    {
+        Float2 left = Left(terms, parts, sum, row), right = Right(terms, parts, sum, row);
+        return (
+            Intrinsics.TransposeMatrix(HalfEpilogue.Pack(new(left.X, right.X))),
+            Intrinsics.TransposeMatrix(HalfEpilogue.Pack(new(left.Y, right.Y))));
+    }
+
     /// <summary>The epilogue of a strip of so many rows, from a thread's sums to global memory.</summary>
     public static void Finish(int rowsOfStrip, HalfConvolutionArguments a, int parts, ConvolutionItem item, ArrayView<float> sum)
     {
@@ -180,9 +192,7 @@ internal static class WgmmaWideConvolution
         ArrayView<uint> output = a.Output.Cast<uint>();
         for (int row = 0; row < rowsOfStrip; row++)
         {
-            Float2 left = Left(terms, parts, sum, row), right = Right(terms, parts, sum, row);
-            uint first = Intrinsics.TransposeMatrix(HalfEpilogue.Pack(new(left.X, right.X))),
-                second = Intrinsics.TransposeMatrix(HalfEpilogue.Pack(new(left.Y, right.Y)));
+            (uint first, uint second) = Turned(terms, parts, sum, row);
             if (row < rows)
             {
                 output[at] = first;
