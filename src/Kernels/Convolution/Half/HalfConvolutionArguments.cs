@@ -78,10 +78,4 @@ internal struct WgmmaConvolutionArguments
 
     /// <summary>Halves from one input tile in shared memory to the next.</summary>
     public int InputStage;
-
-    /// <summary>Input tiles and steps of weights in shared memory.</summary>
-    public int InputStages, WeightStages;
-
-    /// <summary>Steps that the first warpgroup is ahead of the second (<see cref="WgmmaConvolution.RunAlone{TTile, TChunk, TResult}"/>).</summary>
-    public int Lead;
 }

@@ -38,10 +38,7 @@ internal sealed partial class HalfConvolutionLauncher
         where TResult : struct, IConvolutionResult
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
-        int groups = default(TTile).Groups;
-        if (groups == 1) all = Alone<TTile>(all, weights);
-        else (all.InputStages, all.WeightStages) = (default(TTile).InputStages, default(TTile).WeightStages);
-        int sharedHalves = WgmmaConvolution.SharedLength<TTile>(all, weights.Chunk);
+        int sharedHalves = WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk), groups = default(TTile).Groups;
         if (groups == 1)
             return BindAlone(
                 WgmmaConvolution.RunAlone<TTile, TChunk, TResult>, all, sharedHalves, weights, operands, arguments.Items);
@@ -130,24 +127,8 @@ internal sealed partial class HalfConvolutionLauncher
     {
         WgmmaConvolutionArguments all = TileArguments(weights, operands, arguments, cut);
         all.InputStage *= 2; // Both parts, each at a multiple of 128 bytes.
-        (all.InputStages, all.WeightStages) = (default(TTile).InputStages, default(TTile).WeightStages);
         return BindAlone(WgmmaPairConvolution.Run<TTile, TChunk, TResult>, all,
-            WgmmaConvolution.SharedLength<TTile>(all, weights.Chunk), weights, operands, arguments.Items);
-    }
-
-    // The rings of a group that has all of shared memory. A tile of a phase or of the skip serves one to four steps: there are as many as
-    // have room beside the least weights, and both warpgroups read the same. One of stride 1 serves nine: two are enough, and the rest is
-    // weights', of which a warpgroup holds those of two steps, and two more are on their way.
-    private static WgmmaConvolutionArguments Alone<TTile>(WgmmaConvolutionArguments all, HalfConvolutionWeights weights)
-        where TTile : struct, IWgmmaTile
-    {
-        const int MostBytes = MostSharedBytes - 1024, Held = 2, Coming = 2, MostLead = 4; // An epilogue is no longer than four steps.
-        int step = 2 * default(TTile).N * weights.Chunk, tile = 2 * all.InputStage, least = default(TTile).WeightStages;
-        all.InputStages = weights.HasPhases || weights.Kernel == 1
-            ? Math.Clamp((MostBytes - least * step) / tile, default(TTile).InputStages, WgmmaConvolution.MostInputStages) : 2;
-        all.WeightStages = Math.Clamp((MostBytes - all.InputStages * tile) / step, least, WgmmaConvolution.MostWeightStages);
-        all.Lead = all.InputStages == 2 ? Math.Clamp(all.WeightStages - Held - Coming, 0, MostLead) : 0;
-        return all;
+            WgmmaConvolution.SharedLength<TTile>(all.InputStage, weights.Chunk), weights, operands, arguments.Items);
     }
 
     private WgmmaConvolutionArguments TileArguments(

@@ -28,21 +28,14 @@ internal static class WgmmaConvolution
     /// <summary>Two warpgroups and the warp that copies, of which two groups share a multiprocessor.</summary>
     public const int ThreadsInPairs = 288;
 
-    /// <summary>Stages of the rings, at most.</summary>
-    public const int MostInputStages = 4, MostWeightStages = 10;
-
     /// <summary>Halves of shared memory.</summary>
-    public static int SharedLength<TTile>(WgmmaConvolutionArguments a, int chunk) where TTile : struct, IWgmmaTile =>
-        a.InputStages * a.InputStage + a.WeightStages * default(TTile).N * chunk;
+    public static int SharedLength<TTile>(int inputStage, int chunk) where TTile : struct, IWgmmaTile =>
+        default(TTile).InputStages * inputStage + default(TTile).WeightStages * default(TTile).N * chunk;
 
     /// <summary>Halves of an input tile with room for a halo, whole 128 bytes.</summary>
     public static int InputStage(int blocksX, int blocksY, int tileFrames, int chunk, int halo) =>
         ((8 * blocksX + (halo & 255)) * (8 * blocksY + (halo >> 8)) * tileFrames * chunk + 63) / 64 * 64;
 
-    /// <summary>
-    /// With a multiprocessor to itself. The second warpgroup starts an item when the first has taken some steps of it, as many as the ring
-    /// of weights allows: the first ends before, and one's epilogue runs beside the other's products. Side by side both would end at once.
-    /// </summary>
     [LaunchBounds(CopyRing.ThreadsAlone, 1)]
     public static void RunAlone<TTile, TChunk, TResult>(WgmmaConvolutionArguments a)
         where TTile : struct, IWgmmaTile
@@ -60,8 +53,7 @@ internal static class WgmmaConvolution
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        ArrayView<ulong> lead = isAlone ? OpenLead() : default;
-        CopyRing ring = Open<TTile, TChunk>(a);
+        CopyRing ring = Open<TTile, TChunk>();
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {
@@ -72,28 +64,15 @@ internal static class WgmmaConvolution
         {
             if (isAlone) CopyRing.TakeRegisters();
             Overlap.Wait();
-            Multiply<TTile, TChunk, TResult>(a, ring, lead, isAlone);
+            Multiply<TTile, TChunk, TResult>(a, ring);
         }
     }
 
-    // The barrier by which the second warpgroup knows that the first is ahead; before Open, where all meet.
-    private static ArrayView<ulong> OpenLead()
-    {
-        ArrayView<ulong> lead = SharedMemory.Allocate<ulong>(1);
-        if (Group.IdxX == 0) Intrinsics.MBarrierInit(ref lead[0], CopyRing.ConsumerWarps / 2);
-        return lead;
-    }
-
     /// <summary>The rings of a tile.</summary>
-    public static CopyRing Open<TTile, TChunk>(WgmmaConvolutionArguments a)
+    public static CopyRing Open<TTile, TChunk>()
         where TTile : struct, IWgmmaTile
-        where TChunk : struct, IChunk
-    {
-        int weightStage = default(TTile).N * default(TChunk).Value;
-        CopyRing ring = CopyRing.Open(MostInputStages, MostWeightStages, weightStage);
-        ring.Inputs = ring.Weights.SubView(a.WeightStages * weightStage);
-        return ring;
-    }
+        where TChunk : struct, IChunk =>
+        CopyRing.Open(default(TTile).InputStages, default(TTile).WeightStages, default(TTile).N * default(TChunk).Value);
 
     /// <summary>What the lane that copies does. Of a map of two parts a tile is both, the second behind the first.</summary>
     public static void Copy<TTile, TChunk, TFormat>(WgmmaConvolutionArguments w, CopyRing ring)
@@ -106,7 +85,7 @@ internal static class WgmmaConvolution
         RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
         // Weights are nobody's result: the first are on their way before the launch ahead has ended.
         ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
-        int early = start.IsEmpty ? 0 : IntrinsicMath.Min(w.WeightStages, start.EndStep - start.FirstStep);
+        int early = start.IsEmpty ? 0 : IntrinsicMath.Min(default(TTile).WeightStages, start.EndStep - start.FirstStep);
         for (int i = 0; i < early; i++) CopyWeights<TTile, TChunk>(w, start, start.FirstStep + i, ring, ref ring.WeightFull[i], i);
         Overlap.Wait();
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
@@ -132,7 +111,7 @@ internal static class WgmmaConvolution
                             item.Column * 8 + origin.Column, item.Row + origin.Row, copy.Plane + origin.PartPlanes, copy.Octet, item.Frame,
                             ref ring.InputFull[input.Stage]);
                     }
-                    input.Advance(w.InputStages);
+                    input.Advance(default(TTile).InputStages);
                 }
                 if (early > 0)
                 {
@@ -143,7 +122,7 @@ internal static class WgmmaConvolution
                     Intrinsics.MBarrierWait(ref ring.WeightEmpty[weight.Stage], weight.Parity);
                     CopyWeights<TTile, TChunk>(w, item, step, ring, ref ring.WeightFull[weight.Stage], weight.Stage);
                 }
-                weight.Advance(w.WeightStages);
+                weight.Advance(default(TTile).WeightStages);
             }
         }
     }
@@ -159,8 +138,7 @@ internal static class WgmmaConvolution
         Intrinsics.TmaLoad2D(ref ring.Weights[stage * n * chunk], ref w.WeightMap[0], 0, coreMatrix, ref full);
     }
 
-    private static void Multiply<TTile, TChunk, TResult>(
-        WgmmaConvolutionArguments arguments, CopyRing ring, ArrayView<ulong> lead, bool isAlone)
+    private static void Multiply<TTile, TChunk, TResult>(WgmmaConvolutionArguments arguments, CopyRing ring)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
@@ -170,24 +148,16 @@ internal static class WgmmaConvolution
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         ArrayView<float> sum = LocalMemory.Allocate<float>(blocks * n / 2);
         RingPosition input = RingPosition.BeforeFirst, weight = default;
-        bool follows = isAlone && Group.IdxX >= 16 * CopyRing.ConsumerWarps && arguments.Lead > 0;
-        int turn = 0;
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
             if (item.IsEmpty) continue;
             for (int i = 0; i < blocks * n / 2; i++) sum[i] = 0f;
-            if (follows)
-            {
-                Intrinsics.MBarrierWait(ref lead[0], turn);
-                turn ^= 1;
-            }
-            int untold = isAlone && !follows ? arguments.Lead : 0; // Steps until the second warpgroup starts.
             int freedInput = -1, freedWeight = -1;
             StepTap tap = steps[item.FirstStep].Tap;
             int skip = (parts & EpilogueParts.Skip) != 0 ? a.SkipStep : item.EndStep;
             Multiply<TTile, TChunk>(arguments, ring, item.FirstStep, item.FirstStep, skip, ref tap, ref input, ref weight, ref freedInput,
-                ref freedWeight, lead, isAlone, ref untold, sum);
+                ref freedWeight, sum);
             for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
             if ((parts & EpilogueParts.Skip) != 0)
             {
@@ -195,14 +165,13 @@ internal static class WgmmaConvolution
                 // would see sums change between products, and wait for each product.
                 ActivateSums<TTile>(a, item.TileN * n + 2 * (lane & 3), sum);
                 Multiply<TTile, TChunk>(arguments, ring, item.FirstStep, skip, item.EndStep, ref tap, ref input, ref weight, ref freedInput,
-                    ref freedWeight, lead, isAlone, ref untold, sum);
+                    ref freedWeight, sum);
                 for (int b = 0; b < blocks; b++) Intrinsics.WgmmaWait(n, ref sum[b * n / 2], 0);
             }
             if (lane == 0)
             {
                 Intrinsics.MBarrierArrive(ref ring.WeightEmpty[freedWeight]);
                 Intrinsics.MBarrierArrive(ref ring.InputEmpty[input.Stage]);
-                if (isAlone && untold > 0) Intrinsics.MBarrierArrive(ref lead[0]); // There were fewer steps.
             }
             FinishTile<TTile, OneHalf>(a, parts, item, sum);
         }
@@ -211,8 +180,7 @@ internal static class WgmmaConvolution
     // The products of a run of steps; those of the last are still under way.
     private static void Multiply<TTile, TChunk>(
         WgmmaConvolutionArguments arguments, CopyRing ring, int first, int from, int to, ref StepTap tap, ref RingPosition input,
-        ref RingPosition weight, ref int freedInput, ref int freedWeight, ArrayView<ulong> lead, bool isAlone, ref int untold,
-        ArrayView<float> sum)
+        ref RingPosition weight, ref int freedInput, ref int freedWeight, ArrayView<float> sum)
         where TTile : struct, IWgmmaTile
         where TChunk : struct, IChunk
     {
@@ -228,7 +196,7 @@ internal static class WgmmaConvolution
             if (tap.LoadsTile)
             {
                 if (step > first) freedInput = input.Stage;
-                input.Enter(arguments.InputStages);
+                input.Enter(default(TTile).InputStages);
                 Intrinsics.MBarrierWait(ref ring.InputFull[input.Stage], input.Parity);
             }
             int x = inputAddress + input.Stage * (arguments.InputStage / 8) + tap.Shift + group * tap.GroupOffset;
@@ -244,12 +212,7 @@ internal static class WgmmaConvolution
             if (lane == 0 && freedInput >= 0) Intrinsics.MBarrierArrive(ref ring.InputEmpty[freedInput]);
             freedInput = -1;
             freedWeight = weight.Stage;
-            weight.Advance(arguments.WeightStages);
-            if (isAlone && untold > 0)
-            {
-                untold--;
-                if (untold == 0 && lane == 0) Intrinsics.MBarrierArrive(ref lead[0]);
-            }
+            weight.Advance(default(TTile).WeightStages);
         }
     }
 

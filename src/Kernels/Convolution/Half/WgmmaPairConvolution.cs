@@ -25,7 +25,7 @@ internal static class WgmmaPairConvolution
         where TChunk : struct, IChunk
         where TResult : struct, IConvolutionResult
     {
-        CopyRing ring = WgmmaConvolution.Open<TTile, TChunk>(a);
+        CopyRing ring = WgmmaConvolution.Open<TTile, TChunk>();
         int thread = Group.IdxX;
         if (thread >= 32 * CopyRing.ConsumerWarps)
         {

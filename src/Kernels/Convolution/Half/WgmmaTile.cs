@@ -12,10 +12,10 @@ internal interface IWgmmaTile
     /// <summary>Output channels.</summary>
     int N { get; }
 
-    /// <summary>Input tiles in shared memory; of a group that has a multiprocessor to itself at least so many (or two).</summary>
+    /// <summary>Input tiles in shared memory.</summary>
     int InputStages { get; }
 
-    /// <summary>Steps of weights in shared memory; of a group that has a multiprocessor to itself at least so many.</summary>
+    /// <summary>Steps of weights in shared memory.</summary>
     int WeightStages { get; }
 
     /// <summary>Groups that share a multiprocessor.</summary>
