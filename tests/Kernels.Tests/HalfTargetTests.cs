@@ -14,10 +14,11 @@ public class HalfTargetTests
     {
         HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>, HalfBlur.Run<SkipBlur>, HalfBlur.Run<DownBlur>,
         HalfBlur.Run<UpBlur>,
-        HalfFlowWarp.Run<OneOctet>, HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfRgbWarp.Run, HalfRgbProjection.Run,
+        HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfFlowWarp.RunPairs<FourOctets>,
+        HalfFlowWarp.RunTapped<FourOctets, OneHalf>, HalfRgbWarp.Run, HalfRgbProjection.Run,
         ConstantInput.Run, HalfLinear.Run,
         StyleNormalization.Run, Demodulation.Run,
-    }.ToDictionary(kernel => kernel.Method.DeclaringType!.Name
+    }.ToDictionary(kernel => kernel.Method.DeclaringType!.Name + kernel.Method.Name["Run".Length..]
         + string.Concat(kernel.Method.GetGenericArguments().Select(argument => $" of {argument.Name}")));
 
     public static MatrixTheoryData<string, int> KernelsAndTargets() => new(Kernels.Keys, [75, 80, 89, 90]);
