@@ -118,6 +118,8 @@ internal readonly struct UpBlur : IHalfBlur
 ///     . . . .                h1 ------------+                      and used by up to four outputs
 ///     . . . .                h0 (oldest) ---+
 /// </code>
+/// The epilogue takes two multiply-adds and a multiplication: with z = v d + b and w = sqrt(2) s z, y = s sqrt(2) max(z, 0.2 z) is
+/// 0.6 w + 0.4 sign(s) |w|, and sqrt(2) s d, sqrt(2) s b and 0.4 sign(s) are the same for all of a thread's pixels.
 /// Neighboring lanes hold neighboring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map);
 /// the three columns shared with the neighbors come from the cache. Everything is unrolled and no load waits for a branch, so that those
 /// of the rows to come are under way.
@@ -179,17 +181,25 @@ internal static class HalfBlur
                 outputPart = Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
             int outputColumn = Column(column, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
 
-            // A pixel outside is read from the nearest one inside and masked: a load under a condition would wait for it.
+            // A pixel outside is read from the nearest one inside and weighs nothing: a load under a condition would wait for it.
             ArrayView<int> columns = LocalMemory.Allocate<int>(Taps);
-            ArrayView<uint> masks = LocalMemory.Allocate<uint>(Taps);
+            ArrayView<float> weights = LocalMemory.Allocate<float>(Taps);
             for (int j = 0; j < Taps; j++)
             {
                 columns[j] = Column(IntrinsicMath.Clamp(inputColumn + j, 0, a.InputWidth - 1), a.InputHeight, a.InputWidth,
                     default(TBlur).HasInputPhases);
-                masks[j] = Mask(inputColumn + j, a.InputWidth);
+                weights[j] = IsInside(inputColumn + j, a.InputWidth) ? (j is 0 or Taps - 1 ? 1f : 3f) * default(TBlur).Gain : 0f;
             }
-            Octet style = new(new(1f, 1f, 1f, 1f), new(1f, 1f, 1f, 1f));
-            if (a.Style.Length != 0) style = Octet.Load(a.Style.SubView(frame * a.StyleStride), octet);
+            Octet factor = default, offset = default, bend = default;
+            if (default(TBlur).Activates)
+            {
+                Octet style = new(new(1f, 1f, 1f, 1f), new(1f, 1f, 1f, 1f));
+                if (a.Style.Length != 0) style = Octet.Load(a.Style.SubView(frame * a.StyleStride), octet);
+                Octet gain = Octet.Scale(style, Activation.Gain);
+                factor = Octet.Multiply(Octet.Load(a.Scale.SubView(frame * a.ScaleStride), octet), gain);
+                offset = Octet.Multiply(Octet.Load(a.Bias, octet), gain);
+                bend = Bend(style);
+            }
 
             // The first three rows fill the ring; from then on every (stride)th row completes an output row.
             ArrayView<Octet> ring = LocalMemory.Allocate<Octet>(Taps);
@@ -197,21 +207,17 @@ internal static class HalfBlur
             {
                 int line = Row(IntrinsicMath.Clamp(inputRow + i, 0, a.InputHeight - 1), a.InputHeight, a.InputWidth,
                     default(TBlur).HasInputPhases);
-                uint mask = Mask(inputRow + i, a.InputHeight);
-                Octet outer = Octet.Add(
-                    Octet.Load<TFormat>(input, line + columns[0], inputPart, mask & masks[0]),
-                    Octet.Load<TFormat>(input, line + columns[3], inputPart, mask & masks[3]));
-                Octet inner = Octet.Add(
-                    Octet.Load<TFormat>(input, line + columns[1], inputPart, mask & masks[1]),
-                    Octet.Load<TFormat>(input, line + columns[2], inputPart, mask & masks[2]));
-                ring[i % Taps] = Octet.Fma(inner, 3f, outer);
+                bool isInside = IsInside(inputRow + i, a.InputHeight);
+                Octet across = Octet.Scale(Octet.Load<TFormat>(input, line + columns[0], inputPart), isInside ? weights[0] : 0f);
+                for (int j = 1; j < Taps; j++)
+                    across = Octet.Fma(Octet.Load<TFormat>(input, line + columns[j], inputPart), isInside ? weights[j] : 0f, across);
+                ring[i % Taps] = across;
                 if (i >= Taps - 1 && (i - (Taps - 1)) % default(TBlur).Stride == 0)
                 {
                     int row = firstRow + (i - (Taps - 1)) / default(TBlur).Stride;
                     Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f,
                         Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
-                    value = Octet.Scale(value, default(TBlur).Gain);
-                    if (default(TBlur).Activates) value = Octet.Multiply(Activate(a, value, frame, octet), style);
+                    if (default(TBlur).Activates) value = Activated(Octet.Fma(value, factor, offset), bend);
                     if (default(TFormat).Parts == 1)
                     {
                         Half8 packed = Octet.Pack(value);
@@ -244,13 +250,23 @@ internal static class HalfBlur
         return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
     }
 
-    private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;
+    private static bool IsInside(int index, int length) => (uint)index < (uint)length;
 
-    private static Octet Activate(HalfBlurArguments a, Octet value, int frame, int octet)
-    {
-        value = Octet.Multiply(value, Octet.Load(a.Scale.SubView(frame * a.ScaleStride), octet));
-        return Octet.LeakyRelu(Octet.Add(value, Octet.Load(a.Bias, octet)));
-    }
+    // The half of leaky ReLU's slopes' difference, with the sign of the style.
+    private static Octet Bend(Octet style) => new(
+        new(Bend(style.Low.X), Bend(style.Low.Y), Bend(style.Low.Z), Bend(style.Low.W)),
+        new(Bend(style.High.X), Bend(style.High.Y), Bend(style.High.Z), Bend(style.High.W)));
+
+    private static float Bend(float style) => Intrinsics.CopySign((1f - Activation.Slope) / 2f, style);
+
+    private static Octet Activated(Octet value, Octet bend) => new(
+        new(Activated(value.Low.X, bend.Low.X), Activated(value.Low.Y, bend.Low.Y), Activated(value.Low.Z, bend.Low.Z),
+            Activated(value.Low.W, bend.Low.W)),
+        new(Activated(value.High.X, bend.High.X), Activated(value.High.Y, bend.High.Y), Activated(value.High.Z, bend.High.Z),
+            Activated(value.High.W, bend.High.W)));
+
+    private static float Activated(float value, float bend) =>
+        Intrinsics.Fma(XMath.Abs(value), bend, value * ((1f + Activation.Slope) / 2f));
 
     // Octets of one map, and where its rows and columns start: the index of a pixel is the sum of its row's and its column's.
     private static int Area(int height, int width, bool hasPhases) =>
