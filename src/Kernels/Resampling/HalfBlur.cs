@@ -118,12 +118,11 @@ internal readonly struct UpBlur : IHalfBlur
 ///     . . . .                h1 ------------+                      and used by up to four outputs
 ///     . . . .                h0 (oldest) ---+
 /// </code>
-/// The epilogue takes two multiply-adds and a multiplication: with z = v d + b and w = sqrt(2) s z, y = s sqrt(2) max(z, 0.2 z) is
-/// 0.6 w + 0.4 sign(s) |w|, and sqrt(2) s d, sqrt(2) s b and 0.4 sign(s) are the same for all of a thread's pixels.
 /// Neighboring lanes hold neighboring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map);
 /// the three columns shared with the neighbors come from the cache. Everything is unrolled and no load waits for a branch, so that those
 /// of the rows to come are under way.
-/// Bound by bytes: input once, output once (16.9 MB a frame for 64 channels at 256).
+/// Bound by bytes: input once, output once (16.9 MB a frame for 64 channels at 256). Large maps of one half a value go by tensor cores:
+/// <see cref="HalfTileBlur"/>.
 /// </summary>
 internal static class HalfBlur
 {
@@ -190,16 +189,7 @@ internal static class HalfBlur
                     default(TBlur).HasInputPhases);
                 weights[j] = IsInside(inputColumn + j, a.InputWidth) ? (j is 0 or Taps - 1 ? 1f : 3f) * default(TBlur).Gain : 0f;
             }
-            Octet factor = default, offset = default, bend = default;
-            if (default(TBlur).Activates)
-            {
-                Octet style = new(new(1f, 1f, 1f, 1f), new(1f, 1f, 1f, 1f));
-                if (a.Style.Length != 0) style = Octet.Load(a.Style.SubView(frame * a.StyleStride), octet);
-                Octet gain = Octet.Scale(style, Activation.Gain);
-                factor = Octet.Multiply(Octet.Load(a.Scale.SubView(frame * a.ScaleStride), octet), gain);
-                offset = Octet.Multiply(Octet.Load(a.Bias, octet), gain);
-                bend = Bend(style);
-            }
+            BlurEpilogue epilogue = default(TBlur).Activates ? BlurEpilogue.Of(a, frame, octet) : default;
 
             // The first three rows fill the ring; from then on every (stride)th row completes an output row.
             ArrayView<Octet> ring = LocalMemory.Allocate<Octet>(Taps);
@@ -217,7 +207,7 @@ internal static class HalfBlur
                     int row = firstRow + (i - (Taps - 1)) / default(TBlur).Stride;
                     Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f,
                         Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
-                    if (default(TBlur).Activates) value = Activated(Octet.Fma(value, factor, offset), bend);
+                    if (default(TBlur).Activates) value = epilogue.Apply(value);
                     if (default(TFormat).Parts == 1)
                     {
                         Half8 packed = Octet.Pack(value);
@@ -246,35 +236,25 @@ internal static class HalfBlur
             outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
         KernelConfig config =
             KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
+        double operations = 16 * outputs, bytes = 2 * parts * (inputs + outputs);
+        if (parts == 1 && HalfTileBlur.Fits(arguments)) return HalfTileBlur.Prepare<TBlur>(loader, arguments, operations, bytes);
         Action<HalfBlurArguments> kernel = parts == 1 ? Run<TBlur> : RunPairs<TBlur>;
-        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
     }
 
-    private static bool IsInside(int index, int length) => (uint)index < (uint)length;
+    /// <summary>Whether an index is one of <paramref name="length"/>.</summary>
+    public static bool IsInside(int index, int length) => (uint)index < (uint)length;
 
-    // The half of leaky ReLU's slopes' difference, with the sign of the style.
-    private static Octet Bend(Octet style) => new(
-        new(Bend(style.Low.X), Bend(style.Low.Y), Bend(style.Low.Z), Bend(style.Low.W)),
-        new(Bend(style.High.X), Bend(style.High.Y), Bend(style.High.Z), Bend(style.High.W)));
-
-    private static float Bend(float style) => Intrinsics.CopySign((1f - Activation.Slope) / 2f, style);
-
-    private static Octet Activated(Octet value, Octet bend) => new(
-        new(Activated(value.Low.X, bend.Low.X), Activated(value.Low.Y, bend.Low.Y), Activated(value.Low.Z, bend.Low.Z),
-            Activated(value.Low.W, bend.Low.W)),
-        new(Activated(value.High.X, bend.High.X), Activated(value.High.Y, bend.High.Y), Activated(value.High.Z, bend.High.Z),
-            Activated(value.High.W, bend.High.W)));
-
-    private static float Activated(float value, float bend) =>
-        Intrinsics.Fma(XMath.Abs(value), bend, value * ((1f + Activation.Slope) / 2f));
-
-    // Octets of one map, and where its rows and columns start: the index of a pixel is the sum of its row's and its column's.
-    private static int Area(int height, int width, bool hasPhases) =>
+    /// <summary>Octets of one map.</summary>
+    public static int Area(int height, int width, bool hasPhases) =>
         hasPhases ? 4 * ((height + 1) >> 1) * ((width + 1) >> 1) : height * width;
 
-    private static int Row(int row, int height, int width, bool hasPhases) =>
+    /// <summary>Where a row of a map starts: the index of a pixel is the sum of its row's and its column's.</summary>
+    public static int Row(int row, int height, int width, bool hasPhases) =>
         hasPhases ? ((row & 1) * 2 * ((height + 1) >> 1) + (row >> 1)) * ((width + 1) >> 1) : row * width;
 
-    private static int Column(int column, int height, int width, bool hasPhases) =>
+    /// <summary>Where a column lies in a row.</summary>
+    /// <inheritdoc cref="Row"/>
+    public static int Column(int column, int height, int width, bool hasPhases) =>
         hasPhases ? (column & 1) * ((height + 1) >> 1) * ((width + 1) >> 1) + (column >> 1) : column;
 }

@@ -225,11 +225,11 @@ internal static class HalfFlowWarp
         int component = IntrinsicMath.Min(t, 2), image = frame * 3 + component, row = pixel / a.Width;
         int column = pixel - row * a.Width;
         bool stores = isInside & t < 3 & split == 0;
-        float o = a.FlowBias[component], rgbSkip = 0f;
+        float o = a.FlowBias[component], rgbBias = a.RgbBias[component], rgbSkip = a.RgbOffset[component];
         if (a.PreviousFlow.Length != 0)
         {
             o += Skip(a.PreviousFlow, a, image, row, column);
-            rgbSkip = Skip(a.PreviousRgb, a, image, row, column);
+            rgbSkip += Skip(a.PreviousRgb, a, image, row, column);
         }
         float gridX = a.GridX[column], gridY = a.GridY[row];
         Group.Barrier();
@@ -294,8 +294,8 @@ internal static class HalfFlowWarp
             }
         }
         float rgb = Intrinsics.Fma(color11, weight11, Intrinsics.Fma(color10, weight10, Intrinsics.Fma(color01, weight01,
-            color00 * weight00)));
-        rgb = Activation.LeakyRelu(rgb + a.RgbBias[component]) + a.RgbOffset[component] + rgbSkip;
+            Intrinsics.Fma(color00, weight00, rgbBias))));
+        rgb = Activation.LeakyRelu(rgb) + rgbSkip;
         if (stores) a.Rgb[image * plane + pixel] = rgb;
     }
 
