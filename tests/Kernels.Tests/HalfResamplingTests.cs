@@ -95,6 +95,26 @@ public class HalfResamplingTests
     }
 
     [Theory, EveryAccelerator]
+    public void Blurs_that_fill_the_device_go_by_tensor_cores(string device)
+    {
+        // Of 16 columns, 8 rows and 4 octets a warp, 64 channels of 256 x 128 fill it from two frames on.
+        string[] kernels = Run(device, a =>
+        {
+            using DeviceScope scope = new(a);
+            return new[] { 1, 2 }.Select(frames =>
+            {
+                HalfMap input = Chw8.Allocate(scope, frames, 64, 256, 128);
+                return HalfBlur.PrepareDown(a, new()
+                {
+                    Input = input.View, Output = Chw8.Allocate(scope, frames, 64, 129, 65, planes: 4).View, Frames = frames,
+                    InputHeight = 256, InputWidth = 128, Channels = 64,
+                }).Kernel.Compiled.EntryPoint;
+            }).ToArray();
+        });
+        Assert.Equal(["HalfBlur_Run_DownBlur", "HalfTileBlur_Run_DownBlur"], kernels);
+    }
+
+    [Theory, EveryAccelerator]
     public void Frames_do_not_depend_on_their_neighbors(string device)
     {
         Tensor x = Chw8.Round(Tensor.Random(1, 3, 16, 9, 11)), second = Tensor.Create(1, 16, 9, 11, (_, c, i, j) => x[1, c, i, j]);

@@ -155,7 +155,7 @@ public class HalfWarpingTests
     private static ArrayView<float> Poisoned(DeviceScope scope, int[] shape) =>
         scope.Upload(Enumerable.Repeat(float.NaN, shape.Aggregate(1, (a, b) => a * b)).ToArray());
 
-    // From one pixel of one slice to 64 slices of four pixels, one, two and four octets a thread.
+    // From one pixel of one warp to one that eight warps share, two and four octets a thread, the last ones past the channels.
     [Theory]
     [EveryAccelerator(1, 16, 1, 1, 1, false)]
     [EveryAccelerator(2, 48, 6, 10, 2, true)]
@@ -163,6 +163,7 @@ public class HalfWarpingTests
     [EveryAccelerator(3, 80, 4, 4, 3, false)]
     [EveryAccelerator(1, 64, 64, 66, 1, true)]
     [EveryAccelerator(1, 48, 160, 144, 1, true)]
+    [EveryAccelerator(1, 272, 62, 64, 1, false)]
     public void A_level_matches_its_formulas(
         string device, int batch, int channels, int height, int width, int features, bool hasPrevious)
     {
