@@ -24,6 +24,17 @@ internal struct Octet(Float4 low, Float4 high)
     /// <summary>Octet <paramref name="index"/> of a map that no thread writes while the kernel runs.</summary>
     public static Octet Load(ArrayView<Half> map, int index) => Unpack(LoadPacked(map, index));
 
+    /// <summary>
+    /// Octet <paramref name="index"/> of a map with the bits of <paramref name="keep"/>: all ones, or zero for zeros. A mask, because a
+    /// load under a condition waits for it.
+    /// </summary>
+    public static Octet Load(ArrayView<Half> map, int index, uint keep)
+    {
+        Half8 value = LoadPacked(map, index);
+        return Unpack(new(new(value.A.RawValue & keep), new(value.B.RawValue & keep), new(value.C.RawValue & keep),
+            new(value.D.RawValue & keep)));
+    }
+
     /// <summary>Octet <paramref name="index"/> of a map in some format that no thread writes while the kernel runs.</summary>
     /// <typeparam name="TFormat">How the map is stored.</typeparam>
     /// <param name="map">The map.</param>
@@ -31,6 +42,10 @@ internal struct Octet(Float4 low, Float4 high)
     /// <param name="part">Octets from a part to the next.</param>
     public static Octet Load<TFormat>(ArrayView<Half> map, int index, int part) where TFormat : struct, IMapFormat =>
         default(TFormat).Parts == 1 ? Load(map, index) : Add(Load(map, index), Load(map, index + part));
+
+    /// <summary>The same with the bits of <paramref name="keep"/>.</summary>
+    public static Octet Load<TFormat>(ArrayView<Half> map, int index, int part, uint keep) where TFormat : struct, IMapFormat =>
+        default(TFormat).Parts == 1 ? Load(map, index, keep) : Add(Load(map, index, keep), Load(map, index + part, keep));
 
     /// <summary>Octet <paramref name="index"/> of floats that no thread writes while the kernel runs.</summary>
     public static Octet Load(ArrayView<float> values, int index) => new(

@@ -9,42 +9,34 @@ namespace Lia.Kernels.Tests;
 /// <summary>The blurs of the half path.</summary>
 public class HalfResamplingTests
 {
-    private static Tensor Skip(KernelLoader loader, Tensor x, bool isTiled = false)
+    private static Tensor Skip(KernelLoader loader, Tensor x)
     {
         using DeviceScope scope = new(loader);
         HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height / 2, x.Width / 2);
-        HalfBlurArguments arguments = Arguments(Chw8.Upload(scope, x), x, output);
-        (arguments.OutputHeight, arguments.OutputWidth) = (x.Height / 2, x.Width / 2);
-        scope.Run(isTiled ? HalfTileBlur.Prepare<SkipBlur>(loader, arguments, 0, 0) : HalfBlur.PrepareSkip(loader, arguments));
+        scope.Run(HalfBlur.PrepareSkip(loader, Arguments(Chw8.Upload(scope, x), x, output)));
         return Chw8.Download(scope, output);
     }
 
-    private static Tensor Down(KernelLoader loader, Tensor x, bool isTiled = false)
+    private static Tensor Down(KernelLoader loader, Tensor x)
     {
         using DeviceScope scope = new(loader);
         HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height / 2 + 1, x.Width / 2 + 1, planes: 4);
-        HalfBlurArguments arguments = Arguments(Chw8.Upload(scope, x), x, output);
-        (arguments.OutputHeight, arguments.OutputWidth) = (x.Height + 1, x.Width + 1);
-        scope.Run(isTiled ? HalfTileBlur.Prepare<DownBlur>(loader, arguments, 0, 0) : HalfBlur.PrepareDown(loader, arguments));
+        scope.Run(HalfBlur.PrepareDown(loader, Arguments(Chw8.Upload(scope, x), x, output)));
         return Chw8.DownloadPhases(scope, output);
     }
 
-    private static Tensor Up(KernelLoader loader, Tensor x, float[] factors, float[] bias, float[]? style, int stride,
-        bool isTiled = false)
+    private static Tensor Up(KernelLoader loader, Tensor x, float[] factors, float[] bias, float[]? style, int stride)
     {
         using DeviceScope scope = new(loader);
         HalfMap output = Chw8.Allocate(scope, x.Batch, x.Channels, x.Height - 1, x.Width - 1);
-        HalfBlurArguments arguments = Arguments(Chw8.UploadPhases(scope, x), x, output) with
+        scope.Run(HalfBlur.PrepareUp(loader, Arguments(Chw8.UploadPhases(scope, x), x, output) with
         {
-            OutputHeight = x.Height - 1,
-            OutputWidth = x.Width - 1,
             Scale = scope.Upload(factors),
             ScaleStride = stride,
             Bias = scope.Upload(bias),
             Style = style == null ? default : scope.Upload(style),
             StyleStride = stride,
-        };
-        scope.Run(isTiled ? HalfTileBlur.Prepare<UpBlur>(loader, arguments, 0, 0) : HalfBlur.PrepareUp(loader, arguments));
+        }));
         return Chw8.Download(scope, output);
     }
 
@@ -54,64 +46,35 @@ public class HalfResamplingTests
     };
 
     [Theory]
-    [EveryAccelerator(1, 16, 2, 2, false)]
-    [EveryAccelerator(2, 48, 4, 6, false)]
-    [EveryAccelerator(3, 16, 18, 10, false)]
-    [EveryAccelerator(1, 32, 8, 40, false)]
-    [EveryAccelerator(1, 16, 2, 2, true)]
-    [EveryAccelerator(2, 48, 4, 6, true)]
-    [EveryAccelerator(3, 16, 18, 34, true)]
-    [EveryAccelerator(1, 32, 36, 72, true)]
-    public void Downsampling_blurs_match_the_definition(
-        string device, int batch, int channels, int height, int width, bool isTiled)
+    [EveryAccelerator(1, 16, 2, 2)]
+    [EveryAccelerator(2, 48, 4, 6)]
+    [EveryAccelerator(3, 16, 18, 10)]
+    [EveryAccelerator(1, 32, 8, 40)]
+    public void Downsampling_blurs_match_the_definition(string device, int batch, int channels, int height, int width)
     {
         Tensor x = Chw8.ClearLast(Chw8.Round(Tensor.Random(1, batch, channels, height, width)));
-        Near.Rounded(x.Blur(1, 2, 1 / 64.0), Run(device, a => Skip(a, x, isTiled)), 1);
-        Near.Rounded(x.Blur(2, 1, 1 / 64.0), Run(device, a => Down(a, x, isTiled)), 1);
+        Near.Rounded(x.Blur(1, 2, 1 / 64.0), Run(device, a => Skip(a, x)), 1);
+        Near.Rounded(x.Blur(2, 1, 1 / 64.0), Run(device, a => Down(a, x)), 1);
     }
 
     [Theory]
-    [EveryAccelerator(1, 16, 1, 1, false)]
-    [EveryAccelerator(2, 48, 4, 3, false)]
-    [EveryAccelerator(3, 16, 9, 5, false)]
-    [EveryAccelerator(1, 32, 4, 20, false)]
-    [EveryAccelerator(1, 16, 1, 1, true)]
-    [EveryAccelerator(2, 48, 4, 3, true)]
-    [EveryAccelerator(3, 16, 9, 9, true)]
-    [EveryAccelerator(1, 32, 4, 20, true)]
+    [EveryAccelerator(1, 16, 1, 1)]
+    [EveryAccelerator(2, 48, 4, 3)]
+    [EveryAccelerator(3, 16, 9, 5)]
+    [EveryAccelerator(1, 32, 4, 20)]
     public void The_upsampling_blur_demodulates_activates_and_applies_the_next_style(
-        string device, int batch, int channels, int height, int width, bool isTiled)
+        string device, int batch, int channels, int height, int width)
     {
         Tensor x = Chw8.ClearLast(Chw8.Round(Tensor.Random(1, batch, channels, 2 * height + 1, 2 * width + 1)));
         int stride = channels + 4; // Rows of factors and styles lie apart.
         float[] factors = RandomFloats(batch * stride, 2), style = RandomFloats(batch * stride, 3), bias = RandomFloats(channels, 4);
         Array.Clear(bias, channels - 3, 3);
         Tensor expected = x.Blur(1, 1, 4 / 64.0).Map((value, n, c) => value * (double)factors[n * stride + c]).Activate(bias);
-        Near.Rounded(expected, Run(device, a => Up(a, x, factors, bias, null, stride, isTiled)), 1);
+        Near.Rounded(expected, Run(device, a => Up(a, x, factors, bias, null, stride)), 1);
         expected = expected.Map((value, n, c) => value * (double)style[n * stride + c]);
-        Tensor actual = Run(device, a => Up(a, x, factors, bias, style, stride, isTiled));
+        Tensor actual = Run(device, a => Up(a, x, factors, bias, style, stride));
         Near.Rounded(expected, actual, 1);
         for (int i = 0; i < 3; i++) Assert.Equal(0f, actual[batch - 1, channels - 1 - i, 0, 0]);
-    }
-
-    [Theory, EveryAccelerator]
-    public void Blurs_that_fill_the_device_go_by_tensor_cores(string device)
-    {
-        // Of 16 columns, 8 rows and 4 octets a warp, 64 channels of 256 x 128 fill it from two frames on.
-        string[] kernels = Run(device, a =>
-        {
-            using DeviceScope scope = new(a);
-            return new[] { 1, 2 }.Select(frames =>
-            {
-                HalfMap input = Chw8.Allocate(scope, frames, 64, 256, 128);
-                return HalfBlur.PrepareDown(a, new()
-                {
-                    Input = input.View, Output = Chw8.Allocate(scope, frames, 64, 129, 65, planes: 4).View, Frames = frames,
-                    InputHeight = 256, InputWidth = 128, Channels = 64,
-                }).Kernel.Compiled.EntryPoint;
-            }).ToArray();
-        });
-        Assert.Equal(["HalfBlur_Run_DownBlur", "HalfTileBlur_Run_DownBlur"], kernels);
     }
 
     [Theory, EveryAccelerator]

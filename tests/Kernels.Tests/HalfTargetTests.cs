@@ -13,7 +13,7 @@ public class HalfTargetTests
     private static readonly Dictionary<string, Delegate> Kernels = new Delegate[]
     {
         HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>, HalfBlur.Run<SkipBlur>, HalfBlur.Run<DownBlur>,
-        HalfBlur.Run<UpBlur>, HalfTileBlur.Run<SkipBlur>, HalfTileBlur.Run<DownBlur>, HalfTileBlur.Run<UpBlur>,
+        HalfBlur.Run<UpBlur>,
         HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfFlowWarp.RunPairs<FourOctets>,
         HalfFlowWarp.RunTapped<FourOctets, OneHalf>, HalfRgbWarp.Run, HalfRgbProjection.Run,
         ConstantInput.Run, HalfLinear.Run,

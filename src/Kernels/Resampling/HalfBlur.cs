@@ -121,8 +121,7 @@ internal readonly struct UpBlur : IHalfBlur
 /// Neighboring lanes hold neighboring columns: 16-byte accesses that fill whole lines (two half as long ones in a phase-separated map);
 /// the three columns shared with the neighbors come from the cache. Everything is unrolled and no load waits for a branch, so that those
 /// of the rows to come are under way.
-/// Bound by bytes: input once, output once (16.9 MB a frame for 64 channels at 256). Large maps of one half a value go by tensor cores:
-/// <see cref="HalfTileBlur"/>.
+/// Bound by bytes: input once, output once (16.9 MB a frame for 64 channels at 256).
 /// </summary>
 internal static class HalfBlur
 {
@@ -180,16 +179,16 @@ internal static class HalfBlur
                 outputPart = Area(a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
             int outputColumn = Column(column, a.OutputHeight, a.OutputWidth, default(TBlur).HasOutputPhases);
 
-            // A pixel outside is read from the nearest one inside and weighs nothing: a load under a condition would wait for it.
+            // A pixel outside is read from the nearest one inside and masked: a load under a condition would wait for it.
             ArrayView<int> columns = LocalMemory.Allocate<int>(Taps);
-            ArrayView<float> weights = LocalMemory.Allocate<float>(Taps);
+            ArrayView<uint> masks = LocalMemory.Allocate<uint>(Taps);
             for (int j = 0; j < Taps; j++)
             {
                 columns[j] = Column(IntrinsicMath.Clamp(inputColumn + j, 0, a.InputWidth - 1), a.InputHeight, a.InputWidth,
                     default(TBlur).HasInputPhases);
-                weights[j] = IsInside(inputColumn + j, a.InputWidth) ? (j is 0 or Taps - 1 ? 1f : 3f) * default(TBlur).Gain : 0f;
+                masks[j] = Mask(inputColumn + j, a.InputWidth);
             }
-            BlurEpilogue epilogue = default(TBlur).Activates ? BlurEpilogue.Of(a, frame, octet) : default;
+            BlurEpilogue epilogue = default(TBlur).Activates ? BlurEpilogue.Of(a, frame, octet, default(TBlur).Gain) : default;
 
             // The first three rows fill the ring; from then on every (stride)th row completes an output row.
             ArrayView<Octet> ring = LocalMemory.Allocate<Octet>(Taps);
@@ -197,17 +196,20 @@ internal static class HalfBlur
             {
                 int line = Row(IntrinsicMath.Clamp(inputRow + i, 0, a.InputHeight - 1), a.InputHeight, a.InputWidth,
                     default(TBlur).HasInputPhases);
-                bool isInside = IsInside(inputRow + i, a.InputHeight);
-                Octet across = Octet.Scale(Octet.Load<TFormat>(input, line + columns[0], inputPart), isInside ? weights[0] : 0f);
-                for (int j = 1; j < Taps; j++)
-                    across = Octet.Fma(Octet.Load<TFormat>(input, line + columns[j], inputPart), isInside ? weights[j] : 0f, across);
-                ring[i % Taps] = across;
+                uint mask = Mask(inputRow + i, a.InputHeight);
+                Octet outer = Octet.Add(
+                    Octet.Load<TFormat>(input, line + columns[0], inputPart, mask & masks[0]),
+                    Octet.Load<TFormat>(input, line + columns[3], inputPart, mask & masks[3]));
+                Octet inner = Octet.Add(
+                    Octet.Load<TFormat>(input, line + columns[1], inputPart, mask & masks[1]),
+                    Octet.Load<TFormat>(input, line + columns[2], inputPart, mask & masks[2]));
+                ring[i % Taps] = Octet.Fma(inner, 3f, outer);
                 if (i >= Taps - 1 && (i - (Taps - 1)) % default(TBlur).Stride == 0)
                 {
                     int row = firstRow + (i - (Taps - 1)) / default(TBlur).Stride;
                     Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f,
                         Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
-                    if (default(TBlur).Activates) value = epilogue.Apply(value);
+                    value = default(TBlur).Activates ? epilogue.Apply(value) : Octet.Scale(value, default(TBlur).Gain);
                     if (default(TFormat).Parts == 1)
                     {
                         Half8 packed = Octet.Pack(value);
@@ -236,25 +238,19 @@ internal static class HalfBlur
             outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
         KernelConfig config =
             KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
-        double operations = 16 * outputs, bytes = 2 * parts * (inputs + outputs);
-        if (parts == 1 && HalfTileBlur.Fits(arguments)) return HalfTileBlur.Prepare<TBlur>(loader, arguments, operations, bytes);
         Action<HalfBlurArguments> kernel = parts == 1 ? Run<TBlur> : RunPairs<TBlur>;
-        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, operations, bytes);
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
     }
 
-    /// <summary>Whether an index is one of <paramref name="length"/>.</summary>
-    public static bool IsInside(int index, int length) => (uint)index < (uint)length;
+    private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;
 
-    /// <summary>Octets of one map.</summary>
-    public static int Area(int height, int width, bool hasPhases) =>
+    // Octets of one map, and where its rows and columns start: the index of a pixel is the sum of its row's and its column's.
+    private static int Area(int height, int width, bool hasPhases) =>
         hasPhases ? 4 * ((height + 1) >> 1) * ((width + 1) >> 1) : height * width;
 
-    /// <summary>Where a row of a map starts: the index of a pixel is the sum of its row's and its column's.</summary>
-    public static int Row(int row, int height, int width, bool hasPhases) =>
+    private static int Row(int row, int height, int width, bool hasPhases) =>
         hasPhases ? ((row & 1) * 2 * ((height + 1) >> 1) + (row >> 1)) * ((width + 1) >> 1) : row * width;
 
-    /// <summary>Where a column lies in a row.</summary>
-    /// <inheritdoc cref="Row"/>
-    public static int Column(int column, int height, int width, bool hasPhases) =>
+    private static int Column(int column, int height, int width, bool hasPhases) =>
         hasPhases ? (column & 1) * ((height + 1) >> 1) * ((width + 1) >> 1) + (column >> 1) : column;
 }
