@@ -211,8 +211,7 @@ internal static class HalfBlur
             }
             // Whose result it reads has to be complete only here, behind the divisions.
             Overlap.Wait();
-            Octet style = new(new(1f, 1f, 1f, 1f), new(1f, 1f, 1f, 1f));
-            if (a.Style.Length != 0) style = Octet.Load(a.Style.SubView(frame * a.StyleStride), octet);
+            BlurEpilogue epilogue = default(TBlur).Activates ? BlurEpilogue.Of(a, frame, octet, default(TBlur).Gain) : default;
 
             // The first three rows fill the ring; from then on every (stride)th row completes an output row.
             ArrayView<Octet> ring = LocalMemory.Allocate<Octet>(Taps);
@@ -233,8 +232,7 @@ internal static class HalfBlur
                     int row = firstRow + (i - (Taps - 1)) / default(TBlur).Stride;
                     Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f,
                         Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
-                    value = Octet.Scale(value, default(TBlur).Gain);
-                    if (default(TBlur).Activates) value = Octet.Multiply(Activate(a, value, frame, octet), style);
+                    value = default(TBlur).Activates ? epilogue.Apply(value) : Octet.Scale(value, default(TBlur).Gain);
                     if (default(TFormat).Parts == 1)
                     {
                         Half8 packed = Octet.Pack(value);
@@ -286,12 +284,6 @@ internal static class HalfBlur
     }
 
     private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;
-
-    private static Octet Activate(HalfBlurArguments a, Octet value, int frame, int octet)
-    {
-        value = Octet.Multiply(value, Octet.Load(a.Scale.SubView(frame * a.ScaleStride), octet));
-        return Octet.LeakyRelu(Octet.Add(value, Octet.Load(a.Bias, octet)));
-    }
 
     // Octets of one map, and where its rows and columns start: the index of a pixel is the sum of its row's and its column's.
     private static int Area(int height, int width, bool hasPhases) =>

@@ -27,7 +27,7 @@ internal sealed partial class TensorCorePlanBuilder
         }, _weights.Parts);
         HalfActivation activation = new(output);
         Add(layer.Name, [launch], feature, new CudaTap(layer.Name, activation));
-        if (Encoding.IsSource) Project(output);
+        Project(output, feature);
         return activation;
     }
 
@@ -85,6 +85,7 @@ internal sealed partial class TensorCorePlanBuilder
         Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), Map(blurred), output, epilogue, small), feature,
             new CudaTap(block.Name, activation));
         Release(skip);
+        if (feature >= 0) Project(output, feature);
         return activation;
     }
 
@@ -109,21 +110,23 @@ internal sealed partial class TensorCorePlanBuilder
         return code;
     }
 
-    // What the last level's ToRGB makes of the widest feature: a 1x1 convolution commutes with the warp, so it is done once for a source.
-    private void Project(HalfMap feature)
+    // What its level's ToRGB makes of a source's feature: a 1x1 convolution commutes with the warp, so it is done once for a source.
+    private void Project(HalfMap feature, int level)
     {
-        ToRgbLayer last = Graph.Synthesis.Levels[^1].ToRgb;
-        ActivationMap projection = Reserve(feature.Height, feature.Width, 3, isPlanar: true);
+        if (!Encoding.IsSource) return;
+        ToRgbLayer reader = Graph.Synthesis.Levels[level].ToRgb;
+        ActivationMap projection = Reserve(feature.Height, feature.Width, 4);
         KernelLaunch launch = HalfRgbProjection.Prepare(Loader, new()
         {
             Feature = feature.View,
-            Weights = _weights.Vector(last.Convolution.Weight),
+            Weights = _weights.Vector(reader.Convolution.Weight),
             Output = projection.View,
             Frames = Frames,
             PixelsPerFrame = feature.Height * feature.Width,
             Channels = feature.Octets * 8,
         }, _weights.Parts);
-        Add($"{last.Name}.projection", [launch], Graph.FeatureCount, new CudaTap($"{last.Name}.projection", projection));
+        string name = $"{reader.Name}.projection";
+        Add(name, [launch], Graph.FeatureCount + level, new CudaTap(name, projection));
         Release(projection);
     }
 

@@ -103,7 +103,8 @@ internal sealed partial class TensorCorePlanBuilder
             StyleStride = _weights.StyleLength,
             FlowWeights = _weights.Vector(level.ToFlow.Convolution.Weight),
             FlowBias = _weights.Vector(level.ToFlow.Bias),
-            RgbWeights = _weights.Vector(level.ToRgb.Convolution.Weight),
+            Projection = Decoding.Features[Graph.FeatureCount + feature],
+            ProjectionStride = Decoding.FeatureStride,
             RgbBias = _weights.Vector(level.ToRgb.Convolution.Bias!),
             RgbOffset = _weights.Vector(level.ToRgb.Bias),
             PreviousFlow = below?.Flow.Memory ?? default,
@@ -142,7 +143,7 @@ internal sealed partial class TensorCorePlanBuilder
         return sums;
     }
 
-    // The last level, from ToFlow's sums: the warp moves the feature's projection to RGB, which lies behind the feature.
+    // The last level, from ToFlow's sums: the warp moves the feature's projection to RGB.
     private LevelEnd<ICudaActivation> WarpRgb(SynthesisLevel level, int feature, ActivationMap sums, LevelEnd<ICudaActivation>? below)
     {
         ActivationMap rgb = ReserveRgb(sums.Height, sums.Width, next: null);
@@ -151,7 +152,7 @@ internal sealed partial class TensorCorePlanBuilder
             HalfRgbWarp.Prepare(Loader, new()
             {
                 FlowSums = sums.View,
-                Projection = Decoding.Features[feature + 1],
+                Projection = Decoding.Features[Graph.FeatureCount + feature],
                 ProjectionStride = Decoding.FeatureStride,
                 FlowBias = _weights.Vector(level.ToFlow.Bias),
                 RgbBias = _weights.Vector(level.ToRgb.Convolution.Bias!),

@@ -60,16 +60,17 @@ internal sealed class TensorCoreWeights : CudaWeights
         base.Place(loader);
     }
 
-    /// <summary>Behind the features, the widest one's projection to RGB [3, S, S].</summary>
+    /// <summary>Behind the features, the projection to RGB of each [row, column, 4].</summary>
     public override ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph)
     {
-        int widest = graph.Architecture.Size;
         IEnumerable<ICudaActivation> features = graph.Synthesis.Levels.Select(level =>
         {
             int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
             return new HalfActivation(HalfActivation.Reserve(layout, 1, channels, size, size, 1, Parts));
         });
-        return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
+        IEnumerable<ICudaActivation> projections = graph.Synthesis.Levels.Select(level => new ActivationMap(
+            layout.Reserve(4L * level.Resolution * level.Resolution), 1, level.Resolution, level.Resolution, 4));
+        return [.. features, .. projections];
     }
 
     public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) =>
