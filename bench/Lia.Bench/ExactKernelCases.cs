@@ -177,6 +177,8 @@ internal sealed partial class ExactKernelCases : IDisposable
             Activate = 1,
         };
         Add($"{nameof(LinearKernel)}_Run", loader => LinearKernel.Prepare(loader, linear), linear.Output);
+        LinearArguments alone = linear with { Output = Allocate<float>(width), Frames = 1 };
+        Add($"{nameof(LinearKernel)}_{nameof(LinearKernel.RunOne)}", loader => LinearKernel.Prepare(loader, alone), alone.Output);
 
         int rows = 4 * width;
         DemodulationArguments demodulation = new()

@@ -16,7 +16,13 @@ internal static class Activation
     /// tanh(x), relative error at most 2^-22. Below 0.6 a polynomial in x^2 (interpolated at the Chebyshev nodes of [0, 0.36]), above it
     /// 1 - 2 / (e^2x + 1): there the subtraction loses nothing.
     /// </summary>
-    public static float Tanh(float x)
+    public static float Tanh(float x) => TanhOrSigmoid(x, false);
+
+    /// <summary>
+    /// <see cref="Sigmoid"/> of <paramref name="x"/> or its <see cref="Tanh"/>, for lanes that need one or the other: one exponential and
+    /// one division.
+    /// </summary>
+    public static float TanhOrSigmoid(float x, bool isSigmoid)
     {
         float square = x * x;
         float p = Intrinsics.Fma(-0.006269119679927826f, square, 0.021110959351062775f);
@@ -25,8 +31,9 @@ internal static class Activation
         p = Intrinsics.Fma(p, square, -0.3333333134651184f);
         float near = Intrinsics.Fma(x, p * square, x);
         float magnitude = XMath.Abs(x);
-        float far = Intrinsics.CopySign(1f - 2f / (XMath.Exp(2f * magnitude) + 1f), x);
-        return magnitude < 0.6f ? near : far;
+        float quotient = (isSigmoid ? 1f : 2f) / (XMath.Exp(isSigmoid ? -x : 2f * magnitude) + 1f);
+        float tanh = magnitude < 0.6f ? near : Intrinsics.CopySign(1f - quotient, x);
+        return isSigmoid ? quotient : tanh;
     }
 
     /// <summary>1 / (1 + e^-x), relative error at most 2^-21; below the smallest normal number it may be zero.</summary>

@@ -105,6 +105,10 @@ internal struct Octet(Float4 low, Float4 high)
     /// <summary>a * factor + c, each rounded once.</summary>
     public static Octet Fma(Octet a, float factor, Octet c) => new(Quad.Fma(a.Low, factor, c.Low), Quad.Fma(a.High, factor, c.High));
 
+    /// <summary>a * factor + c, channel by channel, each rounded once.</summary>
+    public static Octet Fma(Octet a, Octet factor, Octet c) =>
+        new(Quad.Fma(a.Low, factor.Low, c.Low), Quad.Fma(a.High, factor.High, c.High));
+
     /// <summary>a * factor.</summary>
     public static Octet Scale(Octet a, float factor) => new(Quad.Scale(a.Low, factor), Quad.Scale(a.High, factor));
 

@@ -73,6 +73,11 @@ internal static class Quad
         Intrinsics.Fma(a.X, factor, c.X), Intrinsics.Fma(a.Y, factor, c.Y), Intrinsics.Fma(a.Z, factor, c.Z),
         Intrinsics.Fma(a.W, factor, c.W));
 
+    /// <summary>a * factor + c, channel by channel, each rounded once.</summary>
+    public static Float4 Fma(Float4 a, Float4 factor, Float4 c) => new(
+        Intrinsics.Fma(a.X, factor.X, c.X), Intrinsics.Fma(a.Y, factor.Y, c.Y), Intrinsics.Fma(a.Z, factor.Z, c.Z),
+        Intrinsics.Fma(a.W, factor.W, c.W));
+
     /// <summary>sum + a . b, channel after channel, each rounded once.</summary>
     public static float Dot(Float4 a, Float4 b, float sum) =>
         Intrinsics.Fma(a.W, b.W, Intrinsics.Fma(a.Z, b.Z, Intrinsics.Fma(a.Y, b.Y, Intrinsics.Fma(a.X, b.X, sum))));

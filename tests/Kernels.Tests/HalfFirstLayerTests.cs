@@ -31,6 +31,8 @@ public class HalfFirstLayerTests
     [Theory]
     [EveryAccelerator(1, 16, 1, 1)]
     [EveryAccelerator(3, 48, 17, 19)]
+    [EveryAccelerator(1, 48, 17, 19)]
+    [EveryAccelerator(2, 32, 5, 5)]
     public void Planes_and_bytes_match_the_definition(string device, int batch, int channels, int height, int width)
     {
         byte[] pixels = [.. Enumerable.Range(0, batch * height * width * 3).Select(i => (byte)(i * 37 + i / 256))];

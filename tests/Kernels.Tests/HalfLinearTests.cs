@@ -7,7 +7,7 @@ using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
 
-/// <summary>The encoder's last layer, the decoder's input and the normalised styles.</summary>
+/// <summary>The encoder's last layer, the normalized styles and what follows from them.</summary>
 public class HalfLinearTests
 {
     private static float[] Apply(KernelLoader loader, Half[] x, int frames, Half[] weights, int outputs, float factor)
@@ -49,96 +49,115 @@ public class HalfLinearTests
         Assert.Equal(actual.AsSpan(0, outputs).ToArray(), Run(device, a => Apply(a, x[..inputs], 1, weights, outputs, 0.3f)));
     }
 
-    [Theory, EveryAccelerator]
-    public void The_constant_takes_the_first_style(string device)
-    {
-        const int Frames = 3, Channels = 48, Stride = 52;
-        Tensor constant = Tensor.Random(1, 1, Channels, 4, 4);
-        float[] style = RandomFloats(Frames * Stride, 2);
-        Tensor actual = Run(device, a =>
-        {
-            using DeviceScope scope = new(a);
-            HalfMap output = Chw8.Allocate(scope, Frames, Channels, 4, 4);
-            ConstantInputArguments arguments = new()
-            {
-                Constant = scope.Upload(constant), Style = scope.Upload(style), Output = output.View, Frames = Frames, Pixels = 16,
-                    Channels = Channels,
-                StyleStride = Stride,
-            };
-            scope.Run(ConstantInput.Prepare(a, arguments));
-            return Chw8.Download(scope, output);
-        });
-        Near.Rounded(Tensor.Create(Frames, Channels, 4, 4, (n, c, y, x) => (double)constant[0, c, y, x] * style[n * Stride + c]), actual);
-    }
+    private sealed record Styled(float[] Normalized, float[] Factors, Tensor Input);
 
-    // Two demodulated layers of 40 and 5 inputs with a layer of 3 between them that is not, one output row each.
-    private static (float[] Styles, float[] Factors) Normalize(KernelLoader loader, float[] styles, float[] squared, int frames)
+    // Two demodulated layers with a layer of 3 between them that is not: one of 44 inputs (or more), behind which are four of padding, and
+    // one of 5 that starts at no multiple of four; a row of each, and one of padding.
+    private static Styled Normalize(
+        KernelLoader loader, float[] styles, float[] squared, Tensor constant, int frames, int inputs, int parts = 1)
     {
         using DeviceScope scope = new(loader);
-        StyleNormalizationArguments arguments = new()
+        int stride = inputs + 12;
+        HalfMap input = Chw8.Allocate(scope, frames, constant.Channels, 4, 4, parts: parts);
+        NormalizedStylesArguments arguments = new()
         {
             Styles = scope.Upload(styles),
-            Layers = scope.Upload<StyleLayer>([new() { Offset = 0, Length = 40 }, new() { Offset = 43, Length = 5 }]),
-            Maxima = scope.Allocate<float>(frames * 2),
-            Frames = frames,
-            LayerCount = 2,
-            StyleStride = 48,
-        };
-        DemodulationArguments demodulation = new()
-        {
-            Styles = arguments.Styles,
+            Normalized = scope.Upload(Enumerable.Repeat(float.NaN, styles.Length).ToArray()),
+            Layers = scope.Upload<StyleLayer>([new() { Offset = 0, Length = inputs + 4 }, new() { Offset = inputs + 7, Length = 5 }]),
             SquaredWeights = scope.Upload(squared),
             Rows = scope.Upload<DemodulationRow>(
-                [new() { Inputs = 40 }, new() { Style = 43, Inputs = 5, Weights = 40, Output = 1, Layer = 1 }]),
-            Maxima = arguments.Maxima,
-            Factors = scope.Upload([3f, 0.25f]),
-            Output = scope.Allocate<float>(frames * 2),
+            [
+                new() { Inputs = inputs }, new() { Style = inputs + 7, Inputs = 5, Weights = inputs, Output = 1 },
+                new() { Inputs = 0, Weights = squared.Length, Output = 2 },
+            ]),
+            Demodulations = scope.Upload(Enumerable.Repeat(float.NaN, frames * 3).ToArray()),
+            Constant = scope.Upload(constant),
+            Input = input.View,
             Frames = frames,
-            RowCount = 2,
-            StyleStride = 48,
-            OutputStride = 2,
             LayerCount = 2,
+            RowCount = 3,
+            StyleStride = stride,
+            OutputStride = 3,
+            Pixels = 16,
+            Channels = constant.Channels,
         };
-        scope.Run(StyleNormalization.Prepare(loader, arguments), Demodulation.Prepare(loader, demodulation));
-        return (scope.Download(arguments.Styles), scope.Download(demodulation.Output));
+        scope.Run(NormalizedStyles.Prepare(loader, arguments, parts));
+        return new(scope.Download(arguments.Normalized), scope.Download(arguments.Demodulations), Chw8.Download(scope, input));
     }
 
-    [Theory, EveryAccelerator]
-    public void Normalized_styles_have_the_maximum_one_and_demodulation_takes_it_out(string device)
+    [Theory]
+    [EveryAccelerator(1, 44, 1)]
+    [EveryAccelerator(2, 44, 1)]
+    [EveryAccelerator(3, 44, 2)]
+    [EveryAccelerator(6, 44, 1)]
+    [EveryAccelerator(1, 44, 2)]
+    [EveryAccelerator(1, 1100, 1)]
+    [EveryAccelerator(5, 1100, 1)]
+    public void Normalized_styles_have_the_maximum_one_demodulation_takes_it_out_and_the_constant_takes_the_first(
+        string device, int frames, int inputs, int parts)
     {
-        const int Frames = 6;
-        float[] styles = RandomFloats(Frames * 48, 1), squared = [.. RandomFloats(45, 2).Select(value => value * value)];
-        // Far beyond the square root of float32's range, and so small that 1e-8 counts.
-        for (int i = 0; i < 48; i++) (styles[48 + i], styles[96 + i]) = (styles[48 + i] * 1e25f, styles[96 + i] * 1e-5f);
-        (float[] actual, float[] factors) = Run(device, a => Normalize(a, styles, squared, Frames));
-        for (int frame = 0; frame < Frames; frame++)
+        int stride = inputs + 12;
+        float[] styles = RandomFloats(frames * stride, 1), squared = [.. RandomFloats(inputs + 5, 2).Select(value => value * value)];
+        Tensor constant = Tensor.Random(3, 1, 48, 4, 4);
+        for (int frame = 0; frame < frames; frame++)
         {
-            foreach (var (layer, offset, length, first) in new[] { (0, 0, 40, 0), (1, 43, 5, 40) })
+            // Far beyond the square root of float32's range, and so small that 1e-8 counts.
+            float scale = (frame % 3) switch { 1 => 1e25f, 2 => 1e-5f, _ => 1 };
+            for (int i = 0; i < stride; i++) styles[frame * stride + i] *= scale;
+            Array.Clear(styles, frame * stride + inputs, 4);
+        }
+        Styled actual = Run(device, a => Normalize(a, styles, squared, constant, frames, inputs, parts));
+        double[] maxima = new double[frames];
+        for (int frame = 0; frame < frames; frame++)
+        {
+            foreach (var (layer, offset, length, first) in new[] { (0, 0, inputs, 0), (1, inputs + 7, 5, inputs) })
             {
-                float[] style = styles.AsSpan(frame * 48 + offset, length).ToArray();
+                float[] style = styles.AsSpan(frame * stride + offset, length).ToArray();
                 double maximum = style.Max(value => Math.Abs((double)value)), sum = 1e-8;
+                if (layer == 0) maxima[frame] = maximum;
                 for (int i = 0; i < length; i++)
                 {
                     sum += (double)style[i] * style[i] * squared[first + i];
-                    Assert.Equal((float)(style[i] / maximum), actual[frame * 48 + offset + i]);
+                    Assert.Equal((float)(style[i] / maximum), actual.Normalized[frame * stride + offset + i]);
                 }
-                double expected = maximum / Math.Sqrt(sum) * (layer == 0 ? 3 : 0.25);
-                Assert.Equal(1, factors[frame * 2 + layer] / expected, 1e-6);
+                Assert.Equal(1, actual.Factors[frame * 3 + layer] / (maximum / Math.Sqrt(sum)), 1e-6);
             }
-            Assert.Equal(styles.AsSpan(frame * 48 + 40, 3).ToArray(), actual.AsSpan(frame * 48 + 40, 3).ToArray());
+            Assert.Equal(new float[4], actual.Normalized.AsSpan(frame * stride + inputs, 4).ToArray());
+            Assert.True(float.IsFinite(actual.Factors[frame * 3 + 2])); // Of a row of padding.
         }
+        Tensor expected = Tensor.Create(
+            frames, 48, 4, 4, (n, c, y, x) => (double)constant[0, c, y, x] * styles[n * stride + c] / maxima[n]);
+        if (parts == 1) Near.Rounded(expected, actual.Input);
+        else Near.Equal(expected, actual.Input, 2e-7);
+        // The same bits of a frame alone.
+        int last = frames - 1;
+        Styled alone = Run(device, a => Normalize(a, styles[(last * stride)..], squared, constant, 1, inputs, parts));
+        Assert.Equal(alone.Factors, actual.Factors[(3 * last)..]);
+        Assert.Equal(alone.Input.Values, actual.Input.Values[(last * alone.Input.Values.Length)..]);
     }
 
-    [Theory, EveryAccelerator]
-    public void Zeros_and_NaN_in_styles(string device)
+    [Theory]
+    [EveryAccelerator(4)]
+    [EveryAccelerator(1)]
+    public void Zeros_and_NaN_in_styles(string device, int together)
     {
-        float[] styles = new float[4 * 48], squared = [.. Enumerable.Repeat(1f, 40), .. new float[5]];
-        styles[48 + 7] = float.NaN;
-        for (int i = 0; i < 48; i++) styles[96 + i] = 1e30f;
-        (float[] actual, float[] factors) = Run(device, a => Normalize(a, styles, squared, 4));
-        Assert.Equal(new float[48], actual[..48]);
-        Assert.Equal(3e4, factors[0], 1e-2);
-        Assert.True(float.IsNaN(actual[48 + 7]) && float.IsNaN(factors[2]));
-        Assert.True(float.IsFinite(factors[5])); // All weights zero, and the constant too small to count.
+        const int Inputs = 44, Stride = Inputs + 12;
+        float[] styles = new float[4 * Stride], squared = [.. Enumerable.Repeat(1f, Inputs), .. new float[5]];
+        Tensor constant = Tensor.Create(1, 48, 4, 4, (_, _, _, _) => 1);
+        styles[Stride + 7] = float.NaN;
+        for (int i = 0; i < Stride; i++) (styles[2 * Stride + i], styles[3 * Stride + i]) = (1e30f, 1e-42f);
+        float[] normalized = [], factors = [];
+        for (int first = 0; first < 4; first += together)
+        {
+            Styled part = Run(device, a => Normalize(
+                a, styles[(first * Stride)..((first + together) * Stride)], squared, constant, together, Inputs));
+            (normalized, factors) = ([.. normalized, .. part.Normalized], [.. factors, .. part.Factors]);
+        }
+        Assert.Equal(new float[Inputs + 4], normalized[..(Inputs + 4)]);
+        Assert.Equal(1e4, factors[0], 1e-2);
+        Assert.True(float.IsNaN(normalized[Stride + 7]) && float.IsNaN(factors[3]));
+        Assert.Equal(1, factors[6] * Math.Sqrt(Inputs), 1e-6);
+        Assert.True(float.IsFinite(factors[7])); // All weights zero, and the constant too small to count.
+        Assert.True(factors[9] is >= 0 and < 1e-20f); // Styles that are no normal numbers.
     }
 }

@@ -12,12 +12,18 @@ public class HalfTargetTests
 {
     private static readonly Dictionary<string, Delegate> Kernels = new Delegate[]
     {
-        HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>, HalfBlur.Run<SkipBlur>, HalfBlur.Run<DownBlur>,
-        HalfBlur.Run<UpBlur>,
-        HalfFlowWarp.Run<OneOctet>, HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfRgbWarp.Run, HalfRgbProjection.Run,
-        ConstantInput.Run, HalfLinear.Run,
-        StyleNormalization.Run, Demodulation.Run,
+        HalfFirstLayer.Run<PlanarPicture>, HalfFirstLayer.Run<BytePicture>,
+        HalfBlur.Run<SkipBlur, EightRows>, HalfBlur.Run<SkipBlur, TwoRows>, HalfBlur.Run<DownBlur, EightRows>,
+        HalfBlur.Run<DownBlur, TwoRows>, HalfBlur.Run<UpBlur, EightRows>, HalfBlur.Run<UpBlur, TwoRows>,
+        HalfBlurPair.Run<EightRows>, HalfBlurPair.Run<TwoRows>, HalfBlurPair.RunPairs<EightRows>, HalfBlurPair.RunPairs<TwoRows>,
+        HalfFlowWarp.Run<TwoOctets>, HalfFlowWarp.Run<FourOctets>, HalfFlowWarp.RunPairs<FourOctets>,
+        HalfFlowWarp.RunTapped<FourOctets, OneHalf>, HalfRgbWarp.Run, HalfRgbProjection.Run,
+        HalfSplitReduction.Run, HalfSplitReduction.RunPairs,
+        HalfLinear.Run<OneFrame>, HalfLinear.Run<FourFrames>, HalfLinear.RunPairs<OneFrame>, HalfLinear.RunPairs<FourFrames>,
+        NormalizedStyles.Run<OneHalf, OneFrame>, NormalizedStyles.Run<OneHalf, FourFrames>, NormalizedStyles.Run<TwoHalves, OneFrame>,
+        NormalizedStyles.Run<TwoHalves, FourFrames>, Demodulation.Run, LinearKernel.Run, LinearKernel.RunOne,
     }.ToDictionary(kernel => kernel.Method.DeclaringType!.Name
+        + (kernel.Method.Name == "Run" ? "" : $".{kernel.Method.Name}")
         + string.Concat(kernel.Method.GetGenericArguments().Select(argument => $" of {argument.Name}")));
 
     public static MatrixTheoryData<string, int> KernelsAndTargets() => new(Kernels.Keys, [75, 80, 89, 90]);

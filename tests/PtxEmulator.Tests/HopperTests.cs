@@ -330,6 +330,16 @@ public class HopperTests
     }
 
     [Fact]
+    public void What_is_prefetched_exists_and_is_aligned()
+    {
+        const string Fetch = "mov.u32 %r2, 8448;\ncp.async.bulk.prefetch.L2.global [%ra], %r2;";
+        Trips(EmulationErrorKind.Misaligned, "cp.async.bulk.prefetch", Fetch.Replace("8448", "8440", StringComparison.Ordinal), Fetch, 32,
+            "multiple of 16");
+        Trips(EmulationErrorKind.Misaligned, "cp.async.bulk.prefetch", "add.u64 %ra, %ra, 8;\n" + Fetch, Fetch, 32, "multiple of 16");
+        Trips(EmulationErrorKind.OutOfBounds, "cp.async.bulk.prefetch", Fetch.Replace("8448", "8464", StringComparison.Ordinal), Fetch, 32);
+    }
+
+    [Fact]
     public void Tiles_and_maps_are_aligned()
     {
         Trips(EmulationErrorKind.Misaligned, "cp.async.bulk.tensor",

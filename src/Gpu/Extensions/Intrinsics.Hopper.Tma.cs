@@ -15,6 +15,13 @@ public static partial class Intrinsics
     public static void TensorMapPrefetch<TMap>(ref TMap map) where TMap : unmanaged => throw DeviceOnly.Error();
 
     /// <summary>
+    /// Has <paramref name="bytes"/> bytes of global memory (a multiple of 16, as their address is) fetched into the L2 cache, and waits for
+    /// nothing (`cp.async.bulk.prefetch.L2.global`). One thread asks for all of them.
+    /// </summary>
+    [IntrinsicImplementation, Ptx("cp.async.bulk.prefetch.L2.global [$gaddr0], $1;", Effect = PtxEffect.Writes, MinSm = 90, MinPtx = 80)]
+    public static void PrefetchL2<T>(ref T first, int bytes) where T : unmanaged => throw DeviceOnly.Error();
+
+    /// <summary>
     /// Lets the copy engine see a tensor map that the host wrote to global memory (`fence.proxy.tensormap::generic.acquire.sys`, PTX 8.3):
     /// one thread of each group executes it before the map's first use, the other threads that use the map follow by a barrier.
     /// </summary>

@@ -16,9 +16,6 @@ internal struct DemodulationRow
 
     /// <summary>Where the factor goes among all demodulations.</summary>
     public int Output;
-
-    /// <summary>The layer among those whose styles were normalized (<see cref="StyleNormalization"/>).</summary>
-    public int Layer;
 }
 
 /// <summary>What demodulation is passed.</summary>
@@ -35,31 +32,19 @@ internal struct DemodulationArguments
     /// <summary>d [frame, all layers' output channels].</summary>
     public ArrayView<float> Output;
 
-    /// <summary>m [frame, layer], by which the styles were divided (<see cref="StyleNormalization"/>); empty if they were not.</summary>
-    public ArrayView<float> Maxima;
-
-    /// <summary>
-    /// Factor of each layer's demodulations, for example the scale its weights were stored without [layer]. Given together with
-    /// <see cref="Maxima"/>.
-    /// </summary>
-    public ArrayView<float> Factors;
-
-    public int Frames, RowCount, StyleStride, OutputStride, LayerCount;
+    public int Frames, RowCount, StyleStride, OutputStride;
 }
 
 /// <summary>
 /// Demodulation of every layer of the network in one launch: d[f, o] = 1 / sqrt(sum over c of s[f, c]^2 W[o, c] + 1e-8), where W[o, c] is
-/// the sum over the taps of the squared effective weight (made at load). Of styles divided by m it gives d' = factor m / sqrt(sum over c of
-/// s^2 W + 1e-8), which takes m out again, computed from s / m, so that no square overflows: factor / sqrt(sum over c of (s / m)^2 W + 1e-8
-/// / m^2). A warp takes a row (an output channel of a layer) and four frames, lanes over the input channels. Bound by the bytes of W: 10 MB
-/// at 256.
+/// the sum over the taps of the squared effective weight. A warp takes a row (an output channel of a layer) and four frames, lanes over the
+/// input channels. Bound by the bytes of W: 10 MB at 256. Where styles are normalized, <see cref="NormalizedStyles"/> does this too.
 /// </summary>
 internal static class Demodulation
 {
     private const int Warps = 8;
     private const int FramesPerWarp = 4;
     private const float Epsilon = 1e-8f;
-    private const float SmallestNormal = 1.17549435e-38f;
 
     public static KernelLaunch Prepare(KernelLoader loader, DemodulationArguments arguments)
     {
@@ -100,20 +85,9 @@ internal static class Demodulation
         }
         for (int f = 0; f < FramesPerWarp; f++)
         {
-            float sum = WarpSum.Of(sums[f], 32), epsilon = Epsilon, factor = 1f;
+            float sum = WarpSum.Of(sums[f], 32);
             int frame = firstFrame + f;
-            if (lane == 0 && frame < a.Frames)
-            {
-                if (a.Maxima.Length != 0)
-                {
-                    float root = 1e-4f / a.Maxima[frame * a.LayerCount + row.Layer];
-                    epsilon = root * root;
-                    factor = a.Factors[row.Layer];
-                }
-                // With a large m the constant vanishes; a row of zeros must still not give infinity.
-                float square = sum + epsilon;
-                a.Output[frame * a.OutputStride + row.Output] = factor / XMath.Sqrt(square < SmallestNormal ? SmallestNormal : square);
-            }
+            if (lane == 0 && frame < a.Frames) a.Output[frame * a.OutputStride + row.Output] = 1f / XMath.Sqrt(sum + Epsilon);
         }
     }
 }

@@ -25,6 +25,9 @@ internal struct HalfBlurArguments
     /// </summary>
     public ArrayView<float> Style;
 
+    /// <summary>Weights of the two convolutions that come next, to be fetched ahead (<see cref="Ahead"/>); empty for none.</summary>
+    public ArrayView<Half> NextWeights, LaterWeights;
+
     public int ScaleStride, StyleStride;
 
     /// <summary>Extents of x.</summary>
@@ -109,7 +112,7 @@ internal readonly struct UpBlur : IHalfBlur
 /// <code>
 ///     v[p, c] = sum over i, j of f[i, j] x[S p + (i, j) - pad, c],  zero outside         y = v, or after an upsampling
 ///                                                                                        y = FusedLeakyReLU(v d[c] + b[c]) s[c]
-///     a thread: eight channels of one column, 8 output rows, top to bottom
+///     a thread: eight channels of one column, 8 output rows, top to bottom (2 where that leaves the device idle)
 ///
 ///       x, row by row        h = x0 + 3 x1 + 3 x2 + x3 across      v = h0 + 3 h1 + 3 h2 + h3 down
 ///     . . . .                                                      a ring of four rows in registers:
@@ -125,42 +128,60 @@ internal readonly struct UpBlur : IHalfBlur
 /// </summary>
 internal static class HalfBlur
 {
+    /// <summary>Threads of a group.</summary>
+    public const int Threads = 128;
+
+    /// <summary>Groups of one half a value that a multiprocessor holds at once, and those of two halves.</summary>
+    public const int GroupsOfHalves = 5, GroupsOfPairs = 4;
+
     private const int Taps = 4;
-    private const int RowsPerThread = 8;
-    private const int Threads = 128;
 
     /// <summary>CHW8 H x W to CHW8 H/2 x W/2.</summary>
     /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
     /// <param name="parts">Halves of a value, of both maps.</param>
-    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) =>
-        Prepare<SkipBlur>(loader, arguments, parts);
+    /// <param name="rows">Output rows of a thread; 0 for what suits the device.</param>
+    public static KernelLaunch PrepareSkip(KernelLoader loader, HalfBlurArguments arguments, int parts = 1, int rows = 0) =>
+        Prepare<SkipBlur>(loader, arguments, parts, rows);
 
     /// <summary>CHW8 H x W to phase-separated (H+1) x (W+1).</summary>
     /// <inheritdoc cref="PrepareSkip"/>
-    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) =>
-        Prepare<DownBlur>(loader, arguments, parts);
+    public static KernelLaunch PrepareDown(KernelLoader loader, HalfBlurArguments arguments, int parts = 1, int rows = 0) =>
+        Prepare<DownBlur>(loader, arguments, parts, rows);
 
     /// <summary>Phase-separated H x W to CHW8 (H-1) x (W-1), with the layer's epilogue.</summary>
     /// <inheritdoc cref="PrepareSkip"/>
-    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments, int parts = 1) =>
-        Prepare<UpBlur>(loader, arguments, parts);
+    public static KernelLaunch PrepareUp(KernelLoader loader, HalfBlurArguments arguments, int parts = 1, int rows = 0) =>
+        Prepare<UpBlur>(loader, arguments, parts, rows);
 
     /// <summary>One half a value.</summary>
-    [LaunchBounds(Threads, 5)]
-    public static void Run<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur => Filter<TBlur, OneHalf>(a);
+    [LaunchBounds(Threads, GroupsOfHalves)]
+    public static void Run<TBlur, TRows>(HalfBlurArguments a) where TBlur : struct, IHalfBlur where TRows : struct, IBlurRows
+    {
+        Ahead.Fetch(a.NextWeights, a.LaterWeights);
+        Filter<TBlur, OneHalf, TRows>(a, Grid.IdxX);
+    }
 
     /// <summary>Two halves a value.</summary>
-    [LaunchBounds(Threads, 4)]
-    public static void RunPairs<TBlur>(HalfBlurArguments a) where TBlur : struct, IHalfBlur => Filter<TBlur, TwoHalves>(a);
+    [LaunchBounds(Threads, GroupsOfPairs)]
+    public static void RunPairs<TBlur, TRows>(HalfBlurArguments a) where TBlur : struct, IHalfBlur where TRows : struct, IBlurRows
+    {
+        Ahead.Fetch(a.NextWeights, a.LaterWeights);
+        Filter<TBlur, TwoHalves, TRows>(a, Grid.IdxX);
+    }
 
-    private static void Filter<TBlur, TFormat>(HalfBlurArguments a)
+    /// <summary>What one group does.</summary>
+    /// <param name="a">The blur's operands.</param>
+    /// <param name="group">The group's number among those of this blur.</param>
+    public static void Filter<TBlur, TFormat, TRows>(HalfBlurArguments a, int group)
         where TBlur : struct, IHalfBlur
         where TFormat : struct, IMapFormat
+        where TRows : struct, IBlurRows
     {
-        Overlap.Begin();
-        int octets = a.Channels / Octet.Size, strips = (a.OutputHeight + RowsPerThread - 1) / RowsPerThread;
-        int index = Grid.IdxX * Group.DimX + Group.IdxX;
+        Overlap.Allow();
+        int rowsPerThread = default(TRows).Rows;
+        int octets = a.Channels / Octet.Size, strips = (a.OutputHeight + rowsPerThread - 1) / rowsPerThread;
+        int index = group * Group.DimX + Group.IdxX;
         int rest = index / a.OutputWidth;
         int column = index - rest * a.OutputWidth;
         int map = rest / strips; // frame and octet
@@ -168,7 +189,7 @@ internal static class HalfBlur
         if (frame < a.Frames)
         {
             int octet = map - frame * octets;
-            int firstRow = (rest - map * strips) * RowsPerThread;
+            int firstRow = (rest - map * strips) * rowsPerThread;
             int inputRow = firstRow * default(TBlur).Stride - default(TBlur).Padding,
                 inputColumn = column * default(TBlur).Stride - default(TBlur).Padding;
             ArrayView<Half> input = a.Input.SubView(
@@ -188,12 +209,13 @@ internal static class HalfBlur
                     default(TBlur).HasInputPhases);
                 masks[j] = Mask(inputColumn + j, a.InputWidth);
             }
-            Octet style = new(new(1f, 1f, 1f, 1f), new(1f, 1f, 1f, 1f));
-            if (a.Style.Length != 0) style = Octet.Load(a.Style.SubView(frame * a.StyleStride), octet);
+            // Whose result it reads has to be complete only here, behind the divisions.
+            Overlap.Wait();
+            BlurEpilogue epilogue = default(TBlur).Activates ? BlurEpilogue.Of(a, frame, octet, default(TBlur).Gain) : default;
 
             // The first three rows fill the ring; from then on every (stride)th row completes an output row.
             ArrayView<Octet> ring = LocalMemory.Allocate<Octet>(Taps);
-            for (int i = 0; i < (RowsPerThread - 1) * default(TBlur).Stride + Taps; i++)
+            for (int i = 0; i < (rowsPerThread - 1) * default(TBlur).Stride + Taps; i++)
             {
                 int line = Row(IntrinsicMath.Clamp(inputRow + i, 0, a.InputHeight - 1), a.InputHeight, a.InputWidth,
                     default(TBlur).HasInputPhases);
@@ -210,8 +232,7 @@ internal static class HalfBlur
                     int row = firstRow + (i - (Taps - 1)) / default(TBlur).Stride;
                     Octet value = Octet.Fma(Octet.Add(ring[(i - 2) % Taps], ring[(i - 1) % Taps]), 3f,
                         Octet.Add(ring[(i - 3) % Taps], ring[i % Taps]));
-                    value = Octet.Scale(value, default(TBlur).Gain);
-                    if (default(TBlur).Activates) value = Octet.Multiply(Activate(a, value, frame, octet), style);
+                    value = default(TBlur).Activates ? epilogue.Apply(value) : Octet.Scale(value, default(TBlur).Gain);
                     if (default(TFormat).Parts == 1)
                     {
                         Half8 packed = Octet.Pack(value);
@@ -229,28 +250,40 @@ internal static class HalfBlur
         }
     }
 
-    private static KernelLaunch Prepare<TBlur>(KernelLoader loader, HalfBlurArguments arguments, int parts) where TBlur : struct, IHalfBlur
+    /// <summary>The operands with the output's extents, and the work that makes it: the output's values and the bytes that move.</summary>
+    public static (HalfBlurArguments Arguments, double Outputs, double Bytes) Complete<TBlur>(HalfBlurArguments arguments, int parts)
+        where TBlur : struct, IHalfBlur
     {
         TBlur blur = default;
         arguments.OutputHeight = (arguments.InputHeight + 2 * blur.Padding - Taps) / blur.Stride + 1;
         arguments.OutputWidth = (arguments.InputWidth + 2 * blur.Padding - Taps) / blur.Stride + 1;
-        int strips = (arguments.OutputHeight + RowsPerThread - 1) / RowsPerThread;
         double maps = (double)arguments.Frames * arguments.Channels;
         double inputs = maps * arguments.InputHeight * arguments.InputWidth,
             outputs = maps * arguments.OutputHeight * arguments.OutputWidth;
-        KernelConfig config =
-            KernelLaunch.Linear((long)arguments.Frames * (arguments.Channels / Octet.Size) * strips * arguments.OutputWidth, Threads);
-        Action<HalfBlurArguments> kernel = parts == 1 ? Run<TBlur> : RunPairs<TBlur>;
-        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, 2 * parts * (inputs + outputs));
+        return (arguments, outputs, 2 * parts * (inputs + outputs));
+    }
+
+    /// <summary>Groups of a blur whose threads take so many output rows each.</summary>
+    public static int Groups(HalfBlurArguments a, int rows) => checked((int)((
+        (long)a.Frames * (a.Channels / Octet.Size) * ((a.OutputHeight + rows - 1) / rows) * a.OutputWidth + Threads - 1) / Threads));
+
+    private static KernelLaunch Prepare<TBlur>(KernelLoader loader, HalfBlurArguments arguments, int parts, int rows)
+        where TBlur : struct, IHalfBlur
+    {
+        (arguments, double outputs, double bytes) = Complete<TBlur>(arguments, parts);
+        if (rows == 0) rows = BlurRows.Choose(loader, parts, count => Groups(arguments, count));
+        Action<HalfBlurArguments> kernel = (parts, rows) switch
+        {
+            (1, EightRows.Count) => Run<TBlur, EightRows>,
+            (1, _) => Run<TBlur, TwoRows>,
+            (_, EightRows.Count) => RunPairs<TBlur, EightRows>,
+            _ => RunPairs<TBlur, TwoRows>,
+        };
+        KernelConfig config = new(new Index1D(Groups(arguments, rows)), new Index1D(Threads));
+        return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 16 * outputs, bytes);
     }
 
     private static uint Mask(int index, int length) => (uint)index < (uint)length ? 0xffffffff : 0u;
-
-    private static Octet Activate(HalfBlurArguments a, Octet value, int frame, int octet)
-    {
-        value = Octet.Multiply(value, Octet.Load(a.Scale.SubView(frame * a.ScaleStride), octet));
-        return Octet.LeakyRelu(Octet.Add(value, Octet.Load(a.Bias, octet)));
-    }
 
     // Octets of one map, and where its rows and columns start: the index of a pixel is the sum of its row's and its column's.
     private static int Area(int height, int width, bool hasPhases) =>

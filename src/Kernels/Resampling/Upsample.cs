@@ -19,16 +19,38 @@ internal static class Upsample
     {
         int nearY = row >> 1, farY = nearY + ((row & 1) != 0 ? 1 : -1);
         int nearX = column >> 1, farX = nearX + ((column & 1) != 0 ? 1 : -1);
-        float near = Across(input, plane + nearY * width, width, nearX, farX);
-        float far = 0f;
-        if (farY >= 0 && farY < height) far = Across(input, plane + farY * width, width, nearX, farX);
-        return Intrinsics.Fma(near, 3f, far) * 0.0625f;
+        bool hasRow = (uint)farY < (uint)height, hasColumn = (uint)farX < (uint)width;
+        // What lies outside is read from inside and dropped: a load under a condition would wait for those before.
+        int nearLine = plane + nearY * width, farLine = hasRow ? plane + farY * width : nearLine;
+        farX = hasColumn ? farX : nearX;
+        float near = Across(input, nearLine, nearX, farX, hasColumn), far = Across(input, farLine, nearX, farX, hasColumn);
+        return Intrinsics.Fma(near, 3f, hasRow ? far : 0f) * 0.0625f;
     }
 
-    private static float Across(ArrayView<float> input, int line, int width, int near, int far)
+    /// <summary>
+    /// The pixels of a row at <paramref name="column"/>, which is even, and right of it: of six samples, where <see cref="At"/> reads four
+    /// for each. Where the right one is no pixel, it is the same as if the picture were wider by one sample of zero.
+    /// </summary>
+    /// <inheritdoc cref="At"/>
+    public static Float2 Pair(ArrayView<float> input, int plane, int height, int width, int row, int column)
     {
-        float outer = 0f;
-        if (far >= 0 && far < width) outer = input[line + far];
-        return Intrinsics.Fma(input[line + near], 3f, outer);
+        int nearY = row >> 1, farY = nearY + ((row & 1) != 0 ? 1 : -1), x = column >> 1;
+        bool hasRow = (uint)farY < (uint)height;
+        int nearLine = plane + nearY * width, farLine = hasRow ? plane + farY * width : nearLine;
+        Float2 near = Across(input, nearLine, width, x), far = Across(input, farLine, width, x);
+        return new(Intrinsics.Fma(near.X, 3f, hasRow ? far.X : 0f) * 0.0625f, Intrinsics.Fma(near.Y, 3f, hasRow ? far.Y : 0f) * 0.0625f);
+    }
+
+    private static float Across(ArrayView<float> input, int line, int near, int far, bool hasFar)
+    {
+        float inner = input[line + near], outer = input[line + far];
+        return Intrinsics.Fma(inner, 3f, hasFar ? outer : 0f);
+    }
+
+    private static Float2 Across(ArrayView<float> input, int line, int width, int x)
+    {
+        bool hasLeft = x > 0, hasRight = x + 1 < width;
+        float left = input[line + (hasLeft ? x - 1 : x)], middle = input[line + x], right = input[line + (hasRight ? x + 1 : x)];
+        return new(Intrinsics.Fma(middle, 3f, hasLeft ? left : 0f), Intrinsics.Fma(middle, 3f, hasRight ? right : 0f));
     }
 }

@@ -10,7 +10,8 @@ internal struct HalfRgbWarpArguments
     public ArrayView<float> FlowSums;
 
     /// <summary>
-    /// P, the feature's projection to RGB, planar [3, row, column]; with <see cref="ProjectionStride"/> one for each frame.
+    /// P, the feature's projection to RGB (<see cref="HalfRgbProjection"/>), [pixel, 4]; with <see cref="ProjectionStride"/> one for each
+    /// frame.
     /// </summary>
     public ArrayView<float> Projection;
 
@@ -49,8 +50,9 @@ internal struct HalfRgbWarpArguments
 ///     flow    = (tanh o[0] + gridx, tanh o[1] + gridy),  m = sigmoid o[2]
 ///     rgb[j]  = FusedLeakyReLU(m grid_sample(P, flow)[j] + br[j]) + b[j] + up(previous rgb)[j]
 /// </code>
-/// A thread takes a pixel, lanes neighboring columns. Bound by bytes: 12 in, 3 (or 12) out and a quarter of 24 from the level below (1.4
-/// MB a frame at 256).
+/// A thread takes two neighboring pixels, lanes neighboring pairs: the two share six samples of the level below (four each), and a corner
+/// of P is one access. No load waits for a branch, so that all of a component are under way. Bound by bytes: 12 in, 3 (or 12) out and a
+/// quarter of 24 from the level below (1.4 MB a frame at 256).
 /// </summary>
 internal static class HalfRgbWarp
 {
@@ -58,9 +60,9 @@ internal static class HalfRgbWarp
 
     public static KernelLaunch Prepare(KernelLoader loader, HalfRgbWarpArguments arguments)
     {
-        int plane = arguments.Height * arguments.Width;
+        int plane = arguments.Height * arguments.Width, pairs = arguments.Height * ((arguments.Width + 1) / 2);
         double pixels = (double)arguments.Frames * plane;
-        KernelConfig config = new(new Index2D((plane + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
+        KernelConfig config = new(new Index2D((pairs + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double bytes = pixels * (18 + (arguments.Rgb.Length != 0 ? 12 : 0) + (arguments.Pixels.Length != 0 ? 3 : 0)
             + (arguments.Flow.Length != 0 ? 12 : 0));
         return KernelLaunch.CreateOverlapping(loader, Run, config, arguments, bytes: bytes);
@@ -70,40 +72,74 @@ internal static class HalfRgbWarp
     public static void Run(HalfRgbWarpArguments a)
     {
         Overlap.Begin();
-        int pixel = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY, plane = a.Height * a.Width;
-        if (pixel < plane)
+        int pair = Grid.IdxX * Group.DimX + Group.IdxX, frame = Grid.IdxY, across = (a.Width + 1) >> 1;
+        int row = pair / across;
+        int column = 2 * (pair - row * across);
+        if (row < a.Height)
         {
-            int row = pixel / a.Width;
-            int column = pixel - row * a.Width;
-            float o0 = Flow(a, frame, 0, row, column), o1 = Flow(a, frame, 1, row, column), o2 = Flow(a, frame, 2, row, column);
-            Bilinear corners = Bilinear.Of(Activation.Tanh(o0) + a.GridX[column], Activation.Tanh(o1) + a.GridY[row], a.Width, a.Height);
-            float mask = Activation.Sigmoid(o2);
-            for (int j = 0; j < 3; j++)
+            // In a picture of odd width the last pixel of a row is done twice and stored once.
+            bool hasSecond = column + 1 < a.Width;
+            int image = frame * 3, second = hasSecond ? 1 : 0, plane = a.Height * a.Width, at = image * plane + row * a.Width + column;
+            Float2 o0 = Sum(a, 0, at, second), o1 = Sum(a, 1, at + plane, second), o2 = Sum(a, 2, at + 2 * plane, second);
+            Float2 red = default, green = default, blue = default;
+            if (a.PreviousFlow.Length != 0)
             {
-                ArrayView<float> projection = a.Projection.SubView(frame * a.ProjectionStride + j * plane);
-                float sum = projection[corners.Pixel00] * corners.Weight00;
-                sum = Intrinsics.Fma(projection[corners.Pixel01], corners.Weight01, sum);
-                sum = Intrinsics.Fma(projection[corners.Pixel10], corners.Weight10, sum);
-                sum = Intrinsics.Fma(projection[corners.Pixel11], corners.Weight11, sum);
-                float rgb = Activation.LeakyRelu(Intrinsics.Fma(sum, mask, a.RgbBias[j])) + a.RgbOffset[j];
-                if (a.PreviousRgb.Length != 0) rgb += Skip(a.PreviousRgb, a, frame * 3 + j, row, column);
-                if (a.Rgb.Length != 0) a.Rgb[(frame * 3 + j) * plane + pixel] = rgb;
-                if (a.Pixels.Length != 0) a.Pixels[(frame * plane + pixel) * 3 + j] = Intrinsics.RoundToByte((rgb + 1f) / 2f * 255f);
+                // All at once: every branch is a wait.
+                Float2 skip0 = Skip(a.PreviousFlow, a, image, row, column), skip1 = Skip(a.PreviousFlow, a, image + 1, row, column),
+                    skip2 = Skip(a.PreviousFlow, a, image + 2, row, column);
+                (red, green, blue) = (Skip(a.PreviousRgb, a, image, row, column), Skip(a.PreviousRgb, a, image + 1, row, column),
+                    Skip(a.PreviousRgb, a, image + 2, row, column));
+                (o0, o1, o2) = (Add(o0, skip0), Add(o1, skip1), Add(o2, skip2));
+            }
+            float gridY = a.GridY[row];
+            Float4 left = Sample(a, frame, o0.X, o1.X, o2.X, a.GridX[column], gridY),
+                right = Sample(a, frame, o0.Y, o1.Y, o2.Y, a.GridX[column + second], gridY);
+            red = Add(Color(a, 0, left.X, right.X), red);
+            green = Add(Color(a, 1, left.Y, right.Y), green);
+            blue = Add(Color(a, 2, left.Z, right.Z), blue);
+            if (a.Flow.Length != 0) Store(a.Flow, at, plane, hasSecond, o0, o1, o2);
+            if (a.Rgb.Length != 0) Store(a.Rgb, at, plane, hasSecond, red, green, blue);
+            if (a.Pixels.Length != 0)
+            {
+                int to = (frame * plane + row * a.Width + column) * 3;
+                (a.Pixels[to], a.Pixels[to + 1], a.Pixels[to + 2]) = (ToByte(red.X), ToByte(green.X), ToByte(blue.X));
+                if (hasSecond)
+                    (a.Pixels[to + 3], a.Pixels[to + 4], a.Pixels[to + 5]) = (ToByte(red.Y), ToByte(green.Y), ToByte(blue.Y));
             }
         }
     }
 
-    private static float Flow(HalfRgbWarpArguments a, int frame, int component, int row, int column)
+    // A component of o of both pixels, without the skip.
+    private static Float2 Sum(HalfRgbWarpArguments a, int component, int at, int second) =>
+        new(a.FlowSums[at] + a.FlowBias[component], a.FlowSums[at + second] + a.FlowBias[component]);
+
+    // P where a pixel looks, times its mask.
+    private static Float4 Sample(HalfRgbWarpArguments a, int frame, float o0, float o1, float o2, float gridX, float gridY)
     {
-        int at = ((frame * 3 + component) * a.Height + row) * a.Width + column;
-        float o = a.FlowSums[at] + a.FlowBias[component];
-        if (a.PreviousFlow.Length != 0) o += Skip(a.PreviousFlow, a, frame * 3 + component, row, column);
-        if (a.Flow.Length != 0) a.Flow[at] = o;
-        return o;
+        Bilinear corners = Bilinear.Of(Activation.Tanh(o0) + gridX, Activation.Tanh(o1) + gridY, a.Width, a.Height);
+        return Quad.Scale(Bilinear.Sample<VectorAccess>(corners, a.Projection.SubView(frame * a.ProjectionStride), 0, 4),
+            Activation.Sigmoid(o2));
     }
 
-    private static float Skip(ArrayView<float> previous, HalfRgbWarpArguments a, int image, int row, int column) =>
-        Upsample.At(previous, image * ((a.Height >> 1) * (a.Width >> 1)), a.Height >> 1, a.Width >> 1, row, column);
+    // A component of both pixels, without the skip.
+    private static Float2 Color(HalfRgbWarpArguments a, int component, float left, float right)
+    {
+        float bias = a.RgbBias[component], offset = a.RgbOffset[component];
+        return new(Activation.LeakyRelu(left + bias) + offset, Activation.LeakyRelu(right + bias) + offset);
+    }
+
+    private static void Store(ArrayView<float> planes, int at, int plane, bool hasSecond, Float2 first, Float2 second, Float2 third)
+    {
+        (planes[at], planes[at + plane], planes[at + 2 * plane]) = (first.X, second.X, third.X);
+        if (hasSecond) (planes[at + 1], planes[at + plane + 1], planes[at + 2 * plane + 1]) = (first.Y, second.Y, third.Y);
+    }
+
+    private static byte ToByte(float rgb) => Intrinsics.RoundToByte((rgb + 1f) / 2f * 255f);
+
+    private static Float2 Add(Float2 a, Float2 b) => new(a.X + b.X, a.Y + b.Y);
+
+    private static Float2 Skip(ArrayView<float> previous, HalfRgbWarpArguments a, int image, int row, int column) =>
+        Upsample.Pair(previous, image * ((a.Height >> 1) * (a.Width >> 1)), a.Height >> 1, a.Width >> 1, row, column);
 }
 
 /// <summary>What the projection of a feature is passed.</summary>
@@ -115,15 +151,15 @@ internal struct HalfRgbProjectionArguments
     /// <summary>Wr [3, channel], its scale multiplied in.</summary>
     public ArrayView<float> Weights;
 
-    /// <summary>Receives P, planar [frame, 3, pixel].</summary>
+    /// <summary>Receives P [frame, pixel, 4]: red, green, blue and zero, so that a pixel is one access.</summary>
     public ArrayView<float> Output;
 
     public int Frames, PixelsPerFrame, Channels;
 }
 
 /// <summary>
-/// P[j, p] = sum over c of Wr[j, c] feature[c, p] in float32, one after the other: once for a source, for <see cref="HalfRgbWarp"/>. A
-/// thread takes a pixel. Bound by the bytes of the feature.
+/// P[j, p] = sum over c of Wr[j, c] feature[c, p] in float32, one after the other: once for a source, for <see cref="HalfFlowWarp"/>
+/// and <see cref="HalfRgbWarp"/>. A thread takes a pixel. Bound by the bytes of the feature.
 /// </summary>
 internal static class HalfRgbProjection
 {
@@ -139,7 +175,7 @@ internal static class HalfRgbProjection
             new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
         return KernelLaunch.CreateOverlapping(loader, kernel, config, arguments, 6 * pixels * arguments.Channels,
-            pixels * (2 * parts * arguments.Channels + 12));
+            pixels * (2 * parts * arguments.Channels + 16));
     }
 
     /// <summary>Of one half a value.</summary>
@@ -164,10 +200,7 @@ internal static class HalfRgbProjection
                 green = Octet.Dot(value, Octet.Load(a.Weights, octets + octet), green);
                 blue = Octet.Dot(value, Octet.Load(a.Weights, 2 * octets + octet), blue);
             }
-            int at = frame * 3 * a.PixelsPerFrame + pixel;
-            a.Output[at] = red;
-            a.Output[at + a.PixelsPerFrame] = green;
-            a.Output[at + 2 * a.PixelsPerFrame] = blue;
+            a.Output.Cast<Float4>()[frame * a.PixelsPerFrame + pixel] = new(red, green, blue, 0f);
         }
     }
 }

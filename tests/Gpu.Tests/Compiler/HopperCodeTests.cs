@@ -209,6 +209,7 @@ public class HopperCodeTests
         ArrayView<ulong> barrier = SharedMemory.Allocate<ulong>(1);
         Intrinsics.TensorMapAcquire(ref maps[1]);
         Intrinsics.TensorMapPrefetch(ref maps[1]);
+        Intrinsics.PrefetchL2(ref maps[2], 128);
         Intrinsics.MBarrierInit(ref barrier[0], 1);
         Intrinsics.MBarrierInitFence();
         Intrinsics.MBarrierArriveExpectTx(ref barrier[0], 8192);
@@ -228,6 +229,7 @@ public class HopperCodeTests
         string ptx = Hopper(Tiles);
         Assert.Matches(@"fence\.proxy\.tensormap::generic\.acquire\.sys \[%rd\d+\], 128;", ptx);
         Assert.Matches(@"prefetch\.tensormap \[%rd\d+\];", ptx);
+        Assert.Matches(@"cp\.async\.bulk\.prefetch\.L2\.global \[%rd\d+\], %r\d+;", ptx);
         Assert.Matches(@"mbarrier\.init\.shared::cta\.b64 \[%r\d+\], %r\d+;", ptx);
         Assert.Contains("fence.mbarrier_init.release.cluster;", ptx);
         Assert.Matches(@"mbarrier\.arrive\.expect_tx\.shared::cta\.b64 _, \[%r\d+\], %r\d+;", ptx);

@@ -6,7 +6,8 @@ using static Lia.PtxEmulator.Parser.PtxType;
 namespace Lia.PtxEmulator.Execute;
 
 /// <summary>
-/// cp.async.bulk.tensor from global to shared memory, and the proxy fences. See <see cref="TileLoads"/> for when the data arrives.
+/// cp.async.bulk.tensor from global to shared memory, cp.async.bulk.prefetch, and the proxy fences. See <see cref="TileLoads"/> for when
+/// the data arrives.
 /// </summary>
 internal static unsafe class BulkCopyInstructions
 {
@@ -15,6 +16,12 @@ internal static unsafe class BulkCopyInstructions
     {
         r.RequireSm(90);
         r.RequireVersion(80);
+        if (r.Take("prefetch"))
+        {
+            r.Require("L2");
+            r.Require("global");
+            return new Prefetch(r.Address(0, StateSpace.Global), r.Source(1, U32));
+        }
         r.Require("tensor");
         int dimensions = r.Require("1d", "2d", "3d", "4d", "5d")[0] - '0';
         r.Require("shared::cluster");
@@ -87,6 +94,25 @@ internal static unsafe class BulkCopyInstructions
                         $"a tile with a swizzle of {tensor.SwizzleSpan} bytes lies at a multiple of {alignment}", target);
                 int[] from = [.. coordinates.Select(slot => ((int*)(warp.Registers + slot))[lane])];
                 warp.Block.TileLoads.Issue(warp, lane, Syntax.Line, tensor, from, target, counter);
+            }
+        }
+    }
+
+    /// <summary>Does nothing, to memory that must exist.</summary>
+    private sealed class Prefetch(AddressOperand first, int bytes) : Op
+    {
+        public override void Execute(Warp warp, uint mask)
+        {
+            warp.ComputeAddresses(first);
+            for (; mask != 0; mask &= mask - 1)
+            {
+                int lane = Warp.FirstLane(mask);
+                ulong start = warp.Addresses[lane];
+                uint length = ((uint*)(warp.Registers + bytes))[lane];
+                if ((start | length) % 16 != 0)
+                    throw warp.Fault(EmulationErrorKind.Misaligned, lane, $"{length} bytes are prefetched, a multiple of 16 may be", start);
+                Allocation? hint = null;
+                for (uint at = 0; at < length; at += 16) GlobalSpace.Read(warp, lane, start + at, 16, strong: false, ref hint);
             }
         }
     }

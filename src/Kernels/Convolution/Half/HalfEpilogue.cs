@@ -61,13 +61,12 @@ internal struct HalfEpilogue
     public float SecondInverse;
 
     /// <summary>Bias and activation before the skip's steps: from the first weights' scale to the second's.</summary>
-    public static Float2 BeforeSkip(HalfEpilogue e, Float2 sum, int channel)
-    {
-        Float2 bias = e.Bias.Cast<Float2>()[channel >> 1];
-        return new(
-            Activation.LeakyRelu(Intrinsics.Fma(sum.X, e.Factor, bias.X)) * e.SecondInverse,
-            Activation.LeakyRelu(Intrinsics.Fma(sum.Y, e.Factor, bias.Y)) * e.SecondInverse);
-    }
+    public static Float2 BeforeSkip(HalfEpilogue e, Float2 sum, int channel) => BeforeSkip(e, sum, e.Bias.Cast<Float2>()[channel >> 1]);
+
+    /// <summary>The same, the bias loaded before.</summary>
+    public static Float2 BeforeSkip(HalfEpilogue e, Float2 sum, Float2 bias) => new(
+        Activation.LeakyRelu(Intrinsics.Fma(sum.X, e.Factor, bias.X)) * e.SecondInverse,
+        Activation.LeakyRelu(Intrinsics.Fma(sum.Y, e.Factor, bias.Y)) * e.SecondInverse);
 
     /// <summary>What <see cref="Apply"/> needs of channels <paramref name="channel"/> (even) and the next.</summary>
     /// <param name="e">The epilogue.</param>
@@ -111,7 +110,7 @@ internal struct HalfEpilogue
         return terms;
     }
 
-    /// <summary>Everything but <see cref="BeforeSkip"/>, on two channels of a pixel.</summary>
+    /// <summary>Everything but <see cref="BeforeSkip(HalfEpilogue, Float2, int)"/>, on two channels of a pixel.</summary>
     public static Float2 Apply(HalfEpilogueTerms terms, int parts, Float2 sum)
     {
         Float2 value = new(Intrinsics.Fma(sum.X, terms.Scale.X, terms.Bias.X), Intrinsics.Fma(sum.Y, terms.Scale.Y, terms.Bias.Y));

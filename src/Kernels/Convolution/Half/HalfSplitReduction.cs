@@ -33,7 +33,7 @@ internal struct PairSplitReductionArguments
 
 /// <summary>
 /// The second half of an fp16 convolution whose K was cut (split-K): y = epilogue(part 0 + part 1 + ...), always in that order. A thread
-/// takes two channels of a pixel. Bound by bytes: (2 splits + 1) x the output.
+/// takes two channels of a pixel; all that it reads is on its way together. Bound by bytes: (2 splits + 1) x the output.
 /// </summary>
 internal static class HalfSplitReduction
 {
@@ -49,22 +49,21 @@ internal static class HalfSplitReduction
 
     public static void Run(HalfSplitReductionArguments a)
     {
-        Overlap.Begin();
+        Overlap.Allow();
         int pair = Grid.IdxX * Group.DimX + Group.IdxX;
         if (pair < a.Pairs)
         {
             int octetOfAll = pair / a.PairsPerOctet;
             int frame = octetOfAll / a.Octets;
             int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
-            Float2 sum = Sum(a, pair, channel);
-            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(
-                HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts, sum));
+            Overlap.Wait();
+            a.Output.Cast<uint>()[pair] = HalfEpilogue.Pack(Value(a, pair, frame, channel));
         }
     }
 
     public static void RunPairs(PairSplitReductionArguments arguments)
     {
-        Overlap.Begin();
+        Overlap.Allow();
         HalfSplitReductionArguments a = arguments.Reduction;
         int pair = Grid.IdxX * Group.DimX + Group.IdxX, area = arguments.Height * arguments.Width;
         int octetOfAll = pair / a.PairsPerOctet;
@@ -77,25 +76,51 @@ internal static class HalfSplitReduction
         {
             int frame = octetOfAll / a.Octets;
             int channel = (octetOfAll - frame * a.Octets) * 8 + (pair & 3) * 2;
-            Float2 value = HalfEpilogue.Apply(HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel), a.Epilogue.Parts,
-                Sum(a, pair, channel));
-            HalfEpilogue.StorePair(a.Output.Cast<uint>(), pair + octetOfAll * a.PairsPerOctet, a.PairsPerOctet, value);
+            Overlap.Wait();
+            HalfEpilogue.StorePair(
+                a.Output.Cast<uint>(), pair + octetOfAll * a.PairsPerOctet, a.PairsPerOctet, Value(a, pair, frame, channel));
         }
     }
 
-    private static Float2 Sum(HalfSplitReductionArguments a, int pair, int channel)
+    // Loads first: those of the epilogue, of the skip and, as many as there usually are, of the parts.
+    private static Float2 Value(HalfSplitReductionArguments a, int pair, int frame, int channel)
     {
+        HalfEpilogueTerms terms = HalfEpilogue.Load(a.Epilogue, a.Epilogue.Parts, frame, channel);
+        Float2 sum = new(0f, 0f);
+        if ((a.Epilogue.Parts & EpilogueParts.Skip) != 0)
+        {
+            Float2 skip = At(a, a.Splits, pair), bias = a.Epilogue.Bias.Cast<Float2>()[channel >> 1];
+            Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, Sum(a, pair), bias);
+            sum = new(before.X + skip.X, before.Y + skip.Y);
+        }
+        else
+        {
+            sum = Sum(a, pair);
+        }
+        return HalfEpilogue.Apply(terms, a.Epilogue.Parts, sum);
+    }
+
+    private static Float2 Sum(HalfSplitReductionArguments a, int pair)
+    {
+        if (a.Splits == 8) return Sum(a, pair, 8);
+        if (a.Splits == 4) return Sum(a, pair, 4);
+        if (a.Splits == 2) return Sum(a, pair, 2);
         Float2 sum = At(a, 0, pair);
         for (int split = 1; split < a.Splits; split++)
         {
             Float2 part = At(a, split, pair);
             sum = new(sum.X + part.X, sum.Y + part.Y);
         }
-        if ((a.Epilogue.Parts & EpilogueParts.Skip) != 0)
-        {
-            Float2 before = HalfEpilogue.BeforeSkip(a.Epilogue, sum, channel), skip = At(a, a.Splits, pair);
-            sum = new(before.X + skip.X, before.Y + skip.Y);
-        }
+        return sum;
+    }
+
+    // A number of parts that is a constant.
+    private static Float2 Sum(HalfSplitReductionArguments a, int pair, int splits)
+    {
+        ArrayView<Float2> parts = LocalMemory.Allocate<Float2>(splits);
+        for (int split = 0; split < splits; split++) parts[split] = At(a, split, pair);
+        Float2 sum = parts[0];
+        for (int split = 1; split < splits; split++) sum = new(sum.X + parts[split].X, sum.Y + parts[split].Y);
         return sum;
     }
 

@@ -13,7 +13,7 @@ internal sealed class ModulationStack(int granule)
 
     public List<DemodulationRow> Rows { get; } = [];
 
-    /// <summary>The demodulated layers.</summary>
+    /// <summary>The demodulated layers, padding included.</summary>
     public List<StyleLayer> Layers { get; } = [];
 
     /// <summary>Rows of the matrix.</summary>
@@ -41,10 +41,9 @@ internal sealed class ModulationStack(int granule)
         for (int output = 0; output < padded; output++)
         {
             int inputs = output < layer.Outputs ? layer.Inputs : 0;
-            Rows.Add(new() { Style = style, Inputs = inputs, Weights = SquaresLength + output * inputs, Output = offset + output,
-                Layer = Layers.Count });
+            Rows.Add(new() { Style = style, Inputs = inputs, Weights = SquaresLength + output * inputs, Output = offset + output });
         }
-        Layers.Add(new() { Offset = style, Length = layer.Inputs });
+        Layers.Add(new() { Offset = style, Length = Padded(layer.Inputs) });
         SquaresLength += layer.Outputs * layer.Inputs;
         DemodulationLength += padded;
         return offset;

@@ -27,15 +27,18 @@ internal sealed partial class TensorCorePlanBuilder
         }, _weights.Parts);
         HalfActivation activation = new(output);
         Add(layer.Name, [launch], feature, new CudaTap(layer.Name, activation));
-        if (Encoding.IsSource) Project(output);
+        Project(output, feature);
         return activation;
     }
 
-    // Only the blur: the 1x1 convolution is part of the strided one that it is added to.
+    // Only the blur: the 1x1 convolution is part of the strided one that it is added to. With few pictures it shares the other blur's
+    // launch, which then is the input's last reader.
     public ICudaActivation Skip(ConvolutionLayer layer, ICudaActivation input)
     {
         HalfMap x = Map(input), small = ReserveMap(x.Height / 2, x.Width / 2, x.Channels);
-        Add(layer.Name, [HalfBlur.PrepareSkip(Loader, BlurArguments(x, small, x.Height, x.Width), _weights.Parts)]);
+        HalfBlurArguments blur = BlurArguments(x, small, x.Height, x.Width);
+        if (HalfBlurPair.Pays(Loader, blur, _weights.Parts)) _waiting = (input, blur);
+        else Add(layer.Name, [HalfBlur.PrepareSkip(Loader, blur, _weights.Parts)]);
         return new HalfActivation(small);
     }
 
@@ -52,7 +55,24 @@ internal sealed partial class TensorCorePlanBuilder
     public ICudaActivation BlurBefore(ConvolutionLayer strided, ICudaActivation input)
     {
         HalfMap x = Map(input), output = ReserveMap(x.Height / 2 + 1, x.Width / 2 + 1, x.Channels, planes: 4);
-        Add(strided.Name, [HalfBlur.PrepareDown(Loader, BlurArguments(x, output, x.Height, x.Width), _weights.Parts)]);
+        ResBlock[] blocks = [.. Graph.Encoder.Blocks];
+        int following = Array.FindIndex(blocks, block => block.Conv2 == strided) + 1;
+        HalfBlurArguments blur = BlurArguments(x, output, x.Height, x.Width);
+        if (FetchesAhead)
+        {
+            blur.NextWeights = _weights.Convolution(strided.Weight).View;
+            blur.LaterWeights = following < blocks.Length ? _weights.Convolution(blocks[following].Conv1.Weight).View : _weights.Last;
+        }
+        if (_waiting is { } skip)
+        {
+            Add(strided.Name, [HalfBlurPair.Prepare(Loader, skip.Blur, blur, _weights.Parts)]);
+            _waiting = null;
+            Release(skip.Input);
+        }
+        else
+        {
+            Add(strided.Name, [HalfBlur.PrepareDown(Loader, blur, _weights.Parts)]);
+        }
         return new HalfActivation(output);
     }
 
@@ -65,6 +85,7 @@ internal sealed partial class TensorCorePlanBuilder
         Add(layer.Name, Convolve(_weights.Convolution(layer.Weight), Map(blurred), output, epilogue, small), feature,
             new CudaTap(block.Name, activation));
         Release(skip);
+        if (feature >= 0) Project(output, feature);
         return activation;
     }
 
@@ -89,21 +110,23 @@ internal sealed partial class TensorCorePlanBuilder
         return code;
     }
 
-    // What the last level's ToRGB makes of the widest feature: a 1x1 convolution commutes with the warp, so it is done once for a source.
-    private void Project(HalfMap feature)
+    // What its level's ToRGB makes of a source's feature: a 1x1 convolution commutes with the warp, so it is done once for a source.
+    private void Project(HalfMap feature, int level)
     {
-        ToRgbLayer last = Graph.Synthesis.Levels[^1].ToRgb;
-        ActivationMap projection = Reserve(feature.Height, feature.Width, 3, isPlanar: true);
+        if (!Encoding.IsSource) return;
+        ToRgbLayer reader = Graph.Synthesis.Levels[level].ToRgb;
+        ActivationMap projection = Reserve(feature.Height, feature.Width, 4);
         KernelLaunch launch = HalfRgbProjection.Prepare(Loader, new()
         {
             Feature = feature.View,
-            Weights = _weights.Vector(last.Convolution.Weight),
+            Weights = _weights.Vector(reader.Convolution.Weight),
             Output = projection.View,
             Frames = Frames,
             PixelsPerFrame = feature.Height * feature.Width,
             Channels = feature.Octets * 8,
         }, _weights.Parts);
-        Add($"{last.Name}.projection", [launch], Graph.FeatureCount, new CudaTap($"{last.Name}.projection", projection));
+        string name = $"{reader.Name}.projection";
+        Add(name, [launch], Graph.FeatureCount + level, new CudaTap(name, projection));
         Release(projection);
     }
 

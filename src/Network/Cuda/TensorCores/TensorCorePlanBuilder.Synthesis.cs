@@ -13,62 +13,38 @@ namespace Lia.Network.Cuda.TensorCores;
 
 internal sealed partial class TensorCorePlanBuilder
 {
+    // Of demodulated layers only the normalized styles are read, of ToFlow, which is not demodulated, the styles as they are. The decoder's
+    // input comes of the same launch.
     public void Modulate(Synthesis synthesis)
     {
-        int layers = _weights.DemodulatedLayers.IntLength;
         ReserveModulations();
-        ArrayView<float> maxima = Arena.Reserve((long)Frames * layers);
-        Add("dec.modulation",
-        [
-            StackedModulation(),
-            StyleNormalization.Prepare(Loader, new()
-            {
-                Styles = Styles,
-                Layers = _weights.DemodulatedLayers,
-                Maxima = maxima,
-                Frames = Frames,
-                LayerCount = layers,
-                StyleStride = _weights.StyleLength,
-            }),
-        ]);
+        _normalized = Arena.Reserve((long)Frames * _weights.StyleLength);
+        _constant = new(ReserveMap(4, 4, synthesis.Conv1.Convolution.Inputs));
+        Add("dec.modulation", [StackedModulation()]);
         Add("dec.demodulation",
         [
-            Kernels.Modulation.Demodulation.Prepare(Loader, new()
+            NormalizedStyles.Prepare(Loader, new()
             {
                 Styles = Styles,
+                Normalized = _normalized,
+                Layers = _weights.DemodulatedLayers,
                 SquaredWeights = _weights.SquaredWeights,
                 Rows = _weights.DemodulationRows,
-                Output = Demodulations,
-                Maxima = maxima,
-                Factors = _weights.UnitFactors,
+                Demodulations = Demodulations,
+                Constant = _weights.Constant,
+                Input = _constant.Map.View,
                 Frames = Frames,
+                LayerCount = _weights.DemodulatedLayers.IntLength,
                 RowCount = _weights.DemodulationRows.IntLength,
                 StyleStride = _weights.StyleLength,
                 OutputStride = _weights.DemodulationLength,
-                LayerCount = layers,
-            }),
+                Pixels = 16,
+                Channels = _constant.Map.Octets * 8,
+            }, _weights.Parts),
         ]);
     }
 
-    public ICudaActivation Constant(Synthesis synthesis)
-    {
-        ModulatedConvolutionLayer reader = synthesis.Conv1.Convolution;
-        HalfMap output = ReserveMap(4, 4, reader.Inputs);
-        Add("dec.input",
-        [
-            ConstantInput.Prepare(Loader, new()
-            {
-                Constant = _weights.Constant,
-                Style = Style(reader),
-                Output = output.View,
-                Frames = Frames,
-                Pixels = 16,
-                Channels = output.Octets * 8,
-                StyleStride = _weights.StyleLength,
-            }, _weights.Parts),
-        ]);
-        return new HalfActivation(output);
-    }
+    public ICudaActivation Constant(Synthesis synthesis) => _constant!;
 
     public ICudaActivation Styled(StyledConvolutionLayer layer, ICudaActivation input, ModulatedConvolutionLayer? next)
     {
@@ -95,9 +71,16 @@ internal sealed partial class TensorCorePlanBuilder
             Scale = Demodulation(convolution),
             ScaleStride = _weights.DemodulationLength,
             Bias = _weights.Vector(layer.Bias),
-            Style = Style(next),
+            Style = Normalized(next),
             StyleStride = _weights.StyleLength,
         };
+        if (FetchesAhead)
+        {
+            SynthesisLevel[] levels = [.. Graph.Synthesis.Levels];
+            int following = Array.FindIndex(levels, level => level.Up == layer) + 1;
+            blur.NextWeights = _weights.Convolution(next.Weight).View;
+            if (following < levels.Length) blur.LaterWeights = _weights.Convolution(levels[following].Up.Convolution.Weight).View;
+        }
         Add(layer.Name, [.. transposed, HalfBlur.PrepareUp(Loader, blur, _weights.Parts)], new CudaTap(layer.Name, output));
         Release(wide);
         return output;
@@ -120,14 +103,15 @@ internal sealed partial class TensorCorePlanBuilder
             StyleStride = _weights.StyleLength,
             FlowWeights = _weights.Vector(level.ToFlow.Convolution.Weight),
             FlowBias = _weights.Vector(level.ToFlow.Bias),
-            RgbWeights = _weights.Vector(level.ToRgb.Convolution.Weight),
+            Projection = Decoding.Features[Graph.FeatureCount + feature],
+            ProjectionStride = Decoding.FeatureStride,
             RgbBias = _weights.Vector(level.ToRgb.Convolution.Bias!),
             RgbOffset = _weights.Vector(level.ToRgb.Bias),
             PreviousFlow = below?.Flow.Memory ?? default,
             PreviousRgb = below?.Rgb.Memory ?? default,
             GridX = Decoding.Grids[feature],
             GridY = Decoding.Grids[feature],
-            NextStyle = next == null ? default : Style(next),
+            NextStyle = next == null ? default : Normalized(next),
             NextStyleStride = _weights.StyleLength,
             Flow = flow.View,
             Rgb = rgb.View,
@@ -159,7 +143,7 @@ internal sealed partial class TensorCorePlanBuilder
         return sums;
     }
 
-    // The last level, from ToFlow's sums: the warp moves the feature's projection to RGB, which lies behind the feature.
+    // The last level, from ToFlow's sums: the warp moves the feature's projection to RGB.
     private LevelEnd<ICudaActivation> WarpRgb(SynthesisLevel level, int feature, ActivationMap sums, LevelEnd<ICudaActivation>? below)
     {
         ActivationMap rgb = ReserveRgb(sums.Height, sums.Width, next: null);
@@ -168,7 +152,7 @@ internal sealed partial class TensorCorePlanBuilder
             HalfRgbWarp.Prepare(Loader, new()
             {
                 FlowSums = sums.View,
-                Projection = Decoding.Features[feature + 1],
+                Projection = Decoding.Features[Graph.FeatureCount + feature],
                 ProjectionStride = Decoding.FeatureStride,
                 FlowBias = _weights.Vector(level.ToFlow.Bias),
                 RgbBias = _weights.Vector(level.ToRgb.Convolution.Bias!),
@@ -191,11 +175,14 @@ internal sealed partial class TensorCorePlanBuilder
         Scale = Demodulation(layer.Convolution),
         ScaleStride = _weights.DemodulationLength,
         Bias = _weights.Vector(layer.Bias),
-        NextStyle = next == null ? default : Style(next),
+        NextStyle = next == null ? default : Normalized(next),
         NextStyleStride = _weights.StyleLength,
         Gain = 1,
     };
 
     private HalfActivation Scaled(HalfMap map, ModulatedConvolutionLayer? next) =>
-        new(map) { Style = next == null ? default : Style(next), StyleStride = _weights.StyleLength };
+        new(map) { Style = next == null ? default : Normalized(next), StyleStride = _weights.StyleLength };
+
+    /// <summary>s / m of a demodulated layer [frame, channel], rows <see cref="CudaWeights.StyleLength"/> apart.</summary>
+    private ArrayView<float> Normalized(ModulatedConvolutionLayer layer) => _normalized.SubView(_weights.StyleOffset(layer));
 }

@@ -4,6 +4,7 @@ using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Kernels;
 using Lia.Kernels.Convolution;
+using Lia.Kernels.Resampling;
 using Lia.Network.Graph;
 
 namespace Lia.Network.Cuda.TensorCores;
@@ -27,6 +28,9 @@ internal sealed partial class TensorCorePlanBuilder(
     : CudaPlanBuilder(loader, weights, graph, arena, frames, isTapped), ILayers<ICudaActivation>
 {
     private readonly TensorCoreWeights _weights = weights;
+    private (ICudaActivation Input, HalfBlurArguments Blur)? _waiting; // a block's skip, until its other blur comes
+    private ArrayView<float> _normalized;
+    private HalfActivation? _constant;
 
     protected override void Encode() => ForwardPass.Encode(Graph, this);
 
@@ -34,7 +38,13 @@ internal sealed partial class TensorCorePlanBuilder(
 
     public void Head(MotionHead head, ICudaActivation code) => FoldedHead(head);
 
-    void IResidualLayers<ICudaActivation>.Release(ICudaActivation map) => Release(map);
+    void IResidualLayers<ICudaActivation>.Release(ICudaActivation map)
+    {
+        if (map != _waiting?.Input) Release(map); // That one is still to be read, and released by its reader.
+    }
+
+    // With more frames a layer's weights are soon read for the second time.
+    private bool FetchesAhead => Frames < 4;
 
     private static HalfMap Map(ICudaActivation activation) => ((HalfActivation)activation).Map;
 

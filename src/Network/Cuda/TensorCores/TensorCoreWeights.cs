@@ -38,9 +38,6 @@ internal sealed class TensorCoreWeights : CudaWeights
     /// <summary>Halves of a value.</summary>
     public int Parts { get; }
 
-    /// <summary>Factors of the layers' demodulations: the convolutions undo the scale of their weights themselves.</summary>
-    public ArrayView<float> UnitFactors { get; private set; }
-
     /// <summary>What launches the convolutions.</summary>
     public HalfConvolutionLauncher Launcher { get; private set; } = null!; // until they have a place
 
@@ -61,21 +58,19 @@ internal sealed class TensorCoreWeights : CudaWeights
     {
         Launcher = new(loader, _machine);
         base.Place(loader);
-        float[] ones = new float[DemodulatedLayers.IntLength];
-        Array.Fill(ones, 1f);
-        UnitFactors = Upload(ones);
     }
 
-    /// <summary>Behind the features, the widest one's projection to RGB [3, S, S].</summary>
+    /// <summary>Behind the features, the projection to RGB of each [row, column, 4].</summary>
     public override ICudaActivation[] PlaceFeatures(ArenaLayout layout, LiaGraph graph)
     {
-        int widest = graph.Architecture.Size;
         IEnumerable<ICudaActivation> features = graph.Synthesis.Levels.Select(level =>
         {
             int size = level.Resolution, channels = graph.Architecture.ChannelsAt(size);
             return new HalfActivation(HalfActivation.Reserve(layout, 1, channels, size, size, 1, Parts));
         });
-        return [.. features, new ActivationMap(layout.Reserve(3L * widest * widest), 1, widest, widest, 3, IsPlanar: true)];
+        IEnumerable<ICudaActivation> projections = graph.Synthesis.Levels.Select(level => new ActivationMap(
+            layout.Reserve(4L * level.Resolution * level.Resolution), 1, level.Resolution, level.Resolution, 4));
+        return [.. features, .. projections];
     }
 
     public override CudaPlanBuilder CreateBuilder(LiaGraph graph, ArenaLayout arena, int frames, bool isTapped) =>
