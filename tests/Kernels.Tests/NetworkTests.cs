@@ -54,7 +54,7 @@ public class NetworkTests
         });
         Near.Equal(expected.Basis, actual.Basis, 1e-6);
         Near.Equal(expected.Codes, actual.Codes, 1e-5);
-        // On tensor cores there is one more: the widest feature's projection.
+        // On tensor cores there are more: the features' projections.
         Assert.Equal(expected.Activations.Keys.Order(),
             actual.Activations.Keys.Where(name => !name.Contains("projection", StringComparison.Ordinal)).Order());
         foreach ((string name, float[] values) in expected.Activations) Near.Equal(values, actual.Activations[name], 1e-4);
