@@ -21,9 +21,6 @@ internal struct HalfFirstLayerArguments
     public ArrayView<Half> Output;
 
     public int Frames, PixelsPerFrame, Channels;
-
-    /// <summary>Octets of a pixel that a thread makes.</summary>
-    internal int OctetsPerThread;
 }
 
 /// <summary>Where the picture comes from, at compile time.</summary>
@@ -47,16 +44,12 @@ internal readonly struct BytePicture : IPictureSource
 
 /// <summary>
 /// The encoder's first layer, a 1x1 convolution of a picture into channels: y[p, o] = FusedLeakyReLU(sum over the 3 colors of w[c, o] x[c,
-/// p] + b[o]), stored as halves. A thread makes all channels of one pixel, octet by octet, or a half or a quarter of them where
-/// that leaves multiprocessors idle; the weights are the same for all lanes. Bound by the bytes it writes: 8.4 MB a frame at 256 with 64
-/// channels.
+/// p] + b[o]), stored as halves. A thread makes all channels of one pixel, octet by octet; the weights are the same for all lanes. Bound by
+/// the bytes it writes: 8.4 MB a frame at 256 with 64 channels.
 /// </summary>
 internal static class HalfFirstLayer
 {
     private const int Threads = 256;
-
-    // Groups that a multiprocessor holds at once.
-    private const int Places = 5;
 
     /// <param name="loader">Where it runs.</param>
     /// <param name="arguments">Its operands.</param>
@@ -64,11 +57,8 @@ internal static class HalfFirstLayer
     public static KernelLaunch Prepare(KernelLoader loader, HalfFirstLayerArguments arguments, int parts = 1)
     {
         bool hasBytes = arguments.Pixels.Length != 0;
-        int groups = (arguments.PixelsPerFrame + Threads - 1) / Threads, octets = arguments.Channels / Octet.Size, shares = 1;
-        while (shares < 4 && octets % (2 * shares) == 0
-            && 2L * shares * groups * arguments.Frames <= Places * loader.Properties.Multiprocessors) shares *= 2;
-        arguments.OctetsPerThread = octets / shares;
-        KernelConfig config = new(new Index3D(groups, arguments.Frames, shares), new Index3D(Threads, 1, 1));
+        KernelConfig config =
+            new(new Index2D((arguments.PixelsPerFrame + Threads - 1) / Threads, arguments.Frames), new Index2D(Threads, 1));
         double pixels = (double)arguments.Frames * arguments.PixelsPerFrame;
         double operations = 6 * pixels * arguments.Channels,
             bytes = pixels * (3 * (hasBytes ? 1 : sizeof(float)) + 2 * parts * arguments.Channels);
@@ -101,8 +91,8 @@ internal static class HalfFirstLayer
         {
             float red = Color<TSource>(a, frame, pixel, 0), green = Color<TSource>(a, frame, pixel, 1),
                 blue = Color<TSource>(a, frame, pixel, 2);
-            int octets = a.Channels / Octet.Size, first = Grid.IdxZ * a.OctetsPerThread;
-            for (int octet = first; octet < first + a.OctetsPerThread; octet++)
+            int octets = a.Channels / Octet.Size;
+            for (int octet = 0; octet < octets; octet++)
             {
                 Octet sum = Octet.Scale(Octet.Load(a.Weights, octet), red);
                 sum = Octet.Fma(Octet.Load(a.Weights, octets + octet), green, sum);
