@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ILGPU.Runtime;
 using ILGPU;
 using Lia.Gpu;
@@ -101,7 +102,7 @@ public sealed partial class CudaExecutor : IExecutor
             {
                 _weights ??= (loader.IsStock ? null : Pack(weights, architecture, Precision, loader.Target))
                     ?? new Float32Weights(loader, weights, _graph);
-                _weights.Place(loader);
+                using (Activities.Begin("weights uploaded")) _weights.Place(loader);
             }
             finally
             {
@@ -273,6 +274,7 @@ public sealed partial class CudaExecutor : IExecutor
     {
         if (_isDisposed) return;
         _isDisposed = true;
+        using Activity? closing = Activities.Begin("device closed");
         Release(() =>
         {
             foreach (CudaPlan plan in _plans.Values) plan.Dispose();
@@ -338,6 +340,7 @@ public sealed partial class CudaExecutor : IExecutor
     {
         bool isTapped = Tap != null;
         if (_plans.TryGetValue((kind, frames, isTapped), out CudaPlan? plan)) return plan;
+        using Activity? making = Activities.Begin("plans made");
         MakeRoom(frames, kind == CudaPlanKind.SynthesisOfMany ? frames : 1);
         // Once to learn the arena's size, again with addresses. A larger arena moves every plan.
         long length = Build(kind, frames, isTapped, new(null)).ArenaLength;
@@ -431,6 +434,7 @@ public sealed partial class CudaExecutor : IExecutor
 
     private MotionBasis Factor(float[] direction)
     {
+        using Activity? factoring = Activities.Begin("basis factored");
         int style = Architecture.Style, motion = Architecture.Motion, elements = style * motion;
         using MemoryBuffer1D<float, Stride1D.Dense> input = _loader.Allocate1D(direction), output = _loader.Allocate1D<float>(elements);
         using MemoryBuffer1D<double, Stride1D.Dense> workspace = _loader.Allocate1D<double>(HouseholderQr.WorkspaceLength(style, motion));
