@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Lia.Gpu.Cuda;
+using Lia.Network.Cuda;
 
 namespace Lia.Cli;
 
@@ -7,6 +8,7 @@ namespace Lia.Cli;
 internal static class DriverStart
 {
     private const string Device = "--device";
+    private const int CoresToSpare = 4;
 
     /// <summary>Whether words are of a command that animates, on a device that may be a GPU of CUDA. They may be wrong: what is told here
     /// is no more than where it is worth a thread.</summary>
@@ -27,9 +29,20 @@ internal static class DriverStart
     }
 
     /// <summary>Begins. What goes wrong is told to whoever opens a device.</summary>
-    public static void Begin() => _ = Task.Run(Start);
+    public static void Begin()
+    {
+        _ = Task.Run(Start);
+        if (Environment.ProcessorCount >= CoresToSpare && Environment.GetEnvironmentVariable("LIA_TRIAL_REHEARSE") != "0") _ = Task.Run(Rehearse);
+    }
 
     // A method of its own: nothing of the GPU's is loaded by the thread that begins.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Start() => _ = CudaDeviceInfo.DriverVersion;
+    private static void Start()
+    {
+        _ = CudaDeviceInfo.DriverVersion;
+        CudaDeviceInfo.Wake();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Rehearse() => GpuOpening.Rehearse();
 }

@@ -357,6 +357,16 @@ public sealed partial class CudaExecutor : IExecutor
         return plan;
     }
 
+    /// <summary>Has the runtime compile how plans are kept.</summary>
+    internal static void RehearsePlans()
+    {
+        Dictionary<(CudaPlanKind Kind, int Frames, bool IsTapped), CudaPlan> plans = [];
+        plans.Add((CudaPlanKind.Source, 1, false), new(null!, [], 0));
+        if (plans.ContainsKey(default) || !plans.TryGetValue((CudaPlanKind.Source, 1, false), out _)) return;
+        foreach (CudaPlan plan in plans.Values) plan.Dispose();
+        plans.Clear();
+    }
+
     /// <summary>What goes into plans of so many frames and comes out of them has a place; a new one moves every plan.</summary>
     private void MakeRoom(int frames, int slots)
     {
