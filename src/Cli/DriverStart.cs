@@ -8,7 +8,7 @@ namespace Lia.Cli;
 internal static class DriverStart
 {
     private const string Device = "--device";
-    private const int CoresToSpare = 4;
+    private const int CoresToSpare = 4; // below, what is compiled ahead of its turn keeps others from theirs
 
     /// <summary>Whether words are of a command that animates, on a device that may be a GPU of CUDA. They may be wrong: what is told here
     /// is no more than where it is worth a thread.</summary>
@@ -32,16 +32,17 @@ internal static class DriverStart
     public static void Begin()
     {
         _ = Task.Run(Start);
-        if (Environment.ProcessorCount >= CoresToSpare && Environment.GetEnvironmentVariable("LIA_TRIAL_REHEARSE") != "0") _ = Task.Run(Rehearse);
+        if (Environment.ProcessorCount >= CoresToSpare && HasDriver) _ = Task.Run(Rehearse);
     }
+
+    // Whether it looks like it: elsewhere nothing of the GPU's is to be loaded at all.
+    private static bool HasDriver => OperatingSystem.IsWindows()
+        ? File.Exists(Path.Combine(Environment.SystemDirectory, "nvcuda.dll"))
+        : File.Exists("/dev/nvidiactl") || File.Exists("/dev/dxg"); // of WSL
 
     // A method of its own: nothing of the GPU's is loaded by the thread that begins.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Start()
-    {
-        _ = CudaDeviceInfo.DriverVersion;
-        CudaDeviceInfo.Wake();
-    }
+    private static void Start() => _ = CudaDeviceInfo.DriverVersion;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Rehearse() => GpuOpening.Rehearse();

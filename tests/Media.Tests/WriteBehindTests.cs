@@ -1,4 +1,5 @@
 using Lia.Media.IO;
+using Lia.Tests;
 
 namespace Lia.Media.Tests;
 

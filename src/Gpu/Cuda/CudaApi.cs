@@ -34,7 +34,6 @@ internal static unsafe partial class CudaApi
         int device);
 
     // The context is ILGPU's
-    [LibraryImport(Library)] internal static partial CudaResult cuDevicePrimaryCtxRetain(out nint context, int device);
     [LibraryImport(Library)][SuppressGCTransition] internal static partial CudaResult cuCtxSetCurrent(nint context);
 
     // Memory

@@ -26,15 +26,6 @@ public sealed class CudaDeviceInfo
     /// <summary>Name and limits.</summary>
     public AcceleratorProperties Properties { get; }
 
-    /// <summary>Trial.</summary>
-    public static void Wake()
-    {
-        if (CudaDriver.Current.Problem is not null || Environment.GetEnvironmentVariable("LIA_TRIAL_WAKE") != "1") return;
-        using Activity? waking = Activities.Begin("device woken");
-        _ = CudaApi.cuDeviceGet(out int device, 0);
-        _ = CudaApi.cuDevicePrimaryCtxRetain(out _, device);
-    }
-
     /// <summary>The newest CUDA version the driver serves: 13000 is 13.0.</summary>
     public static int DriverVersion => CudaDriver.Current.Version;
 

@@ -26,9 +26,11 @@ public static class Rehearsal
     public static void Begin(Assembly kernels, params ReadOnlySpan<Action> more)
     {
         ArgumentNullException.ThrowIfNull(kernels);
-        foreach (Action part in (ReadOnlySpan<Action>)[OpenContext, ListSets, FillArrays, () => KernelKey.Foresee(kernels), .. more])
-            Task.Run(() => Try(part));
+        foreach (Action part in (ReadOnlySpan<Action>)[.. Parts(kernels), .. more]) Task.Run(() => Try(part));
     }
+
+    /// <summary>What is run.</summary>
+    internal static IReadOnlyList<Action> Parts(Assembly kernels) => [OpenContext, ListSets, FillArrays, () => KernelKey.Foresee(kernels)];
 
     private static void Try(Action part)
     {
