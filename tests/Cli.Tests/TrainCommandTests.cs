@@ -63,9 +63,9 @@ public sealed class TrainCommandTests : IDisposable
         CliRunner.Succeed("synthesize", "--size", "64", "-o", At("m.safetensors"), "-q");
         File.WriteAllText(At("vgg.safetensors"), "");
         Outcome outcome = Run(new TinySteps(), CancellationToken.None, "train", At("data"), "-o", At("run"), "--from", At("m.safetensors"),
-            "--batch", "4", "--steps", "2", "--seed", "9", "--flip", "--jitter", "0.2", "--crop", "8", "--every", "1", "--held-out", "2",
-            "--vgg", At("vgg.safetensors"), "--rate", "0.01", "--discriminator-rate", "0.02", "--schedule", "cosine", "--warm-up", "4",
-            "--flat", "0.5", "--rate-end", "0.25", "--average", "0.99", "--adversarial", "0.5",
+            "--batch", "4", "--steps", "2", "--seed", "9", "--in-order", "--flip", "--jitter", "0.2", "--crop", "8", "--every", "1",
+            "--held-out", "2", "--vgg", At("vgg.safetensors"), "--rate", "0.01", "--discriminator-rate", "0.02", "--schedule", "cosine",
+            "--warm-up", "4", "--flat", "0.5", "--rate-end", "0.25", "--average", "0.99", "--adversarial", "0.5",
             "--discriminator", "patches", "--matching", "0.125", "--labels", "0", "--surfaces", "0", "--guide-end", "1",
             "--momentum", "0.9", "--l1", "0.25", "--fixed-directions", "--flow-start", "0.05",
             "--log-every", "1", "--checkpoint-every", "5", "--keep-every", "6", "--sheet-every", "7", "--workers", "2", "-q");
@@ -75,7 +75,8 @@ public sealed class TrainCommandTests : IDisposable
         Dictionary<string, object> expected = new()
         {
             ["data"] = At("data"), ["output"] = At("run"), ["from"] = At("m.safetensors"), ["batch"] = 4, ["steps"] = 2, ["seed"] = 9,
-            ["flip"] = true, ["jitter"] = 0.2, ["crop"] = 8, ["every"] = 1, ["heldOut"] = 2, ["vgg"] = At("vgg.safetensors"),
+            ["inOrder"] = true, ["flip"] = true, ["jitter"] = 0.2, ["crop"] = 8, ["every"] = 1, ["heldOut"] = 2,
+            ["vgg"] = At("vgg.safetensors"),
             ["rate"] = 0.01, ["discriminatorRate"] = 0.02, ["schedule"] = "Cosine", ["warmUp"] = 4, ["flat"] = 0.5, ["rateEnd"] = 0.25,
             ["average"] = 0.99, ["adversarial"] = 0.5, ["discriminator"] = "Patches", ["matching"] = 0.125, ["momentum"] = 0.9,
             ["l1"] = 0.25, ["labels"] = 0, ["surfaces"] = 0, ["guideEnd"] = 1,

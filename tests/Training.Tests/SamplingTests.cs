@@ -52,6 +52,18 @@ public sealed class SamplingTests : IDisposable
     }
 
     [Fact]
+    public void In_order_an_epoch_visits_every_clip_where_it_is_packed()
+    {
+        using TrainingData pack = Pack(frames: [2, 3, 9, 2, 5, 4, 8, 2, 2, 7]);
+        BatchSampler sampler = new(pack, 2, 4, 16, 3, default, isInOrder: true);
+        int[] clips = [.. from step in Enumerable.Range(0, 4)
+                          from pair in Enumerable.Range(0, 4)
+                          let picture = sampler.Row(step, pair).Source
+                          select pack.Clips.ToList().FindIndex(clip => picture >= clip.First && picture < clip.First + clip.Count)];
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7], clips); // The last two are held out.
+    }
+
+    [Fact]
     public void All_ordered_pairs_of_frames_are_as_likely()
     {
         using TrainingData pack = Pack(frames: [4]);

@@ -54,6 +54,10 @@ internal static class TrainCommand
         Option<long> steps = Options.Number("--steps", "steps, all in all", 1L, long.MaxValue / 64).Or(800_000L),
             warmUp = Options.Number("--warm-up", "steps in which rates rise from nothing", 0L, long.MaxValue).Or(0L);
         Option<ulong> seed = Options.Number("--seed", "of weights, order and augmentations", 0UL, ulong.MaxValue).Or(1UL);
+        Option<bool> inOrder = new("--in-order")
+        {
+            Description = "each epoch visits clips or rows in the order they are packed in [default: in one that is drawn]",
+        };
         Option<bool> flip = new("--flip") { Description = "mirror half of the pairs" };
         Option<double> jitter = Options.Number("--jitter",
                 "most change of brightness, contrast, saturation and hue; the recipe's is 0.1", 0, 0.5).Or(0),
@@ -115,8 +119,8 @@ internal static class TrainCommand
         Command command = new("train",
             "Learns a model of your own from clips, on a CUDA GPU. RUN/model.safetensors is what other commands take.")
         {
-            data, output, resume, from, size, channels, code, directions, batch, steps, seed, flip, jitter, crop, every, weightMaps,
-            heldOut, vgg, lpips, rate, discriminatorRate, schedule, warmUp, flat, rateEnd, momentum, average, l1,
+            data, output, resume, from, size, channels, code, directions, batch, steps, seed, inOrder, flip, jitter, crop, every,
+            weightMaps, heldOut, vgg, lpips, rate, discriminatorRate, schedule, warmUp, flat, rateEnd, momentum, average, l1,
             discriminator, adversarial, matching, labels, surfaces, guideEnd,
             fixedDirections, flowStart,
             precision, device, logEvery, checkpointEvery, keepEvery, sheetEvery, workers, quiet, json,
@@ -143,6 +147,7 @@ internal static class TrainCommand
                 Batch = parsed.GetValue(batch),
                 Steps = parsed.GetValue(steps),
                 Seed = parsed.GetValue(seed),
+                InOrder = parsed.GetValue(inOrder),
                 Flip = parsed.GetValue(flip),
                 Jitter = parsed.GetValue(jitter),
                 Crop = parsed.GetValue(crop),

@@ -3,9 +3,9 @@ using Lia.Training.Steps;
 namespace Lia.Training.Data;
 
 /// <summary>
-/// What each step learns from, as a function of the seed and the step's number. An epoch visits every clip once in shuffled order and draws
-/// two different frames of each; of supervised rows it visits every row once. Epochs follow one another without regard to batches. May be
-/// used by several threads.
+/// What each step learns from, as a function of the seed and the step's number. An epoch visits every clip once, in shuffled order or in
+/// the pack's, and draws two different frames of each; of supervised rows it visits every row once. Epochs follow one another without
+/// regard to batches. May be used by several threads.
 /// </summary>
 internal sealed class BatchSampler
 {
@@ -13,7 +13,7 @@ internal sealed class BatchSampler
     private readonly int _units, _pairs, _size;
     private readonly ulong _seed;
     private readonly AugmentationSettings _settings;
-    private readonly bool _tellsLabels, _tellsSurfaces;
+    private readonly bool _tellsLabels, _tellsSurfaces, _isInOrder;
     private readonly Lock _gate = new();
     private readonly Dictionary<long, int[]> _orders = [];
 
@@ -25,13 +25,14 @@ internal sealed class BatchSampler
     /// <param name="settings">How pictures are varied.</param>
     /// <param name="tellsLabels">Whether batches have the pack's labels; pictures that have some are not to be mirrored.</param>
     /// <param name="tellsSurfaces">Whether batches have where the pack's surfaces lie.</param>
+    /// <param name="isInOrder">Whether each epoch visits clips or rows in the pack's order.</param>
     /// <exception cref="MediaException">The pack has another size, nothing to learn from, a clip with fewer than two frames, or not what
     /// is to be told.</exception>
     public BatchSampler(TrainingData pack, int heldOut, int pairs, int size, ulong seed, AugmentationSettings settings,
-        bool tellsLabels = false, bool tellsSurfaces = false)
+        bool tellsLabels = false, bool tellsSurfaces = false, bool isInOrder = false)
     {
         (_pack, _pairs, _size, _seed, _settings) = (pack, pairs, size, seed, settings);
-        (_tellsLabels, _tellsSurfaces) = (tellsLabels, tellsSurfaces);
+        (_tellsLabels, _tellsSurfaces, _isInOrder) = (tellsLabels, tellsSurfaces, isInOrder);
         if (tellsLabels && pack.Shape.Labels == 0)
             throw new MediaException($"{pack.Name}: there are no labels in it to be weighed (--labels).");
         if (tellsSurfaces && pack.Shape.Parts == 0)
@@ -150,7 +151,7 @@ internal sealed class BatchSampler
     /// <summary>The pictures of a place in an epoch; of a clip, the driving frame is the target and the source the start.</summary>
     internal PackedRow Draw(long epoch, int place)
     {
-        int unit = Order(epoch)[place];
+        int unit = _isInOrder ? place : Order(epoch)[place];
         if (_pack.Rows > 0) return _pack.Row(unit);
         PackedClip clip = _pack.Clips[unit];
         Philox random = new(_seed, DrawKind.Frames, epoch, place);

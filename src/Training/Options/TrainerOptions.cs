@@ -40,6 +40,10 @@ public sealed record TrainerOptions
     /// <summary>Another seed gives other weights to begin with, another order of the data and other augmentations.</summary>
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>Whether each epoch visits clips or rows in the order they are packed in, and not in one that is drawn: where a batch is to
+    /// hold what the pack puts side by side.</summary>
+    public bool InOrder { get; init; }
+
     /// <summary>Whether half of the pairs are mirrored.</summary>
     public bool Flip { get; init; }
 

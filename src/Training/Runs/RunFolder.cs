@@ -162,7 +162,8 @@ internal sealed class RunFolder : IDisposable
         [
             ("size", was.Size, now.Size), ("channels", string.Join(',', was.Channels), string.Join(',', now.Channels)),
             ("code", was.Code, now.Code), ("directions", was.Directions, now.Directions), ("batch", was.Batch, now.Batch),
-            ("seed", was.Seed, now.Seed), ("flip", was.Flip, now.Flip), ("jitter", was.Jitter, now.Jitter), ("crop", was.Crop, now.Crop),
+            ("seed", was.Seed, now.Seed), ("in-order", was.InOrder, now.InOrder), ("flip", was.Flip, now.Flip),
+            ("jitter", was.Jitter, now.Jitter), ("crop", was.Crop, now.Crop),
             ("held-out", was.HeldOut, now.HeldOut), ("vgg", was.Vgg is not null, now.Vgg is not null),
             ("from", was.From is not null, now.From is not null), ("rate", was.Rate, now.Rate),
             ("discriminator-rate", was.DiscriminatorRate, now.DiscriminatorRate), ("schedule", was.Schedule, now.Schedule),

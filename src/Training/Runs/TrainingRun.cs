@@ -56,7 +56,8 @@ internal sealed class TrainingRun : IDisposable
                     + "its own.");
             int heldOut = options.HeldOut ?? HeldOut.Usual(_pack);
             _sampler = new(_pack, heldOut, options.Batch, _architecture.Size, options.Seed,
-                new AugmentationSettings(options.Flip, (float)options.Jitter, options.Crop), options.Labels > 0, options.Surfaces > 0);
+                new AugmentationSettings(options.Flip, (float)options.Jitter, options.Crop), options.Labels > 0, options.Surfaces > 0,
+                options.InOrder);
             _heldOut = new(_pack, heldOut, _architecture.Size);
 
             bool? isExact = options.Precision == TrainingPrecision.Auto ? null : options.Precision == TrainingPrecision.Exact;
