@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Lia.Gpu.Cuda;
+using Lia.Network.Cuda;
 
 namespace Lia.Cli;
 
@@ -7,6 +8,7 @@ namespace Lia.Cli;
 internal static class DriverStart
 {
     private const string Device = "--device";
+    private const int CoresToSpare = 4; // below, what is compiled ahead of its turn keeps others from theirs
 
     /// <summary>Whether words are of a command that animates, on a device that may be a GPU of CUDA. They may be wrong: what is told here
     /// is no more than where it is worth a thread.</summary>
@@ -27,9 +29,21 @@ internal static class DriverStart
     }
 
     /// <summary>Begins. What goes wrong is told to whoever opens a device.</summary>
-    public static void Begin() => _ = Task.Run(Start);
+    public static void Begin()
+    {
+        _ = Task.Run(Start);
+        if (Environment.ProcessorCount >= CoresToSpare && HasDriver) _ = Task.Run(Rehearse);
+    }
+
+    // Whether it looks like it: elsewhere nothing of the GPU's is to be loaded at all.
+    private static bool HasDriver => OperatingSystem.IsWindows()
+        ? File.Exists(Path.Combine(Environment.SystemDirectory, "nvcuda.dll"))
+        : File.Exists("/dev/nvidiactl") || File.Exists("/dev/dxg"); // of WSL
 
     // A method of its own: nothing of the GPU's is loaded by the thread that begins.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Start() => _ = CudaDeviceInfo.DriverVersion;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Rehearse() => GpuOpening.Rehearse();
 }

@@ -6,6 +6,7 @@ internal static class Program
 {
     private static int Main(string[] arguments)
     {
+        using Timeline? timeline = arguments.Contains("--profile") ? new(ProfileReport.ProcessStart()) : null;
         // A GPU's driver takes a tenth of a second and more: it starts while the command line is parsed, where a GPU may be meant.
         if (DriverStart.IsWorthwhile(arguments)) DriverStart.Begin();
         using CancellationTokenSource cancellation = new();
@@ -18,6 +19,9 @@ internal static class Program
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
-        return Application.Run(arguments, new CliContext(Console.Out, Console.Error, Terminal.CanRedraw(), cancellation.Token));
+        return Application.Run(arguments, new CliContext(Console.Out, Console.Error, Terminal.CanRedraw(), cancellation.Token)
+        {
+            Timeline = timeline,
+        });
     }
 }

@@ -129,7 +129,24 @@ public sealed partial class Animator : IDisposable
     /// </exception>
     public AnimationSummary Animate(
         Source source, Driving driving, Output output, AnimationOptions? options = null, IProgress<AnimationProgress>? progress = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default) =>
+        Write(source, driving, output, options, isLast: false, progress, cancellationToken);
+
+    /// <summary>Does what <see cref="Animate"/> does with the animator's last clip.</summary>
+    /// <param name="source">The picture to animate, or a clip.</param>
+    /// <param name="driving">The motion.</param>
+    /// <param name="output">The file or folder to write, or a stream.</param>
+    /// <param name="options">Options of this clip; null takes <see cref="Defaults"/>.</param>
+    /// <param name="progress">Told after every batch of frames.</param>
+    /// <param name="cancellationToken">Stops the work; no file is left behind.</param>
+    /// <remarks>Its device is closed beside the writing of the last frames; nothing but <see cref="Dispose"/> may follow.</remarks>
+    internal AnimationSummary AnimateLast(
+        Source source, Driving driving, Output output, AnimationOptions? options, IProgress<AnimationProgress>? progress,
+        CancellationToken cancellationToken) => Write(source, driving, output, options, isLast: true, progress, cancellationToken);
+
+    private AnimationSummary Write(
+        Source source, Driving driving, Output output, AnimationOptions? options, bool isLast, IProgress<AnimationProgress>? progress,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(output);
         Clip clip = Begin(source, driving, options);
@@ -139,7 +156,7 @@ public sealed partial class Animator : IDisposable
         return occupation.Explain(() =>
         {
             using FramesInFlight? live = clip.CreateLive();
-            return Write(source, token => Play(clip, live, progress, token), clip, output, live, progress, occupation.Token);
+            return Write(source, token => Play(clip, live, progress, token), clip, output, live, progress, occupation.Token, isLast);
         });
     }
 
@@ -302,11 +319,12 @@ public sealed partial class Animator : IDisposable
     private AnimationSummary Write(
         Source source, Func<CancellationToken, IMotion> motion, Clip clip, Output output, FramesInFlight? live,
             IProgress<AnimationProgress>? progress,
-        CancellationToken token)
+        CancellationToken token, bool isLast = false)
     {
         Stopwatch watch = Stopwatch.StartNew();
         using ClipPipeline pipeline = Open(source, motion, clip, live, progress, token);
-        AnimationSummary summary = pipeline.WriteTo(output.Settings(clip.Options, token)) with { Elapsed = watch.Elapsed };
+        AnimationSummary summary = pipeline.WriteTo(output.Settings(clip.Options, token), isLast ? _executor.Dispose : null)
+            with { Elapsed = watch.Elapsed };
         if (summary.Warning is not null) _log.DecoderComplained(summary.Warning);
         _log.ClipWritten(summary.Output, summary.Frames, watch.Elapsed.TotalSeconds);
         return summary;

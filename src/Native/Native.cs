@@ -29,7 +29,7 @@ public static class Native
         ArgumentNullException.ThrowIfNull(source);
         source = source.Ahead(options?.Background, cancellationToken);
         using Animator animator = new(model, options, cancellationToken);
-        return animator.Animate(source, driving, output, null, progress, cancellationToken);
+        return animator.AnimateLast(source, driving, output, null, progress, cancellationToken);
     }
 
     /// <summary>Does what <see cref="Animate"/> does, on the thread pool.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Lia.Weights;
 
@@ -70,7 +71,8 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
             Assert.Single(lines, line => line.StartsWith(stage + " ", StringComparison.Ordinal));
         Assert.Matches(@"^of \d+\.\d{3} s; stages run beside each other$", lines[11]);
         Assert.StartsWith("program started", lines[14]);
-        Assert.StartsWith("first frame written", lines[^1]);
+        Assert.StartsWith("first frame written", lines[^2]);
+        Assert.Matches(@"^ended \d+ ms after the start; compiled on the way: \d+ methods, \d+ ms; collections: \d+, \d+ ms$", lines[^1]);
         Assert.DoesNotContain("decode", Animate(files.At("profile.png")).Output);
     }
 
@@ -87,6 +89,25 @@ public class AnimateCommandTests(Workspace files) : IClassFixture<Workspace>
         Assert.Equal("program started", steps[0].GetProperty("name").GetString());
         Assert.Equal("first frame written", steps[^1].GetProperty("name").GetString());
         Assert.All(steps, step => Assert.True(step.GetProperty("seconds").GetDouble() >= 0));
+        Assert.InRange(profile.GetProperty("end").GetDouble(), wall, 3600);
+    }
+
+    [Fact]
+    public void What_runs_beside_each_other_is_in_a_profile_of_the_program()
+    {
+        using Process process = CliRunner.Start(files.Folder, "animate", files.Source, files.Driving, "-o", "beside.rgb",
+            "--model", files.Model, "--profile", "--json", "-q");
+        string output = process.StandardOutput.ReadToEnd(), error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == ExitCode.Success, error);
+        JsonElement profile = JsonDocument.Parse(output).RootElement.GetProperty("profile");
+        JsonElement written = Assert.Single(profile.GetProperty("activities").EnumerateArray(),
+            activity => activity.GetProperty("name").GetString() == "output through to the disk");
+        Assert.Equal(1, written.GetProperty("times").GetInt32());
+        double from = written.GetProperty("from").GetDouble(), to = written.GetProperty("to").GetDouble();
+        Assert.True(from > profile.GetProperty("firstFrame").EnumerateArray().Sum(step => step.GetProperty("seconds").GetDouble()) - 0.1);
+        Assert.InRange(to, from, profile.GetProperty("end").GetDouble());
+        Assert.Equal(to - from, written.GetProperty("seconds").GetDouble(), 3);
     }
 
     [Theory]

@@ -35,6 +35,7 @@ internal sealed class ClipPipeline : IDisposable
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private readonly StepClock _clock;
     private readonly Meter _colors = new();
+    private bool _isClosed;
 
     /// <param name="executor">The network.</param>
     /// <param name="model">Its name in error messages.</param>
@@ -120,7 +121,12 @@ internal sealed class ClipPipeline : IDisposable
     }
 
     /// <summary>Computes the clip into an output.</summary>
-    public AnimationSummary WriteTo(OutputSettings output)
+    /// <param name="output">Where to.</param>
+    /// <param name="closeExecutor">
+    /// Called, beside the writing of the last frames, when the executor is of no more use to this pipeline, which is then over; null leaves
+    /// it as it is.
+    /// </param>
+    public AnimationSummary WriteTo(OutputSettings output, Action? closeExecutor = null)
     {
         FrameRate rate = _settings.Rate ?? _motion!.Rate ?? FrameRate.Default;
         AudioTrack? audio = output.KeepsAudio && _settings.Rate is null ? _motion!.Audio : null;
@@ -129,6 +135,9 @@ internal sealed class ClipPipeline : IDisposable
         Meter finishing = new();
         AnimationProfile profile;
         bool hasAudio;
+        string device;
+        string? warning;
+        PixelBox? crop;
         using IFrameWriter writer = output.Open(Width, Height, rate, audio);
         using (WriterQueue queue = new(writer, _pool, 2 * FrameLoop.BatchOf(_executor, _source, _settings) + 2, _live, _token))
         {
@@ -145,17 +154,26 @@ internal sealed class ClipPipeline : IDisposable
                 queue.ThrowIfFailed();
                 throw;
             }
-            queue.Finish();
-            using (finishing.Run()) hasAudio = writer.Complete();
-            _dump?.Complete();
+            (device, warning, crop) = (_executor.DeviceName, _motion!.Warning, _motion.Crop);
+            // A device takes a tenth of a second to close, and so may a disk to take what is written.
+            Task closing = closeExecutor is null ? Task.CompletedTask : Task.Run(() => Close(closeExecutor), CancellationToken.None);
+            try
+            {
+                queue.Finish();
+                using (finishing.Run()) hasAudio = writer.Complete();
+                _dump?.Complete();
+            }
+            finally
+            {
+                closing.GetAwaiter().GetResult();
+            }
             profile = Profile(queue, finishing);
         }
         MotionMode mode = _settings.Motion.IsRelative ? MotionMode.Relative : MotionMode.Absolute;
-        return new AnimationSummary(output.Name, frames, rate, Width, Height, hasAudio, mode, _executor.DeviceName, default,
-            _motion!.Warning)
+        return new AnimationSummary(output.Name, frames, rate, Width, Height, hasAudio, mode, device, default, warning)
         {
             StartFrame = _loop.StartFrame,
-            DrivingCrop = _motion.Crop,
+            DrivingCrop = crop,
             Latency = _live?.Latency,
             Profile = profile,
         };
@@ -163,6 +181,21 @@ internal sealed class ClipPipeline : IDisposable
 
     public void Dispose()
     {
+        try
+        {
+            Close(null);
+        }
+        finally
+        {
+            _dump?.Dispose();
+        }
+    }
+
+    /// <summary>Lets go of what is read, and of what is the executor's.</summary>
+    private void Close(Action? closeExecutor)
+    {
+        if (_isClosed) return;
+        _isClosed = true;
         // Frames that the caller enumerates may throw even here; what else there is goes all the same.
         try
         {
@@ -170,15 +203,9 @@ internal sealed class ClipPipeline : IDisposable
         }
         finally
         {
-            try
-            {
-                _decoder?.Dispose();
-                _source.Dispose();
-            }
-            finally
-            {
-                _dump?.Dispose();
-            }
+            _decoder?.Dispose();
+            _source.Dispose();
+            closeExecutor?.Invoke();
         }
     }
 

@@ -72,13 +72,13 @@ internal static class AnimateCommand
                 {
                     WriteSummary(json, summary, model);
                     if (options.Dump is { } dump) json.WriteString("dump", dump);
-                    if (parsed.GetValue(profile)) ProfileReport.Write(json, summary.Profile, started);
+                    if (parsed.GetValue(profile)) ProfileReport.Write(json, summary.Profile, started, context.Timeline);
                 });
             }
             else if (!isQuiet)
             {
                 results.WriteLine(Describe(summary));
-                if (parsed.GetValue(profile)) ProfileReport.Write(results, summary.Profile, started);
+                if (parsed.GetValue(profile)) ProfileReport.Write(results, summary.Profile, started, context.Timeline);
             }
             return ExitCode.Success;
 

@@ -14,6 +14,9 @@ internal sealed record CliContext(TextWriter Output, TextWriter Error, bool Erro
     /// <summary>Opens standard input as bytes.</summary>
     public Func<Stream> OpenInput { get; init; } = StandardStreams.OpenInput;
 
+    /// <summary>Listens to the library's activities from the start of the program, where a profile is asked for.</summary>
+    public Timeline? Timeline { get; init; }
+
     /// <summary>Makes what training computes with.</summary>
     public IStepFactory TrainingSteps { get; init; } = CudaSteps.Factory;
 

@@ -60,6 +60,13 @@ internal static class KernelKey
         }
     }
 
+    /// <summary>Learns what an assembly of kernels refers to, which takes some time, before the first of them is asked for.</summary>
+    public static void Foresee(Assembly kernels)
+    {
+        _ = Fingerprint(typeof(KernelKey).Assembly);
+        _ = Fingerprint(kernels);
+    }
+
     /// <summary>The key of a kernel's machine code.</summary>
     public static string Of(CompiledKernel compiled, string machine) =>
         $"machine code\n{machine}\n{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(compiled.Ptx)))}\n";

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using ILGPU;
@@ -93,8 +94,9 @@ public sealed class CudaDeviceInfo
         {
             CudaDriver.ShareWithIlgpu();
             // This device alone, and none of ILGPU.Algorithms' registrations: kernels are compiled by our compiler.
-            context = Context.Create(builder => builder.Cuda(device => device.DeviceId == Ordinal));
-            accelerator = context.CreateCudaAccelerator(0);
+            using (Activities.Begin("device found by ILGPU"))
+                context = Context.Create(builder => builder.Cuda(device => device.DeviceId == Ordinal));
+            using (Activities.Begin("device's context made")) accelerator = context.CreateCudaAccelerator(0);
             return new KernelLoader(accelerator, target, cache, [accelerator, context]);
         }
         catch (Exception e)

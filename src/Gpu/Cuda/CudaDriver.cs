@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Lia.Gpu.Runtime;
 
 namespace Lia.Gpu.Cuda;
 
@@ -106,6 +107,7 @@ internal sealed class CudaDriver
     /// <summary>Loads the first of the libraries that is there and initializes it.</summary>
     internal static unsafe CudaDriver Start(IReadOnlyList<string> candidates)
     {
+        using Activity? starting = Activities.Begin("driver started");
         nint library = 0;
         string? found = candidates.FirstOrDefault(name => NativeLibrary.TryLoad(name, out library));
         if (found is null)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using ILGPU;
 using ILGPU.Runtime;
@@ -26,6 +27,7 @@ internal sealed unsafe class CudaKernel : LoadedKernel
 
     public static CudaKernel Load(CudaKernelDevice device, KernelCache cache, CompiledKernel compiled)
     {
+        using Activity? loading = Activities.Begin("kernels onto the device");
         device.Enter();
         nint module = CudaModule.Load(device.Properties, cache, compiled);
         try

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using Lia.Gpu.Compiler;
@@ -103,6 +104,7 @@ internal sealed class CudaKernelDevice : IKernelDevice
 
     public nint AllocatePageLocked(long bytes)
     {
+        using Activity? locking = Activities.Begin("memory page-locked");
         Enter();
         CudaResult result = CudaApi.cuMemHostAlloc(out nint address, (nuint)bytes, Portable);
         if (result == CudaResult.OutOfMemory)

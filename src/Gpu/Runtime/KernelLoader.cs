@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using ILGPU;
@@ -174,6 +175,7 @@ public sealed class KernelLoader : IDisposable
         ArgumentNullException.ThrowIfNull(work);
         if (ReferenceEquals(Own(stream), Accelerator.DefaultStream))
             throw new InvalidOperationException("the default stream cannot be captured: make one with CreateStream");
+        using Activity? capturing = Activities.Begin("graphs captured");
         _device.BeginCapture(stream);
         try
         {
@@ -262,7 +264,7 @@ public sealed class KernelLoader : IDisposable
     public LoadedKernel Load(MethodInfo method)
     {
         ArgumentNullException.ThrowIfNull(method);
-        Lazy<LoadedKernel> kernel = _kernels.GetOrAdd(method, m => new(() => _device.Load(this, Cache.Kernel(m, Target))));
+        Lazy<LoadedKernel> kernel = _kernels.GetOrAdd(method, m => new(() => _device.Load(this, Find(m))));
         try
         {
             return kernel.Value;
@@ -316,6 +318,12 @@ public sealed class KernelLoader : IDisposable
         {
             foreach (IDisposable owned in _owned) owned.Dispose();
         }
+    }
+
+    private CompiledKernel Find(MethodInfo method)
+    {
+        using Activity? finding = Activities.Begin("kernels found");
+        return Cache.Kernel(method, Target);
     }
 
     private AcceleratorStream Own(AcceleratorStream stream)

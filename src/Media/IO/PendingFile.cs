@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Lia.Media.IO;
 
 /// <summary>
@@ -59,6 +61,7 @@ internal sealed class PendingFile : IDisposable
     /// <exception cref="MediaException">The disk is full, or the target cannot be replaced.</exception>
     public void Commit()
     {
+        using Activity? committing = Activities.Begin("output through to the disk");
         Outputs.Guard(_name, () =>
         {
             _stream.Flush(flushToDisk: true);

@@ -13,7 +13,8 @@ internal sealed class RawWriter : IFrameWriter
     private readonly CancellationToken _token;
     private readonly int _width, _height, _pixelsAt;
     private readonly Chroma? _chroma; // of yuv4mpeg
-    private readonly byte[] _frame;
+    private readonly byte[] _frame; // that leaves at once
+    private readonly WriteBehind? _behind; // of a file
 
     private RawWriter(
         Stream stream, bool owns, string name, PendingFile? file, int width, int height, FrameRate rate, RawOutput format,
@@ -33,6 +34,7 @@ internal sealed class RawWriter : IFrameWriter
         if (_chroma is not null) Send(
             Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F{rate.Numerator}:{rate.Denominator} Ip A1:1 C{sampling} "
                 + $"XCOLORRANGE=LIMITED\n"));
+        if (file is not null) _behind = new(file.Open(), _frame, cancellationToken);
     }
 
     /// <summary>Opens a stream as an output; the header leaves right away.</summary>
@@ -81,43 +83,66 @@ internal sealed class RawWriter : IFrameWriter
 
     public void Write(ReadOnlySpan<byte> pixels)
     {
-        Span<byte> frame = _frame.AsSpan(_pixelsAt);
-        if (_chroma is { } chroma) YuvColors.FromRgb(pixels, _width, _height, chroma, frame);
-        else pixels.CopyTo(frame);
-        Send(_frame);
+        if (_behind is null)
+        {
+            Fill(_frame, pixels);
+            Send(_frame);
+            return;
+        }
+        byte[] frame = Guarded(_behind.Next);
+        Fill(frame, pixels);
+        _behind.Add(frame);
     }
 
     public bool Complete()
     {
+        if (_behind is not null) Guarded(() => { _behind.Finish(); return 0; });
         _file?.Commit();
         return false;
     }
 
     public void Dispose()
     {
+        _behind?.Dispose();
         _file?.Dispose();
         if (_owns) _stream.Dispose();
     }
 
+    /// <summary>A frame as it leaves, behind its mark.</summary>
+    private void Fill(byte[] frame, ReadOnlySpan<byte> pixels)
+    {
+        if (_chroma is { } chroma) YuvColors.FromRgb(pixels, _width, _height, chroma, frame.AsSpan(_pixelsAt));
+        else pixels.CopyTo(frame.AsSpan(_pixelsAt));
+    }
+
     private void Send(ReadOnlyMemory<byte> bytes)
     {
-        try
+        Guarded(() =>
         {
             if (_file is not null)
             {
-                _token.ThrowIfCancellationRequested();
                 _stream.Write(bytes.Span);
-                return;
+                return 0;
             }
             Wait(_stream.WriteAsync(bytes, _token).AsTask());
             Wait(_stream.FlushAsync(_token));
+            return 0;
+        });
+
+        // A pipe's write cannot be ended from here; when nobody reads and the work is cancelled, it is left to itself.
+        void Wait(Task step) => step.WaitAsync(_token).GetAwaiter().GetResult();
+    }
+
+    /// <exception cref="MediaException">The step cannot write.</exception>
+    private T Guarded<T>(Func<T> step)
+    {
+        try
+        {
+            return step();
         }
         catch (IOException failure)
         {
             throw Outputs.Failed(_name, failure);
         }
-
-        // A pipe's write cannot be ended from here; when nobody reads and the work is cancelled, it is left to itself.
-        void Wait(Task step) => step.WaitAsync(_token).GetAwaiter().GetResult();
     }
 }

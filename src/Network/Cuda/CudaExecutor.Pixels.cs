@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ILGPU.Runtime;
 using ILGPU;
 using Lia.Gpu;
@@ -122,6 +123,7 @@ public sealed partial class CudaExecutor
     /// <param name="kinds">In the order in which they are needed.</param>
     private void Foresee(int frames, params ReadOnlySpan<CudaPlanKind> kinds)
     {
+        using Activity? foreseeing = Activities.Begin("plans foreseen");
         frames = Math.Min(frames, _mostFrames);
         try
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ILGPU.Runtime;
 using ILGPU;
 using Lia.Gpu;
@@ -101,7 +102,7 @@ public sealed partial class CudaExecutor : IExecutor
             {
                 _weights ??= (loader.IsStock ? null : Pack(weights, architecture, Precision, loader.Target))
                     ?? new Float32Weights(loader, weights, _graph);
-                _weights.Place(loader);
+                using (Activities.Begin("weights uploaded")) _weights.Place(loader);
             }
             finally
             {
@@ -273,6 +274,7 @@ public sealed partial class CudaExecutor : IExecutor
     {
         if (_isDisposed) return;
         _isDisposed = true;
+        using Activity? closing = Activities.Begin("device closed");
         Release(() =>
         {
             foreach (CudaPlan plan in _plans.Values) plan.Dispose();
@@ -338,6 +340,7 @@ public sealed partial class CudaExecutor : IExecutor
     {
         bool isTapped = Tap != null;
         if (_plans.TryGetValue((kind, frames, isTapped), out CudaPlan? plan)) return plan;
+        using Activity? making = Activities.Begin("plans made");
         MakeRoom(frames, kind == CudaPlanKind.SynthesisOfMany ? frames : 1);
         // Once to learn the arena's size, again with addresses. A larger arena moves every plan.
         long length = Build(kind, frames, isTapped, new(null)).ArenaLength;
@@ -352,6 +355,16 @@ public sealed partial class CudaExecutor : IExecutor
         _weights.Commit();
         _plans.Add((kind, frames, isTapped), plan);
         return plan;
+    }
+
+    /// <summary>Has the runtime compile how plans are kept.</summary>
+    internal static void RehearsePlans()
+    {
+        Dictionary<(CudaPlanKind Kind, int Frames, bool IsTapped), CudaPlan> plans = [];
+        plans.Add((CudaPlanKind.Source, 1, false), new(null!, [], 0));
+        if (plans.ContainsKey(default) || !plans.TryGetValue((CudaPlanKind.Source, 1, false), out _)) return;
+        foreach (CudaPlan plan in plans.Values) plan.Dispose();
+        plans.Clear();
     }
 
     /// <summary>What goes into plans of so many frames and comes out of them has a place; a new one moves every plan.</summary>
@@ -431,6 +444,7 @@ public sealed partial class CudaExecutor : IExecutor
 
     private MotionBasis Factor(float[] direction)
     {
+        using Activity? factoring = Activities.Begin("basis factored");
         int style = Architecture.Style, motion = Architecture.Motion, elements = style * motion;
         using MemoryBuffer1D<float, Stride1D.Dense> input = _loader.Allocate1D(direction), output = _loader.Allocate1D<float>(elements);
         using MemoryBuffer1D<double, Stride1D.Dense> workspace = _loader.Allocate1D<double>(HouseholderQr.WorkspaceLength(style, motion));

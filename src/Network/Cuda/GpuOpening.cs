@@ -50,6 +50,16 @@ public sealed class GpuOpening : IDisposable
     public static GpuOpening OnCuda(CudaDeviceInfo? device) =>
         new(() => device ?? CudaDeviceInfo.Enumerate()[0]);
 
+    /// <summary>Has the runtime compile, on the thread pool, what opening a CUDA device and loading a network onto it runs: worth it while
+    /// the driver starts, where cores are idle.</summary>
+    public static void Rehearse() => Rehearsal.Begin(typeof(Kernels.KernelLaunch).Assembly, static () =>
+    {
+        ArenaLayout arena = new(null);
+        ILGPU.ArrayView<float> first = arena.Reserve(100);
+        _ = arena.Reserve(1);
+        arena.Release(first);
+    }, CudaExecutor.RehearsePlans);
+
     /// <summary>Begins to open the accelerator that ILGPU finds, for kernels of its own compiler.</summary>
     public static GpuOpening OnIlgpu() => new(() => StockAccelerators.Open());
 

@@ -79,7 +79,9 @@ internal sealed class HalfConvolutionWeights : IDisposable
             _buffer = loader.Allocate1D(_packed!);
         }
         _packed = null;
-        _steps = loader.Allocate1D<Int4>([.. Steps.SelectMany(step => new[] { step.First, step.Second })]);
+        Int4[] steps = new Int4[2 * Steps.Count];
+        for (int i = 0; i < Steps.Count; i++) (steps[2 * i], steps[2 * i + 1]) = (Steps[i].First, Steps[i].Second);
+        _steps = loader.Allocate1D(steps);
         return this;
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
 
@@ -29,7 +30,7 @@ internal sealed class TensorMapTable(KernelLoader loader) : IDisposable
     public void Upload()
     {
         if (_uploaded == _current.Count) return;
-        TensorMap[] added = [.. _current.Skip(_uploaded)];
+        TensorMap[] added = CollectionsMarshal.AsSpan(_current)[_uploaded..].ToArray();
         ArrayView<TensorMap> page = _pages[_page].View;
         page.SubView(_uploaded, added.Length).CopyFromCPU(loader.Accelerator.DefaultStream, added);
         _uploaded = _current.Count;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using ILGPU.Runtime;
 using ILGPU;
@@ -147,7 +148,11 @@ internal abstract class CudaWeights : IDisposable
     /// <summary>Begins a part of loading on the thread pool.</summary>
     /// <param name="part">Reads and packs beside other parts; what it returns is called by the thread that has a device
     /// (<see cref="Place"/>), in the order of the beginnings.</param>
-    protected void Begin(Func<Action> part) => _parts.Add(Task.Run(part));
+    protected void Begin(Func<Action> part) => _parts.Add(Task.Run(() =>
+    {
+        using Activity? packing = Activities.Begin("weights packed");
+        return part();
+    }));
 
     protected T Own<T>(T resource) where T : IDisposable
     {

@@ -1,0 +1,12 @@
+using System.Diagnostics;
+
+namespace Lia.Gpu.Runtime;
+
+/// <summary>What of opening devices and loading kernels takes time, for whoever listens to activities; nobody else pays for them.</summary>
+internal static class Activities
+{
+    private static readonly ActivitySource s_source = new("Lia.Gpu");
+
+    /// <summary>Begins something that ends when the result is disposed; null where nobody listens.</summary>
+    public static Activity? Begin(string name) => s_source.StartActivity(name);
+}
