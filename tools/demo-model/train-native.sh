@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demonstration model by `lia train`, on a GPU: draws its data, trains, exports, measures, as run.sh does with train.py.
+# The demonstration model by `lia train`, on a GPU: draws its data, trains, exports, measures.
 #   train-native.sh LIA OUT [STEPS=8805] [STEPS_WITH_CRITIC=10156]
 # LIA is the program. The first run begins with random weights (with 0 steps it is left out, and the second begins with FROM, by default
 # ../../models/demo.safetensors), the second goes on from its model with the critic (with 0 steps it is left out).
@@ -9,7 +9,7 @@
 set -euo pipefail
 lia=$(realpath "$1") steps=${3:-8805} critic_steps=${4:-10156} precision=${PRECISION:-fast}
 mkdir -p "$2"
-out=$(cd "$2" && pwd) began=$(date +%s)
+out=$(cd "$2" && pwd) began=$(date +%s) before=0
 export PYTHONUNBUFFERED=1
 from=$(realpath "${FROM:-$(dirname "$0")/../../models/demo.safetensors}")
 cd "$(dirname "$0")"
@@ -44,9 +44,9 @@ fi
 if [ "$critic_steps" -gt 0 ]; then
   run critic 2 "$critic_steps" 20 880 --from "$from" --discriminator patches --adversarial 0.2 --matching 0.5 \
     --labels 0.87 --surfaces 0.33 --guide-end 0.5 --rate 0.00625 --discriminator-rate 0.002125 --rate-end 0.04 --flat 0.4
-  from=$work/critic/model.safetensors
+  from=$work/critic/model.safetensors before=$steps
 fi
-python3 export.py "$from" "$out"
+python3 export.py "$from" "$out" "$before"
 timeout 75 python3 evaluate.py "$out/demo.safetensors" --sheet "$out/evaluate.png"
 echo "measured after $(($(date +%s) - began)) s"
 ls -l "$out"
