@@ -8,10 +8,10 @@ internal static class MoveAlongDirections
         Source source = path;
         using Animator animator = new(new ModelOptions { Model = model });
         Console.WriteLine($"{animator.Directions} directions");
-        RgbImage moved = animator.Manipulate(source, [new MotionEdit(0, 1.5f), new MotionEdit(3, -1)]);
+        RgbImage moved = animator.Manipulate(source, [new MotionEdit(6, -2), new MotionEdit(10, 2)]);
         using ClipWriter writer = new(output, animator.Size, animator.Size, new FrameRate(10));
         writer.Write(moved);
-        foreach (RgbImage frame in animator.ManipulateFrames(source, MotionEdit.Sweep(0, -2, 2, 9))) writer.Write(frame);
+        foreach (RgbImage frame in animator.ManipulateFrames(source, MotionEdit.Sweep(6, -2, 2, 9))) writer.Write(frame);
         writer.Complete();
     }
 }

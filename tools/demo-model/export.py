@@ -1,9 +1,10 @@
-"""From a training folder, or a model that `lia train` wrote, to what the repository ships.
+"""From a model that `lia train` wrote to what the repository ships.
 
-    python3 export.py CHECKPOINT_FOLDER|MODEL ../../models
+    python3 export.py MODEL ../../models [STEPS_BEFORE]
 
-writes demo.safetensors (the averaged weights in fp16 under the official names) and demo.golden.safetensors: the exact answers of
-that file in float64 arithmetic, for the tests of other implementations. Prints size and sha256.
+writes demo.safetensors (the weights in fp16) and demo.golden.safetensors: the exact answers of
+that file in float64 arithmetic, for the tests of other implementations. STEPS_BEFORE are those of the run that MODEL's went on from, which are
+added to its own. Prints size and sha256.
 """
 import hashlib
 import os
@@ -43,13 +44,9 @@ def golden(P, meta, path):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if os.path.isdir(sys.argv[1]):
-        P, meta = tensors.load(f"{sys.argv[1]}/ema.safetensors")
-        step = int(tensors.load(f"{sys.argv[1]}/adam_m.safetensors")[1]["step"]) + int(meta.get("earlier", 0))
-    else:
-        P, meta = tensors.load(sys.argv[1])
-        step = int(meta["steps"])
-    P = {n: t.half() for n, t in P.items() if not n.startswith("aux.")}
+    P, meta = tensors.load(sys.argv[1])
+    step = int(meta["steps"]) + (int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+    P = {n: t.half() for n, t in P.items()}
     assert {n: tuple(t.shape) for n, t in P.items()} == lia.names(**lia.DEMO)
     path = f"{sys.argv[2]}/demo.safetensors"
     tensors.save(path, P, {"variant": "demo", "size": meta["size"], "steps": step, "title": "LIA demonstration model, trained on drawn portraits (tools/demo-model)"})

@@ -1,12 +1,12 @@
-"""Draws what train.py draws, into a pack that `lia train` learns from (docs/training.md, "The format of a pack").
+"""Draws what the demonstration model learns from, into a pack that `lia train` learns from (docs/training.md, "The format of a pack").
 
     python3 pack.py --out drawn.liapack --groups 816 --rows 480000 --seed 1 [--mix 18,12,18] [--parts 12]
 
-The people, motions and pictures are train.py's of the same seed, and so are the rows: `--rows` of them in batches of the mix, self, cross
-and relative examples, in train.py's order of drawing. A relative row has a start frame, the others have their source in its place. Weight
-maps are train.py's, each on the scale of 8 bits. Labels are poses over their ranges, and surfaces train.py's depths in 8 bits with the rigid
-parts and matrices of portrait.py: what train.py's two helps know (`lia train --labels 8 --surfaces 3`). Behind them come 48 relative rows of
-people and motions that are never trained on, those that train.py validates on: `lia train --held-out 48`.
+The people, motions and pictures are numbered from --seed, and the rows, `--rows` of them, drawn in batches of the mix, self, cross and relative
+examples, as train.py says. A relative row has a start frame, the others have their source in its place. Weight maps are train.py's, each on
+the scale of 8 bits. Labels are poses over their ranges, and surfaces depths in 8 bits with the rigid parts and matrices of portrait.py: what
+the two helps know (`lia train --labels --surfaces`). Behind them come 48 relative rows of people and motions that are never trained
+on: `lia train --held-out 48`.
 
 Pictures are written as they are drawn, the pack appears when it is complete. Without a GPU it works too, slowly.
 """
@@ -100,10 +100,10 @@ def packed(group, poses, parts):
 
 
 def rows(groups, count, shares, rng, first=0):
-    """`count` rows as train.py draws them, batch by batch; `first` is the number of the first group's first picture."""
+    """`count` rows, batch by batch; `first` is the number of the first group's first picture."""
     out = []
     while len(out) < count:
-        batch = zip(*train.draw_indices(groups, 0, shares, rng))
+        batch = zip(*train.draw_indices(groups, shares, rng))
         for k, (source, driving, start, target) in enumerate(batch):
             start = start if k >= shares[0] + shares[1] else source
             out.append((first + source, first + driving, first + start, first + target))

@@ -35,9 +35,9 @@ def main():
     size, B, R = CONFIG["size"], sum(SHARES), SHARES[2]
     group = torch.empty(train.PEOPLE, train.MOTIONS, 5, size, size, dtype=torch.uint8)
     poses = train.draw_group(train.TRAINING, train.TRAINING, size, 2, "cpu", 128, group)
+    packed = torch.from_numpy(pack.packed(group, poses, 12.0)[0][:, :4 * size * size])
     poses = poses[None].expand(train.PEOPLE, -1, -1).reshape(-1, len(people.MOTION)).double()
-    pictures, packed = group.view(-1, 5, size, size), pack.packed(group, 12.0)
-    maps = packed[:, 3 * size * size:].view(-1, 1, size, size).double()
+    pictures, maps = group.view(-1, 5, size, size), packed[:, 3 * size * size:].view(-1, 1, size, size).double()
     maps = maps / maps.mean((1, 2, 3), keepdim=True)
     rows = pack.rows(1, STEPS * B, SHARES, random.Random(1))
 
