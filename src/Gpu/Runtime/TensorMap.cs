@@ -54,7 +54,8 @@ public enum TensorPromotion
 }
 
 /// <summary>
-/// A tensor of halves (or of runs of them) in global memory and the tile that is copied from it. All arrays go from the innermost dimension outwards.
+/// A tensor of halves (or of runs of them) in global memory and the tile that is copied from it. All arrays go from the innermost dimension
+/// outwards.
 /// </summary>
 public sealed record TensorMapDescription
 {

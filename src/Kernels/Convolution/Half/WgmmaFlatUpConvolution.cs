@@ -54,7 +54,8 @@ internal static class WgmmaFlatUpConvolution
     /// <summary>Halves of shared memory.</summary>
     public static int SharedLength(int width) => InputStages * Pitch(width) * TileRows(width) * Chunk + WeightStages * WeightStage;
 
-    /// <summary>Rows of an input tile: those in which a run of positions lies, wherever it starts, one above, and what its end looks at.</summary>
+    /// <summary>Rows of an input tile: those in which a run of positions lies, wherever it starts, one above, and what its end looks at.
+    /// </summary>
     /// <param name="width">The input's.</param>
     public static int TileRows(int width) => 2 + (Pixels + width) / Pitch(width);
 
@@ -172,7 +173,8 @@ internal static class WgmmaFlatUpConvolution
                     for (int tap = 0; tap < firstTaps; tap++)
                         Step(u, ring, start, first, tap, 2, ref reader, sum.SubView(0, Pixels / 2));
                     for (int tap = 0; tap < secondTaps; tap++)
-                        Step(u, ring, start, second, tap, tap + 1 < secondTaps ? 2 : toNext, ref reader, sum.SubView(Pixels / 2, Pixels / 2));
+                        Step(u, ring, start, second, tap, tap + 1 < secondTaps ? 2 : toNext, ref reader,
+                            sum.SubView(Pixels / 2, Pixels / 2));
                 }
                 reader.FreedInput = reader.Input.Stage;
                 reader.Input.Advance(InputStages);
