@@ -72,8 +72,8 @@ internal sealed partial class HalfConvolutionLauncher
         return !isMap && WideCut(weights) is { } wide && Time(weights, output, wide) < leastTime ? wide : best;
     }
 
-    // The tile with weights as the first operand, where all weights fit into shared memory. ConvolutionCut.FlatUp, for those that do not, is
-    // not chosen: on a device its first launch was wrong in two of some two hundred processes (docs/performance.md).
+    // The tile with weights as the first operand, where all weights fit into shared memory. ConvolutionCut.FlatUp, for those that do
+    // not, is not chosen: on a device its first launch was wrong in two of some two hundred processes (docs/performance.md).
     private ConvolutionCut? WideCut(HalfConvolutionWeights weights)
     {
         if (machine != ConvolutionMachine.Hopper || weights.Chunk != WgmmaFlatUpConvolution.Chunk
