@@ -12,11 +12,11 @@ namespace Lia.Gpu.Cuda;
 internal sealed unsafe class CudaKernel : LoadedKernel
 {
     private readonly CudaKernelDevice _device;
-    private readonly nint _module;
+    private readonly CudaModule _module;
     private readonly nint _function;
     private readonly nuint _parameterBytes;
 
-    private CudaKernel(CudaKernelDevice device, CompiledKernel compiled, KernelAttributes attributes, nint module, nint function)
+    private CudaKernel(CudaKernelDevice device, CompiledKernel compiled, KernelAttributes attributes, CudaModule module, nint function)
         : base(device.Accelerator, device.Properties, compiled, attributes)
     {
         _device = device;
@@ -29,12 +29,12 @@ internal sealed unsafe class CudaKernel : LoadedKernel
     {
         using Activity? loading = Activities.Begin("kernels onto the device");
         device.Enter();
-        nint module = CudaModule.Load(device.Properties, cache, compiled);
+        CudaModule module = CudaModule.Load(device.Properties, cache, compiled);
         try
         {
             nint function;
             fixed (byte* name = Encoding.UTF8.GetBytes(compiled.EntryPoint + '\0'))
-                CudaApi.cuModuleGetFunction(out function, module, name).Check(compiled.EntryPoint);
+                CudaApi.cuModuleGetFunction(out function, module.Handle, name).Check(compiled.EntryPoint);
             var attributes = new KernelAttributes(
                 Read(function, CudaFunctionAttribute.Registers),
                 Read(function, CudaFunctionAttribute.LocalSizeBytes),
@@ -52,7 +52,7 @@ internal sealed unsafe class CudaKernel : LoadedKernel
         }
         catch
         {
-            _ = CudaApi.cuModuleUnload(module);
+            module.Unload();
             throw;
         }
     }
@@ -98,7 +98,7 @@ internal sealed unsafe class CudaKernel : LoadedKernel
             throw CudaStatus.Failure(result, Describe(in config), nameof(CudaApi.cuLaunchKernelEx));
     }
 
-    protected override void DisposeAcceleratorObject(bool disposing) => _ = CudaApi.cuModuleUnload(_module);
+    protected override void DisposeAcceleratorObject(bool disposing) => _module.Unload();
 
     private string Describe(in KernelConfig config) =>
         $"{Compiled.EntryPoint}, grid {config.GridDim}, group {config.GroupDim}, {config.SharedMemoryConfig.ArraySize} bytes of dynamic " +

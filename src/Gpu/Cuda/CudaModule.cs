@@ -8,30 +8,38 @@ using Lia.Gpu.Runtime;
 namespace Lia.Gpu.Cuda;
 
 /// <summary>
-/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes, and assembles on as
-/// many threads as call it; the loader of PTX does neither. What the linker does not take, what it takes without what makes it fast
-/// (`setmaxnreg`), and what is wrong in the PTX, is left to the loader, which says so.
+/// From PTX to a module on the device. The driver's linker gives machine code that can be kept for later processes. What it takes without
+/// what makes it fast (`setmaxnreg`) is loaded as a library, which like the linker assembles on as many threads as call it. The loader of
+/// PTX assembles one module after the other; it has what neither of them takes, and says what is wrong in PTX.
 /// </summary>
-internal static unsafe class CudaModule
+/// <param name="handle">The module, of the context that was current.</param>
+/// <param name="library">The library it belongs to; 0 for a module of its own.</param>
+internal readonly unsafe struct CudaModule(nint handle, nint library = 0)
 {
     private const int LogBytes = 16384;
     private const int AcceleratedTargets = 0x10000; // CU_COMPUTE_ACCELERATED_TARGET_BASE: sm_90a is 90 above it
 
+    /// <summary>The module as the driver knows it.</summary>
+    public nint Handle => handle;
+
     /// <summary>Loads a kernel's module into the current context.</summary>
     /// <exception cref="CudaException">The driver cannot assemble or load it; the message has the assembler's log.</exception>
-    public static nint Load(AcceleratorProperties device, KernelCache cache, CompiledKernel compiled)
+    public static CudaModule Load(AcceleratorProperties device, KernelCache cache, CompiledKernel compiled)
     {
-        if (cache.Folder is null || MovesRegisters(compiled)) return LoadPtx(compiled);
+        if (cache.Folder is null || MovesRegisters(compiled)) return LoadLibrary(compiled) ?? LoadPtx(compiled);
         string machine = $"{CudaDriver.Identity}\n{device.Name}, sm_{device.Sm}";
         if (cache.MachineCode(compiled, machine) is { } kept)
         {
-            if (IsImage(kept) && TryLoad(kept, out nint loaded)) return loaded;
+            if (IsImage(kept) && TryLoad(kept, out nint loaded)) return new(loaded);
             cache.ForgetMachineCode(compiled, machine);
         }
         if (Link(compiled) is not { } code || !TryLoad(code, out nint module)) return LoadPtx(compiled);
         cache.KeepMachineCode(compiled, machine, code);
-        return module;
+        return new(module);
     }
+
+    /// <summary>Gives the module back; what the driver says does not matter any more.</summary>
+    public void Unload() => _ = library != 0 ? CudaLibrary.Unload(library) : CudaApi.cuModuleUnload(handle);
 
     /// <summary>
     /// Whether warpgroups give each other registers. What is assembled to be linked has to go with code that was not (the assembler's
@@ -88,7 +96,19 @@ internal static unsafe class CudaModule
         fixed (byte* image = code) return CudaApi.cuModuleLoadDataEx(out module, image, 0, null, null) == CudaResult.Success;
     }
 
-    private static nint LoadPtx(CompiledKernel compiled)
+    // Null when the driver refuses, or has no libraries.
+    private static CudaModule? LoadLibrary(CompiledKernel compiled)
+    {
+        fixed (byte* image = Text(compiled.Ptx))
+        {
+            if (CudaLibrary.Load(image) is not { } library) return null;
+            if (CudaLibrary.Module(library) is { } module) return new(module, library);
+            _ = CudaLibrary.Unload(library);
+            return null;
+        }
+    }
+
+    private static CudaModule LoadPtx(CompiledKernel compiled)
     {
         byte[] errors = new byte[LogBytes], info = new byte[LogBytes];
         fixed (byte* image = Text(compiled.Ptx), errorLog = errors, infoLog = info)
@@ -105,7 +125,7 @@ internal static unsafe class CudaModule
                     $"{compiled.EntryPoint} for " +
                     $"{compiled.Target}{Environment.NewLine}{Log(errorLog)}{Environment.NewLine}{Log(infoLog)}".TrimEnd(),
                     nameof(CudaApi.cuModuleLoadDataEx));
-            return module;
+            return new(module);
         }
     }
 
