@@ -56,6 +56,20 @@ public sealed class EveryHopperAttribute(params object[] arguments) : DataAttrib
     public override bool SupportsDiscoveryEnumeration() => true;
 }
 
+/// <summary>
+/// As <see cref="EveryHopperAttribute"/>, on emulators alone whose warps take turns and whose copies arrive in orders that kernels may not
+/// rely on, drawn from a seed each.
+/// </summary>
+/// <param name="arguments">What the test is given behind the names; the attribute once for each case.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class EveryOrderAttribute(params object[] arguments) : DataAttribute
+{
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([.. TestAccelerators.OrderNames.Select(name => new TheoryDataRow([name, .. arguments]))]);
+
+    public override bool SupportsDiscoveryEnumeration() => true;
+}
+
 /// <summary>A test of what only a CUDA device shows. Without a device there is no such test.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer(typeof(CudaFactDiscoverer))]
@@ -96,6 +110,9 @@ internal static partial class TestAccelerators
     public const string StockProcessorName = "ILGPU on the processor";
     public const string StockCudaName = "ILGPU on cuda";
 
+    private const string SeedPrefix = EmulatorName + ", seed ";
+    private const int Seeds = 3;
+
     private static readonly Dictionary<string, Lazy<KernelLoader>> Stock = new()
     {
         [StockProcessorName] = new(() => StockAccelerators.Open(AcceleratorType.CPU)),
@@ -120,6 +137,9 @@ internal static partial class TestAccelerators
         [.. Names, StockProcessorName, .. OwnEngines.Keys, .. Device.Value is null ? Array.Empty<string>() : [StockCudaName]];
 
     public static IEnumerable<string> HopperNames => Device.Value is { Target.Sm: 90 } ? [EmulatorName, CudaName] : [EmulatorName];
+
+    /// <summary>Emulators with an <see cref="EmulatorOptions.ScheduleSeed"/>.</summary>
+    public static IEnumerable<string> OrderNames => Enumerable.Range(1, Seeds).Select(seed => $"{SeedPrefix}{seed}");
 
     /// <summary>What the network's kernels are written for, as far as the CUDA device runs it: Turing's, Ampere's, its own.</summary>
     public static IEnumerable<CompileTarget> CudaTargets =>
@@ -155,7 +175,10 @@ internal static partial class TestAccelerators
     public static KernelLoader Open(string name) => name == CudaName
         ? CudaDevice.Open()
         : OwnEngines.TryGetValue(name, out Func<KernelLoader>? engine) ? engine()
-            : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true });
+            : EmulatorAccelerator.CreateLoader(options: new EmulatorOptions { DetectGlobalRaces = true, ScheduleSeed = SeedOf(name) });
+
+    private static int? SeedOf(string name) => name.StartsWith(SeedPrefix, StringComparison.Ordinal)
+        ? int.Parse(name.AsSpan(SeedPrefix.Length), CultureInfo.InvariantCulture) : null;
 
     /// <summary>As <see cref="Run"/>, for exact arithmetic: a CUDA device must give the bits the emulator gives.</summary>
     public static T[] RunExact<T>(string name, Func<KernelLoader, T[]> program) where T : unmanaged

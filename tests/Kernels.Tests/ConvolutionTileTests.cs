@@ -31,14 +31,22 @@ public class ConvolutionTileTests
     private static readonly ConcurrentDictionary<
         (HalfConvolutionKind, int Frames, int Inputs, int Outputs, (int, int) Size, WeightPrecision), Lazy<Problem>> Problems = new();
 
-    public static TheoryData<string, string, int, string> WgmmaTiles() =>
+    public static TheoryData<string, string, int, string> WgmmaTiles()
+    {
         // Those of pairs of halves run in PairConvolutionTests.
-        Cases(
-            HopperNames, TypesOf<IWgmmaTile>().Where(type => !type.Name.StartsWith("WgmmaPair", StringComparison.Ordinal)),
-            [64, 32, 16], [Activated, Styled, Skip, Flow, Partial, Any]);
+        Type[] tiles = [.. TypesOf<IWgmmaTile>().Where(type => !type.Name.StartsWith("WgmmaPair", StringComparison.Ordinal))];
+        TheoryData<string, string, int, string> data =
+            Cases(HopperNames, tiles, [64, 32, 16], [Activated, Styled, Skip, Flow, Partial, Any]);
+        data.AddRange(Cases(OrderNames, tiles, [64], [Activated, Skip]));
+        return data;
+    }
 
-    public static TheoryData<string, string, int, string> WgmmaUpTiles() =>
-        Cases(HopperNames, TypesOf<IWgmmaUpTile>(), [64, 32, 16], [Raw, Partial, Any]);
+    public static TheoryData<string, string, int, string> WgmmaUpTiles()
+    {
+        TheoryData<string, string, int, string> data = Cases(HopperNames, TypesOf<IWgmmaUpTile>(), [64, 32, 16], [Raw, Partial, Any]);
+        data.AddRange(Cases(OrderNames, TypesOf<IWgmmaUpTile>(), [64], [Raw]));
+        return data;
+    }
 
     // Each kind of convolution with the ends it has in the network.
     public static TheoryData<string, string, int, string> MmaTiles() =>
@@ -60,14 +68,16 @@ public class ConvolutionTileTests
         Assert.EndsWith($"_{tile}_Chunk{chunk}_{result}Result", kernel, StringComparison.Ordinal);
     }
 
-    [Theory, EveryHopper(Raw), EveryHopper(Activated), EveryHopper(Styled), EveryHopper(Flow), EveryHopper(Any)]
+    [Theory]
+    [EveryHopper(Raw), EveryHopper(Activated), EveryHopper(Styled), EveryHopper(Flow), EveryHopper(Any)]
+    [EveryOrder(Activated), EveryOrder(Flow)]
     public void Weights_as_the_first_operand_match_the_definition(string device, string result)
     {
         string kernel = Compare(device, ConvolutionMachine.Hopper, HalfConvolutionKind.Same, ConvolutionCut.Wide, 64, result);
         Assert.EndsWith($"WgmmaWideConvolution_Run_{(result == Raw ? Any : result)}Result", kernel, StringComparison.Ordinal);
     }
 
-    [Theory, EveryHopper(Raw), EveryHopper(Any)]
+    [Theory, EveryHopper(Raw), EveryHopper(Any), EveryOrder(Raw)]
     public void Weights_as_the_first_operand_of_a_transposed_convolution_match_the_definition(string device, string result)
     {
         string kernel = Compare(device, ConvolutionMachine.Hopper, HalfConvolutionKind.Up, ConvolutionCut.WideUp, 64, result);
@@ -86,6 +96,7 @@ public class ConvolutionTileTests
             data.Add(device, Raw, 64, 5, 64);
             data.Add(device, Raw, 64, 4, 3);
         }
+        foreach (string device in OrderNames) data.Add(device, Raw, 192, 11, 10);
         return data;
     }
 
@@ -98,7 +109,7 @@ public class ConvolutionTileTests
         Assert.EndsWith($"WgmmaFlatUpConvolution_Run_{result}Result", kernel, StringComparison.Ordinal);
     }
 
-    [Theory, EveryHopper]
+    [Theory, EveryHopper, EveryOrder]
     public void Runs_of_positions_take_fine_weights(string device)
     {
         string kernel = Compare(device, ConvolutionMachine.Hopper, HalfConvolutionKind.Up, ConvolutionCut.FlatUp, 64, Raw,

@@ -173,12 +173,12 @@ public class HalfConvolutionTests
             scope.Own(HalfConvolutionWeights.Up(loader, new float[64 * 128 * 9], 64, 128, launcher.MostChunk));
         Assert.Equal(ConvolutionCut.WideUp, launcher.Cut(transposed, new(default, device8, 64, 33, 33, 4)));
         Assert.False(launcher.Cut(transposed, new(default, device8, 64, 33, 33, 4), isMap: true).IsWide);
-        // Weights that do not fit go another way.
+        // Weights that do not fit pass by; rows that do not fit into a tile go another way.
         HalfConvolutionWeights large = scope.Own(HalfConvolutionWeights.Up(loader, new float[128 * 64 * 9], 128, 64, launcher.MostChunk)),
             fine = scope.Own(
                 HalfConvolutionWeights.Up(loader, new float[64 * 128 * 9], 64, 128, launcher.MostChunk, WeightPrecision.Fine));
-        Assert.False(launcher.Cut(large, new(default, device8, 128, 33, 33, 4)).IsWide);
-        Assert.False(launcher.Cut(fine, new(default, device8, 64, 33, 33, 4)).IsWide);
+        Assert.Equal(ConvolutionCut.FlatUp, launcher.Cut(large, new(default, device8, 128, 33, 33, 4)));
+        Assert.Equal(ConvolutionCut.FlatUp, launcher.Cut(fine, new(default, device8, 64, 33, 33, 4)));
         Assert.False(launcher.Cut(large, new(default, device8, 128, 33, 33, 4), isMap: true).IsWide);
         Assert.False(launcher.Cut(large, new(default, device8, 128, 129, 129, 4)).IsWide);
         Assert.False(launcher.Cut(Weights(64, 128, launcher.MostChunk), Map(64, device8, 64)).IsWide);

@@ -58,6 +58,7 @@ public class PairConvolutionTests
     [EveryHopper(1, 96, 96, 17, 9, 3)]
     [EveryHopper(1, 32, 64, 16, 24, 1)]
     [EveryHopper(5, 64, 64, 4, 4, 3)]
+    [EveryOrder(3, 64, 128, 8, 8, 3)]
     public void Stride_1_matches_the_definition_at_any_shape(
         string device, int batch, int inputs, int outputs, int height, int width, int kernel)
     {
@@ -118,6 +119,7 @@ public class PairConvolutionTests
     [EveryHopper(1, 64, 128, 9, 3)]
     [EveryHopper(1, 96, 100, 8, 1)]
     [EveryHopper(1, 96, 100, 8, 3)]
+    [EveryOrder(1, 64, 128, 9, 1)]
     public void A_strided_convolution_is_activated_before_the_skip_is_added_however_K_is_cut(
         string device, int batch, int inputs, int outputs, int half, int splits)
     {

@@ -16,7 +16,7 @@ public class HopperTests
             .Replace(".target sm_90", ".target sm_90a", StringComparison.Ordinal);
 
     // a: a tensor map, behind it a matrix of 64 rows of 64 halves; d: 16 KiB of output.
-    private static void Run(string body, int threads, TensorSwizzle swizzle = TensorSwizzle.None)
+    private static void Run(string body, int threads, TensorSwizzle swizzle = TensorSwizzle.None, EmulatorOptions? options = null)
     {
         using var memory = new EmulatedMemory();
         ulong a = memory.Allocate(256 + (64 * 128)), d = memory.Allocate(16384);
@@ -30,7 +30,7 @@ public class HopperTests
             Swizzle = swizzle,
         });
         memory.Write(a, MemoryMarshal.AsBytes(new ReadOnlySpan<TensorMap>(in map)));
-        Ptx.Launch(memory, Module(body), a, d, new Dim3(threads), shared: 32768);
+        Ptx.Launch(memory, Module(body), a, d, new Dim3(threads), shared: 32768, options: options);
     }
 
     private static void Trips(EmulationErrorKind kind, string blames, string bad, string good, int threads, string says = "",
@@ -327,6 +327,58 @@ public class HopperTests
         // When the other warp is later, it finds the tile under way.
         Trips(EmulationErrorKind.MissingAsyncCopyWait, "ld.shared", At(Load, "//loaded", Again),
             At(Load, "//loaded", "bar.sync 0;\n" + Again), 64);
+    }
+
+    // Two tiles on a barrier each. Waits are put in at the marks.
+    private const string TwoLoads = """
+        mov.u32 %r9, barriers;
+        mov.u32 %r8, tiles;
+        mov.u32 %r1, 1;
+        mov.u32 %r2, 1024;
+        mov.u32 %r3, 0;
+        setp.eq.u32 %p1, %t, 0;
+        @%p1 mbarrier.init.shared::cta.b64 [%r9], %r1;
+        @%p1 mbarrier.init.shared::cta.b64 [%r9+8], %r1;
+        @%p1 fence.mbarrier_init.release.cluster;
+        bar.sync 0;
+        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r9], %r2;
+        @%p1 cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r8], [%ra, {%r3, %r3}], [%r9];
+        add.u32 %r7, %r8, 1024;
+        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r9+8], %r2;
+        @%p1 cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r7], [%ra, {%r3, %r3}], [%r9+8];
+        //wait
+        ld.shared.u32 %r5, [%r8];
+        ld.shared.u32 %r6, [%r7];
+        """;
+
+    private static string Wait(int barrier, int parity) => $"""
+        mov.u32 %r20, {parity};
+        again{barrier}{parity}:
+        mbarrier.try_wait.parity.shared::cta.b64 %p3, [%r9+{8 * barrier}], %r20;
+        @!%p3 bra again{barrier}{parity};
+
+        """;
+
+    [Fact]
+    public void Tiles_arrive_in_any_order() =>
+        Trips(EmulationErrorKind.MissingAsyncCopyWait, "ld.shared.u32 %r5",
+            At(TwoLoads, "//wait", Wait(1, 0)), At(TwoLoads, "//wait", Wait(0, 0) + Wait(1, 0)), 32);
+
+    [Fact]
+    public void A_wait_that_leaves_out_a_phase_passes_before_that_phase_has_ended() =>
+        Trips(EmulationErrorKind.MissingAsyncCopyWait, "ld.shared.u32 %r5",
+            At(TwoLoads, "//wait", Wait(1, 0) + Wait(0, 1)), At(TwoLoads, "//wait", Wait(1, 0) + Wait(0, 0)), 32);
+
+    [Fact]
+    public void A_seed_draws_which_tile_arrives()
+    {
+        // The first to arrive is read; some seeds bring the one that is waited for first, others the other.
+        bool[] passes = [.. Enumerable.Range(1, 16).Select(seed => Record.Exception(() => RunWith(seed)) is null)];
+        Assert.Contains(true, passes);
+        Assert.Contains(false, passes);
+
+        static void RunWith(int seed) => Run(
+            At(Cut(TwoLoads, "ld.shared.u32 %r6, [%r7];"), "//wait", Wait(1, 0)), 32, options: new() { ScheduleSeed = seed });
     }
 
     [Fact]

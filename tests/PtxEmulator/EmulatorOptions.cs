@@ -6,7 +6,11 @@ public sealed record EmulatorOptions
     /// <summary>Blocks run at the same time on up to this many threads; 1 gives a fixed order of blocks. Default: all cores.</summary>
     public int Parallelism { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>When set, the warps of a block take turns in an order and of lengths drawn from this seed, to bring out races.</summary>
+    /// <summary>
+    /// When set, the warps of a block take turns in an order and of lengths drawn from this seed, and copies of tiles arrive in an order
+    /// drawn from it, to bring out races. Else warps take turns in the order of their numbers, and when none can go on, the latest copy
+    /// arrives.
+    /// </summary>
     public int? ScheduleSeed { get; init; }
 
     /// <summary>Find races in shared memory between the threads of a block.</summary>

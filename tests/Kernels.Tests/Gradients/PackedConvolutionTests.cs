@@ -197,6 +197,8 @@ public class PackedConvolutionTests
     [EveryHopper(2, 1, 8, 8, 8, 8)]
     [EveryHopper(2, 2, 33, 70, 9, 4)]
     [EveryHopper(2, 5, 3, 5, 3, 11)]
+    [EveryOrder(1, 2, 64, 64, 17, 9)]
+    [EveryOrder(2, 2, 33, 70, 9, 4)]
     public void Gradients_by_the_weights_match_the_definition(
         string device, int parts, int frames, int inputs, int outputs, int height, int width)
     {
@@ -211,6 +213,8 @@ public class PackedConvolutionTests
     [EveryHopper(1, 1, 66, 8, 9, 8)]
     [EveryHopper(2, 2, 16, 72, 4, 5)]
     [EveryHopper(2, 1, 40, 7, 9, 3)]
+    [EveryOrder(1, 1, 66, 8, 9, 8)]
+    [EveryOrder(2, 1, 40, 7, 9, 3)]
     public void Gradients_by_the_weights_of_strided_and_transposed_convolutions_match_the_definition(
         string device, int parts, int frames, int few, int many, int height, int width)
     {

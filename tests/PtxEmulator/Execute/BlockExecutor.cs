@@ -30,7 +30,9 @@ internal sealed class Launch
 
 /// <summary>
 /// Runs blocks of a launch one after the other, on one thread; its warps and memories are reused from block to block. The warps of a block
-/// take turns in order (or in an order shuffled by a seed), each until it reaches a barrier, ends, or has used its turn.
+/// take turns in order (or in an order shuffled by a seed), each until it reaches a barrier, ends, or has used its turn. What the copy
+/// engine brings arrives when no warp can go on without (with a seed sometimes while others still can), in no order that a kernel may rely
+/// on.
 /// </summary>
 internal sealed unsafe class BlockExecutor : IDisposable
 {
@@ -39,9 +41,12 @@ internal sealed unsafe class BlockExecutor : IDisposable
     // Rounds in which all warps fail their waits before that is a deadlock: some programs count tries.
     private const int PatientRounds = 10_000;
 
+    // With a seed, one in so many rounds in which some warp waits and others go on brings a copy.
+    private const int RoundsPerArrival = 8;
+
     private readonly Warp[] _warps;
     private readonly int[] _order;
-    private readonly Random? _random;
+    private Random? _random;
     private int _stalledRounds;
 
     public BlockExecutor(Launch launch)
@@ -62,7 +67,6 @@ internal sealed unsafe class BlockExecutor : IDisposable
         _warps = new Warp[warps];
         for (int i = 0; i < warps; i++) _warps[i] = new Warp(this, i);
         _order = [.. Enumerable.Range(0, warps)];
-        _random = launch.Options.ScheduleSeed is int seed ? new Random(seed) : null;
         FillLaunchRegisters();
     }
 
@@ -107,6 +111,12 @@ internal sealed unsafe class BlockExecutor : IDisposable
         TileLoads.Reset();
         foreach (Warpgroup group in Warpgroups) group.Reset();
         _stalledRounds = 0;
+        if (Launch.Options.ScheduleSeed is int seed)
+        {
+            // The block's own, whatever ran on this thread before.
+            _random = new Random(unchecked(seed + (int)(linearIndex * 1_000_003)));
+            for (int i = 0; i < _order.Length; i++) _order[i] = i;
+        }
         while (RunTurn())
         {
         }
@@ -120,7 +130,7 @@ internal sealed unsafe class BlockExecutor : IDisposable
     private bool RunTurn()
     {
         _random?.Shuffle(_order);
-        bool ran = false, moved = false;
+        bool ran = false, moved = false, waited = false;
         foreach (int index in _order)
         {
             Warp warp = _warps[index];
@@ -128,13 +138,18 @@ internal sealed unsafe class BlockExecutor : IDisposable
             ran = true;
             warp.Run(_random is null ? Turn : _random.Next(1, 200));
             moved |= !warp.IsStalled;
+            waited |= warp.IsStalled;
             if (warp.Status == WarpStatus.AtBarrier) Barriers.Open();
         }
-        if (moved) _stalledRounds = 0;
+        if (moved)
+        {
+            _stalledRounds = 0;
+            if (waited && _random?.Next(RoundsPerArrival) == 0) TileLoads.Deliver(_random);
+        }
         else if (ran)
         {
             // Copies arrive when nobody can do without them: a missing wait then finds the old content.
-            if (TileLoads.Deliver()) _stalledRounds = 0;
+            if (TileLoads.Deliver(_random)) _stalledRounds = 0;
             else if (++_stalledRounds > PatientRounds) throw Stuck();
         }
         if (ran) return true;

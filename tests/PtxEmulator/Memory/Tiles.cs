@@ -59,13 +59,14 @@ internal static unsafe class Tiles
 
 /// <summary>
 /// The loads of tiles of a block that have not arrived. Global memory is read when a load is issued; the tile appears in shared memory, and
-/// its bytes are counted on the barrier, when no warp can go on without. Until then every access to it is an error.
+/// its bytes are counted on the barrier, when no warp can go on without. Until then every access to it is an error. The copy engine
+/// promises no order: the latest load arrives first, or any (<see cref="EmulatorOptions.ScheduleSeed"/>).
 /// </summary>
 internal sealed unsafe class TileLoads(BlockExecutor block)
 {
     private sealed record Load(Warp Warp, int Lane, int Line, MBarrier Barrier, ulong Destination, int Span, byte[] Tile, uint[]? Clock);
 
-    private readonly Queue<Load> _pending = [];
+    private readonly List<Load> _pending = [];
 
     public void Reset() => _pending.Clear();
 
@@ -85,13 +86,17 @@ internal sealed unsafe class TileLoads(BlockExecutor block)
             shared.Races?.Write(warp, lane, piece, 16, strong: false);
             new Span<byte>(shared.State + piece, 16).Fill(ByteState.Pending);
         }
-        _pending.Enqueue(new Load(warp, lane, line, barrier, destination, map.SwizzleSpan, tile, shared.Races?.Release(warp.Index)));
+        _pending.Add(new Load(warp, lane, line, barrier, destination, map.SwizzleSpan, tile, shared.Races?.Release(warp.Index)));
     }
 
-    /// <summary>Lets the oldest load arrive; false when there is none.</summary>
-    public bool Deliver()
+    /// <summary>Lets a load arrive; false when there is none.</summary>
+    /// <param name="random">Draws which one; null for the latest.</param>
+    public bool Deliver(Random? random)
     {
-        if (!_pending.TryDequeue(out Load? load)) return false;
+        if (_pending.Count == 0) return false;
+        int at = random?.Next(_pending.Count) ?? _pending.Count - 1;
+        Load load = _pending[at];
+        _pending.RemoveAt(at);
         SharedMemory shared = block.Shared;
         for (int i = 0; i < load.Tile.Length; i += 16)
         {
@@ -107,7 +112,8 @@ internal sealed unsafe class TileLoads(BlockExecutor block)
     /// <summary>A block must not end before its loads have arrived.</summary>
     public void RequireNone()
     {
-        if (!_pending.TryPeek(out Load? load)) return;
+        if (_pending.Count == 0) return;
+        Load load = _pending[0];
         throw block.Fault(EmulationErrorKind.MissingAsyncCopyWait, null, (load.Warp.Index * 32) + load.Lane, null,
             $"the block ends while the load of a tile, started in line {load.Line}, is under way", load.Destination);
     }

@@ -4,6 +4,11 @@ namespace Lia.Kernels.Convolution;
 /// A group's shared memory: the two rings of stages between the warp that copies (the producer) and the warpgroups that multiply (the
 /// consumers), input tiles and steps of weights. Every stage has a barrier that says full (one arrival, and the bytes of the copy) and one
 /// that says empty (an arrival of each warp that read it).
+/// <para>
+/// Whoever waits on a barrier waits for each of its phases, or knows from elsewhere that the one before has ended: all that a wait can ask
+/// is whether the current phase has another parity. Two phases on it does not see that one has been left out, and passes at once where that
+/// has not even ended; and copies end in any order.
+/// </para>
 /// </summary>
 internal struct CopyRing
 {

@@ -69,19 +69,22 @@ internal sealed partial class HalfConvolutionLauncher
                 }
             }
         }
-        return !isMap && WideCut(weights) is { } wide && Time(weights, output, wide) < leastTime ? wide : best;
+        return !isMap && WideCut(weights, output) is { } wide && Time(weights, output, wide) < leastTime ? wide : best;
     }
 
-    // The tile with weights as the first operand, where all weights fit into shared memory. ConvolutionCut.FlatUp, for those that do
-    // not, is not chosen: on a device its first launch was wrong in two of some two hundred processes (docs/performance.md).
-    private ConvolutionCut? WideCut(HalfConvolutionWeights weights)
+    // The tile with weights as the first operand: where all weights fit into shared memory they stay there, else, of a transposed
+    // convolution, they pass by.
+    private ConvolutionCut? WideCut(HalfConvolutionWeights weights, HalfMap output)
     {
         if (machine != ConvolutionMachine.Hopper || weights.Chunk != WgmmaFlatUpConvolution.Chunk
-            || weights.Precision != WeightPrecision.Half || weights.PaddedOutputs != WgmmaWideConvolution.Channels) return null;
+            || weights.PaddedOutputs % WgmmaWideConvolution.Channels != 0) return null;
+        bool fits = weights.Precision == WeightPrecision.Half && weights.PaddedOutputs == WgmmaWideConvolution.Channels;
         return (weights.Kind, weights.Chunks) switch
         {
-            (HalfConvolutionKind.Same, 1) => ConvolutionCut.Wide,
-            (HalfConvolutionKind.Up, WgmmaWideUpConvolution.Chunks) => ConvolutionCut.WideUp,
+            (HalfConvolutionKind.Same, 1) when fits => ConvolutionCut.Wide,
+            (HalfConvolutionKind.Up, WgmmaWideUpConvolution.Chunks) when fits => ConvolutionCut.WideUp,
+            (HalfConvolutionKind.Up, _) when IsFused(weights)
+                && 2 * WgmmaFlatUpConvolution.SharedLength(output.Width - 1) <= MostSharedBytes => ConvolutionCut.FlatUp,
             _ => null,
         };
     }

@@ -36,20 +36,28 @@ internal struct WgmmaFlatUpArguments
 ///
 ///     warpgroup 0    (even, even): 4 taps, (odd, odd): 1       two phases of 64 channels x 128 pixels each: 128 sums a thread
 ///     warpgroup 1    (even, odd): 2 taps, (odd, even): 2       nine steps of weights a chunk, of which each reads its own
+///
+///     steps, as they are copied      0  1  2  3  4  5  6  7  8 | 0' 1' 2' 3' ...      the first twelve before the launch ahead has ended
+///     ring of warpgroup 0, 7 stages  0     2     4     6     8   0'    2'
+///     ring of warpgroup 1, 5 stages     1     3     5     7         1'    3' (round two: in the place of 1)
 /// </code>
 /// In blocks of 8 x 8 a picture's extra row and column start blocks of their own, 9 for 4 at 16 x 16 pixels; here a picture wastes less
 /// than one tile. Places that a phase has not (the last row or column of odd ones) become what zeros become, and nobody reads them. A
 /// product of 64 channels x 128 pixels x 16 reads 6 KB of shared memory in 64 cycles, 96 bytes a cycle, where 64 pixels x 64 channels read
 /// 128, all there are. A step moves 8 KB of weights from L2 for 256 cycles of products, and an input tile 20 to 33 KB for nine steps: 40 to
 /// 46 bytes a cycle at the full rate, more than the 33 or so that L2 gives every multiprocessor. Warpgroup 1 has four taps of nine and ends
-/// first, so one's epilogue runs beside the other's products.
+/// first, so one's epilogue runs beside the other's products. Of one ring for both a stage would be one's in one round and the other's in
+/// the next, and neither would see every phase of its barrier (<see cref="CopyRing"/>).
 /// </summary>
 internal static class WgmmaFlatUpConvolution
 {
     /// <summary>Output channels of a tile, input channels of a chunk, pixels of a tile.</summary>
     public const int Channels = 64, Chunk = 64, Pixels = 128;
 
-    private const int InputStages = 3, WeightStages = 12, Warps = 4, Taps = 9, WeightStage = Channels * Chunk;
+    private const int InputStages = 3, Warps = 4, Taps = 9, WeightStage = Channels * Chunk;
+
+    // Warpgroup 0's stages and warpgroup 1's behind them, in the proportion of their steps.
+    private const int EvenStages = 7, OddStages = 5, WeightStages = EvenStages + OddStages;
 
     /// <summary>Halves of shared memory.</summary>
     public static int SharedLength(int width) => InputStages * Pitch(width) * TileRows(width) * Chunk + WeightStages * WeightStage;
@@ -86,6 +94,13 @@ internal static class WgmmaFlatUpConvolution
 
     private static int TapOf(int step) => (step & 1) == 0 ? (step >> 1) & 3 : (step >> 1) & 1;
 
+    // Whose a step is, and what of the stages of weights is a warpgroup's.
+    private static int GroupOf(int step) => step & 1;
+
+    private static int FirstStage(int group) => group == 0 ? 0 : EvenStages;
+
+    private static int Stages(int group) => group == 0 ? EvenStages : OddStages;
+
     private static int InputStage(WgmmaFlatUpArguments u) => u.TileRows * u.Convolution.OutputWidth * Chunk;
 
     // The row in which a tile starts.
@@ -95,11 +110,18 @@ internal static class WgmmaFlatUpConvolution
     {
         HalfConvolutionArguments a = u.Convolution;
         int inputStage = InputStage(u);
-        RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
-        // Weights are nobody's result: the first are on their way before the launch ahead has ended.
+        // Weights are nobody's result: the first are on their way before the launch ahead has ended. Of twelve steps each warpgroup has as
+        // many as stages.
         int start = ConvolutionItem.At(a, Grid.IdxX).TileN, early = IntrinsicMath.Min(WeightStages, u.Chunks * u.Passes * Taps);
-        for (int i = 0; i < early; i++) CopyWeights(u, start, i / Taps, i % Taps, ring, ref ring.WeightFull[i], i);
+        WeightRings weights = WeightRings.Producer;
+        for (int i = 0; i < early; i++)
+        {
+            int pass = i / Taps, step = i - pass * Taps;
+            CopyWeights(u, start, pass, step, ring, weights.Next(step).Stage);
+        }
         Overlap.Wait();
+        weights = WeightRings.Producer;
+        RingPosition input = RingPosition.Producer;
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
@@ -115,6 +137,8 @@ internal static class WgmmaFlatUpConvolution
                 input.Advance(InputStages);
                 for (int i = 0; i < u.Passes * Taps; i++)
                 {
+                    int pass = i / Taps, step = i - pass * Taps;
+                    RingPosition weight = weights.Next(step);
                     if (early > 0)
                     {
                         early--;
@@ -122,26 +146,43 @@ internal static class WgmmaFlatUpConvolution
                     else
                     {
                         Intrinsics.MBarrierWait(ref ring.WeightEmpty[weight.Stage], weight.Parity);
-                        int pass = i / Taps;
-                        CopyWeights(
-                            u, item.TileN, c * u.Passes + pass, i - pass * Taps, ring, ref ring.WeightFull[weight.Stage], weight.Stage);
+                        CopyWeights(u, item.TileN, c * u.Passes + pass, step, ring, weight.Stage);
                     }
-                    weight.Advance(WeightStages);
                 }
             }
         }
     }
 
-    private static void CopyWeights(WgmmaFlatUpArguments u, int tileN, int pass, int i, CopyRing ring, ref ulong full, int stage)
+    // Where the copying lane is in the two rings of weights.
+    private struct WeightRings
+    {
+        private RingPosition _even, _odd;
+
+        public static WeightRings Producer => new() { _even = RingPosition.Producer, _odd = RingPosition.Producer };
+
+        // A step's place among all stages; its ring goes on to the next.
+        public RingPosition Next(int step)
+        {
+            int group = GroupOf(step);
+            RingPosition place = group == 0 ? _even : _odd, next = place;
+            next.Advance(Stages(group));
+            if (group == 0) _even = next;
+            else _odd = next;
+            place.Stage += FirstStage(group);
+            return place;
+        }
+    }
+
+    private static void CopyWeights(WgmmaFlatUpArguments u, int tileN, int pass, int i, CopyRing ring, int stage)
     {
         int phase = PhaseOf(i);
         int step = u.Chunks * u.Passes * WgmmaUpConvolution.FirstTapOf(phase) + pass * WgmmaUpConvolution.TapsOf(phase) + TapOf(i);
-        Intrinsics.MBarrierArriveExpectTx(ref full, 2 * WeightStage);
+        Intrinsics.MBarrierArriveExpectTx(ref ring.WeightFull[stage], 2 * WeightStage);
         int coreMatrix = (step * u.Convolution.OutputOctets + tileN * (Channels / 8)) * (Chunk / 8);
-        Intrinsics.TmaLoad2D(ref ring.Weights[stage * WeightStage], ref u.WeightMap[0], 0, coreMatrix, ref full);
+        Intrinsics.TmaLoad2D(ref ring.Weights[stage * WeightStage], ref u.WeightMap[0], 0, coreMatrix, ref ring.WeightFull[stage]);
     }
 
-    // Where a warpgroup is in the rings, and what it has read but not yet given back.
+    // Where a warpgroup is in the rings, and what it has read but not yet given back (of all stages).
     private struct Reader
     {
         public RingPosition Input, Weight;
@@ -154,10 +195,8 @@ internal static class WgmmaFlatUpConvolution
         HalfConvolutionArguments a = u.Convolution;
         int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
         int first = group, second = 3 - group, firstTaps = group == 0 ? 4 : 2, secondTaps = group == 0 ? 1 : 2; // Phases.
-        int toNext = group == 0 ? 1 : 3; // From the last step of a chunk to the next chunk's first; else every second is the warpgroup's.
         ArrayView<float> sum = LocalMemory.Allocate<float>(Pixels);
         Reader reader = default;
-        reader.Weight.Stage = group;
         for (int index = Grid.IdxX; index < a.Items; index += Grid.DimX)
         {
             ConvolutionItem item = ConvolutionItem.At(a, index);
@@ -171,10 +210,9 @@ internal static class WgmmaFlatUpConvolution
                 for (int pass = 0; pass < u.Passes; pass++)
                 {
                     for (int tap = 0; tap < firstTaps; tap++)
-                        Step(u, ring, start, first, tap, 2, ref reader, sum.SubView(0, Pixels / 2));
+                        Step(u, ring, start, group, first, tap, ref reader, sum.SubView(0, Pixels / 2));
                     for (int tap = 0; tap < secondTaps; tap++)
-                        Step(u, ring, start, second, tap, tap + 1 < secondTaps ? 2 : toNext, ref reader,
-                            sum.SubView(Pixels / 2, Pixels / 2));
+                        Step(u, ring, start, group, second, tap, ref reader, sum.SubView(Pixels / 2, Pixels / 2));
                 }
                 reader.FreedInput = reader.Input.Stage;
                 reader.Input.Advance(InputStages);
@@ -193,16 +231,17 @@ internal static class WgmmaFlatUpConvolution
 
     // The products of a tap of a chunk.
     private static void Step(
-        WgmmaFlatUpArguments u, CopyRing ring, int start, int phase, int tap, int toNext, ref Reader reader, ArrayView<float> sum)
+        WgmmaFlatUpArguments u, CopyRing ring, int start, int group, int phase, int tap, ref Reader reader, ArrayView<float> sum)
     {
         int lane = Group.IdxX & 31, pitch = u.Convolution.OutputWidth, plane = u.TileRows * pitch;
+        int stage = FirstStage(group) + reader.Weight.Stage;
         int shift = start + WgmmaUpConvolution.RowOf(phase, tap) * pitch + WgmmaUpConvolution.ColumnOf(phase, tap);
         // In units of 16 bytes, as descriptors count.
         int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4) + reader.Input.Stage * (InputStage(u) / 8),
-            weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4) + reader.Weight.Stage * (WeightStage / 8);
+            weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4) + stage * (WeightStage / 8);
         ulong x = WgmmaConvolution.Descriptor(inputAddress + shift, plane, 8);
         ulong w = WgmmaConvolution.Descriptor(weightAddress, 8, Chunk);
-        Intrinsics.MBarrierWait(ref ring.WeightFull[reader.Weight.Stage], reader.Weight.Parity);
+        Intrinsics.MBarrierWait(ref ring.WeightFull[stage], reader.Weight.Parity);
         Intrinsics.WgmmaFence(Pixels, ref sum[0]);
         for (int k = 0; k < Chunk >> 4; k++)
             Intrinsics.Wgmma(Pixels, ref sum[0], w + (ulong)(uint)(k * 16), x + (ulong)(uint)(k * 2 * plane), true);
@@ -212,13 +251,8 @@ internal static class WgmmaFlatUpConvolution
         if (lane == 0 && reader.FreedWeight >= 0) Intrinsics.MBarrierArrive(ref ring.WeightEmpty[reader.FreedWeight]);
         if (lane == 0 && reader.FreedInput >= 0) Intrinsics.MBarrierArrive(ref ring.InputEmpty[reader.FreedInput]);
         reader.FreedInput = -1;
-        reader.FreedWeight = reader.Weight.Stage;
-        reader.Weight.Stage += toNext;
-        if (reader.Weight.Stage >= WeightStages)
-        {
-            reader.Weight.Stage -= WeightStages;
-            reader.Weight.Parity ^= 1;
-        }
+        reader.FreedWeight = stage;
+        reader.Weight.Advance(Stages(group));
     }
 
     // The epilogue of a phase, from a thread's sums to global memory. Lane 4g + t of warp w holds channels 16w + g and eight further, of

@@ -123,7 +123,10 @@ internal static class WgmmaWideConvolution
             weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4);
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         ArrayView<float> sum = LocalMemory.Allocate<float>(Pixels / 2);
-        // Items are the warpgroups' in turn, and so are the stages; the first item's turn has come.
+        // Items are the warpgroups' in turn, and so are the stages; the first item's turn has come. Three stages: the one of item i held
+        // item i - 3 before, the other warpgroup's, and this one leaves out that phase. It may (CopyRing), since the phase has ended when
+        // it waits for i: the other warpgroup has seen tile i - 3, then issued its products, then given this one the turn of item i - 2,
+        // which is behind it. The turn of item i itself does not matter, so the tile may be waited for before it.
         RingPosition input = new() { Stage = group };
         int turn = 1 - group;
         for (int index = Grid.IdxX + group * Grid.DimX; index < a.Items; index += 2 * Grid.DimX)
