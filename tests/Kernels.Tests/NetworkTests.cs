@@ -251,6 +251,31 @@ public class NetworkTests
         Assert.True(expected.SelectMany(picture => picture).Distinct().Count() > 50);
     }
 
+    // Side by side they take as long as the slowest, one plan after the other as long as the slowest of each.
+    [Theory]
+    [InlineData(CudaPrecision.Fast, 90)]
+    [InlineData(CudaPrecision.Fast, 80)]
+    [InlineData(CudaPrecision.Exact, 90)]
+    [InlineData(CudaPrecision.Float32, 90)]
+    public void Once_pipes_are_open_all_kernels_of_their_clip_are_loading(CudaPrecision precision, int sm)
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(sm);
+        using CudaExecutor cuda = new(loader, weights, architecture, precision);
+        using IMotionPipe motion = cuda.OpenMotion(2);
+        using IPicturePipe pictures = cuda.OpenPictures(2);
+        int asked = loader.KernelsAskedFor;
+        Assert.InRange(asked, 8, 100);
+        using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
+        byte[][] driving = [new byte[Picture], new byte[Picture]];
+        motion.Submit(driving);
+        motion.Receive(new float[10]);
+        pictures.Submit(source, new float[48], 2);
+        Assert.Equal(-1, pictures.Receive(driving));
+        Assert.Equal(asked, loader.KernelsAskedFor);
+    }
+
     [Theory, EveryEngine(OnProcessor = false)]
     public void A_pipe_holds_what_it_was_opened_for_and_what_is_under_way_when_it_closes_is_dropped(string device)
     {

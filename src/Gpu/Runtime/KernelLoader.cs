@@ -82,6 +82,15 @@ public sealed class KernelLoader : IDisposable
     /// <summary>Where compiled kernels are kept from one process to the next.</summary>
     public KernelCache Cache { get; }
 
+    /// <summary>Kernels that <see cref="LoadAsync"/> was asked for.</summary>
+    internal int KernelsAskedFor
+    {
+        get
+        {
+            lock (_loading) return _loading.Count;
+        }
+    }
+
     /// <summary>What was made here and not released yet.</summary>
     public LiveObjects Live { get; } = new();
 

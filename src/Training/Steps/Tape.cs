@@ -30,9 +30,6 @@ internal sealed class Tape(KernelLoader loader, ArenaLayout arena, ConvolutionAr
 
     public HalfConvolutionLauncher Packed => packed;
 
-    /// <summary>Whether only the size of the arena is wanted: tensor maps have no address then.</summary>
-    public bool IsMeasuring => arena.IsMeasuring;
-
     public IReadOnlyList<CudaStep> Steps => _steps;
 
     /// <summary>A walk of its own at this place of the list: a loss, there and back, before the network that it judges goes back.</summary>

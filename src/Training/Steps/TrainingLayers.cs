@@ -256,8 +256,8 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
         ActivationMap gradient = operand.Map;
         if (inputOperand is { } x && operand.Packed is { } packed)
         {
-            tape.AddWith(name, HalfConvolutionLauncher.GradientWorkspaceLength(x.Map, packed), workspace => tape.IsMeasuring ? []
-                : tape.Packed.PrepareGradient(new(x.Map, packed, operand.Scale, x.Scale, parameters.Gradient(weight),
+            tape.AddWith(name, HalfConvolutionLauncher.GradientWorkspaceLength(x.Map, packed), workspace =>
+                tape.Packed.PrepareGradient(new(x.Map, packed, operand.Scale, x.Scale, parameters.Gradient(weight),
                     convolution.Scale * x.Unit), workspace));
             Release(x);
             return;
@@ -394,8 +394,7 @@ internal class TrainingLayers(Tape tape, NetworkParameters parameters) : IResidu
             Channels = output.Channels,
         };
         tape.AddWith(name, HalfConvolutionLauncher.MapWorkspaceLength(result, output.Frames, cut), workspace =>
-            tape.IsMeasuring ? []
-                : tape.Packed.Prepare(weights, new(packed, extents, new() { Gain = 1 }) { Map = result }, cut, workspace));
+            tape.Packed.Prepare(weights, new(packed, extents, new() { Gain = 1 }) { Map = result }, cut, workspace));
     }
 
     private void ConvolveRows(string name, ConvolutionWeights weights, ConvolutionShape shape, ActivationMap input, ActivationMap output,

@@ -84,8 +84,8 @@ internal sealed partial class HalfConvolutionLauncher
         int n = default(TMaps).N, side = WgmmaWeightGradient.ShiftedSide<TMaps>();
         WgmmaWeightGradientArguments arguments = new()
         {
-            BaseMap = _maps.Add([GradientMap(map, WgmmaWeightGradient.M, WgmmaWeightGradient.Side)]),
-            ShiftedMap = _maps.Add([GradientMap(shifted, n, side)]),
+            BaseMap = Maps(map, () => [GradientMap(map, WgmmaWeightGradient.M, WgmmaWeightGradient.Side)]),
+            ShiftedMap = Maps(map, () => [GradientMap(shifted, n, side)]),
             Parts = workspace,
             BaseChannels = map.Channels,
             PaddedShifted = PaddedShifted(shifted),

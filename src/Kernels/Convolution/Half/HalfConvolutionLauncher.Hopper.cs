@@ -135,10 +135,9 @@ internal sealed partial class HalfConvolutionLauncher
         HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, ConvolutionCut cut) => new()
         {
             Convolution = arguments with { Steps = weights.WgmmaSteps(cut) },
-            InputMaps =
-                _maps.Add(weights.TileShapes.Select(
+            InputMaps = Maps(operands.Input, () => weights.TileShapes.Select(
                 shape => InputMap(shape.Source == 0 ? operands.Input : operands.Skip!, arguments, weights.Chunk, shape.Halo))),
-            WeightMap = _maps.Add([WeightMap(weights, cut.TileN)]),
+            WeightMap = Maps(operands.Input, () => [WeightMap(weights, cut.TileN)]),
             InputStage = weights.TileShapes.Max(shape =>
                 WgmmaConvolution.InputStage(arguments.BlocksX, arguments.BlocksY, arguments.TileFrames, weights.Chunk, shape.Halo)),
         };
@@ -194,21 +193,11 @@ internal sealed partial class HalfConvolutionLauncher
     {
         HalfMap input = operands.Input;
         int rows = WgmmaFlatUpConvolution.TileRows(input.Width);
-        long row = input.Width * 16L, plane = row * input.Height, octet = plane * input.StoredPlanes;
-        // [frame][octet][plane][row][columns]: whole rows, in elements of half an octet, of which a box may have 256.
-        TensorMapDescription tile = new()
-        {
-            Address = input.View.LoadEffectiveAddressAsPtr(),
-            Dimensions = [input.Width * 2, input.Height, input.StoredPlanes, input.Octets, input.Frames],
-            Strides = [row, plane, octet, octet * input.Octets],
-            Box = [WgmmaFlatUpConvolution.Pitch(input.Width) * 2, rows, 1, WgmmaFlatUpConvolution.Chunk / 8, 1],
-            ElementBytes = 8,
-        };
         WgmmaFlatUpArguments all = new()
         {
             Convolution = arguments,
-            InputMap = _maps.Add([tile]),
-            WeightMap = _maps.Add([WeightMap(weights, WgmmaFlatUpConvolution.Channels)]),
+            InputMap = Maps(input, () => [FlatMap(input, rows)]),
+            WeightMap = Maps(input, () => [WeightMap(weights, WgmmaFlatUpConvolution.Channels)]),
             Chunks = weights.Chunks,
             Passes = weights.Passes,
             TileRows = rows,
@@ -234,11 +223,15 @@ internal sealed partial class HalfConvolutionLauncher
         HalfConvolutionWeights weights, HalfConvolutionOperands operands, HalfConvolutionArguments arguments, int n, int channels) => new()
         {
             Convolution = arguments,
-            InputMap = _maps.Add([InputMap(operands.Input, arguments, channels, UpHalo)]),
-            WeightMap = _maps.Add([WeightMap(weights, n)]),
+            InputMap = Maps(operands.Input, () => [InputMap(operands.Input, arguments, channels, UpHalo)]),
+            WeightMap = Maps(operands.Input, () => [WeightMap(weights, n)]),
             Chunks = weights.Chunks,
             Passes = weights.Passes,
         };
+
+    // While a plan is measured its arrays have no place: there is nothing to describe, and nothing will be launched.
+    private ArrayView<TensorMap> Maps(HalfMap map, Func<IEnumerable<TensorMapDescription>> describe) =>
+        map.View.IsValid ? _maps.Add(describe()) : default;
 
     // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
     private static TensorMapDescription InputMap(HalfMap map, HalfConvolutionArguments a, int chunk, int halo)
@@ -250,6 +243,20 @@ internal sealed partial class HalfConvolutionLauncher
             Dimensions = [map.Width * 8, map.Height, map.StoredPlanes, map.Octets, map.Frames],
             Strides = [row, plane, octet, octet * map.Octets],
             Box = [(8 * a.BlocksX + (halo & 255)) * 8, 8 * a.BlocksY + (halo >> 8), 1, chunk / 8, a.TileFrames],
+        };
+    }
+
+    // [frame][octet][plane][row][columns]: whole rows, in elements of half an octet, of which a box may have 256.
+    private static TensorMapDescription FlatMap(HalfMap map, int rows)
+    {
+        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.StoredPlanes;
+        return new()
+        {
+            Address = map.View.LoadEffectiveAddressAsPtr(),
+            Dimensions = [map.Width * 2, map.Height, map.StoredPlanes, map.Octets, map.Frames],
+            Strides = [row, plane, octet, octet * map.Octets],
+            Box = [WgmmaFlatUpConvolution.Pitch(map.Width) * 2, rows, 1, WgmmaFlatUpConvolution.Chunk / 8, 1],
+            ElementBytes = 8,
         };
     }
 

@@ -60,8 +60,8 @@ internal sealed partial class TensorCorePlanBuilder(
         ConvolutionCut cut = _weights.Launcher.Cut(kernel, output, isWhole: flow != null);
         long length = HalfConvolutionLauncher.WorkspaceLength(kernel, output, cut);
         ArrayView<float> workspace = length > 0 ? Arena.Reserve(length) : default;
-        KernelLaunch[] launches = Arena.IsMeasuring ? []
-            : _weights.Launcher.Prepare(kernel, new(input, output, epilogue) { Skip = skip, Flow = flow }, cut, workspace);
+        KernelLaunch[] launches =
+            _weights.Launcher.Prepare(kernel, new(input, output, epilogue) { Skip = skip, Flow = flow }, cut, workspace);
         if (length > 0) Arena.Release(workspace);
         return launches;
     }
