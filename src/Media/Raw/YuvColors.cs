@@ -87,6 +87,18 @@ internal sealed class YuvColors
         }
     }
 
+    /// <summary>Has the runtime compile the way to RGB: some hundredths of a second, which are best over before the first frame is
+    /// there.</summary>
+    public static void RehearseToRgb()
+    {
+        RgbImage image = new(Lanes, 2);
+        Limited.ToRgb(new byte[Chroma.Sampling420.FrameBytes(Lanes, 2)], Chroma.Sampling420, image);
+    }
+
+    /// <summary>Has the runtime compile the way from RGB, as <see cref="RehearseToRgb"/> does the other.</summary>
+    public static void RehearseFromRgb() =>
+        FromRgb(new byte[3 * Lanes * 2], Lanes, 2, Chroma.Sampling444, new byte[Chroma.Sampling444.FrameBytes(Lanes, 2)]);
+
     private static byte Byte(int value) => (byte)Math.Clamp(value >> ToBits, 0, 255);
 
     private int Gray(int luma) => (luma - _black) * _luma + (1 << (ToBits - 1));
