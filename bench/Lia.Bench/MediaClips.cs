@@ -11,7 +11,8 @@ namespace Lia.Bench;
 /// <summary>
 /// A clip of raw video on its way in and out, without a network: frames are read and fitted as an animation's are, and written as its
 /// results are, each on one thread and one after the other. The first pass is that of a process that has just started, whose code the
-/// runtime has not yet compiled a second time; published ahead of time (<c>-p:PublishReadyToRun=true</c>) it is as in <c>lia</c>.
+/// runtime has not yet compiled a second time; published ahead of time (<c>-p:PublishReadyToRun=true</c>) it is as in <c>lia</c>. With
+/// <c>--pace MS</c> a frame to be written comes so often, as from a network: the whole beyond that is what writing adds.
 /// </summary>
 internal static class MediaClips
 {
@@ -19,6 +20,7 @@ internal static class MediaClips
     {
         int size = arguments.Number("--size", 256), side = arguments.Number("--to", size), frames = arguments.Number("--frames", 1000);
         int passes = arguments.Number("--runs", 3);
+        double pace = double.Parse(arguments.Option("--pace") ?? "0", CultureInfo.InvariantCulture);
         string sampling = arguments.Option("--sampling") ?? "420jpeg";
         Chroma chroma = sampling switch { "444" => Chroma.Sampling444, "422" => Chroma.Sampling422, _ => Chroma.Sampling420 };
         DirectoryInfo folder = Directory.CreateTempSubdirectory("lia-media-");
@@ -40,7 +42,7 @@ internal static class MediaClips
                 })
                 {
                     string output = Path.Combine(folder.FullName, "out.y4m");
-                    Print($"write {name}", pass, bytes, Write(output, format, side, frames));
+                    Print($"write {name}", pass, bytes, Write(output, format, side, frames, pace));
                     File.Delete(output);
                 }
             }
@@ -70,7 +72,7 @@ internal static class MediaClips
         return new([.. times], start, busy);
     }
 
-    private static Times Write(string path, RawOutput format, int side, int frames)
+    private static Times Write(string path, RawOutput format, int side, int frames, double pace)
     {
         double[] times = new double[frames];
         byte[] pixels = new byte[3 * side * side];
@@ -78,13 +80,14 @@ internal static class MediaClips
         TimeSpan busy = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
         using IFrameWriter writer = FrameWriters.Open(path, side, side, FrameRate.Default, null, format, null, CancellationToken.None);
-        long before = start;
+        long step = (long)(pace / 1e3 * Stopwatch.Frequency), due = Stopwatch.GetTimestamp();
         for (int i = 0; i < frames; i++)
         {
+            // A network that was kept waiting goes on from there.
+            long before = Stopwatch.GetTimestamp();
+            for (due = Math.Max(due, before - step) + step; (before = Stopwatch.GetTimestamp()) < due;) Thread.SpinWait(20);
             writer.Write(pixels);
-            long now = Stopwatch.GetTimestamp();
-            times[i] = Stopwatch.GetElapsedTime(before, now).TotalMilliseconds;
-            before = now;
+            times[i] = Stopwatch.GetElapsedTime(before).TotalMilliseconds;
         }
         writer.Complete();
         return new(times, start, busy);

@@ -93,6 +93,13 @@ public sealed class Driving
         return new(path: motion.Path, motion: motion);
     }
 
+    /// <summary>Has what reading it needs compiled, meanwhile; a guess by the name.</summary>
+    internal void Rehearse()
+    {
+        if (_format != RawInput.Rgb24 && (_stream is not null || Path?.EndsWith(".y4m", StringComparison.OrdinalIgnoreCase) == true))
+            _ = Task.Run(YuvColors.RehearseToRgb);
+    }
+
     /// <summary>Opens the frames.</summary>
     /// <exception cref="MediaException">They cannot be read.</exception>
     internal IFrameReader Open(AnimationOptions options, CancellationToken cancellationToken)

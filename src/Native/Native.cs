@@ -27,7 +27,11 @@ public static class Native
         IProgress<AnimationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(driving);
+        ArgumentNullException.ThrowIfNull(output);
         source = source.Ahead(options?.Background, cancellationToken);
+        driving.Rehearse();
+        output.Rehearse();
         using Animator animator = new(model, options, cancellationToken);
         return animator.AnimateLast(source, driving, output, null, progress, cancellationToken);
     }

@@ -55,6 +55,13 @@ public sealed class Output
     /// <summary>In error messages and summaries; a stream is <c>-</c>.</summary>
     public override string ToString() => Path ?? "-";
 
+    /// <summary>Has what writing here needs compiled, meanwhile; a guess by the name.</summary>
+    internal void Rehearse()
+    {
+        if (_format != RawOutput.Rgb24 && (Path is null || Path.EndsWith(".y4m", StringComparison.OrdinalIgnoreCase)))
+            _ = Task.Run(YuvColors.RehearseFromRgb);
+    }
+
     /// <summary>How a clip is written here.</summary>
     internal OutputSettings Settings(AnimationOptions options, CancellationToken cancellationToken) =>
         new(ToString(), options.Audio, (width, height, rate, audio) => _stream is null

@@ -30,15 +30,16 @@ public sealed class ProcessTests : IDisposable
 
     /// <summary>The signal comes in the middle of the work: after the first frames, long before the last.</summary>
     [Theory]
-    [InlineData(CliRunner.Interrupt)]
-    [InlineData(CliRunner.Terminate)]
-    public async Task Ctrl_C_stops_cleanly_and_leaves_no_file(int signal)
+    [InlineData(CliRunner.Interrupt, "clip.png")]
+    [InlineData(CliRunner.Terminate, "clip.png")]
+    [InlineData(CliRunner.Terminate, "clip.y4m")]
+    public async Task Ctrl_C_stops_cleanly_and_leaves_no_file(int signal, string clip)
     {
         string frames = Path.Combine(_inputs, "frames");
         Directory.CreateDirectory(frames);
         RgbImage.Load(DemoFiles.Driving).Save(Path.Combine(frames, "0000.png"));
         for (int i = 1; i < 2000; i++) File.CreateSymbolicLink(Path.Combine(frames, $"{i:d4}.png"), Path.Combine(frames, "0000.png"));
-        using Process process = CliRunner.Start(_folder, "animate", DemoFiles.Source, frames, "-o", "clip.png", "--dump",
+        using Process process = CliRunner.Start(_folder, "animate", DemoFiles.Source, frames, "-o", clip, "--dump",
             "dump.safetensors", "-m", DemoFiles.Model);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string? line;

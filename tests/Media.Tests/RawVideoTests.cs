@@ -127,6 +127,40 @@ public class RawVideoTests
         }
     }
 
+    /// <summary>Large pictures are divided among threads. Small ones, which are not, are held against the formulas above.</summary>
+    [Theory, InlineData(1, 1, true), InlineData(1, 0, true), InlineData(0, 0, true), InlineData(0, 0, false)]
+    public void Rows_of_a_large_picture_are_what_they_are_in_a_small_one(int across, int down, bool hasColor)
+    {
+        const int Width = 644, Height = 411;
+        Chroma chroma = new(across, down, hasColor);
+        int columns = chroma.Width(Width), plane = columns * chroma.Height(Height);
+        byte[] planes = new byte[chroma.FrameBytes(Width, Height)];
+        new Random(8).NextBytes(planes);
+        RgbImage large = new(Width, Height);
+        YuvColors.Limited.ToRgb(planes, chroma, large);
+        bool isWritten = hasColor && across == down;
+        byte[] back = new byte[planes.Length];
+        if (isWritten) YuvColors.FromRgb(large.Pixels, Width, Height, chroma, back);
+        for (int y = 0; y < Height; y += 2)
+        {
+            int rows = Math.Min(2, Height - y), row = (y >> down) * columns, colors = chroma.Height(rows) * columns;
+            RgbImage small = new(Width, rows);
+            YuvColors.Limited.ToRgb(Rows(planes), chroma, small);
+            Span<byte> pixels = large.Pixels.AsSpan(3 * Width * y, 3 * Width * rows);
+            Assert.True(pixels.SequenceEqual(small.Pixels), $"to RGB, row {y}");
+            if (!isWritten) continue;
+            byte[] alone = new byte[chroma.FrameBytes(Width, rows)];
+            YuvColors.FromRgb(pixels, Width, rows, chroma, alone);
+            Assert.True(alone.AsSpan().SequenceEqual(Rows(back)), $"from RGB, row {y}");
+
+            byte[] Rows(byte[] of) =>
+            [
+                .. of.AsSpan(Width * y, Width * rows), .. of.AsSpan(Width * Height + row, colors),
+                .. of.AsSpan(Width * Height + plane + row, colors),
+            ];
+        }
+    }
+
     [Fact]
     public void Ffmpeg_reads_what_is_written_and_makes_the_same_of_the_same_colors()
     {

@@ -60,6 +60,29 @@ internal static partial class Disk
         return !stream.CanSeek;
     }
 
+    /// <summary>Gives a file room on the disk for bytes that will be written, and makes it that long; they are zeros until then.</summary>
+    /// <returns>Whether it has it. Not where the system cannot be asked, on a disk that has no more room, on file systems that have no such
+    /// thing, and on those in memory, which would write the zeros; nothing is lost then.</returns>
+    public static bool TryReserve(SafeFileHandle file, string path, long offset, long length)
+    {
+        if (!OperatingSystem.IsLinux() || nint.Size < sizeof(long)) return false;
+        bool added = false;
+        try
+        {
+            if (new DriveInfo(Path.GetDirectoryName(Path.GetFullPath(path))!).DriveFormat is "tmpfs" or "ramfs") return false;
+            file.DangerousAddRef(ref added);
+            return FAllocate((int)file.DangerousGetHandle(), 0, offset, length) == 0;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return false; // The folder has gone, or the like.
+        }
+        finally
+        {
+            if (added) file.DangerousRelease();
+        }
+    }
+
     /// <summary>Who may read and write a file; nothing on Windows, where folders tell.</summary>
     public static UnixFileMode Mode(string path) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(path);
 
@@ -74,6 +97,10 @@ internal static partial class Disk
 
     [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
+
+    // Not the library's posix_fallocate, which writes into every block where the file system has no such thing.
+    [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "fallocate")]
+    private static partial int FAllocate(int file, int mode, long offset, long length);
 
     [UnsupportedOSPlatform("windows"), LibraryImport("libc", EntryPoint = "fsync")]
     private static partial int FSync(int file);

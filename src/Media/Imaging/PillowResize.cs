@@ -20,8 +20,6 @@ internal sealed class PillowResize
 {
     private const int Bits = ResizeTaps.Bits;
 
-    private const int PixelsWorthThreads = 1 << 18; // a quarter of a megapixel takes a millisecond or so
-
     private readonly int _inWidth, _inHeight, _outWidth, _outHeight, _threads;
     private readonly ResizeTaps? _horizontal, _vertical;
     private readonly byte[] _rows; // [inHeight, outWidth, 3]: what the horizontal pass leaves
@@ -34,7 +32,7 @@ internal sealed class PillowResize
     public PillowResize(int inWidth, int inHeight, int outWidth, int outHeight, int threads = 1)
     {
         (_inWidth, _inHeight, _outWidth, _outHeight) = (inWidth, inHeight, outWidth, outHeight);
-        _threads = Math.Max((long)inWidth * inHeight, (long)outWidth * outHeight) < PixelsWorthThreads ? 1 : threads;
+        _threads = RowBands.Threads(Math.Max((long)inWidth * inHeight, (long)outWidth * outHeight), threads);
         if (inWidth != outWidth) _horizontal = new ResizeTaps(inWidth, outWidth);
         if (inHeight != outHeight) _vertical = new ResizeTaps(inHeight, outHeight);
         _rows = _horizontal is not null && _vertical is not null ? new byte[3 * outWidth * inHeight] : [];
@@ -50,45 +48,25 @@ internal sealed class PillowResize
         if (_horizontal is not null && _vertical is not null)
         {
             int stride = 3 * _outWidth;
-            Divide(_inHeight, source, _rows, (from, to, first, end) => Horizontal(_horizontal, from, sourceStride, to, stride, first, end));
-            Divide(_outHeight, _rows, destination, (from, to, first, end) =>
+            RowBands.Run(_inHeight, _threads, source, _rows, (from, to, first, end) =>
+                Horizontal(_horizontal, from, sourceStride, to, stride, first, end));
+            RowBands.Run(_outHeight, _threads, _rows, destination, (from, to, first, end) =>
                 Vertical(_vertical, from, stride, to, destinationStride, first, end));
         }
         else if (_horizontal is not null)
         {
-            Divide(_inHeight, source, destination, (from, to, first, end) =>
+            RowBands.Run(_inHeight, _threads, source, destination, (from, to, first, end) =>
                 Horizontal(_horizontal, from, sourceStride, to, destinationStride, first, end));
         }
         else if (_vertical is not null)
         {
-            Divide(_outHeight, source, destination, (from, to, first, end) =>
+            RowBands.Run(_outHeight, _threads, source, destination, (from, to, first, end) =>
                 Vertical(_vertical, from, sourceStride, to, destinationStride, first, end));
         }
         else
         {
             for (int y = 0; y < _inHeight; y++)
                 source.Slice(y * sourceStride, 3 * _inWidth).CopyTo(destination[(y * destinationStride)..]);
-        }
-    }
-
-    private delegate void Pass(ReadOnlySpan<byte> source, Span<byte> destination, int firstRow, int endRow);
-
-    /// <summary>Runs a pass over all rows, each thread over a part of them.</summary>
-    private unsafe void Divide(int rows, ReadOnlySpan<byte> source, Span<byte> destination, Pass pass)
-    {
-        if (_threads == 1)
-        {
-            pass(source, destination, 0, rows);
-            return;
-        }
-        int parts = Math.Min(_threads, rows), sourceLength = source.Length, destinationLength = destination.Length;
-        fixed (byte* from = source, to = destination)
-        {
-            // The memory stays where it is until all parts are done, which is when the loop returns.
-            nint fixedSource = (nint)from, fixedDestination = (nint)to;
-            Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = parts }, part => pass(
-                new ReadOnlySpan<byte>((void*)fixedSource, sourceLength), new Span<byte>((void*)fixedDestination, destinationLength),
-                (int)((long)rows * part / parts), (int)((long)rows * (part + 1) / parts)));
         }
     }
 

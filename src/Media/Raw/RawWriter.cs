@@ -89,9 +89,8 @@ internal sealed class RawWriter : IFrameWriter
             Send(_frame);
             return;
         }
-        byte[] frame = Guarded(_behind.Next);
-        Fill(frame, pixels);
-        _behind.Add(frame);
+        Fill(Guarded(_behind.Next).Span, pixels);
+        _behind.Add();
     }
 
     public bool Complete()
@@ -109,10 +108,10 @@ internal sealed class RawWriter : IFrameWriter
     }
 
     /// <summary>A frame as it leaves, behind its mark.</summary>
-    private void Fill(byte[] frame, ReadOnlySpan<byte> pixels)
+    private void Fill(Span<byte> frame, ReadOnlySpan<byte> pixels)
     {
-        if (_chroma is { } chroma) YuvColors.FromRgb(pixels, _width, _height, chroma, frame.AsSpan(_pixelsAt));
-        else pixels.CopyTo(frame.AsSpan(_pixelsAt));
+        if (_chroma is { } chroma) YuvColors.FromRgb(pixels, _width, _height, chroma, frame[_pixelsAt..]);
+        else pixels.CopyTo(frame[_pixelsAt..]);
     }
 
     private void Send(ReadOnlyMemory<byte> bytes)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Lia.Media.Imaging;
 
 namespace Lia.Media.Raw;
 
@@ -45,18 +46,50 @@ internal sealed class YuvColors
 
     public static YuvColors Full { get; } = new(isFull: true);
 
-    /// <summary>Converts a frame. A color sample serves all its pixels alike, as in ffmpeg's own conversion.</summary>
+    /// <summary>Converts a frame, a large one on several threads. A color sample serves all its pixels alike, as in ffmpeg's own
+    /// conversion.</summary>
     /// <param name="planes">Y, Cb, Cr.</param>
     /// <param name="chroma">How Cb and Cr are sampled.</param>
     /// <param name="image">Receives the colors.</param>
     public void ToRgb(ReadOnlySpan<byte> planes, Chroma chroma, RgbImage image)
     {
-        int width = image.Width, height = image.Height, chromaWidth = chroma.Width(width);
+        int width = image.Width, height = image.Height;
+        RowBands.Run(height, Threads(width, height), planes, image.Pixels, (from, to, first, end) =>
+            RowsToRgb(from, chroma, width, height, to, first, end));
+    }
+
+    /// <summary>Converts a frame to limited range, a large one on several threads; a color sample is the mean over its pixels.</summary>
+    /// <param name="pixels">[height, width, 3].</param>
+    /// <param name="width">Pixels in a row.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="chroma">How Cb and Cr are to be sampled: 4:4:4 or 4:2:0.</param>
+    /// <param name="planes">Receives Y, Cb, Cr.</param>
+    public static void FromRgb(ReadOnlySpan<byte> pixels, int width, int height, Chroma chroma, Span<byte> planes) =>
+        RowBands.Run(chroma.Height(height), Threads(width, height), pixels, planes, (from, to, first, end) =>
+            RowsFromRgb(from, width, height, chroma, to, first, end));
+
+    /// <summary>Has the runtime compile the way to RGB: some hundredths of a second, which are best over before the first frame is
+    /// there.</summary>
+    public static void RehearseToRgb()
+    {
+        RgbImage image = new(Lanes, 2);
+        Limited.ToRgb(new byte[Chroma.Sampling420.FrameBytes(Lanes, 2)], Chroma.Sampling420, image);
+    }
+
+    /// <summary>Has the runtime compile the way from RGB, as <see cref="RehearseToRgb"/> does the other.</summary>
+    public static void RehearseFromRgb() =>
+        FromRgb(new byte[3 * Lanes * 2], Lanes, 2, Chroma.Sampling444, new byte[Chroma.Sampling444.FrameBytes(Lanes, 2)]);
+
+    private static int Threads(int width, int height) => RowBands.Threads((long)width * height, Environment.ProcessorCount);
+
+    private void RowsToRgb(ReadOnlySpan<byte> planes, Chroma chroma, int width, int height, Span<byte> image, int firstRow, int endRow)
+    {
+        int chromaWidth = chroma.Width(width);
         ReadOnlySpan<byte> blues = planes[(width * height)..], reds = blues[(chromaWidth * chroma.Height(height))..];
-        for (int y = 0; y < height; y++)
+        for (int y = firstRow; y < endRow; y++)
         {
             ReadOnlySpan<byte> luma = planes.Slice(y * width, width);
-            Span<byte> pixels = image.Pixels.AsSpan(3 * y * width, 3 * width);
+            Span<byte> pixels = image.Slice(3 * y * width, 3 * width);
             if (!chroma.HasColor)
             {
                 for (int x = 0; x < width; x++) pixels.Slice(3 * x, 3).Fill(Byte(Gray(luma[x])));
@@ -67,18 +100,15 @@ internal sealed class YuvColors
         }
     }
 
-    /// <summary>Converts a frame to limited range; a color sample is the mean over its pixels.</summary>
-    /// <param name="pixels">[height, width, 3].</param>
-    /// <param name="width">Pixels in a row.</param>
-    /// <param name="height">Rows.</param>
-    /// <param name="chroma">How Cb and Cr are to be sampled: 4:4:4 or 4:2:0.</param>
-    /// <param name="planes">Receives Y, Cb, Cr.</param>
-    public static void FromRgb(ReadOnlySpan<byte> pixels, int width, int height, Chroma chroma, Span<byte> planes)
+    // Rows of color, and those of luma that they serve.
+    private static void RowsFromRgb(
+        ReadOnlySpan<byte> pixels, int width, int height, Chroma chroma, Span<byte> planes, int firstRow, int endRow)
     {
-        LumaOfRgb(pixels[..(3 * width * height)], planes);
-        int chromaWidth = chroma.Width(width), chromaHeight = chroma.Height(height);
-        Span<byte> cb = planes[(width * height)..], cr = cb[(chromaWidth * chromaHeight)..];
-        for (int y = 0; y < chromaHeight; y++)
+        int from = firstRow << chroma.VerticalShift, to = Math.Min(endRow << chroma.VerticalShift, height);
+        LumaOfRgb(pixels[(3 * width * from)..(3 * width * to)], planes[(width * from)..(width * to)]);
+        int chromaWidth = chroma.Width(width);
+        Span<byte> cb = planes[(width * height)..], cr = cb[(chromaWidth * chroma.Height(height))..];
+        for (int y = firstRow; y < endRow; y++)
         {
             // The last column and row of odd extents stand for those that are not there.
             int upper = y << chroma.VerticalShift, lower = Math.Min(upper + chroma.VerticalShift, height - 1);
