@@ -96,7 +96,9 @@ internal static class StudioCommand
         }
         catch (Win32Exception failure)
         {
-            throw new MediaException($"{start.FileName}: the service's program cannot be started: {failure.Message}", failure);
+            throw new MediaException(
+                $"{start.FileName}: the service's program, which runs on the .NET runtime of this machine, cannot be started: {failure.Message}",
+                failure);
         }
     }
 
@@ -108,13 +110,20 @@ internal static class StudioCommand
             $"{path}: this file belongs to the program and is missing; build or install it again (dotnet build src/Cli).");
     }
 
-    /// <summary>The <c>dotnet</c> that runs this program, or would.</summary>
-    private static string Host =>
-        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath!
-        : Environment.GetEnvironmentVariable("DOTNET_ROOT") is { Length: > 0 } root
-            && File.Exists(Path.Combine(root, Executable)) ? Path.Combine(root, Executable)
-        // The runtime lies in DOTNET/shared/Microsoft.NETCore.App/VERSION.
-        : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", "..", Executable));
+    /// <summary>The <c>dotnet</c> that runs this program, or would; where this one brings its own runtime, the one that the system
+    /// finds.</summary>
+    private static string Host
+    {
+        get
+        {
+            if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") return Environment.ProcessPath!;
+            // The runtime lies in DOTNET/shared/Microsoft.NETCore.App/VERSION.
+            string beside = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", "..");
+            string?[] roots = [Environment.GetEnvironmentVariable("DOTNET_ROOT"), Path.GetFullPath(beside)];
+            return roots.Where(static root => !string.IsNullOrEmpty(root)).Select(static root => Path.Combine(root!, Executable))
+                .FirstOrDefault(File.Exists, Executable);
+        }
+    }
 
     private static string Executable => OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet";
 }
