@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using Lia.Media.Ffmpeg;
 
 namespace Lia.Cli.Commands;
 
@@ -96,9 +97,7 @@ internal static class StudioCommand
         }
         catch (Win32Exception failure)
         {
-            throw new MediaException(
-                $"{start.FileName}: the service's program, which runs on the .NET runtime of this machine, cannot be started: {failure.Message}",
-                failure);
+            throw new MediaException($"{start.FileName}: the service's program cannot be started: {failure.Message}", failure);
         }
     }
 
@@ -110,18 +109,21 @@ internal static class StudioCommand
             $"{path}: this file belongs to the program and is missing; build or install it again (dotnet build src/Cli).");
     }
 
-    /// <summary>The <c>dotnet</c> that runs this program, or would; where this one brings its own runtime, the one that the system
-    /// finds.</summary>
+    /// <summary>The <c>dotnet</c> that runs this program, or would; where this one brings its own runtime, the one of PATH.</summary>
     private static string Host
     {
         get
         {
             if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") return Environment.ProcessPath!;
-            // The runtime lies in DOTNET/shared/Microsoft.NETCore.App/VERSION.
-            string beside = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", "..");
-            string?[] roots = [Environment.GetEnvironmentVariable("DOTNET_ROOT"), Path.GetFullPath(beside)];
-            return roots.Where(static root => !string.IsNullOrEmpty(root)).Select(static root => Path.Combine(root!, Executable))
-                .FirstOrDefault(File.Exists, Executable);
+            // A runtime of the machine lies in DOTNET/shared/Microsoft.NETCore.App/VERSION.
+            string runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+            string? shared = Path.GetFileName(Path.GetDirectoryName(runtime)) == "Microsoft.NETCore.App"
+                ? Path.GetFullPath(Path.Combine(runtime, "..", "..", "..")) : null;
+            return ((string?[])[Environment.GetEnvironmentVariable("DOTNET_ROOT"), shared])
+                .Where(static root => !string.IsNullOrEmpty(root)).Select(static root => Path.Combine(root!, Executable))
+                .FirstOrDefault(File.Exists) ?? Programs.Find("dotnet") ?? throw new MediaException(
+                    "the service's program runs on the .NET runtime of this machine (ASP.NET Core 10), and no folder of PATH has dotnet: "
+                    + "install it, or name its folder in DOTNET_ROOT");
         }
     }
 
