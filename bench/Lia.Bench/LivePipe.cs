@@ -18,7 +18,7 @@ internal static class LivePipe
     {
         if (arguments.Option("--model") is not { } model || arguments.Option("--source") is not { } source)
         {
-            Console.Error.WriteLine("live through pipes needs --lia COMMAND (for example \"dotnet OUT/lia.dll\"), --model and --source");
+            Console.Error.WriteLine("live through pipes needs --lia COMMAND (for example OUT/lia), --model and --source");
             return 2;
         }
         int size = arguments.Number("--size", 256), rate = arguments.Number("--rate", 25), frames = WarmUp + rate * arguments.Number(

@@ -17,7 +17,7 @@ internal static class Startup
             || arguments.Option("--source") is not { } source || arguments.Option("--driving") is not { } driving)
         {
             Console.Error.WriteLine(
-                "startup needs --lia COMMAND (for example \"dotnet OUT/Lia.Cli/lia.dll\", published), --model, --source and --driving");
+                "startup needs --lia COMMAND (for example OUT/Lia.Cli/lia, published), --model, --source and --driving");
             return 2;
         }
         int size = arguments.Number("--size", 256), runs = arguments.Number("--runs", 11);

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using Lia.Media.Ffmpeg;
 
 namespace Lia.Cli.Commands;
 
@@ -108,13 +109,23 @@ internal static class StudioCommand
             $"{path}: this file belongs to the program and is missing; build or install it again (dotnet build src/Cli).");
     }
 
-    /// <summary>The <c>dotnet</c> that runs this program, or would.</summary>
-    private static string Host =>
-        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath!
-        : Environment.GetEnvironmentVariable("DOTNET_ROOT") is { Length: > 0 } root
-            && File.Exists(Path.Combine(root, Executable)) ? Path.Combine(root, Executable)
-        // The runtime lies in DOTNET/shared/Microsoft.NETCore.App/VERSION.
-        : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", "..", Executable));
+    /// <summary>The <c>dotnet</c> that runs this program, or would; where this one brings its own runtime, the one of PATH.</summary>
+    private static string Host
+    {
+        get
+        {
+            if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") return Environment.ProcessPath!;
+            // A runtime of the machine lies in DOTNET/shared/Microsoft.NETCore.App/VERSION.
+            string runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+            string? shared = Path.GetFileName(Path.GetDirectoryName(runtime)) == "Microsoft.NETCore.App"
+                ? Path.GetFullPath(Path.Combine(runtime, "..", "..", "..")) : null;
+            return ((string?[])[Environment.GetEnvironmentVariable("DOTNET_ROOT"), shared])
+                .Where(static root => !string.IsNullOrEmpty(root)).Select(static root => Path.Combine(root!, Executable))
+                .FirstOrDefault(File.Exists) ?? Programs.Find("dotnet") ?? throw new MediaException(
+                    "the service's program runs on the .NET runtime of this machine (ASP.NET Core 10), and no folder of PATH has dotnet: "
+                    + "install it, or name its folder in DOTNET_ROOT");
+        }
+    }
 
     private static string Executable => OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet";
 }

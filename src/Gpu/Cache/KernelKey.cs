@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
@@ -25,7 +26,7 @@ internal static class KernelKey
     {
         string? folder = Path.GetDirectoryName(typeof(object).Assembly.Location);
         // A program can bring a later one of its own: the runtime's list says which is taken. Where the runtime has no folder of its own
-        // (it lies with the program, or in one file), each is asked.
+        // (it lies with the program, or in one file), those that are referred to are asked.
         bool isShared = !string.IsNullOrEmpty(folder) && folder != Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
         string[] taken = !isShared ? [] : (AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") as string ?? "").Split(Path.PathSeparator);
         HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
@@ -71,16 +72,21 @@ internal static class KernelKey
     public static string Of(CompiledKernel compiled, string machine) =>
         $"machine code\n{machine}\n{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(compiled.Ptx)))}\n";
 
+    // The keys that the runtime's assemblies are signed with.
+    private static readonly ulong[] s_frameworkKeys = [0x7cec85d7bea7798e, 0xb03f5f7f11d50a3a, 0xb77a5c561934e089, 0xcc7b13ffcd2ddd51];
+
     private static string Framework { get; } = $"of {RuntimeInformation.FrameworkDescription} {typeof(object).Module.ModuleVersionId}";
 
     private static string Fingerprint(Assembly assembly) => s_fingerprints.GetValue(assembly, static root =>
     {
-        var versions = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var versions = new SortedDictionary<string, string>(StringComparer.Ordinal) { [""] = Framework };
         var open = new Queue<Assembly>([root]);
         while (open.TryDequeue(out Assembly? next))
         {
             if (!versions.TryAdd(next.FullName!, next.ManifestModule.ModuleVersionId.ToString())) continue;
-            if (next == typeof(object).Assembly) continue;
+            // What the runtime's assemblies refer to among each other is as its core library is.
+            if (next.GetName().GetPublicKeyToken() is { Length: sizeof(ulong) } token
+                && s_frameworkKeys.Contains(BinaryPrimitives.ReadUInt64BigEndian(token))) continue;
             foreach (AssemblyName reference in next.GetReferencedAssemblies())
             {
                 if (versions.ContainsKey(reference.FullName)) continue;
