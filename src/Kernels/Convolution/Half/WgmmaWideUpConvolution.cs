@@ -66,6 +66,9 @@ internal static class WgmmaWideUpConvolution
                 (item.Column - 1) * 8, item.Row - 1, 0, 0, item.Frame, ref ring.InputFull[input.Stage]);
             input.Advance(InputStages);
         }
+        // Strips at the border leave out taps, and of a group that has no others nobody waits for their weights. It may not end before they
+        // have come: its shared memory is the next group's.
+        for (int step = 0; step < Steps; step++) Intrinsics.MBarrierWait(ref ring.WeightFull[step], 0);
     }
 
     private static void Multiply<TResult>(HalfConvolutionArguments a, CopyRing ring, ArrayView<ulong> turns)
