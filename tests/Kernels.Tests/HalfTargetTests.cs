@@ -35,4 +35,22 @@ public class HalfTargetTests
         Assert.Contains($".target sm_{sm}", ptx);
         Assert.DoesNotContain(".local", ptx);
     }
+
+    [Theory, InlineData(0, false), InlineData(3, true)]
+    public void What_reads_tensor_maps_acquires_them_where_the_driver_knows_how(int ptxMinor, bool acquires)
+    {
+        Delegate[] kernels =
+        [
+            WgmmaConvolution.RunAlone<Wgmma256x64, Chunk64, RawResult>, WgmmaConvolution.RunInPairs<Wgmma128x64, Chunk64, RawResult>,
+            WgmmaPairConvolution.Run<WgmmaPair128x64, Chunk64, RawResult>, WgmmaUpConvolution.Run<WgmmaUp64, Chunk64, RawResult>,
+            WgmmaFlatUpConvolution.Run<RawResult>, WgmmaWideConvolution.Run<AnyResult>, WgmmaWideUpConvolution.Run<RawResult>,
+            WgmmaWeightGradient.Run<PlainHalves>,
+        ];
+        foreach (Delegate kernel in kernels)
+        {
+            string ptx = KernelCompiler.Compile(kernel.Method, new CompileTarget(90, true, 8, ptxMinor)).Ptx;
+            Assert.Contains("cp.async.bulk.tensor", ptx, StringComparison.Ordinal);
+            Assert.Equal(acquires, ptx.Contains("fence.proxy.tensormap", StringComparison.Ordinal));
+        }
+    }
 }

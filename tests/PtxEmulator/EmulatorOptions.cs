@@ -7,9 +7,9 @@ public sealed record EmulatorOptions
     public int Parallelism { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
-    /// When set, the warps of a block take turns in an order and of lengths drawn from this seed, and copies of tiles arrive in an order
-    /// drawn from it, to bring out races. Else warps take turns in the order of their numbers, and when none can go on, the latest copy
-    /// arrives.
+    /// When set, the warps of a block take turns in an order and of lengths drawn from this seed, to bring out races, and copies of tiles
+    /// arrive in an order drawn from it: one is held back until no other is under way, then the next. Else warps take turns in the order
+    /// of their numbers, and the latest copy arrives first.
     /// </summary>
     public int? ScheduleSeed { get; init; }
 

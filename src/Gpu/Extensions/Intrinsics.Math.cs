@@ -125,8 +125,8 @@ public static partial class Intrinsics
 
     private static bool TargetIsArchitectureSpecific { [Builtin(Builtin.TargetIsArchitectureSpecific)] get => false; }
 
-    // The version of PTX, times ten; 0 on the host.
-    private static int TargetPtx { [Builtin(Builtin.TargetPtx)] get => 0; }
+    /// <summary>The target's version of PTX times ten, a compile-time constant in kernels; 0 on the host.</summary>
+    public static int TargetPtx { [Builtin(Builtin.TargetPtx)] get => 0; }
 
     // PTX takes the high element first.
     [IntrinsicImplementation, Ptx("cvt.rn.satfinite.f16x2.f32 $d, $0, $1;", MinSm = 80, MinPtx = 81)]

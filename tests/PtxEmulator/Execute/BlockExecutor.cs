@@ -31,8 +31,7 @@ internal sealed class Launch
 /// <summary>
 /// Runs blocks of a launch one after the other, on one thread; its warps and memories are reused from block to block. The warps of a block
 /// take turns in order (or in an order shuffled by a seed), each until it reaches a barrier, ends, or has used its turn. What the copy
-/// engine brings arrives when no warp can go on without (with a seed sometimes while others still can), in no order that a kernel may rely
-/// on.
+/// engine brings arrives when no warp can go on without, in no order that a kernel may rely on.
 /// </summary>
 internal sealed unsafe class BlockExecutor : IDisposable
 {
@@ -40,9 +39,6 @@ internal sealed unsafe class BlockExecutor : IDisposable
 
     // Rounds in which all warps fail their waits before that is a deadlock: some programs count tries.
     private const int PatientRounds = 10_000;
-
-    // With a seed, one in so many rounds in which some warp waits and others go on brings a copy.
-    private const int RoundsPerArrival = 8;
 
     private readonly Warp[] _warps;
     private readonly int[] _order;
@@ -130,7 +126,7 @@ internal sealed unsafe class BlockExecutor : IDisposable
     private bool RunTurn()
     {
         _random?.Shuffle(_order);
-        bool ran = false, moved = false, waited = false;
+        bool ran = false, moved = false;
         foreach (int index in _order)
         {
             Warp warp = _warps[index];
@@ -138,14 +134,9 @@ internal sealed unsafe class BlockExecutor : IDisposable
             ran = true;
             warp.Run(_random is null ? Turn : _random.Next(1, 200));
             moved |= !warp.IsStalled;
-            waited |= warp.IsStalled;
             if (warp.Status == WarpStatus.AtBarrier) Barriers.Open();
         }
-        if (moved)
-        {
-            _stalledRounds = 0;
-            if (waited && _random?.Next(RoundsPerArrival) == 0) TileLoads.Deliver(_random);
-        }
+        if (moved) _stalledRounds = 0;
         else if (ran)
         {
             // Copies arrive when nobody can do without them: a missing wait then finds the old content.

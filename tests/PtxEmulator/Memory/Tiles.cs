@@ -60,7 +60,8 @@ internal static unsafe class Tiles
 /// <summary>
 /// The loads of tiles of a block that have not arrived. Global memory is read when a load is issued; the tile appears in shared memory, and
 /// its bytes are counted on the barrier, when no warp can go on without. Until then every access to it is an error. The copy engine
-/// promises no order: the latest load arrives first, or any (<see cref="EmulatorOptions.ScheduleSeed"/>).
+/// promises no order: the latest load arrives first; or any, but one, which is held back while there is another
+/// (<see cref="EmulatorOptions.ScheduleSeed"/>).
 /// </summary>
 internal sealed unsafe class TileLoads(BlockExecutor block)
 {
@@ -68,7 +69,13 @@ internal sealed unsafe class TileLoads(BlockExecutor block)
 
     private readonly List<Load> _pending = [];
 
-    public void Reset() => _pending.Clear();
+    private bool _holdsFirst;
+
+    public void Reset()
+    {
+        _pending.Clear();
+        _holdsFirst = false;
+    }
 
     public void Issue(Warp warp, int lane, int line, EmulatedTensorMap map, ReadOnlySpan<int> coordinates, ulong destination,
         MBarrier barrier)
@@ -90,11 +97,21 @@ internal sealed unsafe class TileLoads(BlockExecutor block)
     }
 
     /// <summary>Lets a load arrive; false when there is none.</summary>
-    /// <param name="random">Draws which one; null for the latest.</param>
+    /// <param name="random">Draws the one that is held back, and of the others which arrives; null for the latest.</param>
     public bool Deliver(Random? random)
     {
         if (_pending.Count == 0) return false;
-        int at = random?.Next(_pending.Count) ?? _pending.Count - 1;
+        int at = _pending.Count - 1;
+        if (random is not null)
+        {
+            if (!_holdsFirst)
+            {
+                int held = random.Next(_pending.Count);
+                (_pending[0], _pending[held]) = (_pending[held], _pending[0]);
+            }
+            if (at > 0) at = random.Next(1, _pending.Count);
+            _holdsFirst = at > 0;
+        }
         Load load = _pending[at];
         _pending.RemoveAt(at);
         SharedMemory shared = block.Shared;

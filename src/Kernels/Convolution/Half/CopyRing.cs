@@ -1,3 +1,5 @@
+using Lia.Gpu.Runtime;
+
 namespace Lia.Kernels.Convolution;
 
 /// <summary>
@@ -56,6 +58,18 @@ internal struct CopyRing
         }
         Group.Barrier();
         return ring;
+    }
+
+    /// <summary>
+    /// Lets the copy engine see tensor maps that the host wrote: the lane that copies calls it before the first copy of each. Drivers
+    /// before CUDA 12.3 have nothing for it; there it must do that a <see cref="TensorMapTable"/> writes over a map late.
+    /// </summary>
+    public static void Acquire(ArrayView<TensorMap> maps)
+    {
+        if (Intrinsics.TargetPtx >= 83)
+        {
+            for (int i = 0; i < maps.IntLength; i++) Intrinsics.TensorMapAcquire(ref maps[i]);
+        }
     }
 
     /// <summary>What the warpgroup that copies does first, where there are <see cref="ThreadsAlone"/>.</summary>

@@ -6,7 +6,8 @@ namespace Lia.Kernels.Convolution;
 
 /// <summary>
 /// Tensor maps on the device, where the copy engine reads them: collected while launches are prepared, uploaded together. The copy engine
-/// caches maps by address, so what was forgotten is written over only after all other pages were.
+/// caches maps by address: kernels acquire them (<see cref="CopyRing.Acquire"/>), and for drivers on which they cannot, what was forgotten
+/// is written over only after all other pages were.
 /// </summary>
 internal sealed class TensorMapTable(KernelLoader loader) : IDisposable
 {

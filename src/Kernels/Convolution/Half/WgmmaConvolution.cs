@@ -83,6 +83,8 @@ internal static class WgmmaConvolution
         HalfConvolutionArguments a = w.Convolution;
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
+        CopyRing.Acquire(w.WeightMap);
+        CopyRing.Acquire(w.InputMaps);
         // Weights are nobody's result: the first are on their way before the launch ahead has ended.
         ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
         int early = start.IsEmpty ? 0 : IntrinsicMath.Min(default(TTile).WeightStages, start.EndStep - start.FirstStep);

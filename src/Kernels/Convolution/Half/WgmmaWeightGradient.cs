@@ -181,6 +181,8 @@ internal static class WgmmaWeightGradient
         int side = ShiftedSide<TMaps>(), parts = default(TMaps).Parts;
         int bytes = 2 * (BaseStage<TMaps>() + default(TMaps).N * parts * default(TMaps).Planes * side * side);
         RingPosition position = RingPosition.Producer;
+        CopyRing.Acquire(a.BaseMap);
+        CopyRing.Acquire(a.ShiftedMap);
         for (int tile = first; tile < end; tile++)
         {
             int line = tile / a.TilesX, frame = line / a.TilesY;

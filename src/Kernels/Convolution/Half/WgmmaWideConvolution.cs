@@ -95,6 +95,8 @@ internal static class WgmmaWideConvolution
     {
         HalfConvolutionArguments a = w.Convolution;
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
+        CopyRing.Acquire(w.WeightMap);
+        CopyRing.Acquire(w.InputMaps);
         // Weights are nobody's result: they are on their way before the launch ahead has ended.
         CopyWeights(ring, w.WeightMap, ConvolutionItem.At(a, Grid.IdxX).EndStep);
         Overlap.Wait();

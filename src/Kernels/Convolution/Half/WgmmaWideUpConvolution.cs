@@ -45,13 +45,17 @@ internal static class WgmmaWideUpConvolution
         {
             CopyRing.TakeRegisters();
             Overlap.Wait();
-            Multiply<TResult>(u.Convolution, ring, turns);
+            // Apart, so that steps are the same for all threads, and addresses need no instructions between products.
+            if (thread < 16 * CopyRing.ConsumerWarps) Multiply<TResult>(u.Convolution, ring, turns, 0);
+            else Multiply<TResult>(u.Convolution, ring, turns, 1);
         }
     }
 
     private static void Copy(WgmmaUpArguments u, CopyRing ring)
     {
         HalfConvolutionArguments a = u.Convolution;
+        CopyRing.Acquire(u.WeightMap);
+        CopyRing.Acquire(u.InputMap);
         // Weights are nobody's result: they are on their way before the launch ahead has ended.
         WgmmaWideConvolution.CopyWeights(ring, u.WeightMap, Steps);
         Overlap.Wait();
@@ -66,12 +70,15 @@ internal static class WgmmaWideUpConvolution
                 (item.Column - 1) * 8, item.Row - 1, 0, 0, item.Frame, ref ring.InputFull[input.Stage]);
             input.Advance(InputStages);
         }
+        // Strips at the border leave out taps, and of a group that has no others nobody waits for their weights. It may not end before they
+        // have come: its shared memory is the next group's.
+        for (int step = 0; step < Steps; step++) Intrinsics.MBarrierWait(ref ring.WeightFull[step], 0);
     }
 
-    private static void Multiply<TResult>(HalfConvolutionArguments a, CopyRing ring, ArrayView<ulong> turns)
+    private static void Multiply<TResult>(HalfConvolutionArguments a, CopyRing ring, ArrayView<ulong> turns, int group)
         where TResult : struct, IConvolutionResult
     {
-        int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
+        int lane = Group.IdxX & 31, parts = default(TResult).Parts(a.Epilogue);
         int first = group, second = 3 - group; // Phases.
         ArrayView<float> sum = LocalMemory.Allocate<float>(Pixels);
         RingPosition input = default;
@@ -109,16 +116,15 @@ internal static class WgmmaWideUpConvolution
         {
             if (WgmmaUpConvolution.IsOutside(a, item, phase, tap)) continue;
             int shift = WgmmaUpConvolution.RowOf(phase, tap) * Pitch + WgmmaUpConvolution.ColumnOf(phase, tap);
-            ulong x = WgmmaConvolution.Descriptor(inputAddress + shift, Plane, Pitch);
             for (int c = 0; c < Chunks; c++)
             {
                 int step = firstStep + c * taps + tap;
-                ulong w = WgmmaConvolution.Descriptor(weightAddress + step * (WgmmaWideConvolution.WeightStage / 8), 8, Chunk);
+                int w = weightAddress + step * (WgmmaWideConvolution.WeightStage / 8);
                 Intrinsics.MBarrierWait(ref ring.WeightFull[step], 0); // They stay.
                 Intrinsics.WgmmaFence(Pixels, ref sum[0]);
                 for (int k = 0; k < Chunk >> 4; k++)
-                    Intrinsics.Wgmma(Pixels, ref sum[0], w + (ulong)(uint)(k * 16),
-                        x + (ulong)(uint)((c * (Chunk >> 4) + k) * 2 * Plane), true);
+                    Intrinsics.Wgmma(Pixels, ref sum[0], WgmmaConvolution.Descriptor(w + k * 16, 8, Chunk),
+                        WgmmaConvolution.Descriptor(inputAddress + shift + (c * (Chunk >> 4) + k) * 2 * Plane, Plane, Pitch), true);
                 Intrinsics.WgmmaCommitGroup();
                 Intrinsics.WgmmaWaitGroup(1);
             }
