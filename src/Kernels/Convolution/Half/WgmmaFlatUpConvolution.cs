@@ -96,6 +96,7 @@ internal static class WgmmaFlatUpConvolution
         HalfConvolutionArguments a = u.Convolution;
         int inputStage = InputStage(u);
         RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
+        Ahead.Fetch(u.InputMap, u.WeightMap, a.Epilogue.Bias);
         // Weights are nobody's result: the first are on their way before the launch ahead has ended.
         int start = ConvolutionItem.At(a, Grid.IdxX).TileN, early = IntrinsicMath.Min(WeightStages, u.Chunks * u.Passes * Taps);
         for (int i = 0; i < early; i++) CopyWeights(u, start, i / Taps, i % Taps, ring, ref ring.WeightFull[i], i);

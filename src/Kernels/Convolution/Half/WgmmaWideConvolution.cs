@@ -95,6 +95,7 @@ internal static class WgmmaWideConvolution
     {
         HalfConvolutionArguments a = w.Convolution;
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
+        Ahead.Fetch(w.InputMaps, w.WeightMap, a.Epilogue.Bias);
         // Weights are nobody's result: they are on their way before the launch ahead has ended.
         CopyWeights(ring, w.WeightMap, ConvolutionItem.At(a, Grid.IdxX).EndStep);
         Overlap.Wait();
