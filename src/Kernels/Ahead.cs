@@ -1,3 +1,5 @@
+using Lia.Gpu.Runtime;
+
 namespace Lia.Kernels;
 
 /// <summary>
@@ -25,5 +27,16 @@ internal static class Ahead
         int from = Grid.IdxX * share;
         int count = IntrinsicMath.Min(share, octets - from);
         if (count > 0) Intrinsics.PrefetchL2(ref weights.Cast<Half8>()[from], 16 * count);
+    }
+
+    /// <summary>
+    /// Has what a convolution needs first fetched, which nobody writes and a frame's weights have driven out of the cache since the frame
+    /// before: tensor maps and, for its end, its bias. One thread calls it, before the launch ahead has ended.
+    /// </summary>
+    public static void Fetch(ArrayView<TensorMap> inputs, ArrayView<TensorMap> weights, ArrayView<float> bias)
+    {
+        for (int i = 0; i < inputs.IntLength; i++) Intrinsics.TensorMapPrefetch(ref inputs[i]);
+        Intrinsics.TensorMapPrefetch(ref weights[0]);
+        if (bias.IntLength >= 4) Intrinsics.PrefetchL2(ref bias[0], 16 * (bias.IntLength / 4));
     }
 }

@@ -52,13 +52,14 @@ public class HalfLinearTests
     private sealed record Styled(float[] Normalized, float[] Factors, Tensor Input);
 
     // Two demodulated layers with a layer of 3 between them that is not: one of 44 inputs (or more), behind which are four of padding, and
-    // one of 5 that starts at no multiple of four; a row of each, and one of padding.
+    // one of 5 that starts at no multiple of four; a row of each, one of padding, and one whose
+    // weights start at no multiple of four; the last group of warps is not full.
     private static Styled Normalize(
         KernelLoader loader, float[] styles, float[] squared, Tensor constant, int frames, int inputs, int parts = 1)
     {
         using DeviceScope scope = new(loader);
         int stride = inputs + 12;
-        HalfMap input = Chw8.Allocate(scope, frames, constant.Channels, 4, 4, parts: parts);
+        HalfMap input = Chw8.Allocate(scope, frames, constant.Channels, constant.Height, constant.Width, parts: parts);
         NormalizedStylesArguments arguments = new()
         {
             Styles = scope.Upload(styles),
@@ -69,16 +70,17 @@ public class HalfLinearTests
             [
                 new() { Inputs = inputs }, new() { Style = inputs + 7, Inputs = 5, Weights = inputs, Output = 1 },
                 new() { Inputs = 0, Weights = squared.Length, Output = 2 },
+                new() { Inputs = inputs, Weights = 1, Output = 3 },
             ]),
-            Demodulations = scope.Upload(Enumerable.Repeat(float.NaN, frames * 3).ToArray()),
+            Demodulations = scope.Upload(Enumerable.Repeat(float.NaN, frames * 4).ToArray()),
             Constant = scope.Upload(constant),
             Input = input.View,
             Frames = frames,
             LayerCount = 2,
-            RowCount = 3,
+            RowCount = 4,
             StyleStride = stride,
-            OutputStride = 3,
-            Pixels = 16,
+            OutputStride = 4,
+            Pixels = constant.Height * constant.Width,
             Channels = constant.Channels,
         };
         scope.Run(NormalizedStyles.Prepare(loader, arguments, parts));
@@ -98,7 +100,7 @@ public class HalfLinearTests
     {
         int stride = inputs + 12;
         float[] styles = RandomFloats(frames * stride, 1), squared = [.. RandomFloats(inputs + 5, 2).Select(value => value * value)];
-        Tensor constant = Tensor.Random(3, 1, 48, 4, 4);
+        Tensor constant = Tensor.Random(3, 1, 48, 4, 3); // Not all lanes of the last warp have an octet.
         for (int frame = 0; frame < frames; frame++)
         {
             // Far beyond the square root of float32's range, and so small that 1e-8 counts.
@@ -110,7 +112,7 @@ public class HalfLinearTests
         double[] maxima = new double[frames];
         for (int frame = 0; frame < frames; frame++)
         {
-            foreach (var (layer, offset, length, first) in new[] { (0, 0, inputs, 0), (1, inputs + 7, 5, inputs) })
+            foreach (var (layer, offset, length, first) in new[] { (0, 0, inputs, 0), (1, inputs + 7, 5, inputs), (3, 0, inputs, 1) })
             {
                 float[] style = styles.AsSpan(frame * stride + offset, length).ToArray();
                 double maximum = style.Max(value => Math.Abs((double)value)), sum = 1e-8;
@@ -120,19 +122,19 @@ public class HalfLinearTests
                     sum += (double)style[i] * style[i] * squared[first + i];
                     Assert.Equal((float)(style[i] / maximum), actual.Normalized[frame * stride + offset + i]);
                 }
-                Assert.Equal(1, actual.Factors[frame * 3 + layer] / (maximum / Math.Sqrt(sum)), 1e-6);
+                Assert.Equal(1, actual.Factors[frame * 4 + layer] / (maximum / Math.Sqrt(sum)), 1e-6);
             }
             Assert.Equal(new float[4], actual.Normalized.AsSpan(frame * stride + inputs, 4).ToArray());
-            Assert.True(float.IsFinite(actual.Factors[frame * 3 + 2])); // Of a row of padding.
+            Assert.True(float.IsFinite(actual.Factors[frame * 4 + 2])); // Of a row of padding.
         }
         Tensor expected = Tensor.Create(
-            frames, 48, 4, 4, (n, c, y, x) => (double)constant[0, c, y, x] * styles[n * stride + c] / maxima[n]);
+            frames, 48, 4, 3, (n, c, y, x) => (double)constant[0, c, y, x] * styles[n * stride + c] / maxima[n]);
         if (parts == 1) Near.Rounded(expected, actual.Input);
         else Near.Equal(expected, actual.Input, 2e-7);
         // The same bits of a frame alone.
         int last = frames - 1;
         Styled alone = Run(device, a => Normalize(a, styles[(last * stride)..], squared, constant, 1, inputs, parts));
-        Assert.Equal(alone.Factors, actual.Factors[(3 * last)..]);
+        Assert.Equal(alone.Factors, actual.Factors[(4 * last)..]);
         Assert.Equal(alone.Input.Values, actual.Input.Values[(last * alone.Input.Values.Length)..]);
     }
 
@@ -155,9 +157,9 @@ public class HalfLinearTests
         }
         Assert.Equal(new float[Inputs + 4], normalized[..(Inputs + 4)]);
         Assert.Equal(1e4, factors[0], 1e-2);
-        Assert.True(float.IsNaN(normalized[Stride + 7]) && float.IsNaN(factors[3]));
-        Assert.Equal(1, factors[6] * Math.Sqrt(Inputs), 1e-6);
-        Assert.True(float.IsFinite(factors[7])); // All weights zero, and the constant too small to count.
-        Assert.True(factors[9] is >= 0 and < 1e-20f); // Styles that are no normal numbers.
+        Assert.True(float.IsNaN(normalized[Stride + 7]) && float.IsNaN(factors[4]));
+        Assert.Equal(1, factors[8] * Math.Sqrt(Inputs), 1e-6);
+        Assert.True(float.IsFinite(factors[9])); // All weights zero, and the constant too small to count.
+        Assert.True(factors[12] is >= 0 and < 1e-20f); // Styles that are no normal numbers.
     }
 }

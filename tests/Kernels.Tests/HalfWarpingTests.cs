@@ -2,6 +2,7 @@ using Lia.Gpu;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Tests;
 using Lia.Kernels.Warping;
+using Lia.PtxEmulator;
 using static Lia.Gpu.Tests.TestAccelerators;
 
 namespace Lia.Kernels.Tests;
@@ -14,10 +15,11 @@ public class HalfWarpingTests
     /// <summary>A level's inputs, all random; previous sums have half the size.</summary>
     private sealed class Case
     {
-        public Case(int batch, int channels, int height, int width, int features, bool hasPrevious, int zeros = 3)
+        public Case(int batch, int channels, int height, int width, int features, bool hasPrevious, int zeros = 3, int parts = 1)
         {
-            X = Chw8.ClearLast(Chw8.Round(Tensor.Random(1, batch, channels, height, width)), zeros);
-            Feature = Chw8.ClearLast(Chw8.Round(Tensor.Random(2, features, channels, height, width)), zeros);
+            Parts = parts;
+            X = Chw8.ClearLast(Chw8.Round(Tensor.Random(1, batch, channels, height, width), parts), zeros);
+            Feature = Chw8.ClearLast(Chw8.Round(Tensor.Random(2, features, channels, height, width), parts), zeros);
             Stride = channels + 4;
             Style = RandomFloats(batch * Stride, 3);
             NextStyle = RandomFloats(batch * Stride, 4);
@@ -29,6 +31,7 @@ public class HalfWarpingTests
             (GridX, GridY) = (Linspace(width), Linspace(height));
         }
 
+        public int Parts { get; }
         public Tensor X { get; }
         public Tensor Feature { get; }
         public int Stride { get; }
@@ -104,8 +107,9 @@ public class HalfWarpingTests
     {
         using DeviceScope scope = new(loader);
         int[] planar = [level.X.Batch, 3, level.X.Height, level.X.Width];
-        HalfMap x = Chw8.Upload(scope, level.X), blended = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width),
-            warped = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width);
+        HalfMap x = Chw8.Upload(scope, level.X, level.Parts),
+            blended = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width, parts: level.Parts),
+            warped = Chw8.Allocate(scope, x.Frames, x.Channels, x.Height, x.Width, parts: level.Parts);
         HalfRgbProjectionArguments projection = Projection(scope, level);
         HalfFlowWarpArguments arguments = new()
         {
@@ -133,9 +137,9 @@ public class HalfWarpingTests
             Channels = level.X.Channels,
             StyleStride = level.Stride,
             NextStyleStride = level.Stride,
-            FeatureStride = level.Feature.Batch == 1 ? 0 : level.X.Channels * level.X.Height * level.X.Width,
+            FeatureStride = level.Feature.Batch == 1 ? 0 : level.Parts * level.X.Channels * level.X.Height * level.X.Width,
         };
-        scope.Run(HalfRgbProjection.Prepare(loader, projection), HalfFlowWarp.Prepare(loader, arguments));
+        scope.Run(HalfRgbProjection.Prepare(loader, projection, level.Parts), HalfFlowWarp.Prepare(loader, arguments, level.Parts));
         return new(
             Chw8.Download(scope, warped), Chw8.Download(scope, blended), new(scope.Download(arguments.Flow), planar),
             new(scope.Download(arguments.Rgb), planar));
@@ -144,7 +148,7 @@ public class HalfWarpingTests
     // P of the features.
     private static HalfRgbProjectionArguments Projection(DeviceScope scope, Case level) => new()
     {
-        Feature = Chw8.Upload(scope, level.Feature).View,
+        Feature = Chw8.Upload(scope, level.Feature, level.Parts).View,
         Weights = scope.Upload(level.RgbWeights),
         Output = Poisoned(scope, [level.Feature.Batch, level.Feature.Height, level.Feature.Width, 4]),
         Frames = level.Feature.Batch,
@@ -180,6 +184,41 @@ public class HalfWarpingTests
         Near.Rounded(expected.Warped, actual.Warped, 1, 1e-6 * Math.Max(height, width) + 1e-6);
         Near.Rounded(expected.Blended, actual.Blended, 1, 1e-6 * Math.Max(height, width) + 1e-6);
         Assert.Equal((0f, 0f), (actual.Warped[0, channels - 1, 0, 0], actual.Blended[0, channels - 1, 0, 0]));
+    }
+
+    // Two halves a value: a kernel of its own, whose ToFlow is summed by multiply-adds.
+    [Theory]
+    [EveryAccelerator(1, 16, 1, 1, 1, false)]
+    [EveryAccelerator(2, 48, 6, 10, 2, true)]
+    [EveryAccelerator(1, 512, 2, 4, 1, true)]
+    [EveryAccelerator(1, 528, 6, 6, 1, true)]
+    public void A_level_of_pairs_keeps_their_22_bits(
+        string device, int batch, int channels, int height, int width, int features, bool hasPrevious)
+    {
+        Case level = new(batch, channels, height, width, features, hasPrevious, parts: 2);
+        bool hasNextStyle = batch > 1;
+        Level expected = Expected(level, hasNextStyle), actual = Run(device, a => Apply(a, level, hasNextStyle)),
+            untapped = Run(device, a => Apply(a, level, hasNextStyle, isTapped: false));
+        Assert.Equal(actual.Flow.Values, untapped.Flow.Values);
+        Assert.Equal(actual.Rgb.Values, untapped.Rgb.Values);
+        Assert.Equal(actual.Blended.Values, untapped.Blended.Values);
+        Near.Equal(expected.Flow, actual.Flow, 1e-6);
+        Near.Equal(expected.Rgb, actual.Rgb, 1e-5);
+        Near.Equal(expected.Warped, actual.Warped, 1e-6 + 1e-7 * Math.Max(height, width));
+        Near.Equal(expected.Blended, actual.Blended, 1e-6 + 1e-7 * Math.Max(height, width));
+    }
+
+    // The tensor cores of Turing and of Ampere, whose products are others; the emulator has them all.
+    [Theory]
+    [InlineData(75)]
+    [InlineData(80)]
+    public void Older_tensor_cores_sum_ToFlow_as_well(int sm)
+    {
+        Case level = new(2, 144, 3, 5, 1, false);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(sm, new EmulatorOptions { DetectGlobalRaces = true });
+        Level expected = Expected(level, true), actual = Apply(loader, level, true, isTapped: false);
+        Near.Equal(expected.Flow, actual.Flow, 1e-6);
+        Near.Rounded(expected.Blended, actual.Blended, 1, 5e-6);
     }
 
     [Theory, EveryAccelerator]

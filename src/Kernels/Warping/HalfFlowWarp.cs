@@ -108,15 +108,17 @@ internal readonly struct WarpTaps : IWarpTaps
 ///
 ///     P = Wr feature is made once for a source: ToRGB's 1x1 convolution and the warp change places (HalfRgbWarp).
 ///
-///     a warp: 8 pixels x 4 lanes, lane = 4 g + t; a lane takes every 4th octet of its pixel's channels
+///     a warp: 8 pixels x 4 lanes, lane = 8 t + g; a lane takes every 4th octet of its pixel's channels
 ///
-///                t: 0      1      2      3          x: 16 bytes a lane, 128 a row of lanes; stays in registers
-///       g 0   [ oct 0  oct 1  oct 2  oct 3 ]
-///       g 1   [  ...                       ]        o of the 8 pixels by tensor cores, as the octets lie:
-///         ..                                          A [16 x 16]: row j = 0..2 the high half of s Wf[j], row 8 + j the low one
-///       g 7   [ oct 0  oct 1  oct 2  oct 3 ]          B [16 x 8]:  pixel g's channels, two pairs of lane t's octet
+///                g: 0  1  2  3  4  5  6  7          x: 16 bytes a lane, 128 neighboring ones eight lanes; stays in registers
+///       t 0   [ oct 0                 .. ]
+///       t 1   [ oct 1                 .. ]          o of the 8 pixels by tensor cores, for which lanes exchange what they hold:
+///       t 2   [ oct 2                 .. ]            A [16 x 16]: row j = 0..2 the high half of s Wf[j], row 8 + j the low one
+///       t 3   [ oct 3                 .. ]            B [16 x 8]:  pixel g's channels, two pairs of lane 4 g + t's octet
 ///                                                   then lane t holds component t of its pixel: bias, up, tanh or sigmoid, an axis
 ///                                                   of the corners; three shuffles and more hand them to the pixel's other lanes
+///     Eight neighboring pixels of an octet are one line of the cache, and where the flow is smooth so are their corners; the same pixel of
+///     four octets is four lines, and the same bank of each.
 ///
 ///     a block: 8 warps = G groups of 8 pixels x S splits of the channels; sums of splits meet in shared memory, in order
 ///
@@ -205,9 +207,9 @@ internal static class HalfFlowWarp
             sums = nextStyle.SubView(paddedChannels);
 
         int frame = Grid.IdxY, plane = a.Height * a.Width, octets = a.Channels / Octet.Size, parts = default(TFormat).Parts;
-        int warp = Group.IdxX >> 5, lane = Group.IdxX & 31, t = lane & (Lanes - 1), split = warp & (splits - 1);
+        int warp = Group.IdxX >> 5, lane = Group.IdxX & 31, t = lane / GroupPixels, split = warp & (splits - 1);
         // Lanes past the last pixel repeat it, because all take part in the sums; they store nothing.
-        int pixel = ((Grid.IdxX << 3 - a.SplitShift) + (warp >> a.SplitShift)) * GroupPixels + (lane >> 2);
+        int pixel = ((Grid.IdxX << 3 - a.SplitShift) + (warp >> a.SplitShift)) * GroupPixels + (lane & (GroupPixels - 1));
         bool isInside = pixel < plane;
         pixel = IntrinsicMath.Min(pixel, plane - 1);
         int map = frame * octets * (parts * plane) + pixel, firstOctet = split * Lanes * default(TOctets).Value + t;
@@ -234,7 +236,7 @@ internal static class HalfFlowWarp
         float gridX = a.GridX[column], gridY = a.GridY[row];
         Group.Barrier();
 
-        float sum = parts == 1 ? Multiply<TOctets>(weights.Cast<Half>(), x, firstOctet, paddedChannels + RowPadding, lane)
+        float sum = parts == 1 ? Multiply<TOctets>(weights.Cast<Half>(), x, firstOctet - t, paddedChannels + RowPadding, lane)
             : Accumulate<TOctets, TFormat>(weights, x, firstOctet, paddedChannels + RowPadding, component);
         if (splits > 1)
         {
@@ -247,13 +249,13 @@ internal static class HalfFlowWarp
         o += sum;
         if (stores) a.Flow[image * plane + pixel] = o;
 
-        // Lane 0: the columns of the corners; lane 1: their rows, as offsets; lane 2: the mask.
+        // t = 0: the columns of the corners; 1: their rows, as offsets; 2: the mask.
         bool isAcross = t == 0;
         float mask = Activation.TanhOrSigmoid(o, component == 2);
         BilinearAxis axis = BilinearAxis.Of(mask + (isAcross ? gridX : gridY), isAcross ? a.Width : a.Height);
         int index0 = isAcross ? axis.Index0 : axis.Index0 * a.Width, index1 = isAcross ? axis.Index1 : axis.Index1 * a.Width;
-        int across = lane - t, down = across + 1;
-        mask = Warp.Shuffle(mask, across + 2);
+        int across = lane & (GroupPixels - 1), down = across + GroupPixels;
+        mask = Warp.Shuffle(mask, down + GroupPixels);
         int left = Warp.Shuffle(index0, across), right = Warp.Shuffle(index1, across);
         int top = Warp.Shuffle(index0, down), bottom = Warp.Shuffle(index1, down);
         float weightLeft = Warp.Shuffle(axis.Weight0, across), weightRight = Warp.Shuffle(axis.Weight1, across);
@@ -338,16 +340,17 @@ internal static class HalfFlowWarp
         halves[low + at] = Octet.Saturated(weight - (float)high, 0f).X;
     }
 
-    // ToFlow's sum over the warp's channels by tensor cores, in lane 4 g + t that of component t and pixel g.
-    private static float Multiply<TOctets>(ArrayView<Half> weights, ArrayView<Half8> x, int firstOctet, int pitch, int lane)
+    // ToFlow's sum over the warp's channels, which start with some octet, by tensor cores: in lane 8 t + g that of component t and pixel g.
+    // The second operand of a product is in lane 4 g + t what is here in lane 8 t + g.
+    private static float Multiply<TOctets>(ArrayView<Half> weights, ArrayView<Half8> x, int octet, int pitch, int lane)
         where TOctets : struct, IOctetsPerThread
     {
-        int component = IntrinsicMath.Min(lane >> 2, 2);
+        int component = IntrinsicMath.Min(lane >> 2, 2), holder = (lane & 3) * GroupPixels + (lane >> 2);
         float high0 = 0f, high1 = 0f, low0 = 0f, low1 = 0f;
         for (int k = 0; k < default(TOctets).Value; k++)
         {
-            int at = (component * pitch >> 3) + firstOctet + k * Lanes;
-            Half8 high = weights.Cast<Half8>()[at], low = weights.Cast<Half8>()[(3 * pitch >> 3) + at], b = x[k];
+            int at = (component * pitch >> 3) + octet + (lane & 3) + k * Lanes;
+            Half8 high = weights.Cast<Half8>()[at], low = weights.Cast<Half8>()[(3 * pitch >> 3) + at], b = Of(x[k], holder);
             if (Intrinsics.TargetSm >= 80)
             {
                 Intrinsics.MmaSyncF16(ref high0, ref high1, ref low0, ref low1, high.A.RawValue, low.A.RawValue, high.B.RawValue,
@@ -364,10 +367,15 @@ internal static class HalfFlowWarp
             }
         }
         // Lane 4 j + p holds component j of pixels 2 p and 2 p + 1.
-        int from = (lane & 3) * 4 + (lane >> 3);
+        int from = lane >> 1;
         float even = Warp.Shuffle(high0 + low0, from), odd = Warp.Shuffle(high1 + low1, from);
-        return ((lane >> 2 & 1) != 0 ? odd : even) * (1f / WeightFactor);
+        return ((lane & 1) != 0 ? odd : even) * (1f / WeightFactor);
     }
+
+    // What another lane holds.
+    private static Half8 Of(Half8 value, int lane) => new(
+        new(Warp.Shuffle(value.A.RawValue, lane)), new(Warp.Shuffle(value.B.RawValue, lane)), new(Warp.Shuffle(value.C.RawValue, lane)),
+        new(Warp.Shuffle(value.D.RawValue, lane)));
 
     // The same by multiply-adds in float32, over the lane's octets and then over the pixel's lanes.
     private static float Accumulate<TOctets, TFormat>(
@@ -384,9 +392,12 @@ internal static class HalfFlowWarp
             sum1 = Octet.Dot(value, Shared(weights, pitch + channel), sum1);
             sum2 = Octet.Dot(value, Shared(weights, 2 * pitch + channel), sum2);
         }
-        sum0 = WarpSum.Of(sum0, Lanes);
-        sum1 = WarpSum.Of(sum1, Lanes);
-        sum2 = WarpSum.Of(sum2, Lanes);
+        for (int mask = 2 * GroupPixels; mask >= GroupPixels; mask >>= 1)
+        {
+            sum0 += Warp.ShuffleXor(sum0, mask);
+            sum1 += Warp.ShuffleXor(sum1, mask);
+            sum2 += Warp.ShuffleXor(sum2, mask);
+        }
         return component == 0 ? sum0 : component == 1 ? sum1 : sum2;
     }
 

@@ -7,6 +7,9 @@ namespace Lia.Kernels.Convolution;
 /// </summary>
 internal struct WgmmaStep
 {
+    /// <summary>What it takes.</summary>
+    public const int Bytes = 48;
+
     public StepCopy Copy;
 
     public StepOrigin Origin;
