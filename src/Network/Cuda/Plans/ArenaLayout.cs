@@ -8,7 +8,7 @@ namespace Lia.Network.Cuda;
 /// Places the activations of a plan in one block of device memory: what was released is given out again, lowest address first. A plan
 /// is laid out once to learn its size and again when the memory is there.
 /// </summary>
-/// <param name="block">The memory, or null while only the size is wanted: what is prepared then is never launched, but its kernels load.</param>
+/// <param name="block">The memory; null for the size alone: what is prepared then is never launched, but its kernels load.</param>
 internal sealed class ArenaLayout(MemoryBuffer1D<float, Stride1D.Dense>? block)
 {
     private const long Granule = 64; // 256 bytes: whole lines for every map.
