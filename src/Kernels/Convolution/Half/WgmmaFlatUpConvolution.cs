@@ -85,9 +85,7 @@ internal static class WgmmaFlatUpConvolution
         {
             CopyRing.TakeRegisters();
             Overlap.Wait();
-            // Apart, so that places in the rings are the same for all threads, and addresses need no instructions between products.
-            if (thread < 16 * CopyRing.ConsumerWarps) Multiply<TResult>(u, ring, 0);
-            else Multiply<TResult>(u, ring, 1);
+            Multiply<TResult>(u, ring);
         }
     }
 
@@ -195,10 +193,10 @@ internal static class WgmmaFlatUpConvolution
         public int FreedInput, FreedWeight;
     }
 
-    private static void Multiply<TResult>(WgmmaFlatUpArguments u, CopyRing ring, int group) where TResult : struct, IConvolutionResult
+    private static void Multiply<TResult>(WgmmaFlatUpArguments u, CopyRing ring) where TResult : struct, IConvolutionResult
     {
         HalfConvolutionArguments a = u.Convolution;
-        int lane = Group.IdxX & 31, parts = default(TResult).Parts(a.Epilogue);
+        int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
         int first = group, second = 3 - group, firstTaps = group == 0 ? 4 : 2, secondTaps = group == 0 ? 1 : 2; // Phases.
         ArrayView<float> sum = LocalMemory.Allocate<float>(Pixels);
         Reader reader = default;
@@ -244,12 +242,12 @@ internal static class WgmmaFlatUpConvolution
         // In units of 16 bytes, as descriptors count.
         int inputAddress = (int)(Intrinsics.SharedAddress(ref ring.Inputs[0]) >> 4) + reader.Input.Stage * (InputStage(u) / 8),
             weightAddress = (int)(Intrinsics.SharedAddress(ref ring.Weights[0]) >> 4) + stage * (WeightStage / 8);
+        ulong x = WgmmaConvolution.Descriptor(inputAddress + shift, plane, 8);
+        ulong w = WgmmaConvolution.Descriptor(weightAddress, 8, Chunk);
         Intrinsics.MBarrierWait(ref ring.WeightFull[stage], reader.Weight.Parity);
         Intrinsics.WgmmaFence(Pixels, ref sum[0]);
         for (int k = 0; k < Chunk >> 4; k++)
-            Intrinsics.Wgmma(
-                Pixels, ref sum[0], WgmmaConvolution.Descriptor(weightAddress + k * 16, 8, Chunk),
-                WgmmaConvolution.Descriptor(inputAddress + shift + k * 2 * plane, plane, 8), true);
+            Intrinsics.Wgmma(Pixels, ref sum[0], w + (ulong)(uint)(k * 16), x + (ulong)(uint)(k * 2 * plane), true);
         Intrinsics.WgmmaCommitGroup();
         Intrinsics.WgmmaWaitGroup(1);
         // The step before is done, in every lane of this warp: what it read may be overwritten.

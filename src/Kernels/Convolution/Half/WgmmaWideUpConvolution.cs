@@ -45,9 +45,7 @@ internal static class WgmmaWideUpConvolution
         {
             CopyRing.TakeRegisters();
             Overlap.Wait();
-            // Apart, so that steps are the same for all threads, and addresses need no instructions between products.
-            if (thread < 16 * CopyRing.ConsumerWarps) Multiply<TResult>(u.Convolution, ring, turns, 0);
-            else Multiply<TResult>(u.Convolution, ring, turns, 1);
+            Multiply<TResult>(u.Convolution, ring, turns);
         }
     }
 
@@ -76,10 +74,10 @@ internal static class WgmmaWideUpConvolution
         for (int step = 0; step < Steps; step++) Intrinsics.MBarrierWait(ref ring.WeightFull[step], 0);
     }
 
-    private static void Multiply<TResult>(HalfConvolutionArguments a, CopyRing ring, ArrayView<ulong> turns, int group)
+    private static void Multiply<TResult>(HalfConvolutionArguments a, CopyRing ring, ArrayView<ulong> turns)
         where TResult : struct, IConvolutionResult
     {
-        int lane = Group.IdxX & 31, parts = default(TResult).Parts(a.Epilogue);
+        int lane = Group.IdxX & 31, group = Group.IdxX >> 7, parts = default(TResult).Parts(a.Epilogue);
         int first = group, second = 3 - group; // Phases.
         ArrayView<float> sum = LocalMemory.Allocate<float>(Pixels);
         RingPosition input = default;
@@ -117,15 +115,16 @@ internal static class WgmmaWideUpConvolution
         {
             if (WgmmaUpConvolution.IsOutside(a, item, phase, tap)) continue;
             int shift = WgmmaUpConvolution.RowOf(phase, tap) * Pitch + WgmmaUpConvolution.ColumnOf(phase, tap);
+            ulong x = WgmmaConvolution.Descriptor(inputAddress + shift, Plane, Pitch);
             for (int c = 0; c < Chunks; c++)
             {
                 int step = firstStep + c * taps + tap;
-                int w = weightAddress + step * (WgmmaWideConvolution.WeightStage / 8);
+                ulong w = WgmmaConvolution.Descriptor(weightAddress + step * (WgmmaWideConvolution.WeightStage / 8), 8, Chunk);
                 Intrinsics.MBarrierWait(ref ring.WeightFull[step], 0); // They stay.
                 Intrinsics.WgmmaFence(Pixels, ref sum[0]);
                 for (int k = 0; k < Chunk >> 4; k++)
-                    Intrinsics.Wgmma(Pixels, ref sum[0], WgmmaConvolution.Descriptor(w + k * 16, 8, Chunk),
-                        WgmmaConvolution.Descriptor(inputAddress + shift + (c * (Chunk >> 4) + k) * 2 * Plane, Plane, Pitch), true);
+                    Intrinsics.Wgmma(Pixels, ref sum[0], w + (ulong)(uint)(k * 16),
+                        x + (ulong)(uint)((c * (Chunk >> 4) + k) * 2 * Plane), true);
                 Intrinsics.WgmmaCommitGroup();
                 Intrinsics.WgmmaWaitGroup(1);
             }
