@@ -84,8 +84,9 @@ internal static class MediaClips
         for (int i = 0; i < frames; i++)
         {
             // A network that was kept waiting goes on from there.
+            due = Math.Max(due, Stopwatch.GetTimestamp() - step) + step;
+            while (Stopwatch.GetTimestamp() < due) Thread.SpinWait(20);
             long before = Stopwatch.GetTimestamp();
-            for (due = Math.Max(due, before - step) + step; (before = Stopwatch.GetTimestamp()) < due;) Thread.SpinWait(20);
             writer.Write(pixels);
             times[i] = Stopwatch.GetElapsedTime(before).TotalMilliseconds;
         }

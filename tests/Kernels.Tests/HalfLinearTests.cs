@@ -52,8 +52,8 @@ public class HalfLinearTests
     private sealed record Styled(float[] Normalized, float[] Factors, Tensor Input);
 
     // Two demodulated layers with a layer of 3 between them that is not: one of 44 inputs (or more), behind which are four of padding, and
-    // one of 5 that starts at no multiple of four; a row of each, one of padding, and one whose
-    // weights start at no multiple of four; the last group of warps is not full.
+    // one of 5 that starts at no multiple of four; a row of each, one of padding, and one whose weights start at no multiple of four; the
+    // last group of warps is not full.
     private static Styled Normalize(
         KernelLoader loader, float[] styles, float[] squared, Tensor constant, int frames, int inputs, int parts = 1)
     {

@@ -159,6 +159,20 @@ public class HalfWarpingTests
     private static ArrayView<float> Poisoned(DeviceScope scope, int[] shape) =>
         scope.Upload(Enumerable.Repeat(float.NaN, shape.Aggregate(1, (a, b) => a * b)).ToArray());
 
+    // What a level should be, and what it is; its flow and picture, which are float32, are held to it, and a run without taps to one with.
+    private static (Level Expected, Level Actual) Compare(string device, Case level)
+    {
+        bool hasNextStyle = level.X.Batch > 1;
+        Level expected = Expected(level, hasNextStyle), actual = Run(device, a => Apply(a, level, hasNextStyle)),
+            untapped = Run(device, a => Apply(a, level, hasNextStyle, isTapped: false));
+        Assert.Equal(actual.Flow.Values, untapped.Flow.Values);
+        Assert.Equal(actual.Rgb.Values, untapped.Rgb.Values);
+        Assert.Equal(actual.Blended.Values, untapped.Blended.Values);
+        Near.Equal(expected.Flow, actual.Flow, 1e-6);
+        Near.Equal(expected.Rgb, actual.Rgb, 1e-5);
+        return (expected, actual);
+    }
+
     // From one pixel of one warp to one that eight warps share, two and four octets a thread, the last ones past the channels.
     [Theory]
     [EveryAccelerator(1, 16, 1, 1, 1, false)]
@@ -172,14 +186,7 @@ public class HalfWarpingTests
         string device, int batch, int channels, int height, int width, int features, bool hasPrevious)
     {
         Case level = new(batch, channels, height, width, features, hasPrevious);
-        bool hasNextStyle = batch > 1;
-        Level expected = Expected(level, hasNextStyle), actual = Run(device, a => Apply(a, level, hasNextStyle)),
-            untapped = Run(device, a => Apply(a, level, hasNextStyle, isTapped: false));
-        Assert.Equal(actual.Flow.Values, untapped.Flow.Values);
-        Assert.Equal(actual.Rgb.Values, untapped.Rgb.Values);
-        Assert.Equal(actual.Blended.Values, untapped.Blended.Values);
-        Near.Equal(expected.Flow, actual.Flow, 1e-6);
-        Near.Equal(expected.Rgb, actual.Rgb, 1e-5);
+        (Level expected, Level actual) = Compare(device, level);
         // Coordinates in float32 err by some 1e-7 of the picture's width in pixels, and neighbours differ by up to 2.
         Near.Rounded(expected.Warped, actual.Warped, 1, 1e-6 * Math.Max(height, width) + 1e-6);
         Near.Rounded(expected.Blended, actual.Blended, 1, 1e-6 * Math.Max(height, width) + 1e-6);
@@ -196,14 +203,7 @@ public class HalfWarpingTests
         string device, int batch, int channels, int height, int width, int features, bool hasPrevious)
     {
         Case level = new(batch, channels, height, width, features, hasPrevious, parts: 2);
-        bool hasNextStyle = batch > 1;
-        Level expected = Expected(level, hasNextStyle), actual = Run(device, a => Apply(a, level, hasNextStyle)),
-            untapped = Run(device, a => Apply(a, level, hasNextStyle, isTapped: false));
-        Assert.Equal(actual.Flow.Values, untapped.Flow.Values);
-        Assert.Equal(actual.Rgb.Values, untapped.Rgb.Values);
-        Assert.Equal(actual.Blended.Values, untapped.Blended.Values);
-        Near.Equal(expected.Flow, actual.Flow, 1e-6);
-        Near.Equal(expected.Rgb, actual.Rgb, 1e-5);
+        (Level expected, Level actual) = Compare(device, level);
         Near.Equal(expected.Warped, actual.Warped, 1e-6 + 1e-7 * Math.Max(height, width));
         Near.Equal(expected.Blended, actual.Blended, 1e-6 + 1e-7 * Math.Max(height, width));
     }

@@ -179,7 +179,8 @@ public class HopperTests
             mul.lo.u32 %r1, %t, 64;
             add.u32 %r1, %r1, %r9;
             mov.u32 %r2, 0;
-            {string.Concat(Enumerable.Range(0, 4).Select(i => $"st.shared.v4.b32 [%r1+{i * 16}], {{%r2, %r2, %r2, %r2}};\nst.shared.v4.b32 [%r1+{8192 + i * 16}], {{%r2, %r2, %r2, %r2}};\n"))}
+            {string.Concat(Enumerable.Range(0, 4).SelectMany(i => new[] { i * 16, 8192 + i * 16 })
+                .Select(at => $"st.shared.v4.b32 [%r1+{at}], {{%r2, %r2, %r2, %r2}};\n"))}
             fence.proxy.async.shared::cta;
             bar.sync 0;
             add.u32 %r3, %r9, {address};
@@ -264,7 +265,8 @@ public class HopperTests
 
     // ---- tiles ----
 
-    private const string Load = """
+    // The first tile, on its way to the first of two barriers.
+    private const string FirstLoad = """
         mov.u32 %r9, barriers;
         mov.u32 %r8, tiles;
         setp.eq.u32 %p1, %t, 0;
@@ -277,6 +279,10 @@ public class HopperTests
         bar.sync 0;
         @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r9], %r2;
         @%p1 cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r8], [%ra, {%r3, %r3}], [%r9];
+
+        """;
+
+    private const string Load = FirstLoad + """
         //loading
         again:
         mbarrier.try_wait.parity.shared::cta.b64 %p3, [%r9], %r3;
@@ -330,19 +336,7 @@ public class HopperTests
     }
 
     // Two tiles on a barrier each. Waits are put in at the marks.
-    private const string TwoLoads = """
-        mov.u32 %r9, barriers;
-        mov.u32 %r8, tiles;
-        mov.u32 %r1, 1;
-        mov.u32 %r2, 1024;
-        mov.u32 %r3, 0;
-        setp.eq.u32 %p1, %t, 0;
-        @%p1 mbarrier.init.shared::cta.b64 [%r9], %r1;
-        @%p1 mbarrier.init.shared::cta.b64 [%r9+8], %r1;
-        @%p1 fence.mbarrier_init.release.cluster;
-        bar.sync 0;
-        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r9], %r2;
-        @%p1 cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r8], [%ra, {%r3, %r3}], [%r9];
+    private const string TwoLoads = FirstLoad + """
         add.u32 %r7, %r8, 1024;
         @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r9+8], %r2;
         @%p1 cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r7], [%ra, {%r3, %r3}], [%r9+8];
