@@ -4,11 +4,12 @@ namespace Lia.Kernels;
 internal static class WarpSum
 {
     /// <summary>
-    /// The sum over groups of <paramref name="lanes"/> (a power of two) neighboring lanes, in every lane; always in the same order.
+    /// The sum over groups of <paramref name="lanes"/> lanes which lie <paramref name="apart"/> (both powers of two; by default neighbors),
+    /// in every lane; always in the same order.
     /// </summary>
-    public static float Of(float value, int lanes)
+    public static float Of(float value, int lanes, int apart = 1)
     {
-        for (int mask = lanes >> 1; mask > 0; mask >>= 1) value += Warp.ShuffleXor(value, mask);
+        for (int mask = lanes * apart >> 1; mask >= apart; mask >>= 1) value += Warp.ShuffleXor(value, mask);
         return value;
     }
 

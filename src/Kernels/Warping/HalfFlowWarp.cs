@@ -392,12 +392,9 @@ internal static class HalfFlowWarp
             sum1 = Octet.Dot(value, Shared(weights, pitch + channel), sum1);
             sum2 = Octet.Dot(value, Shared(weights, 2 * pitch + channel), sum2);
         }
-        for (int mask = 2 * GroupPixels; mask >= GroupPixels; mask >>= 1)
-        {
-            sum0 += Warp.ShuffleXor(sum0, mask);
-            sum1 += Warp.ShuffleXor(sum1, mask);
-            sum2 += Warp.ShuffleXor(sum2, mask);
-        }
+        sum0 = WarpSum.Of(sum0, Lanes, GroupPixels);
+        sum1 = WarpSum.Of(sum1, Lanes, GroupPixels);
+        sum2 = WarpSum.Of(sum2, Lanes, GroupPixels);
         return component == 0 ? sum0 : component == 1 ? sum1 : sum2;
     }
 

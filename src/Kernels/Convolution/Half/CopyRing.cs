@@ -72,6 +72,14 @@ internal struct CopyRing
         }
     }
 
+    /// <summary>What the lane that copies does first in a convolution, before the launch ahead has ended.</summary>
+    public static void Prepare(ArrayView<TensorMap> inputs, ArrayView<TensorMap> weights, ArrayView<float> bias)
+    {
+        Acquire(weights);
+        Acquire(inputs);
+        Ahead.Fetch(inputs, weights, bias);
+    }
+
     /// <summary>What the warpgroup that copies does first, where there are <see cref="ThreadsAlone"/>.</summary>
     public static void GiveRegisters() => Intrinsics.LowerRegisters(CopyRegisters);
 

@@ -106,15 +106,6 @@ internal sealed partial class HalfConvolutionLauncher
     }
 
     // All planes of a tile of channels and pixels at once.
-    private static TensorMapDescription GradientMap(HalfMap map, int channels, int side)
-    {
-        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.StoredPlanes;
-        return new()
-        {
-            Address = map.View.LoadEffectiveAddressAsPtr(),
-            Dimensions = [map.Width * 8, map.Height, map.StoredPlanes, map.Octets, map.Frames],
-            Strides = [row, plane, octet, octet * map.Octets],
-            Box = [side * 8, side, map.StoredPlanes, channels / 8, 1],
-        };
-    }
+    private static TensorMapDescription GradientMap(HalfMap map, int channels, int side) =>
+        MapOf(map, [side * 8, side, map.StoredPlanes, channels / 8, 1]);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ILGPU.Runtime;
 using Lia.Gpu.Runtime;
 
@@ -233,30 +234,26 @@ internal sealed partial class HalfConvolutionLauncher
     private ArrayView<TensorMap> Maps(HalfMap map, Func<IEnumerable<TensorMapDescription>> describe) =>
         map.View.IsValid ? _maps.Add(describe()) : default;
 
-    // [frame][octet][plane][row][8 columns]; a box is the tile with its halo.
-    private static TensorMapDescription InputMap(HalfMap map, HalfConvolutionArguments a, int chunk, int halo)
-    {
-        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.StoredPlanes;
-        return new()
-        {
-            Address = map.View.LoadEffectiveAddressAsPtr(),
-            Dimensions = [map.Width * 8, map.Height, map.StoredPlanes, map.Octets, map.Frames],
-            Strides = [row, plane, octet, octet * map.Octets],
-            Box = [(8 * a.BlocksX + (halo & 255)) * 8, 8 * a.BlocksY + (halo >> 8), 1, chunk / 8, a.TileFrames],
-        };
-    }
+    // A box is the tile with its halo.
+    private static TensorMapDescription InputMap(HalfMap map, HalfConvolutionArguments a, int chunk, int halo) =>
+        MapOf(map, [(8 * a.BlocksX + (halo & 255)) * 8, 8 * a.BlocksY + (halo >> 8), 1, chunk / 8, a.TileFrames]);
 
-    // [frame][octet][plane][row][columns]: whole rows, in elements of half an octet, of which a box may have 256.
-    private static TensorMapDescription FlatMap(HalfMap map, int rows)
+    // Whole rows, in elements of half an octet, of which a box may have 256.
+    private static TensorMapDescription FlatMap(HalfMap map, int rows) =>
+        MapOf(map, [WgmmaFlatUpConvolution.Pitch(map.Width) * 2, rows, 1, WgmmaFlatUpConvolution.Chunk / 8, 1], elementBytes: 8);
+
+    // [frame][octet][plane][row][column, octet's channel].
+    private static TensorMapDescription MapOf(HalfMap map, ImmutableArray<int> box, int elementBytes = sizeof(ushort))
     {
-        long row = map.Width * 16L, plane = row * map.Height, octet = plane * map.StoredPlanes;
+        const int Pixel = Octet.Size * sizeof(ushort);
+        long row = map.Width * (long)Pixel, plane = row * map.Height, octet = plane * map.StoredPlanes;
         return new()
         {
             Address = map.View.LoadEffectiveAddressAsPtr(),
-            Dimensions = [map.Width * 2, map.Height, map.StoredPlanes, map.Octets, map.Frames],
+            Dimensions = [map.Width * (Pixel / elementBytes), map.Height, map.StoredPlanes, map.Octets, map.Frames],
             Strides = [row, plane, octet, octet * map.Octets],
-            Box = [WgmmaFlatUpConvolution.Pitch(map.Width) * 2, rows, 1, WgmmaFlatUpConvolution.Chunk / 8, 1],
-            ElementBytes = 8,
+            Box = box,
+            ElementBytes = elementBytes,
         };
     }
 

@@ -83,12 +83,10 @@ internal static class WgmmaConvolution
         HalfConvolutionArguments a = w.Convolution;
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
         RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
-        CopyRing.Acquire(w.WeightMap);
-        CopyRing.Acquire(w.InputMaps);
-        Ahead.Fetch(w.InputMaps, w.WeightMap, a.Epilogue.Bias);
+        CopyRing.Prepare(w.InputMaps, w.WeightMap, a.Epilogue.Bias);
         // Steps and weights are nobody's result: the first are on their way before the launch ahead has ended.
         ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
-        Intrinsics.PrefetchL2(ref steps[start.FirstStep], WgmmaStep.Bytes * (start.EndStep - start.FirstStep));
+        Intrinsics.PrefetchL2(ref steps[start.FirstStep], Interop.SizeOf<WgmmaStep>() * (start.EndStep - start.FirstStep));
         int early = start.IsEmpty ? 0 : IntrinsicMath.Min(default(TTile).WeightStages, start.EndStep - start.FirstStep);
         for (int i = 0; i < early; i++) CopyWeights<TTile, TChunk>(w, start, start.FirstStep + i, ring, ref ring.WeightFull[i], i);
         Overlap.Wait();

@@ -110,9 +110,7 @@ internal static class WgmmaFlatUpConvolution
     {
         HalfConvolutionArguments a = u.Convolution;
         int inputStage = InputStage(u);
-        CopyRing.Acquire(u.WeightMap);
-        CopyRing.Acquire(u.InputMap);
-        Ahead.Fetch(u.InputMap, u.WeightMap, a.Epilogue.Bias);
+        CopyRing.Prepare(u.InputMap, u.WeightMap, a.Epilogue.Bias);
         // Weights are nobody's result: the first are on their way before the launch ahead has ended. Of twelve steps each warpgroup has as
         // many as stages.
         int start = ConvolutionItem.At(a, Grid.IdxX).TileN, early = IntrinsicMath.Min(WeightStages, u.Chunks * u.Passes * Taps);

@@ -7,9 +7,6 @@ namespace Lia.Kernels.Convolution;
 /// </summary>
 internal struct WgmmaStep
 {
-    /// <summary>What it takes.</summary>
-    public const int Bytes = 48;
-
     public StepCopy Copy;
 
     public StepOrigin Origin;

@@ -127,9 +127,7 @@ internal static class WgmmaUpConvolution
         HalfConvolutionArguments a = u.Convolution;
         int chunk = default(TChunk).Value, inputBytes = Plane(a) * a.TileFrames * (2 * chunk), inputStage = InputStage(inputBytes);
         RingPosition input = RingPosition.Producer, weight = RingPosition.Producer;
-        CopyRing.Acquire(u.WeightMap);
-        CopyRing.Acquire(u.InputMap);
-        Ahead.Fetch(u.InputMap, u.WeightMap, a.Epilogue.Bias);
+        CopyRing.Prepare(u.InputMap, u.WeightMap, a.Epilogue.Bias);
         // Weights are nobody's result: the first are on their way before the launch ahead has ended.
         ConvolutionItem start = ConvolutionItem.At(a, Grid.IdxX);
         int early = 0;

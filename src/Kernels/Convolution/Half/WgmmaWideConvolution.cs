@@ -95,9 +95,7 @@ internal static class WgmmaWideConvolution
     {
         HalfConvolutionArguments a = w.Convolution;
         ArrayView<WgmmaStep> steps = a.Steps.Cast<WgmmaStep>();
-        CopyRing.Acquire(w.WeightMap);
-        CopyRing.Acquire(w.InputMaps);
-        Ahead.Fetch(w.InputMaps, w.WeightMap, a.Epilogue.Bias);
+        CopyRing.Prepare(w.InputMaps, w.WeightMap, a.Epilogue.Bias);
         // Weights are nobody's result: they are on their way before the launch ahead has ended.
         CopyWeights(ring, w.WeightMap, ConvolutionItem.At(a, Grid.IdxX).EndStep);
         Overlap.Wait();

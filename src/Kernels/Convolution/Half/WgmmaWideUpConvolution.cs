@@ -52,9 +52,7 @@ internal static class WgmmaWideUpConvolution
     private static void Copy(WgmmaUpArguments u, CopyRing ring)
     {
         HalfConvolutionArguments a = u.Convolution;
-        CopyRing.Acquire(u.WeightMap);
-        CopyRing.Acquire(u.InputMap);
-        Ahead.Fetch(u.InputMap, u.WeightMap, a.Epilogue.Bias);
+        CopyRing.Prepare(u.InputMap, u.WeightMap, a.Epilogue.Bias);
         // Weights are nobody's result: they are on their way before the launch ahead has ended.
         WgmmaWideConvolution.CopyWeights(ring, u.WeightMap, Steps);
         Overlap.Wait();
