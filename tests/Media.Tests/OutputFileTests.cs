@@ -35,6 +35,29 @@ public class OutputFileTests
     }
 
     [Fact]
+    public void What_lies_in_memory_is_replaced_and_a_device_is_not()
+    {
+        Assert.SkipUnless(Directory.Exists("/dev/shm"), "there is no /dev/shm");
+        string path = $"/dev/shm/lia-{Guid.NewGuid():N}.png";
+        try
+        {
+            foreach (byte[] old in (byte[][])[[], [7]])
+            {
+                File.WriteAllBytes(path, old);
+                using PendingFile file = new(path);
+                file.Open().WriteByte(1);
+                file.Commit();
+                Assert.Equal([1], File.ReadAllBytes(path));
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+        Assert.Contains("it is a device", Assert.Throws<MediaException>(() => new PendingFile("/dev/null")).Message);
+    }
+
+    [Fact]
     public void Symbolic_links_are_followed()
     {
         using TempFolder folder = new();

@@ -78,6 +78,15 @@ public sealed class SafetensorsWriterTests : IDisposable
         Assert.Contains("pipe: cannot be written: it is a pipe or a device, not a file",
             Assert.Throws<WeightsException>(() => Write(pipe)).Message);
         Assert.True(File.Exists(pipe));
+        if (Directory.Exists("/dev/shm"))
+        {
+            string inMemory = $"/dev/shm/lia-{Guid.NewGuid():N}";
+            File.WriteAllBytes(inMemory, []);
+            Write(inMemory);
+            Assert.NotEqual(0, new FileInfo(inMemory).Length);
+            File.Delete(inMemory);
+            Assert.Throws<WeightsException>(() => Write("/dev/null"));
+        }
         Assert.Equal(["elsewhere", "out.safetensors", "pipe"], Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName).Order());
 
         static void Write(string path) =>

@@ -26,7 +26,9 @@ internal sealed class PendingFile : IDisposable
             throw new MediaException($"{target}: cannot be written: it is a folder.");
         if (!Directory.Exists(folder))
             throw new MediaException($"{target}: cannot be written: there is no folder {folder}.");
-        if (!OperatingSystem.IsWindows() && _target.StartsWith("/dev/", StringComparison.Ordinal) && File.Exists(_target))
+        // What lies in memory there is a file like any other.
+        if (!OperatingSystem.IsWindows() && File.Exists(_target) && _target.StartsWith("/dev/", StringComparison.Ordinal)
+            && !_target.StartsWith("/dev/shm/", StringComparison.Ordinal))
             throw new MediaException($"{target}: cannot be written: it is a device, not a file.");
         if (Outputs.IsPipe(_target))
             throw new MediaException($"{target}: cannot be written: it is a pipe, and only raw video (.y4m, .rgb) can be written to one.");
