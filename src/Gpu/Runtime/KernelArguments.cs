@@ -16,6 +16,9 @@ public static class KernelArguments
     private static readonly MethodInfo s_writeView = typeof(KernelArguments)
         .GetMethod(nameof(WriteView), BindingFlags.NonPublic | BindingFlags.Static)!;
 
+    private static readonly MethodInfo s_flattenDefault = typeof(KernelArguments)
+        .GetMethod(nameof(FlattenDefault), BindingFlags.NonPublic | BindingFlags.Static)!;
+
     private delegate void Writer<T>(in T arguments, nint target);
 
     /// <summary>
@@ -29,6 +32,9 @@ public static class KernelArguments
         fixed (byte* target = block) Cached<T>.Write(in arguments, (nint)target);
         return block;
     }
+
+    /// <summary>Has the method that writes a type generated and compiled, which takes some milliseconds, before it is asked for.</summary>
+    public static void Foresee(Type type) => s_flattenDefault.MakeGenericMethod(type).Invoke(null, null);
 
     /// <summary>Bytes of a type on the device.</summary>
     internal static int SizeOf(Type type) => LayoutOf(type).Size;
@@ -86,6 +92,13 @@ public static class KernelArguments
             il.Emit(OpCodes.Ldc_I4, offset);
             il.Emit(OpCodes.Add);
         }
+    }
+
+    // It is compiled when it is called, not when it is generated.
+    private static void FlattenDefault<T>() where T : struct
+    {
+        T none = default;
+        _ = Flatten(in none);
     }
 
     private static FieldInfo[] Fields(Type type) => type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);

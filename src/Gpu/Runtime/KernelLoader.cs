@@ -83,11 +83,11 @@ public sealed class KernelLoader : IDisposable
     public KernelCache Cache { get; }
 
     /// <summary>Kernels that <see cref="LoadAsync"/> was asked for.</summary>
-    internal int KernelsAskedFor
+    internal IReadOnlyCollection<MethodInfo> KernelsAskedFor
     {
         get
         {
-            lock (_loading) return _loading.Count;
+            lock (_loading) return [.. _loading.Keys];
         }
     }
 

@@ -22,15 +22,21 @@ public static class Rehearsal
 {
     /// <summary>Has the parts run on the thread pool. What goes wrong there is nobody's concern.</summary>
     /// <param name="kernels">An assembly whose kernels will be loaded.</param>
+    /// <param name="arguments">What they are launched with.</param>
     /// <param name="more">What the caller does with a device besides.</param>
-    public static void Begin(Assembly kernels, params ReadOnlySpan<Action> more)
+    public static void Begin(Assembly kernels, IEnumerable<Type> arguments, params ReadOnlySpan<Action> more)
     {
         ArgumentNullException.ThrowIfNull(kernels);
-        foreach (Action part in (ReadOnlySpan<Action>)[.. Parts(kernels), .. more]) Task.Run(() => Try(part));
+        ArgumentNullException.ThrowIfNull(arguments);
+        foreach (Action part in (ReadOnlySpan<Action>)[.. Parts(kernels, arguments), .. more]) Task.Run(() => Try(part));
     }
 
     /// <summary>What is run.</summary>
-    internal static IReadOnlyList<Action> Parts(Assembly kernels) => [OpenContext, ListSets, FillArrays, () => KernelKey.Foresee(kernels)];
+    internal static IEnumerable<Action> Parts(Assembly kernels, IEnumerable<Type> arguments) =>
+    [
+        OpenContext, ListSets, FillArrays, () => KernelKey.Foresee(kernels),
+        .. arguments.Select(static type => (Action)(() => KernelArguments.Foresee(type))),
+    ];
 
     private static void Try(Action part)
     {

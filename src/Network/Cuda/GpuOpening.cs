@@ -5,6 +5,13 @@ using Lia.Gpu.Compiler;
 using Lia.Gpu.Cuda;
 using Lia.Gpu.Runtime;
 using Lia.Gpu.Stock;
+using Lia.Kernels.Convolution;
+using Lia.Kernels.Linear;
+using Lia.Kernels.Modulation;
+using Lia.Kernels.MotionBasis;
+using Lia.Kernels.Pixels;
+using Lia.Kernels.Resampling;
+using Lia.Kernels.Warping;
 using Lia.Weights;
 
 namespace Lia.Network.Cuda;
@@ -50,9 +57,19 @@ public sealed class GpuOpening : IDisposable
     public static GpuOpening OnCuda(CudaDeviceInfo? device) =>
         new(() => device ?? CudaDeviceInfo.Enumerate()[0]);
 
+    /// <summary>What the network's kernels on tensor cores are launched with, the largest first.</summary>
+    internal static IReadOnlyList<Type> Arguments =>
+    [
+        typeof(WgmmaConvolutionArguments), typeof(WgmmaUpArguments), typeof(WgmmaFlatUpArguments), typeof(HalfConvolutionArguments),
+        typeof(HalfBlurPairArguments), typeof(HalfFlowWarpArguments), typeof(HalfSplitReductionArguments), typeof(HalfBlurArguments),
+        typeof(NormalizedStylesArguments), typeof(HalfRgbWarpArguments), typeof(HalfFirstLayerArguments),
+        typeof(HalfRgbProjectionArguments), typeof(PairSplitReductionArguments), typeof(HalfLinearArguments), typeof(PairLinearArguments),
+        typeof(LinearArguments), typeof(HouseholderQrArguments), typeof(PixelArguments), typeof(FiniteCheckArguments),
+    ];
+
     /// <summary>Has the runtime compile, on the thread pool, what opening a CUDA device and loading a network onto it runs: worth it while
     /// the driver starts, where cores are idle.</summary>
-    public static void Rehearse() => Rehearsal.Begin(typeof(Kernels.KernelLaunch).Assembly, static () =>
+    public static void Rehearse() => Rehearsal.Begin(typeof(Kernels.KernelLaunch).Assembly, Arguments, static () =>
     {
         ArenaLayout arena = new(null);
         ILGPU.ArrayView<float> first = arena.Reserve(100);
