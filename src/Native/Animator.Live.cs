@@ -61,7 +61,7 @@ public sealed partial class Animator
         {
             // Where the processor computes, frames together take as long as one after another, and the first would wait for the last.
             int most = options.MostFrames > 0 ? options.MostFrames
-                : _executor.PreferredBatch > 1 ? LiveGroupOptions.LargestPass : 1;
+                : _executor.PreferredBatch() > 1 ? LiveGroupOptions.LargestPass : 1;
             return occupation.Explain(() => new LiveGroup(this, new(_executor, _modelName, most, options.GatherTime), options, occupation));
         }
         catch

@@ -16,6 +16,7 @@ namespace Lia;
 public sealed class Driving
 {
     private readonly Stream? _stream;
+    private Func<CancellationToken, IFrameReader?>? _opened; // ahead, for one call
     private RawInput _format;
     private FrameSize? _size;
 
@@ -100,10 +101,25 @@ public sealed class Driving
             _ = Task.Run(YuvColors.RehearseToRgb);
     }
 
+    /// <summary>Opens a file meanwhile: the next <see cref="Open"/> takes what was opened. A pipe waits until it is its turn.</summary>
+    /// <param name="options">As they are given to <see cref="Open"/>.</param>
+    /// <param name="cancellationToken">Ends reading.</param>
+    /// <param name="ahead">This file for one call.</param>
+    /// <returns>To be disposed when the call is over; null where there is nothing to open.</returns>
+    internal DrivingAhead? OpenAhead(AnimationOptions options, CancellationToken cancellationToken, out Driving ahead)
+    {
+        ahead = this;
+        if (!IsFile || Inputs.IsPipe(Path!)) return null;
+        DrivingAhead opening = new(stop => Open(options, stop), cancellationToken);
+        ahead = new(Path) { _format = _format, _size = _size, _opened = opening.Take };
+        return opening;
+    }
+
     /// <summary>Opens the frames.</summary>
     /// <exception cref="MediaException">They cannot be read.</exception>
     internal IFrameReader Open(AnimationOptions options, CancellationToken cancellationToken)
     {
+        if (_opened?.Invoke(cancellationToken) is { } reader) return reader;
         ReadOptions reading = new(options.EndFrame, new(_format, _size, options.FrameRate), options.Background);
         return _stream is not null ? RawReaders.Open(_stream, "the driving stream", reading.Raw, cancellationToken)
             : Frames is not null ? new MemoryReader(Frames, "the driving frames")

@@ -98,7 +98,7 @@ internal sealed class LiveNetwork : ILiveNetwork
     // Where nothing is gained, who asked first is answered first, and the end waits for one frame.
     public int Together => GainsTogether ? MostTogether : 1;
 
-    public bool GainsTogether => Executor.PreferredBatch > 1;
+    public bool GainsTogether => Executor.PreferredBatch() > 1;
 
     public long MemoryBytes =>
         Executor is CudaExecutor { MemoryInfo: var memory } ? memory.Total - memory.Free : Environment.WorkingSet;

@@ -32,6 +32,7 @@ public static class Native
         source = source.Ahead(options?.Background, cancellationToken);
         driving.Rehearse();
         output.Rehearse();
+        using DrivingAhead? ahead = driving.OpenAhead(options ?? new(), cancellationToken, out driving);
         using Animator animator = new(model, options, cancellationToken);
         return animator.AnimateLast(source, driving, output, null, progress, cancellationToken);
     }

@@ -19,7 +19,8 @@ public interface IExecutor : IDisposable
     /// How many frames to pass together when nothing speaks for another number. Results do not depend on it, but for the order of sums
     /// where <see cref="IsExact"/> is false.
     /// </summary>
-    int PreferredBatch => 1;
+    /// <param name="frames">Those there will be; null where nothing says it.</param>
+    int PreferredBatch(int? frames = null) => 1;
 
     /// <summary>Clips that go through it well side by side, on a thread each; 1 where it is used by one thread at a time.</summary>
     int Clips => 1;

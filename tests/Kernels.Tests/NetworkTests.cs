@@ -97,6 +97,10 @@ public class NetworkTests
             cuda.EncodeMotion(new float[8 * 3 * 16 * 16], 8, codes);
             Assert.Equal(codes.AsSpan(0, 5).ToArray(), codes.AsSpan(35, 5).ToArray());
             Assert.True(cuda.ArenaBytes > 0);
+            // The room of a batch is not there for its first frame either.
+            using IMotionPipe motion = cuda.OpenMotion(8);
+            motion.Submit([new byte[3 * 16 * 16]]);
+            motion.Receive(codes.AsSpan(0, 5));
         }
         using KernelLoader none = EmulatorAccelerator.CreateLoader(memoryBytes: 1000);
         string message = Assert.Throws<AcceleratorOutOfMemoryException>(() => new CudaExecutor(none, weights, architecture)).Message;
@@ -265,7 +269,7 @@ public class NetworkTests
         using CudaExecutor cuda = new(loader, weights, architecture, precision);
         using IMotionPipe motion = cuda.OpenMotion(2);
         using IPicturePipe pictures = cuda.OpenPictures(2);
-        int asked = loader.KernelsAskedFor;
+        int asked = loader.KernelsAskedFor.Count;
         Assert.InRange(asked, 8, 100);
         using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
         byte[][] driving = [new byte[Picture], new byte[Picture]];
@@ -273,7 +277,85 @@ public class NetworkTests
         motion.Receive(new float[10]);
         pictures.Submit(source, new float[48], 2);
         Assert.Equal(-1, pictures.Receive(driving));
-        Assert.Equal(asked, loader.KernelsAskedFor);
+        Assert.Equal(asked, loader.KernelsAskedFor.Count);
+    }
+
+    /// <summary>The last batch of a clip is mostly smaller. In fp16 the number of frames may change the order of sums, and so nothing may
+    /// hang on it: not even which of several devices had a whole batch before.</summary>
+    [Theory]
+    [InlineData(CudaPrecision.Fast, 90)]
+    [InlineData(CudaPrecision.Fast, 80)]
+    [InlineData(CudaPrecision.Exact, 90)]
+    public void A_smaller_batch_runs_in_the_plans_of_a_whole_one(CudaPrecision precision, int sm)
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        float[] latents = RandomFloats(5 * 24, 5);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(sm);
+        using CudaExecutor after = new(loader, weights, architecture, precision), alone = new(loader, weights, architecture, precision);
+        float[] expected = Run(after, [5, 2]);
+        Assert.Equal(expected, Run(after, [3, 2]));
+        Assert.Equal(expected, Run(alone, [2]));
+        // The source is one picture.
+        Assert.Subset(new HashSet<int> { 1, 5 }, after.PlanSizes.ToHashSet());
+        Assert.Subset(new HashSet<int> { 1, 5 }, alone.PlanSizes.ToHashSet());
+
+        // The codes and the pictures of the last batch, whose frames are the clip's first.
+        float[] Run(CudaExecutor cuda, int[] batches)
+        {
+            using EncodedSource source = cuda.EncodeSource(RandomFloats(Picture, 3));
+            using IMotionPipe motion = cuda.OpenMotion(5);
+            using IPicturePipe pictures = cuda.OpenPictures(5);
+            float[] codes = [];
+            byte[][] pixels = [];
+            foreach (int count in batches)
+            {
+                (codes, pixels) = (new float[count * 5], Empty(count));
+                motion.Submit(Pictures(count));
+                motion.Receive(codes);
+                pictures.Submit(source, latents.AsSpan(0, count * 24), count);
+                Assert.Equal(-1, pictures.Receive(pixels));
+            }
+            return [.. codes, .. pixels.SelectMany(static picture => picture, static (_, value) => (float)value)];
+        }
+    }
+
+    [Theory]
+    [InlineData(null, 8)]
+    [InlineData(1, 8)]
+    [InlineData(511, 8)]
+    [InlineData(512, 32)]
+    [InlineData(int.MaxValue, 32)]
+    public void More_frames_of_a_long_clip_go_together(int? frames, int together)
+    {
+        ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader();
+        using CudaExecutor cuda = new(loader, weights, architecture);
+        Assert.Equal(together, cuda.PreferredBatch(frames));
+    }
+
+    /// <summary>How arguments are laid out is generated before there is a device, for these and no others.</summary>
+    [Fact]
+    public void What_is_rehearsed_is_what_kernels_are_launched_with()
+    {
+        ModelArchitecture architecture = new(128, 24, 5, [72, 64, 64, 64, 128, 64]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        HashSet<Type> launched = [];
+        foreach ((CudaPrecision precision, int sm) in new[]
+            { (CudaPrecision.Fast, 90), (CudaPrecision.Fast, 80), (CudaPrecision.Exact, 90) })
+        {
+            using KernelLoader loader = EmulatorAccelerator.CreateLoader(sm);
+            using CudaExecutor cuda = new(loader, weights, architecture, precision);
+            foreach (int batch in new[] { 1, 8, 32 })
+            {
+                using IMotionPipe motion = cuda.OpenMotion(batch);
+                using IPicturePipe pictures = cuda.OpenPictures(batch);
+            }
+            launched.UnionWith(loader.KernelsAskedFor.Select(static kernel => kernel.GetParameters().Single().ParameterType));
+        }
+        Assert.Equal(string.Join('\n', launched.Select(static type => type.Name).Order()),
+            string.Join('\n', GpuOpening.Arguments.Select(static type => type.Name).Order()));
     }
 
     [Theory, EveryEngine(OnProcessor = false)]

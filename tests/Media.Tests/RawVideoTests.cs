@@ -41,6 +41,32 @@ public class RawVideoTests
         return stream.ToArray();
     }
 
+    /// <summary>By its length: how many go together, and how long it takes, are known from the start. The last one may be cut
+    /// off.</summary>
+    [Theory]
+    [InlineData("W17 H9 F25:1 C420jpeg", 2, 2)]
+    [InlineData("W17 H9 F25:1 C444", 1, 1)]
+    [InlineData("W16 H8 F25:1 Cmono", 0, 0)]
+    [InlineData(null, 1, 1)]
+    public void A_file_tells_how_many_frames_it_has_and_a_stream_does_not(string? header, int across, int down)
+    {
+        using TempFolder folder = new();
+        (int width, int height) = header == null || header[1] == '1' && header[2] == '7' ? (17, 9) : (16, 8);
+        byte[][] planes = [.. Enumerable.Range(0, 3).Select(i => RawVideo.Planes(width, height, across, down, i))];
+        byte[] bytes = header is null ? [.. planes.SelectMany(frame => frame)] : RawVideo.Yuv(header, planes);
+        Raw raw = header is null ? new(RawInput.Rgb24, new(width, height), Rate) : default;
+        foreach ((int cut, int whole) in new[] { (0, 3), (1, 2), (planes[0].Length + 7, 1) })
+        {
+            File.WriteAllBytes(folder["clip"], bytes[..^cut]);
+            using IFrameReader file = RawReaders.Open(folder["clip"], raw, default);
+            Assert.Equal(whole, file.Count);
+            for (int i = 0; i < whole; i++) Assert.NotNull(file.Read());
+            if (cut == 0) Assert.Null(file.Read());
+            Assert.Equal(whole, file.Count);
+        }
+        Assert.Null(Open(new MemoryStream(bytes), raw).Count);
+    }
+
     public static MatrixTheoryData<string, string, string> SamplingsSizesAndRanges =>
         new([.. Shares.Keys], ["16x8", "17x9", "1x1"], ["", "LIMITED", "FULL"]);
 

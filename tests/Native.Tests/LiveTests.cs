@@ -31,7 +31,7 @@ public class LiveTests
         using AnonymousPipeServerStream ourInput = new(PipeDirection.Out), ourOutput = new(PipeDirection.In);
         using AnonymousPipeClientStream input = new(PipeDirection.In, ourInput.ClientSafePipeHandle), output = new(PipeDirection.Out,
             ourOutput.ClientSafePipeHandle);
-        using Animator animator = new FakeExecutor(64) { PreferredBatch = 4 }.Animator();
+        using Animator animator = new FakeExecutor(64) { Batch = 4 }.Animator();
         // told, so that the header need not wait for the first byte
         Task<AnimationSummary> work = Task.Run(() =>
             animator.Animate(folder["source.png"], In(input, RawInput.Rgb24), Output.Raw(output, format), Paced));

@@ -54,6 +54,36 @@ public class MotionAnimationTests
         }
     }
 
+    public static TheoryData<AnimationOptions, int> Counts => new()
+    {
+        { new AnimationOptions(), 9 },
+        { new AnimationOptions { Frames = 2..7 }, 5 },
+        { new AnimationOptions { Frames = 3..100 }, 6 },
+        { new AnimationOptions { SmoothingWindow = 5 }, 9 },
+        { new AnimationOptions { Loops = 3 }, 27 },
+        { new AnimationOptions { Frames = 2..7, PingPong = true, Loops = 2 }, 16 },
+        { new AnimationOptions { PingPong = true, Loops = int.MaxValue }, int.MaxValue },
+    };
+
+    /// <summary>How many frames go together is the device's choice, which is told how many there will be before it has to choose.</summary>
+    [Theory, MemberData(nameof(Counts))]
+    public void The_device_is_told_how_many_frames_there_will_be(AnimationOptions options, int frames)
+    {
+        FakeExecutor executor = new(64);
+        using Animator animator = executor.Animator();
+        MotionClip motion = animator.ExtractMotion(Driving);
+        foreach (Driving driving in new[] { (Driving)Driving, motion })
+        {
+            using IEnumerator<RgbImage> all = animator.Frames(Source, driving, options).GetEnumerator();
+            if (options.Loops == int.MaxValue) Assert.Throws<MediaException>(() => all.MoveNext());
+            else Assert.True(all.MoveNext());
+            Assert.Equal(frames, executor.Expected);
+        }
+        // Nothing says it of a sequence.
+        _ = animator.All(Source, Driving.Where(static _ => true)).Count;
+        Assert.Null(executor.Expected);
+    }
+
     [Fact]
     public async Task Files_and_async_give_the_same_frames_and_rate()
     {

@@ -6,49 +6,43 @@ using Lia.Media.Imaging;
 
 namespace Lia.Animation.Motion;
 
-/// <summary>Reads driving frames and makes them S x S on a thread of its own, a bounded number of frames ahead of the network.</summary>
+/// <summary>Reads driving frames and makes them S x S on a thread of its own, from <see cref="Start"/> on, a bounded
+/// number of frames ahead of the network.</summary>
 internal sealed class DrivingFrames : IDisposable
 {
     private readonly IFrameReader _reader;
     private readonly int _first;
     private readonly int? _end;
-    private readonly FrameFitter _fitter;
     private readonly FramePool _pool;
+    private readonly int _size;
     private readonly FramesInFlight? _live;
     private readonly MotionMeters _meters;
     private readonly CancellationTokenSource _stop;
-    private readonly BlockingCollection<byte[]> _queue;
-    private readonly Thread _thread;
+    private FrameFitter _fitter = null!; // until the start, as the queue and the thread
+    private BlockingCollection<byte[]> _queue = null!;
+    private Thread? _thread;
     private Exception? _failure;
 
     /// <param name="open">Opens the reader; its token ends a read that is under way.</param>
     /// <param name="settings">The frame range.</param>
-    /// <param name="framing">The crop and the fit.</param>
     /// <param name="size">S.</param>
-    /// <param name="threads">Most threads that share the resizing of a frame.</param>
-    /// <param name="ahead">Frames that may wait.</param>
     /// <param name="live">Says when the next frame may be read, and is told when it is there; null reads on.</param>
     /// <param name="meters">Told how long reading, resizing and waiting take.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     public DrivingFrames(
-        Func<CancellationToken, IFrameReader> open, MotionSettings settings, FramingSettings framing, int size, int threads, int ahead,
-        FramesInFlight? live, MotionMeters meters, CancellationToken cancellationToken)
+        Func<CancellationToken, IFrameReader> open, MotionSettings settings, int size, FramesInFlight? live, MotionMeters meters,
+        CancellationToken cancellationToken)
     {
-        (_live, _meters) = (live, meters);
+        (_size, _live, _meters) = (size, live, meters);
+        _pool = new FramePool(3 * size * size);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, live?.Abandoned ?? CancellationToken.None);
         try
         {
             _reader = open(_stop.Token);
             (_first, _end) = (settings.FirstFrame, settings.EndFrame);
-            _fitter = new FrameFitter(size, framing.Fit, framing.DrivingCrop, _reader.Name, threads);
-            _pool = new FramePool(3 * size * size);
-            _queue = new BlockingCollection<byte[]>(ahead);
-            _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
-            _thread.Start();
         }
         catch
         {
-            _reader?.Dispose();
             _stop.Dispose();
             throw;
         }
@@ -69,6 +63,18 @@ internal sealed class DrivingFrames : IDisposable
         _reader.Count is int count ? Math.Max(0, Math.Min(count, _end ?? count) - _first)
         : null;
 
+    /// <summary>Begins to read.</summary>
+    /// <param name="framing">The crop and the fit.</param>
+    /// <param name="threads">Most threads that share the resizing of a frame.</param>
+    /// <param name="ahead">Frames that may wait.</param>
+    public void Start(FramingSettings framing, int threads, int ahead)
+    {
+        _fitter = new FrameFitter(_size, framing.Fit, framing.DrivingCrop, Name, threads);
+        _queue = new BlockingCollection<byte[]>(ahead);
+        _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
+        _thread.Start();
+    }
+
     /// <summary>The next frame [S, S, 3], or null after the last. Give it back with <see cref="Return"/>.</summary>
     /// <exception cref="MediaException">The file is damaged, or holds no frame in the range.</exception>
     public byte[]? Take()
@@ -87,14 +93,14 @@ internal sealed class DrivingFrames : IDisposable
     public void Dispose()
     {
         _stop.Cancel();
-        _thread.Join();
+        _thread?.Join();
         try
         {
             _reader.Dispose();
         }
         finally
         {
-            _queue.Dispose();
+            _queue?.Dispose();
             _stop.Dispose();
         }
     }

@@ -29,18 +29,18 @@ internal sealed class DrivingMotion : IMotion
     {
         (_settings, _crop, _token, _directions, IsLive) = (settings, framing.DrivingCrop, cancellationToken, executor.Architecture.Motion,
             live is not null);
-        _batch = batch > 0 ? batch : executor.PreferredBatch;
-        _pipe = executor.OpenMotion(_batch);
+        _driving = new DrivingFrames(open, settings, executor.Architecture.Size, live, Meters, cancellationToken);
         try
         {
+            _batch = batch > 0 ? batch : executor.PreferredBatch(Count);
+            _pipe = executor.OpenMotion(_batch);
             // A device that computes by itself is to be kept supplied; where the processor computes, frames come fast enough.
-            int threads = _pipe.Depth > 1 ? Environment.ProcessorCount : 1;
-            _driving = new DrivingFrames(open, settings, framing, executor.Architecture.Size, threads, 2 * _batch + 2, live, Meters,
-                cancellationToken);
+            _driving.Start(framing, threads: _pipe.Depth > 1 ? Environment.ProcessorCount : 1, ahead: 2 * _batch + 2);
         }
         catch
         {
-            _pipe.Dispose();
+            _driving.Dispose();
+            _pipe?.Dispose();
             throw;
         }
     }

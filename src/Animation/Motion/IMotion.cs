@@ -20,7 +20,7 @@ internal interface IMotion : IDisposable
     /// <summary>What getting the codes has taken; of codes that were there already, nothing.</summary>
     MotionMeters Meters { get; }
 
-    /// <summary>Number of frames, where it is known; after <see cref="Begin"/>, and a hint for progress.</summary>
+    /// <summary>Number of frames, where something says it: a hint, for progress and for how many go together.</summary>
     int? Count { get; }
 
     /// <summary>Whether somebody waits for the result of each frame, so that none may be kept back.</summary>

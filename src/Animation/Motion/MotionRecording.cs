@@ -78,6 +78,9 @@ internal sealed class MotionRecording : IDisposable
     /// <summary>alpha of every frame.</summary>
     public IReadOnlyList<float[]> Codes => _codes;
 
+    /// <summary>Number of codes; before <see cref="Complete"/> what the driving clip says of itself, null where it says nothing.</summary>
+    public int? Count => _driving is { } driving ? driving.Count : _codes.Count;
+
     /// <summary>The frame, by its number in the whole clip, where relative motion starts unless the options say otherwise.</summary>
     public int Start => _start ?? FirstFrame;
 

@@ -20,11 +20,11 @@ internal sealed class RecordedMotion(MotionRecording recording, MotionSettings s
 
     public MotionMeters Meters { get; } = ownsRecording ? recording.Meters : new();
 
-    public int? Count => checked(Round * settings.Loops);
+    public int? Count => recording.Count is int frames ? (int)Math.Min(int.MaxValue, (long)RoundOf(frames) * settings.Loops) : null;
 
     public bool IsLive => false;
 
-    private int Round => settings.PingPong ? Math.Max(1, 2 * recording.Codes.Count - 2) : recording.Codes.Count;
+    private int Round => RoundOf(recording.Codes.Count);
 
     public MotionStart Begin(ReadOnlySpan<float> source)
     {
@@ -49,6 +49,8 @@ internal sealed class RecordedMotion(MotionRecording recording, MotionSettings s
             for (int i = 0; i < Round; i++) yield return recording.Frame(i <= last ? i : 2 * last - i);
         }
     }
+
+    private int RoundOf(int frames) => settings.PingPong ? Math.Max(1, 2 * frames - 2) : frames;
 
     public void Return(MotionFrame frame) => recording.Return(frame);
 

@@ -23,7 +23,7 @@ internal sealed class ClipPipeline : IDisposable
     private readonly ClipSettings _settings;
     private readonly IProgress<AnimationProgress>? _progress;
     private readonly CancellationToken _token;
-    private readonly int _size;
+    private readonly int _size, _batch;
     private readonly SourceFrames _source;
     private readonly FrameComposer _composer;
     private readonly IMotion? _motion;
@@ -64,9 +64,9 @@ internal sealed class ClipPipeline : IDisposable
             _motion = open(cancellationToken);
             source.Match(settings.Rate ?? _motion.Rate);
             _clock.Mark("inputs opened");
-            int batch = FrameLoop.BatchOf(executor, source, settings);
-            _decoder = composition.NeedsValues ? new PlaneDecoder(executor, batch)
-                : new PixelDecoder(executor, batch, _composer.IsPlain ? _pool : _squares);
+            _batch = FrameLoop.BatchOf(executor, source, _motion, settings);
+            _decoder = composition.NeedsValues ? new PlaneDecoder(executor, _batch)
+                : new PixelDecoder(executor, _batch, _composer.IsPlain ? _pool : _squares);
             _loop = new FrameLoop(executor, model, source, _motion, settings, _decoder, clock, cancellationToken);
         }
         catch
@@ -139,7 +139,7 @@ internal sealed class ClipPipeline : IDisposable
         string? warning;
         PixelBox? crop;
         using IFrameWriter writer = output.Open(Width, Height, rate, audio);
-        using (WriterQueue queue = new(writer, _pool, 2 * FrameLoop.BatchOf(_executor, _source, _settings) + 2, _live, _token))
+        using (WriterQueue queue = new(writer, _pool, 2 * _batch + 2, _live, _token))
         {
             try
             {

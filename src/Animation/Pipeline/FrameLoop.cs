@@ -20,7 +20,7 @@ internal sealed class FrameLoop(
     IExecutor executor, string model, SourceFrames source, IMotion motion, ClipSettings settings, FrameDecoder decoder, StepClock clock,
     CancellationToken cancellationToken)
 {
-    private readonly int _batch = BatchOf(executor, source, settings);
+    private readonly int _batch = BatchOf(executor, source, motion, settings);
     private EncodedSource? _encoded;
     private int _done;
     private MotionTransfer? _transfer;
@@ -32,8 +32,8 @@ internal sealed class FrameLoop(
     public int? StartFrame { get; private set; }
 
     /// <summary>Frames that go together. A source of its own for every frame leaves nothing to decode together.</summary>
-    public static int BatchOf(IExecutor executor, SourceFrames source, ClipSettings settings) =>
-        source.IsClip ? 1 : settings.Batch > 0 ? settings.Batch : executor.PreferredBatch;
+    public static int BatchOf(IExecutor executor, SourceFrames source, IMotion motion, ClipSettings settings) =>
+        source.IsClip ? 1 : settings.Batch > 0 ? settings.Batch : executor.PreferredBatch(motion.Count);
 
     /// <summary>Encodes the source, unless that is done.</summary>
     /// <exception cref="MediaException">The motion has no such start.</exception>

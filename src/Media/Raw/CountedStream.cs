@@ -21,6 +21,11 @@ internal sealed class CountedStream(Stream stream, string name, CancellationToke
     /// <summary>How many bytes have been taken.</summary>
     public long Offset => _before + _at;
 
+    /// <summary>How many frames are left, as far as the length of a file says; null where nothing does.</summary>
+    /// <param name="bytes">Of a frame.</param>
+    public int? CountOf(long bytes) => stream is FileStream { CanSeek: true } file
+        ? (int)Math.Clamp((file.Length - file.Position + _end - _at) / bytes, 0, int.MaxValue) : null;
+
     /// <summary>Whether there are no more bytes. Waits for one.</summary>
     /// <exception cref="MediaException">The stream cannot be read.</exception>
     public bool IsAtEnd => Peek(0) < 0;

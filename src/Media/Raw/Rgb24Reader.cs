@@ -16,7 +16,7 @@ internal sealed class Rgb24Reader(CountedStream stream, IDisposable? owned, Fram
 
     public FrameRate? Rate => rate;
 
-    public int? Count => null;
+    public int? Count { get; } = stream.CountOf(3L * size.Width * size.Height);
 
     public AudioTrack? Audio => null;
 

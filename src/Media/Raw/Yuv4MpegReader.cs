@@ -24,6 +24,8 @@ internal sealed class Yuv4MpegReader : IFrameReader
         Rate = _header.Rate ?? rate ?? throw new MediaException(
             $"{Name}: the yuv4mpeg header does not say the frame rate; give one (--fps).");
         _frameBytes = _header.Chroma.FrameBytes(_header.Width, _header.Height);
+        // Most lines that begin a frame say nothing more.
+        Count = stream.CountOf("FRAME\n".Length + (long)_frameBytes);
     }
 
     public string Name => _stream.Name;
@@ -33,7 +35,7 @@ internal sealed class Yuv4MpegReader : IFrameReader
     /// <summary>The size of every frame.</summary>
     public FrameSize Size => new(_header.Width, _header.Height);
 
-    public int? Count => null;
+    public int? Count { get; }
 
     public AudioTrack? Audio => null;
 

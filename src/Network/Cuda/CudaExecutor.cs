@@ -156,7 +156,14 @@ public sealed partial class CudaExecutor : IExecutor
     public TapHandler? Tap { get; set; }
 
     /// <inheritdoc/>
-    public int PreferredBatch => 8; // Fills the device at 256; memory stays small.
+    public int PreferredBatch(int? frames = null)
+    {
+        // Eight fill the device at 256, and memory stays small. A long clip gains more by fewer launches than its first frame loses,
+        // where a device computes by itself; it takes no more memory than eight of 512.
+        const int Few = 8, LongClip = 512, Side = 256;
+        return frames >= LongClip && !_loader.IsStock
+            ? (int)Math.Clamp((long)MostFrames * Side * Side / ((long)Architecture.Size * Architecture.Size), Few, MostFrames) : Few;
+    }
 
     /// <inheritdoc/>
     public bool KeepsBatches { get; set; }
@@ -166,6 +173,9 @@ public sealed partial class CudaExecutor : IExecutor
 
     /// <summary>Bytes of the device's memory that are free, and all there are.</summary>
     public (long Free, long Total) MemoryInfo => _loader.MemoryInfo;
+
+    /// <summary>Numbers of frames that there are plans for.</summary>
+    internal IReadOnlySet<int> PlanSizes => _plans.Keys.Select(static plan => plan.Frames).ToHashSet();
 
     internal AcceleratorStream Stream => _stream;
 
@@ -215,7 +225,7 @@ public sealed partial class CudaExecutor : IExecutor
         {
             for (int first = 0, frames; first < count; first += frames)
             {
-                CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, varies: false, out frames);
+                CudaPlan plan = Fit(CudaPlanKind.Encoder, count - first, room: 1, out frames);
                 _buffers!.Images.View.CopyFromCPU(_stream, images.Slice(first * PictureLength, frames * PictureLength));
                 plan.Enqueue(_stream, Tap);
                 Span<float> part = codes.Slice(first * motion, frames * motion);
@@ -254,7 +264,7 @@ public sealed partial class CudaExecutor : IExecutor
             CheckOwn(sources);
             for (int first = 0, part; first < count; first += part)
             {
-                CudaPlan plan = FitDecoder(sources, first, count - first, varies: false, out part);
+                CudaPlan plan = FitDecoder(sources, first, count - first, room: 1, out part);
                 _buffers!.Latents.View.CopyFromCPU(_stream, latents.Slice(first * style, part * style));
                 plan.Enqueue(_stream, Tap);
                 _buffers.Frames.View.CopyToCPU(_stream, frames.Slice(first * PictureLength, part * PictureLength));
@@ -309,28 +319,36 @@ public sealed partial class CudaExecutor : IExecutor
     /// <summary>
     /// The plan for as many of <paramref name="wanted"/> frames as run together: fewer where the device's memory is short.
     /// </summary>
-    private CudaPlan Fit(CudaPlanKind kind, int wanted, bool varies, out int frames)
+    /// <param name="kind">What it does.</param>
+    /// <param name="wanted">At least 1.</param>
+    /// <param name="room">Frames that the plan has room for, where memory does: those that are not there are computed for nobody.</param>
+    /// <param name="frames">Those that the plan is to run.</param>
+    private CudaPlan Fit(CudaPlanKind kind, int wanted, int room, out int frames)
     {
         while (true)
         {
             frames = Math.Min(wanted, _mostFrames);
+            int size = PlanSize(frames, room);
             try
             {
-                return Plan(kind, varies ? PassSize(frames) : frames);
+                return Plan(kind, size);
             }
-            catch (AcceleratorOutOfMemoryException) when (frames > 1 && !KeepsBatches)
+            catch (AcceleratorOutOfMemoryException) when (size > 1 && !KeepsBatches)
             {
-                _mostFrames = frames / 2;
+                _mostFrames = size / 2;
             }
         }
     }
 
+    /// <summary>Frames of the plan that <see cref="Fit"/> takes for <paramref name="frames"/>.</summary>
+    private int PlanSize(int frames, int room) => Math.Max(frames, Math.Min(room, _mostFrames));
+
     /// <summary>The decoder's plan for as many of <paramref name="wanted"/> frames as run together, their sources where it reads
     /// them.</summary>
-    private CudaPlan FitDecoder(ReadOnlySpan<EncodedSource> sources, int first, int wanted, bool varies, out int frames)
+    private CudaPlan FitDecoder(ReadOnlySpan<EncodedSource> sources, int first, int wanted, int room, out int frames)
     {
         bool isShared = sources.Length == 1;
-        CudaPlan plan = Fit(isShared ? CudaPlanKind.Synthesis : CudaPlanKind.SynthesisOfMany, wanted, varies, out frames);
+        CudaPlan plan = Fit(isShared ? CudaPlanKind.Synthesis : CudaPlanKind.SynthesisOfMany, wanted, room, out frames);
         _slots!.Fill(_stream, isShared ? sources : sources.Slice(first, frames));
         return plan;
     }

@@ -19,6 +19,7 @@ internal abstract class CudaPixelPipe : IPixelPipe
     private const int MostUnderWay = 2;
 
     private readonly int _batch;
+    private readonly bool _varies;
     private readonly List<CudaPixelBatch> _batches = [];
     private int _submitted, _received;
     private bool _isDisposed;
@@ -26,10 +27,11 @@ internal abstract class CudaPixelPipe : IPixelPipe
     /// <param name="executor">Runs the batches.</param>
     /// <param name="loader">Its device.</param>
     /// <param name="batch">Most pictures of a batch.</param>
+    /// <param name="varies">Whether their number changes from one batch to the next.</param>
     /// <param name="vectorLength">Values of a motion code or a latent.</param>
-    protected CudaPixelPipe(CudaExecutor executor, KernelLoader loader, int batch, int vectorLength)
+    protected CudaPixelPipe(CudaExecutor executor, KernelLoader loader, int batch, bool varies, int vectorLength)
     {
-        (Executor, Loader, _batch, VectorLength) = (executor, loader, batch, vectorLength);
+        (Executor, Loader, _batch, _varies, VectorLength) = (executor, loader, batch, varies, vectorLength);
         try
         {
             Copies = loader.CreateStream();
@@ -89,6 +91,12 @@ internal abstract class CudaPixelPipe : IPixelPipe
         return batch;
     }
 
+    /// <summary>
+    /// Frames that the plans of a batch have room for. That of the last, smaller batch of a clip is that of the others: nothing has to be
+    /// made ready for it, and what a frame comes to depends on the pipe's batch alone, whichever device it is computed on.
+    /// </summary>
+    protected int Room(int count) => _varies ? CudaExecutor.PassSize(count) : Loader.IsStock ? count : _batch;
+
     /// <summary>The batch that <see cref="Next"/> gave is under way.</summary>
     protected void Submitted() => _submitted++;
 
@@ -131,7 +139,7 @@ internal abstract class CudaPixelPipe : IPixelPipe
 
 /// <summary>From driving pictures to motion codes.</summary>
 internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader, int batch, bool varies)
-    : CudaPixelPipe(executor, loader, batch, executor.Architecture.Motion), IMotionPipe
+    : CudaPixelPipe(executor, loader, batch, varies, executor.Architecture.Motion), IMotionPipe
 {
     public void Submit(ReadOnlySpan<byte[]> pictures)
     {
@@ -146,7 +154,7 @@ internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader,
             Loader.Record(Copies, batch.Copied);
             Loader.Wait(Compute, batch.Copied);
             Loader.Record(Compute, batch.ComputeStart);
-            Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View, varies);
+            Executor.EnqueueMotion(batch.Pixels.View, count, batch.Vectors.View, Room(count));
             Down(Compute, batch.Vectors.View, batch.HostVectors, count * VectorLength);
             Loader.Record(Compute, batch.Computed);
             Submitted();
@@ -169,7 +177,7 @@ internal sealed class CudaMotionPipe(CudaExecutor executor, KernelLoader loader,
 
 /// <summary>From latents to pictures.</summary>
 internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader, int batch, bool varies)
-    : CudaPixelPipe(executor, loader, batch, executor.Architecture.Style), IPicturePipe
+    : CudaPixelPipe(executor, loader, batch, varies, executor.Architecture.Style), IPicturePipe
 {
     public void Submit(EncodedSource source, ReadOnlySpan<float> latents, int count) => Submit([source], latents, count);
 
@@ -185,7 +193,7 @@ internal sealed class CudaPicturePipe(CudaExecutor executor, KernelLoader loader
         {
             Loader.Record(Compute, batch.ComputeStart);
             Up(Compute, batch.HostVectors, batch.Vectors.View, latents.Length);
-            Executor.EnqueuePictures(sources, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View, varies);
+            Executor.EnqueuePictures(sources, batch.Vectors.View, count, batch.Pixels.View, batch.Faults.View, Room(count));
             Loader.Record(Compute, batch.Computed);
             Loader.Wait(Copies, batch.Computed);
             Loader.Record(Copies, batch.CopyStart);

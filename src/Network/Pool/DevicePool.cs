@@ -93,7 +93,7 @@ public sealed class DevicePool
 
     internal bool IsExact => _model.IsExact;
 
-    internal int PreferredBatch => _model.PreferredBatch;
+    internal int PreferredBatch(int? frames) => _model.PreferredBatch(frames);
 
     /// <summary>
     /// Batches of a kind that keep all devices supplied: what fits into their pipes, and one more for each of the others, which it takes

@@ -132,7 +132,7 @@ internal sealed class PoolWorker
         Executor = _device.Open();
         DeviceName = Executor.DeviceName;
         if (_pool.IsClosing) throw new OperationCanceledException();
-        if (_batch == 0) _batch = Executor.PreferredBatch;
+        if (_batch == 0) _batch = Executor.PreferredBatch();
         Depth = Math.Min(Motion(_batch).Depth, Pictures(_batch).Depth);
         if (!_isFirst) Try();
     }

@@ -13,7 +13,7 @@ internal sealed class PooledExecutor(DevicePool pool) : IExecutor
 
     public bool IsExact => pool.IsExact;
 
-    public int PreferredBatch => pool.PreferredBatch;
+    public int PreferredBatch(int? frames) => pool.PreferredBatch(frames);
 
     public int Clips => pool.Count;
 

@@ -18,7 +18,11 @@ internal sealed class FakeExecutor : IExecutor
     /// <summary>Called before every batch is decoded.</summary>
     public Action<int>? BeforeSynthesis { get; init; }
 
-    public int PreferredBatch { get; init; } = 1;
+    /// <summary>Frames that go together by its own choice.</summary>
+    public int Batch { get; init; } = 1;
+
+    /// <summary>The last clip's number of frames, as it was told.</summary>
+    public int? Expected { get; private set; }
 
     /// <summary>Number of a frame that comes out as NaN.</summary>
     public int Poison { get; init; } = -1;
@@ -45,6 +49,12 @@ internal sealed class FakeExecutor : IExecutor
     public ModelArchitecture Architecture { get; }
 
     public string DeviceName => "fake";
+
+    public int PreferredBatch(int? frames)
+    {
+        Expected = frames;
+        return Batch;
+    }
 
     public MotionBasis Basis { get; } = new([1, 0, 0, 0, 1, 0, 0, 0, 1], 3, 3);
 

@@ -21,7 +21,7 @@ internal sealed class FaultyExecutor(IExecutor inner, int batches, Func<Exceptio
 
     public string DeviceName => inner.DeviceName;
 
-    public int PreferredBatch => inner.PreferredBatch;
+    public int PreferredBatch(int? frames) => inner.PreferredBatch(frames);
 
     public MotionBasis Basis => inner.Basis;
 
