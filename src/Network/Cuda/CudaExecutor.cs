@@ -429,9 +429,8 @@ public sealed partial class CudaExecutor : IExecutor
                 break;
             case CudaPlanKind.Synthesis or CudaPlanKind.SynthesisOfMany:
                 long stride = kind == CudaPlanKind.SynthesisOfMany ? _slots!.Length : 0;
-                builder.Decoder(new(
-                    buffers.Latents.View, _slots!.Features, checked((int)stride), [.. _grids.Select(grid => grid.View)],
-                        buffers.Frames.View));
+                builder.Decoder(new(buffers.Latents.View, _slots!.Features, checked((int)stride),
+                    _grids.ConvertAll<ArrayView<float>>(static grid => grid.View), buffers.Frames.View));
                 break;
             case CudaPlanKind.PixelsOut:
                 builder.PixelsOut(Architecture.Size, buffers.Frames.View, buffers.Pixels.View);

@@ -30,8 +30,8 @@ internal sealed class CudaFeatureSlots : IDisposable
         _memory = loader.Allocate1D<float>(count * Length);
         _memory.MemSetToZero(stream); // A plan may have more frames than sources are put in.
         ArrayView<float> all = _memory.View.AsContiguous();
-        Features = [.. weights.PlaceFeatures(new(_memory), graph)
-            .Select(map => all.SubView(((IContiguousArrayView)map.Memory).Index))];
+        Features = Array.ConvertAll(weights.PlaceFeatures(new(_memory), graph),
+            map => all.SubView(((IContiguousArrayView)map.Memory).Index));
     }
 
     /// <summary>Sources there is room for.</summary>

@@ -20,11 +20,12 @@ internal sealed class TensorMapTable(KernelLoader loader) : IDisposable
     /// <summary>Appends maps, at most a page of them; where they will be.</summary>
     public ArrayView<TensorMap> Add(IEnumerable<TensorMapDescription> descriptions)
     {
-        TensorMap[] maps = [.. descriptions.Select(loader.EncodeTensorMap)];
-        if (_live == 0 || _current.Count + maps.Length > PageLength) TurnPage();
+        List<TensorMap> maps = [];
+        foreach (TensorMapDescription description in descriptions) maps.Add(loader.EncodeTensorMap(description));
+        if (_live == 0 || _current.Count + maps.Count > PageLength) TurnPage();
         int first = _current.Count;
         _current.AddRange(maps);
-        return _pages[_page].View.SubView(first, maps.Length);
+        return _pages[_page].View.SubView(first, maps.Count);
     }
 
     /// <summary>Makes what was added known to the device.</summary>
