@@ -64,10 +64,11 @@ internal sealed class ClipPipeline : IDisposable
             _motion = open(cancellationToken);
             source.Match(settings.Rate ?? _motion.Rate);
             _clock.Mark("inputs opened");
-            _batch = FrameLoop.BatchOf(executor, source, _motion, settings);
+            // A source of its own for every frame leaves nothing to decode together.
+            _batch = source.IsClip ? 1 : settings.Batch > 0 ? settings.Batch : executor.PreferredBatch(_motion.Count);
             _decoder = composition.NeedsValues ? new PlaneDecoder(executor, _batch)
                 : new PixelDecoder(executor, _batch, _composer.IsPlain ? _pool : _squares);
-            _loop = new FrameLoop(executor, model, source, _motion, settings, _decoder, clock, cancellationToken);
+            _loop = new FrameLoop(executor, model, source, _motion, settings, _batch, _decoder, clock, cancellationToken);
         }
         catch
         {

@@ -12,15 +12,15 @@ namespace Lia.Animation.Pipeline;
 /// <param name="model">Its name in error messages.</param>
 /// <param name="source">What is animated.</param>
 /// <param name="motion">What moves it.</param>
-/// <param name="settings">How the motion is transferred, and how many frames go together.</param>
+/// <param name="settings">How the motion is transferred.</param>
+/// <param name="batch">How many frames go together.</param>
 /// <param name="decoder">Makes frames of latents.</param>
 /// <param name="clock">Told of the steps to the first frame.</param>
 /// <param name="cancellationToken">Stops the work between batches.</param>
 internal sealed class FrameLoop(
-    IExecutor executor, string model, SourceFrames source, IMotion motion, ClipSettings settings, FrameDecoder decoder, StepClock clock,
-    CancellationToken cancellationToken)
+    IExecutor executor, string model, SourceFrames source, IMotion motion, ClipSettings settings, int batch, FrameDecoder decoder,
+    StepClock clock, CancellationToken cancellationToken)
 {
-    private readonly int _batch = BatchOf(executor, source, motion, settings);
     private EncodedSource? _encoded;
     private int _done;
     private MotionTransfer? _transfer;
@@ -30,10 +30,6 @@ internal sealed class FrameLoop(
 
     /// <summary>The driving frame where relative motion starts, once the loop has begun; null for absolute motion.</summary>
     public int? StartFrame { get; private set; }
-
-    /// <summary>Frames that go together. A source of its own for every frame leaves nothing to decode together.</summary>
-    public static int BatchOf(IExecutor executor, SourceFrames source, IMotion motion, ClipSettings settings) =>
-        source.IsClip ? 1 : settings.Batch > 0 ? settings.Batch : executor.PreferredBatch(motion.Count);
 
     /// <summary>Encodes the source, unless that is done.</summary>
     /// <exception cref="MediaException">The motion has no such start.</exception>
@@ -57,21 +53,22 @@ internal sealed class FrameLoop(
     {
         Begin();
         int style = executor.Architecture.Style;
-        float[] latents = new float[_batch * style];
+        float[] latents = new float[batch * style];
         int submitted = 0;
         Queue<MotionFrame[]> underWay = [];
-        foreach (MotionFrame[] batch in motion.Frames().Chunk(_batch))
+        foreach (MotionFrame[] together in motion.Frames().Chunk(batch))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (submitted == 0) clock.Mark("first motion encoded");
             else if ((_encoded = NextSource()) is null) break;
             using (Network.Run())
             {
-                for (int i = 0; i < batch.Length; i++) _transfer!.Transfer(_encoded!, batch[i].Code, latents.AsSpan(i * style, style));
-                decoder.Submit(_encoded!, latents.AsSpan(0, batch.Length * style), batch.Length);
+                for (int i = 0; i < together.Length; i++)
+                    _transfer!.Transfer(_encoded!, together[i].Code, latents.AsSpan(i * style, style));
+                decoder.Submit(_encoded!, latents.AsSpan(0, together.Length * style), together.Length);
             }
-            submitted += batch.Length;
-            underWay.Enqueue(batch);
+            submitted += together.Length;
+            underWay.Enqueue(together);
             while (underWay.Count >= Depth())
             {
                 foreach (NetworkFrame frame in Received()) yield return frame;
@@ -87,17 +84,17 @@ internal sealed class FrameLoop(
 
         IEnumerable<NetworkFrame> Received()
         {
-            MotionFrame[] batch = underWay.Dequeue();
+            MotionFrame[] received = underWay.Dequeue();
             int fault;
-            using (Network.Run()) fault = decoder.Receive(batch.Length);
+            using (Network.Run()) fault = decoder.Receive(received.Length);
             if (_done == 0) clock.Mark("first frame computed");
-            for (int i = 0; i < batch.Length; i++)
+            for (int i = 0; i < received.Length; i++)
             {
                 if (i == fault) throw NotFinite.Frame(model, settings.Motion.FirstFrame + _done + i);
-                yield return decoder.Frame(i) with { Source = source.Square, Driving = batch[i].Pixels, Picture = source.Picture };
-                motion.Return(batch[i]);
+                yield return decoder.Frame(i) with { Source = source.Square, Driving = received[i].Pixels, Picture = source.Picture };
+                motion.Return(received[i]);
             }
-            _done += batch.Length;
+            _done += received.Length;
             batchDone(_done);
         }
     }

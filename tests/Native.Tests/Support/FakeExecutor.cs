@@ -21,8 +21,8 @@ internal sealed class FakeExecutor : IExecutor
     /// <summary>Frames that go together by its own choice.</summary>
     public int Batch { get; init; } = 1;
 
-    /// <summary>The last clip's number of frames, as it was told.</summary>
-    public int? Expected { get; private set; }
+    /// <summary>Clips' numbers of frames, as it was told.</summary>
+    public List<int?> Expected { get; } = [];
 
     /// <summary>Number of a frame that comes out as NaN.</summary>
     public int Poison { get; init; } = -1;
@@ -52,7 +52,7 @@ internal sealed class FakeExecutor : IExecutor
 
     public int PreferredBatch(int? frames)
     {
-        Expected = frames;
+        Expected.Add(frames);
         return Batch;
     }
 
