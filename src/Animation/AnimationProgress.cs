@@ -2,7 +2,7 @@ namespace Lia;
 
 /// <summary>How far an animation is.</summary>
 /// <param name="Frames">Frames that this stage has done.</param>
-/// <param name="Total">Frames there will be, as the driving file's header says; null when it does not say.</param>
+/// <param name="Total">Frames there will be, as the driving file's header or length tells; null when neither does.</param>
 /// <param name="Elapsed">Time since the stage began (loading the model is not in it).</param>
 public readonly record struct AnimationProgress(int Frames, int? Total, TimeSpan Elapsed)
 {

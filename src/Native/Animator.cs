@@ -266,8 +266,9 @@ public sealed partial class Animator : IDisposable
         MotionMode mode = Mode(options);
         Combinations.Check(verb, driving, options, mode);
         if (driving.Motion is { } motion) Combinations.CheckModel(motion, _modelName, Directions, () => MotionFingerprint);
-        // Frames of a stream are waited for one by one.
-        int batch = driving.IsStream ? Math.Max(1, ModelOptions.Batch) : ModelOptions.Batch;
+        // Frames of a stream are waited for one by one. How long a pipe is nobody tells: the device need not wait for its first byte.
+        int batch = driving.IsStream ? Math.Max(1, ModelOptions.Batch)
+            : ModelOptions.Batch == 0 && driving.IsFile && Inputs.IsPipe(driving.Path!) ? _executor.PreferredBatch() : ModelOptions.Batch;
         return new Clip(null, driving, options, options.Settings(mode, batch));
     }
 

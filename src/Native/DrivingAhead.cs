@@ -16,7 +16,7 @@ internal sealed class DrivingAhead : IDisposable
     {
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         CancellationToken stop = _stop.Token;
-        _opening = Task.Run(() => open(stop), CancellationToken.None);
+        _opening = Task.Factory.StartNew(() => open(stop), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>The reader, which is the caller's from here on; null when it has been taken before.</summary>
@@ -29,17 +29,23 @@ internal sealed class DrivingAhead : IDisposable
         return opening.GetAwaiter().GetResult();
     }
 
-    /// <summary>Closes what nobody took; to be called when the reader is closed.</summary>
+    /// <summary>To be called when the reader is closed. What nobody took is stopped and closed; nobody waits for that.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _opening, null) is { } opening)
-        {
-            _stop.Cancel();
-            // Why it failed would have been told to who took it.
-            opening.ContinueWith(static opened => opened.IsCompletedSuccessfully ? opened.Result : null, TaskScheduler.Default)
-                .GetAwaiter().GetResult()?.Dispose();
-        }
         _stopping.Dispose();
-        _stop.Dispose();
+        if (Interlocked.Exchange(ref _opening, null) is not { } opening)
+        {
+            _stop.Dispose();
+            return;
+        }
+        _stop.Cancel();
+        opening.ContinueWith(
+            opened =>
+            {
+                _stop.Dispose();
+                if (opened.IsCompletedSuccessfully) opened.Result.Dispose();
+                else _ = opened.Exception; // seen: it would have been told to who took it
+            },
+            TaskScheduler.Default);
     }
 }

@@ -320,13 +320,36 @@ public class NetworkTests
         }
     }
 
+    /// <summary>More than go together go in parts, and what is left over of a batch in a plan of that size.</summary>
+    [Fact]
+    public void What_a_batch_has_beyond_a_pass_is_not_computed_as_a_whole_pass()
+    {
+        ModelArchitecture architecture = new(8, 24, 5, [12, 8]);
+        using SyntheticCheckpoint weights = new(architecture, 1);
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(80);
+        using CudaExecutor cuda = new(loader, weights, architecture, CudaPrecision.Float32);
+        using IMotionPipe motion = cuda.OpenMotion(CudaExecutor.MostFrames + 2);
+        byte[][] pictures = [.. Enumerable.Range(0, CudaExecutor.MostFrames + 2)
+            .Select(frame => Enumerable.Range(frame, 3 * 8 * 8).Select(i => (byte)(i * 37 % 251)).ToArray())];
+        float[] all = new float[pictures.Length * 5], fewer = new float[all.Length - 5];
+        motion.Submit(pictures);
+        motion.Receive(all);
+        motion.Submit(pictures.AsSpan(0, pictures.Length - 1));
+        motion.Receive(fewer);
+        Assert.Equal(all[..^5], fewer);
+        Assert.Equal([2, CudaExecutor.MostFrames], cuda.PlanSizes.Order());
+    }
+
     [Theory]
     [InlineData(null, 8)]
-    [InlineData(1, 8)]
+    [InlineData(0, 8)]
+    [InlineData(1, 1)]
+    [InlineData(7, 7)]
+    [InlineData(8, 8)]
     [InlineData(511, 8)]
     [InlineData(512, 32)]
     [InlineData(int.MaxValue, 32)]
-    public void More_frames_of_a_long_clip_go_together(int? frames, int together)
+    public void More_frames_of_a_long_clip_go_together_and_fewer_of_a_short_one(int? frames, int together)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);

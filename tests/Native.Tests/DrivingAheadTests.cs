@@ -57,7 +57,7 @@ public class DrivingAheadTests
         {
             opening.Wait(TestContext.Current.CancellationToken);
         }
-        Assert.True(reader!.IsDisposed);
+        Assert.True(SpinWait.SpinUntil(() => reader is { IsDisposed: true }, TimeSpan.FromSeconds(30)));
     }
 
     [Fact]

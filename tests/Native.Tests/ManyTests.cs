@@ -34,6 +34,21 @@ public class ManyTests
         Assert.DoesNotContain(folder.Entries, entry => entry.Contains(".part", StringComparison.Ordinal));
     }
 
+    /// <summary>How many frames go together depends on what was told of their number, which for the second picture is known: the same
+    /// must go together all the same.</summary>
+    [Fact]
+    public void A_clip_that_does_not_tell_its_length_tells_it_to_none_of_many()
+    {
+        using TempFolder folder = Inputs();
+        FakeExecutor executor = new(64);
+        using Animator animator = executor.Animator();
+        Driving driving = Driving.From(Enumerable.Range(0, 5).Select(i => Pictures.Noise(64, 64, i)).Where(static _ => true));
+        Assert.All(animator.AnimateMany(AnimationJob.ForEach([folder["faces"]], folder["out"], ".png"), driving),
+            result => Assert.Equal(5, result.Summary!.Frames));
+        // For the motion, and for each of three pictures.
+        Assert.Equal([null, null, null, null], executor.Expected);
+    }
+
     /// <summary>Options that look at the whole clip, the source or the driving frames do the same for each of many as for one.</summary>
     [Fact]
     public void Options_work_as_for_one()

@@ -58,7 +58,7 @@ internal sealed class DrivingFrames : IDisposable
     /// <summary>What the decoder complained of, once every frame is taken.</summary>
     public string? Warning => _reader.Warning;
 
-    /// <summary>Frames there will be if the file's header is right; null when it does not say.</summary>
+    /// <summary>Frames there will be if what the file tells is right; null when it tells nothing.</summary>
     public int? Expected =>
         _reader.Count is int count ? Math.Max(0, Math.Min(count, _end ?? count) - _first)
         : null;
@@ -71,8 +71,9 @@ internal sealed class DrivingFrames : IDisposable
     {
         _fitter = new FrameFitter(_size, framing.Fit, framing.DrivingCrop, Name, threads);
         _queue = new BlockingCollection<byte[]>(ahead);
-        _thread = new Thread(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
-        _thread.Start();
+        Thread thread = new(ReadAll) { IsBackground = true, Name = "LIA driving frames" };
+        thread.Start();
+        _thread = thread;
     }
 
     /// <summary>The next frame [S, S, 3], or null after the last. Give it back with <see cref="Return"/>.</summary>

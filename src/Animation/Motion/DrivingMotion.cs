@@ -29,18 +29,18 @@ internal sealed class DrivingMotion : IMotion
     {
         (_settings, _crop, _token, _directions, IsLive) = (settings, framing.DrivingCrop, cancellationToken, executor.Architecture.Motion,
             live is not null);
-        _driving = new DrivingFrames(open, settings, executor.Architecture.Size, live, Meters, cancellationToken);
         try
         {
-            _batch = batch > 0 ? batch : executor.PreferredBatch(Count);
-            _pipe = executor.OpenMotion(_batch);
+            // What needs no length need not wait for it: a device makes itself ready while a stream's first byte is waited for.
+            if (batch > 0) _pipe = executor.OpenMotion(_batch = batch);
+            _driving = new DrivingFrames(open, settings, executor.Architecture.Size, live, Meters, cancellationToken);
+            _pipe ??= executor.OpenMotion(_batch = executor.PreferredBatch(Count));
             // A device that computes by itself is to be kept supplied; where the processor computes, frames come fast enough.
             _driving.Start(framing, threads: _pipe.Depth > 1 ? Environment.ProcessorCount : 1, ahead: 2 * _batch + 2);
         }
         catch
         {
-            _driving.Dispose();
-            _pipe?.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -75,11 +75,11 @@ internal sealed class DrivingMotion : IMotion
     {
         try
         {
-            _driving.Dispose();
+            _driving?.Dispose();
         }
         finally
         {
-            _pipe.Dispose();
+            _pipe?.Dispose();
         }
     }
 

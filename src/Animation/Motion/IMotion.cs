@@ -20,8 +20,12 @@ internal interface IMotion : IDisposable
     /// <summary>What getting the codes has taken; of codes that were there already, nothing.</summary>
     MotionMeters Meters { get; }
 
-    /// <summary>Number of frames, where something says it: a hint, for progress and for how many go together.</summary>
+    /// <summary>Number of frames, where it is known: a hint for progress.</summary>
     int? Count { get; }
+
+    /// <summary>What was told of that when it was opened, by which it is chosen how many frames go together: the same whether frames
+    /// stream or were recorded before.</summary>
+    int? Told => Count;
 
     /// <summary>Whether somebody waits for the result of each frame, so that none may be kept back.</summary>
     bool IsLive { get; }

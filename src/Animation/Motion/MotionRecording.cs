@@ -28,7 +28,7 @@ internal sealed class MotionRecording : IDisposable
     {
         (_driving, _progress) = (driving, progress);
         (Name, FirstFrame, Rate, Audio) = (driving.Name, settings.FirstFrame, driving.Rate, driving.Audio);
-        (Crop, Meters) = (driving.Crop, driving.Meters);
+        (Crop, Meters, Told) = (driving.Crop, driving.Meters, driving.Count);
         if (!settings.KeepsFrames) return;
         _pool = new FramePool(3 * size * size);
         try
@@ -54,6 +54,7 @@ internal sealed class MotionRecording : IDisposable
         IEnumerable<MotionFrame> frames = Enumerable.Range(FirstFrame, end - FirstFrame).Select(frame =>
             new MotionFrame(clip[frame].ToArray(), null));
         _codes.AddRange(frames.Smooth(settings.SmoothingWindow).Select(frame => frame.Code));
+        Told = _codes.Count;
         if (clip.Start >= FirstFrame && clip.Start < end) _start = clip.Start;
     }
 
@@ -78,8 +79,8 @@ internal sealed class MotionRecording : IDisposable
     /// <summary>alpha of every frame.</summary>
     public IReadOnlyList<float[]> Codes => _codes;
 
-    /// <summary>Number of codes; before <see cref="Complete"/> what the driving clip says of itself, null where it says nothing.</summary>
-    public int? Count => _driving is { } driving ? driving.Count : _codes.Count;
+    /// <summary>Number of codes, as the driving clip told it when it was opened; null where it did not.</summary>
+    public int? Told { get; }
 
     /// <summary>The frame, by its number in the whole clip, where relative motion starts unless the options say otherwise.</summary>
     public int Start => _start ?? FirstFrame;

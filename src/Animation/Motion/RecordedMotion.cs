@@ -20,7 +20,9 @@ internal sealed class RecordedMotion(MotionRecording recording, MotionSettings s
 
     public MotionMeters Meters { get; } = ownsRecording ? recording.Meters : new();
 
-    public int? Count => recording.Count is int frames ? (int)Math.Min(int.MaxValue, (long)RoundOf(frames) * settings.Loops) : null;
+    public int? Count => Looped(recording.Codes.Count);
+
+    public int? Told => recording.Told is int frames ? Looped(frames) : null;
 
     public bool IsLive => false;
 
@@ -50,7 +52,9 @@ internal sealed class RecordedMotion(MotionRecording recording, MotionSettings s
         }
     }
 
-    private int RoundOf(int frames) => settings.PingPong ? Math.Max(1, 2 * frames - 2) : frames;
+    private int RoundOf(int frames) => settings.PingPong ? (int)Math.Clamp(2L * frames - 2, 1, int.MaxValue) : frames;
+
+    private int Looped(int frames) => (int)Math.Min(int.MaxValue, (long)RoundOf(frames) * settings.Loops);
 
     public void Return(MotionFrame frame) => recording.Return(frame);
 

@@ -19,6 +19,8 @@ namespace Lia.Animation.Pipeline;
 /// </summary>
 internal sealed class ClipPipeline : IDisposable
 {
+    private const int LargeFrames = 32 << 20; // bytes
+
     private readonly IExecutor _executor;
     private readonly ClipSettings _settings;
     private readonly IProgress<AnimationProgress>? _progress;
@@ -65,7 +67,7 @@ internal sealed class ClipPipeline : IDisposable
             source.Match(settings.Rate ?? _motion.Rate);
             _clock.Mark("inputs opened");
             // A source of its own for every frame leaves nothing to decode together.
-            _batch = source.IsClip ? 1 : settings.Batch > 0 ? settings.Batch : executor.PreferredBatch(_motion.Count);
+            _batch = source.IsClip ? 1 : settings.Batch > 0 ? settings.Batch : executor.PreferredBatch(_motion.Told);
             _decoder = composition.NeedsValues ? new PlaneDecoder(executor, _batch)
                 : new PixelDecoder(executor, _batch, _composer.IsPlain ? _pool : _squares);
             _loop = new FrameLoop(executor, model, source, _motion, settings, _batch, _decoder, clock, cancellationToken);
@@ -76,6 +78,10 @@ internal sealed class ClipPipeline : IDisposable
             throw;
         }
     }
+
+    /// <summary>Frames that may wait to be written: what two batches come to, of large frames what eight do, however many go
+    /// together.</summary>
+    private int FramesAhead => 2 * (_settings.Batch > 0 ? _batch : Math.Min(_batch, Math.Max(8, LargeFrames / (Height * Width * 3)))) + 2;
 
     /// <summary>Pixels in a row of the output.</summary>
     public int Width => _composer.Width;
@@ -140,7 +146,7 @@ internal sealed class ClipPipeline : IDisposable
         string? warning;
         PixelBox? crop;
         using IFrameWriter writer = output.Open(Width, Height, rate, audio);
-        using (WriterQueue queue = new(writer, _pool, 2 * _batch + 2, _live, _token))
+        using (WriterQueue queue = new(writer, _pool, FramesAhead, _live, _token))
         {
             try
             {

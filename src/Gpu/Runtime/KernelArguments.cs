@@ -34,7 +34,7 @@ public static class KernelArguments
     }
 
     /// <summary>Has the method that writes a type generated and compiled, which takes some milliseconds, before it is asked for.</summary>
-    public static void Foresee(Type type) => s_flattenDefault.MakeGenericMethod(type).Invoke(null, null);
+    internal static void Foresee(Type type) => s_flattenDefault.MakeGenericMethod(type).Invoke(null, null);
 
     /// <summary>Bytes of a type on the device.</summary>
     internal static int SizeOf(Type type) => LayoutOf(type).Size;

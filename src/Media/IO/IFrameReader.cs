@@ -9,7 +9,7 @@ internal interface IFrameReader : IDisposable
     /// <summary>The rate the frames play at; null for pictures that have no time: one alone, those of a folder or of a caller.</summary>
     FrameRate? Rate { get; }
 
-    /// <summary>Number of frames if it is known beforehand; a hint for progress, not a promise.</summary>
+    /// <summary>Number of frames if it is known beforehand: a hint, for progress and for how many go together, not a promise.</summary>
     int? Count { get; }
 
     /// <summary>The sound that belongs to the frames.</summary>

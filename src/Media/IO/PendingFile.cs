@@ -26,7 +26,7 @@ internal sealed class PendingFile : IDisposable
             throw new MediaException($"{target}: cannot be written: it is a folder.");
         if (!Directory.Exists(folder))
             throw new MediaException($"{target}: cannot be written: there is no folder {folder}.");
-        // What lies in memory there is a file like any other.
+        // /dev/shm is a folder of ordinary files.
         if (!OperatingSystem.IsWindows() && File.Exists(_target) && _target.StartsWith("/dev/", StringComparison.Ordinal)
             && !_target.StartsWith("/dev/shm/", StringComparison.Ordinal))
             throw new MediaException($"{target}: cannot be written: it is a device, not a file.");

@@ -23,7 +23,7 @@ internal sealed class CountedStream(Stream stream, string name, CancellationToke
 
     /// <summary>How many frames are left, as far as the length of a file says; null where nothing does.</summary>
     /// <param name="bytes">Of a frame.</param>
-    public int? CountOf(long bytes) => stream is FileStream { CanSeek: true } file
+    public int? CountOf(long bytes) => stream is FileStream { CanSeek: true, Length: > 0 } file
         ? (int)Math.Clamp((file.Length - file.Position + _end - _at) / bytes, 0, int.MaxValue) : null;
 
     /// <summary>Whether there are no more bytes. Waits for one.</summary>

@@ -41,14 +41,14 @@ public sealed partial class CudaExecutor
     /// <param name="pixels">RGB [count, S, S, 3].</param>
     /// <param name="count">Number of frames.</param>
     /// <param name="codes">Receives alpha [count, motion].</param>
-    /// <param name="room">Frames that plans have room for.</param>
+    /// <param name="room">Frames that plans have room for, all together.</param>
     internal void EnqueueMotion(ArrayView<byte> pixels, int count, ArrayView<float> codes, int room)
     {
         int motion = Architecture.Motion;
         for (int first = 0, part; first < count; first += part)
         {
-            CudaPlan encoder = Fit(CudaPlanKind.Encoder, count - first, room, out part);
-            CudaPlan input = Plan(CudaPlanKind.PixelsIn, PlanSize(part, room));
+            CudaPlan encoder = Fit(CudaPlanKind.Encoder, count - first, room - first, out part);
+            CudaPlan input = Plan(CudaPlanKind.PixelsIn, PlanSize(part, room - first));
             Copy(pixels, first * PictureLength, _buffers!.Pixels.View, 0, part * PictureLength);
             input.Enqueue(_stream);
             encoder.Enqueue(_stream);
@@ -62,7 +62,7 @@ public sealed partial class CudaExecutor
     /// <param name="count">Number of frames.</param>
     /// <param name="pixels">Receives RGB [count, S, S, 3].</param>
     /// <param name="faults">Receives 1 for every frame with a value that is not a finite number, 0 for the others.</param>
-    /// <param name="room">Frames that plans have room for.</param>
+    /// <param name="room">Frames that plans have room for, all together.</param>
     /// <exception cref="ArgumentException">A source is another executor's.</exception>
     internal void EnqueuePictures(ReadOnlySpan<EncodedSource> sources, ArrayView<float> latents, int count, ArrayView<byte> pixels,
         ArrayView<int> faults, int room)
@@ -72,8 +72,8 @@ public sealed partial class CudaExecutor
         faults.MemSet(_stream, 0);
         for (int first = 0, part; first < count; first += part)
         {
-            CudaPlan synthesis = FitDecoder(sources, first, count - first, room, out part);
-            CudaPlan output = Plan(CudaPlanKind.PixelsOut, PlanSize(part, room));
+            CudaPlan synthesis = FitDecoder(sources, first, count - first, room - first, out part);
+            CudaPlan output = Plan(CudaPlanKind.PixelsOut, PlanSize(part, room - first));
             Copy(latents, first * style, _buffers!.Latents.View, 0, part * style);
             synthesis.Enqueue(_stream);
             output.Enqueue(_stream);

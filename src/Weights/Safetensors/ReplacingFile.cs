@@ -75,7 +75,7 @@ internal sealed partial class ReplacingFile : IDisposable
         {
             // Whoever opens a pipe for both ends waits for nobody.
             using FileStream file = new(target, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
-            // What lies in memory there is a file like any other.
+            // /dev/shm is a folder of ordinary files.
             bool isDevice = target.StartsWith("/dev/", StringComparison.Ordinal)
                 && !target.StartsWith("/dev/shm/", StringComparison.Ordinal);
             if (!file.CanSeek || isDevice)
