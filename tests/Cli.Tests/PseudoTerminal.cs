@@ -42,7 +42,8 @@ internal sealed partial class PseudoTerminal : IDisposable
     /// <summary>Starts a program whose standard input and error are the terminal; standard output is a file.</summary>
     public Process Start(string folder, string output, params string[] command)
     {
-        string line = $"exec setsid --ctty --wait {string.Join(' ', command)} < {Name} > {output} 2> {Name}";
+        // Whoever starts tests in the background has them ignore Ctrl-C, and what they start.
+        string line = $"exec setsid --ctty --wait env --default-signal=INT {string.Join(' ', command)} < {Name} > {output} 2> {Name}";
         Process process = Process.Start(new ProcessStartInfo("bash", ["-c", line])
             { WorkingDirectory = folder, Environment = { ["TERM"] = "xterm-256color" } })!;
         new Thread(Watch) { IsBackground = true }.Start();
