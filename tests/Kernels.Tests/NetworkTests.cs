@@ -297,8 +297,8 @@ public class NetworkTests
         Assert.Equal(expected, Run(after, [3, 2]));
         Assert.Equal(expected, Run(alone, [2]));
         // The source is one picture.
-        Assert.Subset(new HashSet<int> { 1, 5 }, after.PlanSizes.ToHashSet());
-        Assert.Subset(new HashSet<int> { 1, 5 }, alone.PlanSizes.ToHashSet());
+        Assert.Subset(new HashSet<int> { 1, 5 }, after.PlanSizes);
+        Assert.Subset(new HashSet<int> { 1, 5 }, alone.PlanSizes);
 
         // The codes and the pictures of the last batch, whose frames are the clip's first.
         float[] Run(CudaExecutor cuda, int[] batches)

@@ -44,17 +44,20 @@ public class RawVideoTests
     /// <summary>By its length: how many go together, and how long it takes, are known from the start. The last one may be cut
     /// off.</summary>
     [Theory]
-    [InlineData("W17 H9 F25:1 C420jpeg", 2, 2)]
-    [InlineData("W17 H9 F25:1 C444", 1, 1)]
-    [InlineData("W16 H8 F25:1 Cmono", 0, 0)]
-    [InlineData(null, 1, 1)]
-    public void A_file_tells_how_many_frames_it_has_and_a_stream_does_not(string? header, int across, int down)
+    [InlineData("420jpeg")]
+    [InlineData("422")]
+    [InlineData("444")]
+    [InlineData("mono")]
+    [InlineData(null)] // RGB24, which has as many bytes as 4:4:4
+    public void A_file_tells_how_many_frames_it_has_and_a_stream_does_not(string? sampling)
     {
+        const int Width = 17, Height = 9;
         using TempFolder folder = new();
-        (int width, int height) = header == null || header[1] == '1' && header[2] == '7' ? (17, 9) : (16, 8);
-        byte[][] planes = [.. Enumerable.Range(0, 3).Select(i => RawVideo.Planes(width, height, across, down, i))];
-        byte[] bytes = header is null ? [.. planes.SelectMany(frame => frame)] : RawVideo.Yuv(header, planes);
-        Raw raw = header is null ? new(RawInput.Rgb24, new(width, height), Rate) : default;
+        (int across, int down) = Shares[sampling ?? "444"];
+        byte[][] planes = [.. Enumerable.Range(0, 3).Select(i => RawVideo.Planes(Width, Height, across, down, i))];
+        byte[] bytes = sampling is null ? [.. planes.SelectMany(frame => frame)]
+            : RawVideo.Yuv($"W{Width} H{Height} F25:1 C{sampling}", planes);
+        Raw raw = sampling is null ? new(RawInput.Rgb24, new(Width, Height), Rate) : default;
         foreach ((int cut, int whole) in new[] { (0, 3), (1, 2), (planes[0].Length + 7, 1) })
         {
             File.WriteAllBytes(folder["clip"], bytes[..^cut]);

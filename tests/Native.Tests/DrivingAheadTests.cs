@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lia.Media.IO;
 
 namespace Lia.Tests;
@@ -90,14 +91,9 @@ public class DrivingAheadTests
         Assert.Null(((Driving)new[] { Pictures.Noise(8, 8, 1) }).OpenAhead(new(), default, out _));
         Assert.Null(((Driving)new MemoryStream()).OpenAhead(new(), default, out _));
         if (OperatingSystem.IsWindows()) return;
-        Assert.Equal(0, Run("mkfifo", folder["pipe"]));
+        using Process mkfifo = Process.Start("mkfifo", [folder["pipe"]]);
+        mkfifo.WaitForExit();
+        Assert.Equal(0, mkfifo.ExitCode);
         Assert.Null(((Driving)folder["pipe"]).OpenAhead(new(), default, out _));
-
-        static int Run(string program, string argument)
-        {
-            using var process = System.Diagnostics.Process.Start(program, [argument]);
-            process.WaitForExit();
-            return process.ExitCode;
-        }
     }
 }

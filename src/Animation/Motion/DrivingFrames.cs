@@ -34,12 +34,12 @@ internal sealed class DrivingFrames : IDisposable
         CancellationToken cancellationToken)
     {
         (_size, _live, _meters) = (size, live, meters);
+        (_first, _end) = (settings.FirstFrame, settings.EndFrame);
         _pool = new FramePool(3 * size * size);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, live?.Abandoned ?? CancellationToken.None);
         try
         {
             _reader = open(_stop.Token);
-            (_first, _end) = (settings.FirstFrame, settings.EndFrame);
         }
         catch
         {

@@ -81,7 +81,15 @@ internal sealed class ClipPipeline : IDisposable
 
     /// <summary>Frames that may wait to be written: what two batches come to, of large frames what eight do, however many go
     /// together.</summary>
-    private int FramesAhead => 2 * (_settings.Batch > 0 ? _batch : Math.Min(_batch, Math.Max(8, LargeFrames / (Height * Width * 3)))) + 2;
+    private int FramesAhead
+    {
+        get
+        {
+            // Who names a batch has the memory for it.
+            int most = _settings.Batch > 0 ? _batch : Math.Max(8, LargeFrames / (Height * Width * 3));
+            return 2 * Math.Min(_batch, most) + 2;
+        }
+    }
 
     /// <summary>Pixels in a row of the output.</summary>
     public int Width => _composer.Width;

@@ -176,7 +176,7 @@ public sealed partial class CudaExecutor : IExecutor
     public (long Free, long Total) MemoryInfo => _loader.MemoryInfo;
 
     /// <summary>Numbers of frames that there are plans for.</summary>
-    internal IReadOnlySet<int> PlanSizes => _plans.Keys.Select(static plan => plan.Frames).ToHashSet();
+    internal HashSet<int> PlanSizes => [.. _plans.Keys.Select(static plan => plan.Frames)];
 
     internal AcceleratorStream Stream => _stream;
 

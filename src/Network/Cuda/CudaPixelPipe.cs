@@ -93,7 +93,7 @@ internal abstract class CudaPixelPipe : IPixelPipe
 
     /// <summary>
     /// Frames that the plans of a batch have room for. That of the last, smaller batch of a clip is that of the others: nothing has to be
-    /// made ready for it, and what a frame comes to depends on the pipe's batch alone, whichever device it is computed on.
+    /// made ready for it, and what a frame comes to depends on the pipe's batch alone, whichever device of a kind computes it.
     /// </summary>
     protected int Room(int count) => _varies ? CudaExecutor.PassSize(count) : Loader.IsStock ? count : _batch;
 

@@ -39,8 +39,8 @@ public sealed class DevicePool
     /// <summary>Opens devices side by side, and returns when the first of them that opens is ready; the others join when they
     /// are.</summary>
     /// <param name="devices">At least one, the preferred first.</param>
-    /// <param name="batch">Frames that mostly go together; 0 for the devices' choice. Those that join later have tried such a
-    /// batch.</param>
+    /// <param name="batch">Frames that mostly go together; 0 for the devices' choice, by the length of a clip. Those that join
+    /// later have tried such a batch, or that of a clip of unknown length.</param>
     /// <param name="onWarning">Told in one line of every device that cannot be used, or not any more, while others work; on any
     /// thread.</param>
     /// <exception cref="Exception">What the first device's failure is, when none opens.</exception>

@@ -20,7 +20,7 @@ internal sealed class TensorMapTable(KernelLoader loader) : IDisposable
     /// <summary>Appends maps, at most a page of them; where they will be.</summary>
     public ArrayView<TensorMap> Add(IEnumerable<TensorMapDescription> descriptions)
     {
-        List<TensorMap> maps = [];
+        List<TensorMap> maps = []; // LINQ's iterators over structs are compiled when they run, which a first frame would wait for
         foreach (TensorMapDescription description in descriptions) maps.Add(loader.EncodeTensorMap(description));
         if (_live == 0 || _current.Count + maps.Count > PageLength) TurnPage();
         int first = _current.Count;
