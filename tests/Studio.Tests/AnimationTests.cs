@@ -176,6 +176,8 @@ public sealed class AnimationTests(StudioFixture studio) : IClassFixture<StudioF
             await Task.Delay(20, Token);
         }
         Assert.Equal([ids[3], ids[2]], listed);
+        // A row goes before its files.
+        Assert.True(SpinWait.SpinUntil(() => Directory.GetDirectories(Path.Combine(small.Data, "animations")).Length == 2, 10_000));
         Assert.Equal(listed.Order(), Directory.GetDirectories(Path.Combine(small.Data, "animations")).Select(Path.GetFileName).Order());
     }
 

@@ -37,7 +37,9 @@ public sealed class RecoveryTests : IDisposable
             byte[] once = await second.Client.GetByteArrayAsync(new Uri($"/api/animations/{ids[0]}/result", UriKind.Relative), Token);
             Assert.Equal(once, await second.Client.GetByteArrayAsync(new Uri($"/api/animations/{ids[2]}/result", UriKind.Relative), Token));
             Assert.Equal("done", (await GetAsync(second, $"/api/animations/{done}")).GetProperty("status").GetString());
-            foreach (string id in ids) Assert.Single(Directory.GetFiles(Path.Combine(_data, "animations", id)));
+            // What a result was made from goes after the row says that it is done.
+            foreach (string id in ids)
+                Assert.True(SpinWait.SpinUntil(() => Directory.GetFiles(Path.Combine(_data, "animations", id)).Length == 1, 10_000));
             second.Kill();
             await second.ExitedAsync();
         }
