@@ -1,12 +1,17 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using Lia.Gpu.Cuda;
 using Lia.Network.Cuda;
 
 namespace Lia.Cli;
 
 /// <summary>Starts the driver of a GPU on a thread of its own, beside everything that comes before the device is asked for.</summary>
-internal static class DriverStart
+internal static partial class DriverStart
 {
+    /// <summary>How many queues a context of CUDA makes to a device, where nobody says so; an environment variable of the driver.</summary>
+    internal const string Connections = "CUDA_DEVICE_MAX_CONNECTIONS";
+
     private const string Device = "--device";
     private const int CoresToSpare = 4; // below, what is compiled ahead of its turn keeps others from theirs
 
@@ -31,6 +36,9 @@ internal static class DriverStart
     /// <summary>Begins. What goes wrong is told to whoever opens a device.</summary>
     public static void Begin()
     {
+        // A context makes eight queues, and a clip's streams, whose work waits for each other's, need no more than one: the context then
+        // opens and closes in half of the time. The runtime has a copy of the environment, which the driver does not read.
+        if (OperatingSystem.IsLinux()) _ = SetUnlessSet(Connections, "1", overwrite: 0);
         _ = Task.Run(Start);
         if (Environment.ProcessorCount >= CoresToSpare && HasDriver) _ = Task.Run(Rehearse);
     }
@@ -46,4 +54,7 @@ internal static class DriverStart
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Rehearse() => GpuOpening.Rehearse();
+
+    [SupportedOSPlatform("linux"), LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetUnlessSet(string name, string value, int overwrite);
 }

@@ -12,6 +12,9 @@ public sealed class Studio : IAsyncLifetime
 {
     private static readonly string[] Browsers = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+    /// <summary>Milliseconds after which what a page is to show does not come any more, on a busy machine.</summary>
+    private const int Patience = 30_000;
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("lia-page-tests-");
     private Process? _service;
     private IPlaywright? _playwright;
@@ -47,6 +50,7 @@ public sealed class Studio : IAsyncLifetime
         Task<string> address = StartService();
         string camera = await MakeCamera();
         _playwright = await Playwright.CreateAsync();
+        Assertions.SetDefaultExpectTimeout(Patience);
         string[] sandbox = Environment.IsPrivilegedProcess ? ["--no-sandbox"] : [];
         Browser = await _playwright.Chromium.LaunchAsync(new()
         {
@@ -75,7 +79,7 @@ public sealed class Studio : IAsyncLifetime
             AcceptDownloads = true,
             Permissions = ["camera", "clipboard-read", "clipboard-write"],
         });
-        context.SetDefaultTimeout(30_000);
+        context.SetDefaultTimeout(Patience);
         Visit visit = new(this, context, await context.NewPageAsync());
         await visit.OpenAsync();
         return visit;

@@ -68,7 +68,7 @@ public sealed class EndpointTests(StudioFixture studio) : IClassFixture<StudioFi
     public async Task A_preview_is_the_frame_of_the_result(string mode, string query, int smooth, double strength)
     {
         string source = (await studio.UploadSourceAsync()).GetProperty("id").GetString()!;
-        string driving = (await studio.UploadDrivingAsync()).GetProperty("id").GetString()!;
+        string driving = await studio.EncodedAsync(await studio.UploadDrivingAsync());
         using Animator animator = new(new() { Model = StudioFixture.ModelFile });
         AnimationOptions options = new()
         {
@@ -96,7 +96,7 @@ public sealed class EndpointTests(StudioFixture studio) : IClassFixture<StudioFi
         Assert.False(driving.GetProperty("sound").GetBoolean());
         Assert.Equal(driving.GetProperty("width").GetInt32(), (await PictureAsync($"/api/drivings/{id}/frames/47.jpg")).Width);
         Assert.Equal(await File.ReadAllBytesAsync(StudioFixture.Clip, Token), await studio.BytesAsync($"/api/drivings/{id}/clip"));
-        while ((await studio.GetAsync($"/api/drivings/{id}")).GetProperty("encoded").GetInt32() < 48) await Task.Delay(20, Token);
+        await studio.EncodedAsync(driving);
 
         using Animator animator = new(new() { Model = StudioFixture.ModelFile });
         AnimationSummary summary = animator.Animate(StudioFixture.Face, StudioFixture.Clip, Stream.Null,

@@ -36,7 +36,7 @@ public sealed class LiveTests(StudioFixture studio) : IClassFixture<StudioFixtur
         using Animator animator = new(new() { Model = StudioFixture.ModelFile });
         RgbImage[] frames = [.. animator.Frames(StudioFixture.Face, StudioFixture.Clip,
             new() { MotionStrength = 1.25f, SmoothingWindow = 3 })];
-        string id = await SourceAsync(), driving = (await studio.UploadDrivingAsync()).GetProperty("id").GetString()!;
+        string id = await SourceAsync(), driving = await studio.EncodedAsync(await studio.UploadDrivingAsync());
         using WebSocket socket = await studio.ConnectAsync($"/api/sources/{id}/live");
         await socket.NextAsync();
         await socket.SendAsync($$"""{"sequence":1,"strength":1.25,"driving":"{{driving}}","frame":31,"smooth":3}""");

@@ -84,6 +84,16 @@ public sealed class StudioFixture : IDisposable
         return await BodyAsync(response, 201);
     }
 
+    /// <summary>Waits until all frames of a clip are encoded: before, what needs them is refused.</summary>
+    /// <returns>The clip's id.</returns>
+    public async Task<string> EncodedAsync(JsonElement driving)
+    {
+        string id = driving.GetProperty("id").GetString()!;
+        int frames = driving.GetProperty("frames").GetInt32();
+        while ((await GetAsync($"/api/drivings/{id}")).GetProperty("encoded").GetInt32() < frames) await Task.Delay(20, Token);
+        return id;
+    }
+
     public static async Task<JsonElement> BodyAsync(HttpResponseMessage response, int status)
     {
         string text = await response.Content.ReadAsStringAsync(Token);
