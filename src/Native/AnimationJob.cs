@@ -22,8 +22,8 @@ public sealed record AnimationJob(string Source, string Output)
     /// <param name="sources">Picture files and folders of pictures; the pictures of a folder are taken in the order of their
     /// numbers.</param>
     /// <param name="folder">Where the outputs go.</param>
-    /// <param name="extension">What they are: <c>.mp4</c>, <c>.webm</c>, <c>.gif</c>, <c>.webp</c>, <c>.png</c>, <c>.apng</c>; empty for
-    /// a folder of pictures each.</param>
+    /// <param name="extension">What they are: <c>.mp4</c>, <c>.webm</c>, <c>.gif</c>, <c>.webp</c>, <c>.png</c>, <c>.apng</c>,
+    /// <c>.y4m</c>, <c>.rgb</c>; empty for a folder of pictures each.</param>
     /// <returns>The jobs, in the order of the sources.</returns>
     /// <exception cref="MediaException">A folder cannot be read, has no picture in it or is the output folder too, or two sources have the
     /// same name but for folder and extension.</exception>

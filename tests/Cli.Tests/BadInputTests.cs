@@ -110,7 +110,7 @@ public class BadInputTests(Workspace files) : IClassFixture<Workspace>
         { "batch SOURCE --driving nothing.mp4 -o x.xyz -m MODEL", "nothing.mp4: there is no such file" },
         { "batch SOURCE --driving DRIVING -o x.xyz -m nothing.pt", "nothing.pt: there is no such file" },
         { "batch SOURCE --driving DRIVING -o x.xyz -m MODEL --format avi",
-            "--format is mp4, mov, mkv, webm, gif, webp, png, apng or frames, not 'avi'" },
+            "--format is mp4, mov, mkv, webm, gif, webp, png, apng, y4m, rgb or frames, not 'avi'" },
         { "batch nothing.png --driving DRIVING -o x.xyz -m MODEL -q", "nothing.png: there is no such file" },
         { "manipulate SOURCE -o x.png -m MODEL", "give --direction, --sweep or --sheet" },
         { "manipulate -o x.png -m MODEL -d 1", "SOURCE" },

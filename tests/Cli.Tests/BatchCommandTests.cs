@@ -111,6 +111,8 @@ public class BatchCommandTests(Workspace files) : IClassFixture<Workspace>
     [InlineData("mov")]
     [InlineData("mkv")]
     [InlineData("webm")]
+    [InlineData("y4m")]
+    [InlineData("rgb")]
     public void Every_container_that_animate_writes_is_a_format(string format)
     {
         string output = files.At($"{format}-out");

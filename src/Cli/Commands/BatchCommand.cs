@@ -168,6 +168,8 @@ internal static class BatchCommand
         WebP,
         Png,
         Apng,
+        Y4m,
+        Rgb,
         Frames,
     }
 
