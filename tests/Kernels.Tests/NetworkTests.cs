@@ -341,19 +341,20 @@ public class NetworkTests
     }
 
     [Theory]
-    [InlineData(null, 8)]
-    [InlineData(0, 8)]
-    [InlineData(1, 1)]
-    [InlineData(7, 7)]
-    [InlineData(8, 8)]
-    [InlineData(511, 8)]
-    [InlineData(512, 32)]
-    [InlineData(int.MaxValue, 32)]
-    public void More_frames_of_a_long_clip_go_together_and_fewer_of_a_short_one(int? frames, int together)
+    [InlineData(null, 8, 4)]
+    [InlineData(0, 8, 4)]
+    [InlineData(1, 1, 4)]
+    [InlineData(7, 7, 4)]
+    [InlineData(8, 8, 4)]
+    [InlineData(511, 8, 4)]
+    [InlineData(512, 32, 4)]
+    [InlineData(int.MaxValue, 32, 4)]
+    [InlineData(512, 8, 2)]
+    public void More_frames_of_a_long_clip_go_together_and_fewer_of_a_short_one_or_where_memory_is_short(int? frames, int together, int gib)
     {
         ModelArchitecture architecture = new(16, 24, 5, [12, 8, 8]);
         using SyntheticCheckpoint weights = new(architecture, 1);
-        using KernelLoader loader = EmulatorAccelerator.CreateLoader();
+        using KernelLoader loader = EmulatorAccelerator.CreateLoader(memoryBytes: (long)gib << 30);
         using CudaExecutor cuda = new(loader, weights, architecture);
         Assert.Equal(together, cuda.PreferredBatch(frames));
     }

@@ -159,10 +159,12 @@ public sealed partial class CudaExecutor : IExecutor
     public int PreferredBatch(int? frames = null)
     {
         // Eight fill the device at 256, and memory stays small. A long clip gains more by fewer launches than its first frame loses,
-        // where a device computes by itself; up to a size of 512 it takes no more memory than eight of 512.
+        // where a device computes by itself; up to a size of 512 it takes no more memory than eight of 512, exact 2.5 GB. By what a
+        // device has, and not by what is free: what a fast frame comes to is not to change from run to run.
         const int Few = 8, LongClip = 512, Side = 256;
+        const long Least = 3L << 30;
         if (frames is > 0 and < Few) return frames.Value;
-        return frames >= LongClip && !_loader.IsStock
+        return frames >= LongClip && !_loader.IsStock && _loader.Properties.MemoryBytes >= Least
             ? (int)Math.Clamp((long)MostFrames * Side * Side / ((long)Architecture.Size * Architecture.Size), Few, MostFrames) : Few;
     }
 
