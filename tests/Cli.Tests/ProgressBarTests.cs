@@ -25,8 +25,11 @@ public class ProgressBarTests
         Assert.Equal("12/24 frames, 2.00 frames/s, 0:06 left", ProgressBar.Line(Half, 40));
 
     [Fact]
-    public void Without_a_total_there_is_no_bar() =>
+    public void Without_a_total_there_is_no_bar()
+    {
         Assert.Equal("12 frames, 2.00 frames/s", ProgressBar.Line(Half with { Total = null }, 80));
+        Assert.Equal("1 frame, 1.00 frames/s", ProgressBar.Line(new(1, null, TimeSpan.FromSeconds(1)), 80));
+    }
 
     /// <summary>Pulled narrower and wider, on terminals that break long lines anew and on those that cut them.</summary>
     [Theory]

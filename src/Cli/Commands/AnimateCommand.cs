@@ -106,11 +106,10 @@ internal static class AnimateCommand
     /// <summary>The summary in one line.</summary>
     public static string Describe(AnimationSummary summary)
     {
-        string frames = summary.Frames == 1 ? "1 frame" : $"{summary.Frames} frames";
         string sound = summary.HasAudio ? ", with sound" : "", box = summary.DrivingCrop is { } crop ? $", driving crop {crop}" : "";
         double pace = summary.Elapsed > TimeSpan.Zero ? summary.Frames / summary.Elapsed.TotalSeconds : 0;
-        return $"{summary.Output}: {frames} of {summary.Width}x{summary.Height} at {summary.FrameRate} frames/s{sound}, "
-            + $"{summary.Mode.ToString().ToLowerInvariant()} motion{box}, "
+        return $"{summary.Output}: {Nouns.Count(summary.Frames, "frame")} of {summary.Width}x{summary.Height} "
+            + $"at {summary.FrameRate} frames/s{sound}, {summary.Mode.ToString().ToLowerInvariant()} motion{box}, "
             + $"in {summary.Elapsed.TotalSeconds:0.0} s ({pace:0.00} frames/s) on {summary.DeviceName}";
     }
 

@@ -127,7 +127,7 @@ internal static class BatchCommand
             context.Error.WriteLine($"lia: {result.Failure!.Message}");
         if (isJson) WriteJson(context.Output, results, model, (written, skipped, failed));
         else if (!isQuiet) context.Output.WriteLine(
-            $"{jobs} source{(jobs == 1 ? "" : "s")}: {written} written, {skipped} skipped, {failed} failed");
+            $"{Nouns.Count(jobs, "source")}: {written} written, {skipped} skipped, {failed} failed");
         if (isCancelled)
         {
             int left = jobs - results.Count;

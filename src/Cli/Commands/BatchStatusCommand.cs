@@ -50,6 +50,6 @@ internal static class BatchStatusCommand
 
     /// <summary>Mean scores in a line.</summary>
     public static string Describe(ClipScores scores) =>
-        $"{scores.Frames} frames: L1 {scores.L1:0.0000}, PSNR {scores.Psnr:0.00}, SSIM {scores.Ssim:0.0000}, MS-SSIM {scores.MsSsim:0.0000}"
-            + (scores.Lpips is { } lpips ? $", LPIPS {lpips:0.0000}" : "");
+        $"{Nouns.Count(scores.Frames, "frame")}: L1 {scores.L1:0.0000}, PSNR {scores.Psnr:0.00}, SSIM {scores.Ssim:0.0000}, "
+            + $"MS-SSIM {scores.MsSsim:0.0000}" + (scores.Lpips is { } lpips ? $", LPIPS {lpips:0.0000}" : "");
 }

@@ -102,7 +102,7 @@ internal static class EvaluateCommand
         table.Write(output);
         output.WriteLine();
         int failed = report.Clips.Count(clip => clip.Problem is not null);
-        output.WriteLine($"{report.Clips.Count} clip{(report.Clips.Count == 1 ? "" : "s")}, {failed} failed, at "
+        output.WriteLine($"{Nouns.Count(report.Clips.Count, "clip")}, {failed} failed, at "
             + $"{report.Size}x{report.Size} on {device}; MS-SSIM over {report.MsSsimScales} scales");
 
         void Add(string name, ClipScores? scores)
@@ -122,6 +122,6 @@ internal static class EvaluateCommand
 
         public void Report(EvaluatedClip value) =>
             error.WriteLine($"{++_done}/{total} {value.Clip}: "
-                + $"{(value.Scores is { } scores ? $"{scores.Frames} frames, PSNR {scores.Psnr:0.00}" : "failed")}");
+                + $"{(value.Scores is { } scores ? $"{Nouns.Count(scores.Frames, "frame")}, PSNR {scores.Psnr:0.00}" : "failed")}");
     }
 }

@@ -93,7 +93,7 @@ internal sealed class EvaluateRows : IRowKind<RowJob>
         public void Do(Animator animator, IProgress<AnimationProgress> progress, CancellationToken cancellationToken) =>
             Take(animator.Evaluate(_clip, _rows._lpips, _options, progress, cancellationToken));
 
-        public string Describe() => $"{_clip}: {_scores!.Frames} frames, PSNR {_scores.Psnr:0.00}";
+        public string Describe() => $"{_clip}: {Nouns.Count(_scores!.Frames, "frame")}, PSNR {_scores.Psnr:0.00}";
 
         public void Write(Utf8JsonWriter json)
         {

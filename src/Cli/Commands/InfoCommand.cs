@@ -44,7 +44,7 @@ internal static class InfoCommand
             .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0]);
         yield return ("runtime", $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
         yield return ("system", RuntimeInformation.OSDescription);
-        yield return ("cpu", $"{Processor()}, {Environment.ProcessorCount} thread{(Environment.ProcessorCount == 1 ? "" : "s")}, vectors "
+        yield return ("cpu", $"{Processor()}, {Nouns.Count(Environment.ProcessorCount, "thread")}, vectors "
             + $"of {VectorBits()} bits");
         yield return ("memory", Files.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         if (CudaDeviceInfo.TryEnumerate(out ImmutableArray<CudaDeviceInfo> devices, out string? problem))
@@ -68,7 +68,7 @@ internal static class InfoCommand
         foreach ((int place, string accelerator) in StockAccelerators.Describe().Index()) yield return ($"ilgpu {place}", accelerator);
         KernelCache cache = KernelCache.Default;
         yield return ("kernels", cache.Folder is { } folder
-            ? $"kept in {folder}: {cache.Usage.Files} file{(cache.Usage.Files == 1 ? "" : "s")}, {Files.Bytes(cache.Usage.Bytes)}"
+            ? $"kept in {folder}: {Nouns.Count(cache.Usage.Files, "file")}, {Files.Bytes(cache.Usage.Bytes)}"
             : $"not kept ({KernelCache.Variable} names a folder)");
         foreach (string tool in new[] { "ffmpeg", "ffprobe" })
             yield return (tool, Programs.Find(tool) ?? "not found: PNG works without; the Debian package is ffmpeg");

@@ -86,7 +86,7 @@ internal static class ManipulateCommand
                 foreach (RgbImage frame in Moved(sweeps)) drawn.Add(frame);
                 drawn.Save(to);
                 pictures = sweeps.Length * sweeps[0].Count;
-                written = $"{sweeps.Length} direction{(sweeps.Length == 1 ? "" : "s")}, {sweeps[0].Count} pictures each";
+                written = $"{Nouns.Count(sweeps.Length, "direction")}, {Nouns.Count(sweeps[0].Count, "picture")} each";
             }
             else if (isClip)
             {
@@ -94,7 +94,7 @@ internal static class ManipulateCommand
                 foreach (RgbImage frame in Moved(sweeps)) writer.Write(frame);
                 writer.Complete();
                 pictures = sweeps.Sum(one => one.Count);
-                written = $"{pictures} frames";
+                written = Nouns.Count(pictures, "frame");
             }
             else
             {

@@ -89,7 +89,7 @@ internal static class MotionCommand
             else if (!parsed.GetValue(quiet))
             {
                 double seconds = watch.Elapsed.TotalSeconds;
-                context.Output.WriteLine($"{to}: the motion of {(clip.Count == 1 ? "1 frame" : $"{clip.Count} frames")} at "
+                context.Output.WriteLine($"{to}: the motion of {Nouns.Count(clip.Count, "frame")} at "
                     + $"{clip.FrameRate} frames/s, {clip.Directions} values each, in {seconds:0.0} s ({clip.Count / seconds:0.00} "
                     + $"frames/s) on {clip.Device}");
             }

@@ -261,7 +261,7 @@ internal static class TrainCommand
     public static string Describe(TrainingMeasures measures) => $"L1 {measures.L1:0.0000}, PSNR {measures.Psnr:0.00} dB"
         + (measures.Lpips is { } distance ? $", LPIPS {distance:0.0000}" : "");
 
-    private static string Describe(TrainingSummary summary) => $"{summary.Model}: {summary.Steps} step{(summary.Steps == 1 ? "" : "s")}"
+    private static string Describe(TrainingSummary summary) => $"{summary.Model}: {Nouns.Count(summary.Steps, "step")}"
         + (summary.Measures is { } measures ? $", held out {Describe(measures)}" : "")
         + $", in {ProgressReport.Duration(summary.Elapsed)} on {summary.Device}";
 

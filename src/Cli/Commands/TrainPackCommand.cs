@@ -95,9 +95,8 @@ internal static class TrainPackCommand
             {
                 report.Dispose();
                 if (packing.Summary is not { } summary) return;
-                string what = areRows ? $"{summary.Rows} row{(summary.Rows == 1 ? "" : "s")}"
-                    : $"{summary.Clips} clip{(summary.Clips == 1 ? "" : "s")}";
-                text?.WriteLine($"{summary.Output}: {what} of {summary.Pictures} pictures, {Files.Bytes(summary.Bytes)}"
+                string what = areRows ? Nouns.Count(summary.Rows, "row") : Nouns.Count(summary.Clips, "clip");
+                text?.WriteLine($"{summary.Output}: {what} of {Nouns.Count(summary.Pictures, "picture")}, {Files.Bytes(summary.Bytes)}"
                     + (summary.LeftOut > 0 ? $"; {summary.LeftOut} left out" : ""));
             }
         });

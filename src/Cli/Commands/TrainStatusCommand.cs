@@ -41,7 +41,7 @@ internal static class TrainStatusCommand
             status.Remaining is { } left ? ProgressReport.Duration(left) : "-"]);
         table.Write(output);
         if (status.Measures is { } last)
-            output.WriteLine($"held out, at step {last.Step}: {TrainCommand.Describe(last)} ({last.Pictures} pictures)");
+            output.WriteLine($"held out, at step {last.Step}: {TrainCommand.Describe(last)} ({Nouns.Count(last.Pictures, "picture")})");
         if (status.Best is { } best && best.Step != status.Measures?.Step)
             output.WriteLine($"best so far, at step {best.Step}: {TrainCommand.Describe(best)}");
         output.WriteLine(status.Checkpoint is { } step ? $"checkpoint of step {step}" : "no checkpoint yet");

@@ -20,7 +20,7 @@ internal static class Files
     {
         List<TensorInfo> list = [.. tensors];
         long bits = list.Sum(tensor => tensor.ElementCount * tensor.DType.BitSize());
-        return $"{list.Count} tensor{(list.Count == 1 ? "" : "s")}, {Count(list.Sum(tensor => tensor.ElementCount))} values, "
+        return $"{Nouns.Count(list.Count, "tensor")}, {Count(list.Sum(tensor => tensor.ElementCount))} values, "
             + $"{Bytes(bits / 8)}";
     }
 

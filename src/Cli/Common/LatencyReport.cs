@@ -15,7 +15,7 @@ internal sealed class LatencyReport
     {
         if ((final ?? _latest) is { } latency)
             error.WriteLine($"latency a frame: p50 {Milliseconds(latency.Median)}, p99 {Milliseconds(latency.P99)}, longest "
-                + $"{Milliseconds(latency.Longest)}, over {latency.Frames} frame{(latency.Frames == 1 ? "" : "s")}");
+                + $"{Milliseconds(latency.Longest)}, over {Nouns.Count(latency.Frames, "frame")}");
     }
 
     private static string Milliseconds(TimeSpan time) => $"{time.TotalMilliseconds:0.0} ms";

@@ -19,7 +19,8 @@ internal abstract class ProgressReport : IProgress<AnimationProgress>, IDisposab
     {
         string total = progress.Total is { } count ? $"/{count}" : "";
         string left = progress.Remaining is { } remaining ? $", {Duration(remaining)} left" : "";
-        string what = progress.Stage == AnimationStage.Encoding ? "driving frames encoded" : "frames";
+        string noun = (progress.Total ?? progress.Frames) == 1 ? "frame" : "frames";
+        string what = progress.Stage == AnimationStage.Encoding ? $"driving {noun} encoded" : noun;
         return $"{progress.Frames}{total} {what}, {progress.FramesPerSecond:0.00} frames/s{left}";
     }
 

@@ -33,7 +33,7 @@ internal sealed class TrainingReport : IProgress<TrainingProgress>, IProgress<Pa
     public void Report(PackProgress value)
     {
         string total = value.Total is { } count ? $"/{count} clips" : " rows";
-        Show(() => $"{value.Done}{total} packed, {value.Pictures} pictures", value.Done, value.Total);
+        Show(() => $"{value.Done}{total} packed, {Nouns.Count(value.Pictures, "picture")}", value.Done, value.Total);
     }
 
     /// <summary>Steps, losses, rate and time left in words.</summary>

@@ -33,7 +33,7 @@ internal static class CsvManifest
         {
             int number = (int)reader.RowNumber, cells = reader.FieldCount;
             string? problem = broken ?? (cells == columns.Length ? null
-                : $"it has {cells} cell{(cells == 1 ? "" : "s")}, and there are {columns.Length} columns.");
+                : $"it has {Nouns.Count(cells, "cell")}, and there are {columns.Length} columns.");
             yield return problem is not null ? new(number, reader.LineNumber, [], []) { Problem = problem }
                 : new(number, reader.LineNumber, known, [.. taken.Select(i => reader.IsEmpty(i) ? null : reader.GetString(i))]);
         }

@@ -93,7 +93,7 @@ internal sealed class ManifestRun(CliContext context, string manifest, Shard sha
 
     private string Summary(int rows, int all, ShardOutcome outcome)
     {
-        string share = shard.Count == 1 ? $"{rows} {Noun}{(rows == 1 ? "" : "s")}" : $"shard {shard}: {rows} of {all} {Noun}s";
+        string share = shard.Count == 1 ? Nouns.Count(rows, Noun) : $"shard {shard}: {rows} of {all} {Noun}s";
         string later = outcome.Again + outcome.Left == 0 ? "" : $", {outcome.Again + outcome.Left} to be tried again";
         return $"{share}: {outcome.Done} done, {outcome.Skipped} done already, {outcome.Failed} failed{later}";
     }
